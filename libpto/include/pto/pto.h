@@ -1,0 +1,480 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * libpto: run prepared callables on PTO accelerators.
+ *
+ * Conventions
+ *
+ *  - A function that can fail returns 0 (or a count) or a negative errno. It does not
+ *    set errno, print, exit, or install signal handlers.
+ *  - After a failure pto_context_error() tells in words what was wrong, with the object
+ *    and the limit. The text belongs to the context and the calling thread's last
+ *    failure on it.
+ *  - Handles are opaque and freed by the matching function; NULL is accepted there.
+ *  - Threads: a context, its buffers and callables may be used by several threads at
+ *    once; a stream by one thread at a time (-EBUSY is not given: order is the caller's
+ *    affair); a run handle by one thread.
+ *  - A context does not survive fork(): in the child every call returns -ENODEV, and
+ *    pto_close() only frees memory.
+ *  - Structs that callers fill begin with a size; PTO_*_INIT sets it. Fields are only
+ *    appended, and zero means the default.
+ *  - Time-outs are relative here, in nanoseconds; PTO_FOREVER never passes.
+ */
+#ifndef PTO_PTO_H
+#define PTO_PTO_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <linux/pto.h>
+#include <pto/tensor.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define PTO_FOREVER UINT64_MAX
+
+struct pto_context;
+struct pto_stream;
+struct pto_buffer;
+struct pto_callable;
+struct pto_args;
+struct pto_run_handle;
+
+/* --- devices and contexts ------------------------------------------------- */
+
+/**
+ * struct pto_device_desc - a device that pto_list_devices() found
+ * @index: N of /dev/ptoN
+ * @error: 0 if it can be opened, else the negative errno of the attempt
+ * @path: device node
+ * @reason: why it cannot be opened, and what to do about it; empty if it can
+ * @info: what it is; valid if @error is 0
+ */
+struct pto_device_desc {
+	unsigned int index;
+	int error;
+	char path[64];
+	char reason[160];
+	struct pto_device_info info;
+};
+
+/**
+ * pto_list_devices() - find the devices of this host (or of the simulator)
+ * @list: array to fill, or NULL to count only
+ * @max: its elements
+ *
+ * Opens each device for a moment. Return: the number of devices, which may be
+ * greater than @max, or a negative errno.
+ */
+int pto_list_devices(struct pto_device_desc *list, size_t max);
+
+/**
+ * pto_open() - open a context on a device
+ * @path: device node, or NULL for $PTO_DEVICE, or else /dev/pto0
+ * @out: the context
+ *
+ * Return: 0; -ENOENT no such device, -EACCES no permission, -ENODEV the device is gone,
+ * -ENOSPC all its contexts are in use, -ENOMEM. There is no context to ask about a
+ * failure: use pto_open_error().
+ */
+int pto_open(const char *path, struct pto_context **out);
+
+/** pto_open_index() - pto_open() of /dev/pto@index */
+int pto_open_index(unsigned int index, struct pto_context **out);
+
+/** pto_open_error() - why this thread's last pto_open() failed, in words; never NULL */
+const char *pto_open_error(void);
+
+/**
+ * pto_close() - close a context
+ * @ctx: the context, or NULL
+ *
+ * Frees its buffers, callables' cids and streams; handles of them are invalid
+ * afterwards (callables from pto_callable_load() are the caller's own and stay valid).
+ * Runs in flight are ended.
+ */
+void pto_close(struct pto_context *ctx);
+
+/** pto_context_fd() - the device's file descriptor, for poll(); owned by the context */
+int pto_context_fd(const struct pto_context *ctx);
+
+/** pto_context_error() - the calling thread's last failure on @ctx, in words; never NULL */
+const char *pto_context_error(const struct pto_context *ctx);
+
+/** pto_query_device() - what the device is. Return: 0 or a negative errno */
+int pto_query_device(struct pto_context *ctx, struct pto_device_info *info);
+
+/** pto_query_stats() - what this context did. Return: 0 or a negative errno */
+int pto_query_stats(struct pto_context *ctx, struct pto_context_stats *stats);
+
+/** pto_query_usage() - what is in use on the device. Return: 0 or a negative errno */
+int pto_query_usage(struct pto_context *ctx, struct pto_device_usage *usage);
+
+/** pto_reset() - leave the error state (PTO_CTX_RESET). Return: 0 or a negative errno */
+int pto_reset(struct pto_context *ctx);
+
+/* --- buffers --------------------------------------------------------------- */
+
+/**
+ * pto_buffer_alloc() - allocate device memory, zeroed and mapped
+ * @ctx: the context
+ * @bytes: how much; rounded up to pages
+ * @placement: PTO_PLACE_DEVICE or PTO_PLACE_HOST
+ * @out: the buffer
+ *
+ * Return: 0; -EINVAL for 0 bytes, -ENOMEM if the device has not that much left.
+ */
+int pto_buffer_alloc(struct pto_context *ctx, size_t bytes, uint32_t placement,
+		     struct pto_buffer **out);
+
+/** pto_buffer_free() - release a buffer; runs that were submitted before may still use it */
+void pto_buffer_free(struct pto_buffer *buf);
+
+/** pto_buffer_map() - where the buffer is mapped; maps it at the first call. NULL on failure */
+void *pto_buffer_map(struct pto_buffer *buf);
+
+/** pto_buffer_size() - bytes, rounded up to pages */
+size_t pto_buffer_size(const struct pto_buffer *buf);
+
+/** pto_buffer_device_addr() - address on the device */
+uint64_t pto_buffer_device_addr(const struct pto_buffer *buf);
+
+/** pto_buffer_id() - id for the ioctl interface */
+uint32_t pto_buffer_id(const struct pto_buffer *buf);
+
+/**
+ * pto_buffer_write() - copy host memory into a buffer
+ * @buf: destination
+ * @offset: first byte in it
+ * @src: source
+ * @bytes: how many
+ *
+ * Done when it returns; not ordered with runs. Return: 0; -EINVAL past the end.
+ */
+int pto_buffer_write(struct pto_buffer *buf, size_t offset, const void *src, size_t bytes);
+
+/** pto_buffer_read() - copy a buffer into host memory; see pto_buffer_write() */
+int pto_buffer_read(struct pto_buffer *buf, size_t offset, void *dst, size_t bytes);
+
+/** pto_buffer_copy() - copy between two buffers of one context; see pto_buffer_write() */
+int pto_buffer_copy(struct pto_buffer *dst, size_t dst_offset, struct pto_buffer *src,
+		    size_t src_offset, size_t bytes);
+
+/* --- callables ------------------------------------------------------------- */
+
+/**
+ * struct pto_object_info - what libpto sees in an orchestration or kernel object
+ * @bytes: length of the file
+ * @elf_class: 32 or 64
+ * @machine: e_machine of the ELF header
+ * @type: e_type of the ELF header
+ * @build_id_len: bytes of the GNU Build-ID, 0 if there is none
+ * @build_id: the Build-ID
+ * @symbol_count: defined dynamic symbols of type function
+ * @has_entry: it defines "aicpu_orchestration_entry"
+ * @has_config: it defines "aicpu_orchestration_config"
+ * @has_kernel: it defines "kernel_entry"
+ * @needed_count: shared libraries it needs
+ * @machine_name: @machine in words
+ */
+struct pto_object_info {
+	uint64_t bytes;
+	uint16_t elf_class;
+	uint16_t machine;
+	uint16_t type;
+	uint16_t build_id_len;
+	uint8_t build_id[PTO_BUILD_ID_MAX];
+	uint32_t symbol_count;
+	uint8_t has_entry;
+	uint8_t has_config;
+	uint8_t has_kernel;
+	uint8_t needed_count;
+	char machine_name[32];
+};
+
+/**
+ * pto_object_inspect() - parse an object without a device
+ * @path: file
+ * @info: what is in it
+ * @error: buffer for what is wrong with it, or NULL
+ * @error_size: bytes of @error
+ *
+ * Return: 0; -ENOEXEC if it is not a loadable ELF object of this machine (with the
+ * precise reason in @error), or the errno of reading it.
+ */
+int pto_object_inspect(const char *path, struct pto_object_info *info, char *error,
+		       size_t error_size);
+
+/**
+ * pto_object_visit_symbols() - call @fn for each defined function symbol of an object
+ *
+ * Stops when @fn returns non-zero. Return: 0, what @fn returned, or as
+ * pto_object_inspect().
+ */
+int pto_object_visit_symbols(const char *path, int (*fn)(const char *name, void *arg), void *arg);
+
+/**
+ * pto_callable_load() - read an orchestration object from a file
+ * @path: ELF shared object that defines the entry symbol
+ * @out: the callable; add kernels to it, then prepare it on any context
+ *
+ * Return: 0; -ENOEXEC with the reason in pto_callable_error(), the errno of reading
+ * the file, -EFBIG, -ENOMEM.
+ */
+int pto_callable_load(const char *path, struct pto_callable **out);
+
+/** pto_callable_from_memory() - the same from memory, which is copied */
+int pto_callable_from_memory(const void *data, size_t bytes, const char *name,
+			     struct pto_callable **out);
+
+/** pto_callable_error() - why this thread's last pto_callable_*() failed; never NULL */
+const char *pto_callable_error(void);
+
+/**
+ * pto_callable_add_kernel() - add a kernel from a file
+ * @callable: the callable; not prepared ones are affected
+ * @func_id: number by which the orchestration submits it, below PTO_MAX_FUNC_ID
+ * @core_type: PTO_CORE_AIC or PTO_CORE_AIV
+ * @path: ELF shared object that defines "kernel_entry"
+ *
+ * Return: 0; -EINVAL for a bad number or type, -EEXIST if the func_id is taken, and as
+ * pto_callable_load().
+ */
+int pto_callable_add_kernel(struct pto_callable *callable, uint32_t func_id, uint32_t core_type,
+			    const char *path);
+
+/** pto_callable_add_kernel_memory() - the same from memory, which is copied */
+int pto_callable_add_kernel_memory(struct pto_callable *callable, uint32_t func_id,
+				   uint32_t core_type, const void *data, size_t bytes,
+				   const char *name);
+
+/**
+ * pto_callable_set_symbols() - use other symbols than the default ones
+ * @callable: the callable
+ * @entry: entry symbol, or NULL for "aicpu_orchestration_entry"
+ * @config: configuration symbol, or NULL for "aicpu_orchestration_config" (optional)
+ *
+ * Return: 0; -EINVAL if a name has PTO_SYMBOL_MAX bytes or more. Whether the object
+ * has them is found at prepare.
+ */
+int pto_callable_set_symbols(struct pto_callable *callable, const char *entry, const char *config);
+
+/** pto_callable_info() - what is in the orchestration object; as pto_object_inspect() */
+int pto_callable_info(const struct pto_callable *callable, struct pto_object_info *info);
+
+/** pto_callable_free() - free a callable; cids that were prepared from it stay prepared */
+void pto_callable_free(struct pto_callable *callable);
+
+/**
+ * pto_prepare() - load a callable under a given cid
+ * @ctx: the context
+ * @cid: in [0, PTO_MAX_CALLABLES)
+ * @callable: what to load
+ *
+ * Uploads the images that the device does not have and loads. Return: 0; -EINVAL,
+ * -EEXIST, -ENOEXEC, -ENOMEM and the others of struct pto_prepare. After a
+ * failure everything is as it was.
+ */
+int pto_prepare(struct pto_context *ctx, int cid, const struct pto_callable *callable);
+
+/**
+ * pto_register() - load a callable under the lowest free cid
+ *
+ * As pto_prepare(). Return: the cid, or a negative errno; -ENOSPC if all are used.
+ */
+int pto_register(struct pto_context *ctx, const struct pto_callable *callable);
+
+/** pto_unprepare() - empty a cid; its runs in flight finish. Return: 0 or a negative errno */
+int pto_unprepare(struct pto_context *ctx, int cid);
+
+/* --- arguments ------------------------------------------------------------- */
+
+/* Directions of a host tensor. */
+#define PTO_IN		1	/* copied to the device before the run */
+#define PTO_OUT		2	/* zeroed on the device before, copied back after the run */
+#define PTO_INOUT	3	/* both */
+
+/**
+ * pto_args_new() - an empty argument list
+ *
+ * A list may be used for any number of runs, one after the other or at once: what a
+ * run needs of it is copied when it is submitted, but the host memory of its output
+ * tensors must stay until the run has been waited for.
+ * Return: NULL if memory is exhausted.
+ */
+struct pto_args *pto_args_new(void);
+
+/** pto_args_free() - free an argument list */
+void pto_args_free(struct pto_args *args);
+
+/** pto_args_clear() - make the list empty again; keeps its memory */
+void pto_args_clear(struct pto_args *args);
+
+/**
+ * pto_args_add_host() - add a tensor in host memory
+ * @args: the list
+ * @direction: PTO_IN, PTO_OUT or PTO_INOUT
+ * @data: contiguous row-major elements
+ * @dtype: PTO_DTYPE_*
+ * @ndims: dimensions, 1 to PTO_MAX_TENSOR_DIMS
+ * @shape: elements in each
+ *
+ * Return: 0; -EINVAL, -EOVERFLOW if it is larger than 64 bits can say, -ENOSPC
+ * beyond PTO_RUN_MAX_TENSORS.
+ */
+int pto_args_add_host(struct pto_args *args, int direction, void *data, uint8_t dtype,
+		      uint32_t ndims, const uint32_t *shape);
+
+/**
+ * pto_args_add_device() - add a tensor in device memory; passed through untouched
+ * @args: the list
+ * @tensor: its address lies in a buffer of the context that runs
+ */
+int pto_args_add_device(struct pto_args *args, const struct pto_tensor *tensor);
+
+/** pto_args_add_scalar() - add 64 bits. Return: 0; -ENOSPC beyond PTO_RUN_MAX_SCALARS */
+int pto_args_add_scalar(struct pto_args *args, uint64_t value);
+
+/** pto_args_add_f32() - add a float: its bits in the low half of a scalar */
+int pto_args_add_f32(struct pto_args *args, float value);
+
+/* --- runs ------------------------------------------------------------------ */
+
+/**
+ * struct pto_ring_config - sizes of the task runtime's rings, per scope depth
+ * @task_window: task slots; 0: $PTO_RING_TASK_WINDOW, else 16384
+ * @heap: bytes of heap; 0: $PTO_RING_HEAP, else 256 MiB
+ * @dep_pool: dependency entries; 0: $PTO_RING_DEP_POOL, else 16384
+ *
+ * The environment variables hold one number for all depths or four, separated by
+ * commas. Limits: struct pto_prewarm.
+ */
+struct pto_ring_config {
+	uint64_t task_window[PTO_RING_DEPTHS];
+	uint64_t heap[PTO_RING_DEPTHS];
+	uint64_t dep_pool[PTO_RING_DEPTHS];
+};
+
+/**
+ * struct pto_run_options - how to run; NULL stands for all defaults
+ * @size: sizeof(struct pto_run_options)
+ * @pad: 0
+ * @rings: ring sizes, or NULL for the environment's or the defaults
+ * @timeout_ns: bound of the execution on the device, 0 for the device's default
+ * @user_data: handed back in struct pto_result
+ */
+struct pto_run_options {
+	uint32_t size;
+	uint32_t pad;
+	const struct pto_ring_config *rings;
+	uint64_t timeout_ns;
+	uint64_t user_data;
+};
+
+#define PTO_RUN_OPTIONS_INIT { .size = sizeof(struct pto_run_options) }
+
+/**
+ * struct pto_result - how a run ended
+ * @status: 0 or a negative errno, as in struct pto_wait
+ * @code: PTO_FATAL_* or 0
+ * @subcode: sub-class of @code or 0
+ * @pad: 0
+ * @id: the run's id
+ * @user_data: as submitted
+ * @submit_ns: CLOCK_MONOTONIC when the driver queued it
+ * @start_ns: when the device began it
+ * @end_ns: when the device finished it
+ */
+struct pto_result {
+	int32_t status;
+	uint32_t code;
+	uint32_t subcode;
+	uint32_t pad;
+	uint64_t id;
+	uint64_t user_data;
+	uint64_t submit_ns;
+	uint64_t start_ns;
+	uint64_t end_ns;
+};
+
+/**
+ * pto_prewarm() - build the arena of a ring configuration before the first run
+ * @ctx: the context
+ * @rings: the configuration, or NULL
+ *
+ * Return: 0; -EINVAL for sizes beyond the limits, -ENOMEM.
+ */
+int pto_prewarm(struct pto_context *ctx, const struct pto_ring_config *rings);
+
+/**
+ * pto_run() - run a cid on the default stream and wait for it
+ * @ctx: the context
+ * @cid: the callable
+ * @args: its arguments, or NULL for none
+ * @options: or NULL
+ * @result: how it ended, or NULL
+ *
+ * Calls of several threads are taken one after the other. Return: 0 when the run
+ * succeeded, its status when it failed, or the error of submitting it.
+ */
+int pto_run(struct pto_context *ctx, int cid, const struct pto_args *args,
+	    const struct pto_run_options *options, struct pto_result *result);
+
+/** pto_default_stream() - the stream that exists as long as the context */
+struct pto_stream *pto_default_stream(struct pto_context *ctx);
+
+/** pto_stream_create() - one more in-order stream. Return: 0; -ENOSPC */
+int pto_stream_create(struct pto_context *ctx, struct pto_stream **out);
+
+/**
+ * pto_stream_destroy() - destroy a stream
+ *
+ * Waits for its runs, frees its staging memory; handles of its runs that were not
+ * waited for are invalid. Return: 0; -EINVAL for the default stream.
+ */
+int pto_stream_destroy(struct pto_stream *stream);
+
+/** pto_stream_wait() - wait until all runs of a stream have ended. Return: 0; -ETIMEDOUT */
+int pto_stream_wait(struct pto_stream *stream, uint64_t timeout_ns);
+
+/**
+ * pto_submit() - submit a run to a stream
+ * @stream: the stream
+ * @cid: the callable
+ * @args: its arguments, or NULL
+ * @options: or NULL
+ * @out: handle to wait for it with; it must be given to pto_wait() once, or NULL if
+ *	nobody will (outputs in host memory are then copied back when a later run of the
+ *	stream is waited for)
+ *
+ * Any number may be in flight: when the device's queue or the staging memory is
+ * full, the oldest run is waited for first. Return: 0 or a negative errno.
+ */
+int pto_submit(struct pto_stream *stream, int cid, const struct pto_args *args,
+	       const struct pto_run_options *options, struct pto_run_handle **out);
+
+/**
+ * pto_wait() - wait for a run, copy its outputs back, free the handle
+ * @run: the run
+ * @timeout_ns: relative; PTO_FOREVER
+ * @result: how it ended, or NULL
+ *
+ * Return: 0 when the run succeeded, its status when it failed (both free the handle);
+ * -ETIMEDOUT with @result->status unset or -EINTR when it has not ended: the handle
+ * stays valid. To tell a run's own -ETIMEDOUT from the wait's, look at
+ * pto_result.id, which is 0 if the run has not ended.
+ */
+int pto_wait(struct pto_run_handle *run, uint64_t timeout_ns, struct pto_result *result);
+
+/** pto_fatal_name() - name of a PTO_FATAL_* code, such as "SCOPE_DEADLOCK" */
+const char *pto_fatal_name(uint32_t code);
+
+/** pto_version() - version of the library, such as "0.1.0" */
+const char *pto_version(void);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* PTO_PTO_H */

@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The software device: the device side of uapi/linux/pto_device.h.
+ *
+ * struct ptodev is one device. Its window is a memfd mapped once; memory_base of the
+ * identification page is where that mapping landed, so a device address is a pointer.
+ * An admin thread serves the admin queue. Where contexts run is the home's choice:
+ *
+ *   threads    each hardware context is a thread of this process (preload simulator)
+ *   processes  each hardware context is a child process that maps only its own queues
+ *              and what PTO_DEV_MAP gives it, at the same addresses (ptod)
+ */
+#ifndef PTO_SIM_DEVICE_H
+#define PTO_SIM_DEVICE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct ptodev;
+
+/**
+ * struct ptodev_config - what device to make
+ * @arch: PTO_ARCH_*
+ * @max_contexts: hardware contexts; 0: 64
+ * @workers: OS threads that execute kernels, per context; 0: the machine's CPUs
+ * @isolate: contexts are processes
+ * @memory_size: bytes of window; 0: 16 GiB (sparse: only what is touched exists)
+ * @default_timeout_ns: bound of a run that gives none; 0: 10 s
+ * @name: for people
+ * @interrupt: called, from any thread or context process of the device, when a driver
+ *	that has asked for it gets a completion
+ * @interrupt_arg: its argument
+ */
+struct ptodev_config {
+	uint32_t arch;
+	uint32_t max_contexts;
+	uint32_t workers;
+	bool isolate;
+	uint64_t memory_size;
+	uint64_t default_timeout_ns;
+	const char *name;
+	void (*interrupt)(void *arg);
+	void *interrupt_arg;
+};
+
+/**
+ * ptodev_create() - make a device and start it
+ * @config: what device
+ * @out: the device; its identification page says READY
+ *
+ * Return: 0 or a negative errno.
+ */
+int ptodev_create(const struct ptodev_config *config, struct ptodev **out);
+
+/**
+ * ptodev_destroy() - stop a device and free it
+ * @dev: the device, or NULL
+ *
+ * Contexts that exist are aborted. A context thread that does not stop within the abort
+ * bound is abandoned, with the memory it may still touch.
+ */
+void ptodev_destroy(struct ptodev *dev);
+
+/** ptodev_memory_fd() - the window's memfd; owned by the device */
+int ptodev_memory_fd(const struct ptodev *dev);
+
+/** ptodev_window() - the window, ptodev_window_size() bytes of it */
+void *ptodev_window(const struct ptodev *dev);
+
+/** ptodev_window_size() - bytes of the window */
+uint64_t ptodev_window_size(const struct ptodev *dev);
+
+/**
+ * ptodev_kick() - the doorbell: a queue has new entries
+ * @dev: the device
+ * @queue: which queue, or PTODEV_ALL_QUEUES if the doorbell does not say
+ *
+ * No system call unless somebody sleeps. Any thread; not from a signal handler.
+ */
+void ptodev_kick(struct ptodev *dev, uint32_t queue);
+
+#define PTODEV_ALL_QUEUES UINT32_MAX
+
+#endif /* PTO_SIM_DEVICE_H */

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The engine of one hardware context: AICPU and AICore threads that execute a loaded
+ * callable over an arena. It joins the task runtime (libpto/runtime, which has no
+ * threads of its own) to threads; it knows nothing of queues, of loading or of other
+ * contexts.
+ */
+#ifndef PTO_SIM_ENGINE_H
+#define PTO_SIM_ENGINE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include <linux/pto_device.h>
+#include <pto/orch.h>
+
+struct pto_engine;
+
+/**
+ * struct pto_engine_config - the machine that programs see, and the threads behind it
+ * @arch: PTO_ARCH_*
+ * @cluster_count: clusters (1 AIC and 2 AIV each)
+ * @aicpu_threads: control processor threads that programs are told of
+ * @workers: OS threads that execute kernels; at least 1
+ * @default_timeout_ns: bound of a run that gives none
+ */
+struct pto_engine_config {
+	uint32_t arch;
+	uint32_t cluster_count;
+	uint32_t aicpu_threads;
+	uint32_t workers;
+	uint64_t default_timeout_ns;
+};
+
+/** pto_kernel_fn - a kernel: seed runtime's "void kernel_entry(int64_t *args)" */
+typedef void (*pto_kernel_fn)(int64_t *args);
+
+/**
+ * struct pto_engine_kernel - a loaded kernel
+ * @fn: its entry, NULL if the callable has no kernel of this func_id
+ * @core_type: PTO_CORE_*
+ */
+struct pto_engine_kernel {
+	pto_kernel_fn fn;
+	uint32_t core_type;
+};
+
+/**
+ * struct pto_engine_callable - a loaded callable, immutable while a run uses it
+ * @entry: the orchestration's entry
+ * @config: its configuration function, or NULL
+ * @kernels: table of @kernel_count, indexed by func_id
+ * @kernel_count: highest func_id + 1
+ */
+struct pto_engine_callable {
+	pto_orch_entry_fn entry;
+	pto_orch_config_fn config;
+	const struct pto_engine_kernel *kernels;
+	uint32_t kernel_count;
+};
+
+/**
+ * struct pto_engine_run - one run
+ * @callable: what to run
+ * @args: the arguments, validated by pto_engine_check_args(), or NULL for none
+ * @arena: a bound arena
+ * @epoch: as in struct pto_dev_cmd_run
+ * @timeout_ns: bound, 0 for the engine's default
+ */
+struct pto_engine_run {
+	const struct pto_engine_callable *callable;
+	const struct pto_run_args *args;
+	void *arena;
+	uint32_t epoch;
+	uint64_t timeout_ns;
+};
+
+/** pto_engine_create() - make an engine and its worker threads. Return: 0 or -errno */
+int pto_engine_create(const struct pto_engine_config *config, struct pto_engine **out);
+
+/** pto_engine_destroy() - stop its threads and free it; no run is executing */
+void pto_engine_destroy(struct pto_engine *engine);
+
+/**
+ * pto_engine_run() - execute a run on the calling thread and the workers
+ * @engine: the engine; one run at a time
+ * @run: what to do
+ * @report: filled in when the run fails (code, sub-class, task, function, core, text)
+ *
+ * Return: PTO_DEV_OK, PTO_DEV_PROGRAM, PTO_DEV_TIMEOUT, PTO_DEV_ABORTED or PTO_DEV_INVALID.
+ */
+uint32_t pto_engine_run(struct pto_engine *engine, const struct pto_engine_run *run,
+			struct pto_dev_report *report);
+
+/** pto_engine_abort() - make the current run end soon with PTO_DEV_ABORTED; any thread */
+void pto_engine_abort(struct pto_engine *engine);
+
+/**
+ * pto_arena_plan() - sizes of the arena and the image of a ring configuration
+ * @plan: in: the resolved configuration; out: arena_size, image_size
+ *
+ * A pure function. Return: 0; -EINVAL beyond the limits of struct pto_prewarm,
+ * -EOVERFLOW.
+ */
+int pto_arena_plan(struct pto_dev_arena_plan *plan);
+
+/** pto_arena_build() - write the image of @plan (offsets, no pointers), image_size bytes */
+void pto_arena_build(const struct pto_dev_arena_plan *plan, void *image);
+
+/**
+ * pto_arena_bind() - make zeroed arena memory ready for its first run
+ * @arena: arena_size bytes of zeroed memory, page aligned
+ * @arena_size: bytes
+ * @image: the image
+ * @image_size: bytes
+ *
+ * Return: 0; -EINVAL if image and arena do not fit each other.
+ */
+int pto_arena_bind(void *arena, uint64_t arena_size, const void *image, uint64_t image_size);
+
+#endif /* PTO_SIM_ENGINE_H */

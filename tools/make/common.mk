@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: MIT
+#
+# Rules and flags for user-space code. The top Makefile includes this, then the
+# build.mk of each folder. Everything is built under $(O).
+#
+#   O=DIR          where to build (default build)
+#   SAN=LIST       sanitizers, such as address,undefined or thread; has its own O
+#   DEBUG=1        -O0 -g3
+#   V=1            show the commands
+
+SAN ?=
+DEBUG ?= 0
+V ?= 0
+O ?= build$(if $(SAN),-$(subst $(comma),-,$(SAN)))
+
+comma := ,
+ifeq ($(V),1)
+quiet = $(2)
+else
+quiet = @printf '  %-7s %s\n' '$(1)' '$(patsubst $(O)/%,%,$@)'; $(2)
+endif
+
+VERSION := 0.1.0
+SOVERSION := 0
+
+WARN := -Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes -Wshadow \
+	-Wpointer-arith -Wundef -Wvla -Wno-unused-parameter
+OPT := $(if $(filter 1,$(DEBUG)),-O0 -g3,-O2 -g)
+SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
+
+PTO_CFLAGS := -std=gnu11 $(OPT) $(WARN) -D_GNU_SOURCE -DPTO_VERSION='"$(VERSION)"' \
+	-fPIC -fvisibility=hidden -MMD -MP -pthread -Iuapi -Ilibpto/include $(SANFLAGS)
+PTO_LDFLAGS := -pthread -Wl,-z,relro,-z,now -Wl,--build-id $(SANFLAGS)
+
+# Flags of a folder: FLAG_DIRS += folder, CFLAGS-folder := ...; for everything below it.
+obj_flags = $(foreach d,$(FLAG_DIRS),$(if $(filter $(d)/%,$(1)),$(CFLAGS-$(d))))
+
+$(O)/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(call quiet,CC,$(CC) $(PTO_CFLAGS) $(call obj_flags,$<) $(CFLAGS) -c $< -o $@)
+
+# $(call objs,FILES.c): the objects of sources
+objs = $(patsubst %.c,$(O)/obj/%.o,$(1))
+
+# $(call program,NAME,SOURCES,LIBS,EXTRA DEPENDENCIES): builds $(O)/bin/NAME
+define program
+all_objs += $(call objs,$(2))
+$(O)/bin/$(1): $(call objs,$(2)) $(4)
+	@mkdir -p $$(@D)
+	$$(call quiet,LD,$$(CC) $$(PTO_LDFLAGS) $$(LDFLAGS) -o $$@ $(call objs,$(2)) $(3))
+endef
+
+# $(call shared,FILE,SOURCES,LIBS,LINK FLAGS,EXTRA DEPENDENCIES): builds $(O)/lib/FILE
+define shared
+all_objs += $(call objs,$(2))
+$(O)/lib/$(1): $(call objs,$(2)) $(5)
+	@mkdir -p $$(@D)
+	$$(call quiet,LD,$$(CC) -shared $$(PTO_LDFLAGS) $$(LDFLAGS) $(4) -o $$@ $(call objs,$(2)) $(3))
+endef
+
+# $(call device_object,FILE,SOURCE.c): builds $(O)/FILE, an orchestration or kernel object.
+# It is what a user's compiler would make: no flags of ours but the include paths.
+define device_object
+$(O)/$(1): $(2)
+	@mkdir -p $$(@D)
+	$$(call quiet,DEVOBJ,$$(CC) -std=gnu11 -O2 -g $$(WARN) -fPIC -shared -Wl$$(comma)--build-id \
+		-Iuapi -Ilibpto/include -MMD -MP -MF $$@.d -o $$@ $$< -lm)
+device_deps += $(O)/$(1).d
+endef

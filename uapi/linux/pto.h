@@ -1,0 +1,741 @@
+/* SPDX-License-Identifier: (GPL-2.0 WITH Linux-syscall-note) OR MIT */
+/*
+ * PTO accelerators: the ioctl interface between applications and the driver.
+ *
+ * Objects
+ *
+ *   An open file of /dev/ptoN is a *context*. It owns buffer objects, streams,
+ *   images, the 64 callable slots (cids) and the arenas. All of it goes away
+ *   with the last reference to the open file, however the process ends. Ids are
+ *   per context and 0 is never a valid one; a cid lies in [0, 64).
+ *
+ * Rules every ioctl keeps, each checked by selftests/uapi
+ *
+ *  - Every argument struct begins with "__u32 size", set by the caller to the
+ *    size of the struct it was compiled with. Numbers are _IO(PTO_IOC_TYPE, nr),
+ *    so a struct can grow without a new number. Elements of an array that an
+ *    argument points to carry their size in a "stride" field of the argument.
+ *  - Error numbers:
+ *      ENOTTY      the ioctl number is unknown
+ *      EINVAL      size is too small for this ioctl, a value is wrong, a
+ *                  reserved or padding field is not zero
+ *      E2BIG       size is larger than the driver's struct and the tail is not 0
+ *      EOPNOTSUPP  a flag, kind, placement or item that this driver lacks
+ *      ENOENT      an id that does not exist, or a generation that is over
+ *      EOVERFLOW   offset and length overflow 64 bits
+ *      EFAULT      a pointer does not point to accessible memory
+ *      ENOSPC      a table (cids, streams, contexts) is full
+ *      ENOMEM      device or host memory is exhausted
+ *      EAGAIN      the stream has no room for another run at the moment
+ *      ENOEXEC     the device cannot load this object
+ *      EIO         the context lost its device state: see PTO_CTX_RESET
+ *      ENODEV      the device is gone, or the file belongs to another process
+ *                  (simulator only: a simulated context is its process's own)
+ *    A call that fails changes nothing, and writes nothing but the log buffer.
+ *  - Only fixed-width types, 8-byte alignment, explicit padding, pointers as
+ *    __u64. No enums, bit-fields or unions. One layout for 32 and 64 bit.
+ *  - Timeouts are absolute CLOCK_MONOTONIC nanoseconds: a restarted call waits no
+ *    longer. 0 polls; PTO_WAIT_FOREVER waits until a signal or the device's end.
+ *  - Capabilities are discovered with PTO_QUERY, not deduced from a version.
+ *    Fields are only ever appended, and 0 in a new field means what was before.
+ *
+ * The type byte 0xd7 is not claimed in the kernel's ioctl-number.rst (6.12).
+ * Numbers 0x0a and 0x0b are kept for the export and import of dma-bufs; they
+ * answer ENOTTY as long as PTO_FEATURE_DMABUF is absent.
+ */
+#ifndef _UAPI_LINUX_PTO_H
+#define _UAPI_LINUX_PTO_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+#define PTO_IOC_TYPE 0xd7
+
+#define PTO_QUERY		_IO(PTO_IOC_TYPE, 0x00)
+#define PTO_BO_CREATE		_IO(PTO_IOC_TYPE, 0x06)
+#define PTO_BO_INFO		_IO(PTO_IOC_TYPE, 0x07)
+#define PTO_BO_DESTROY		_IO(PTO_IOC_TYPE, 0x08)
+#define PTO_BO_COPY		_IO(PTO_IOC_TYPE, 0x09)
+#define PTO_STREAM_CREATE	_IO(PTO_IOC_TYPE, 0x10)
+#define PTO_STREAM_DESTROY	_IO(PTO_IOC_TYPE, 0x11)
+#define PTO_STREAM_WAIT		_IO(PTO_IOC_TYPE, 0x12)
+#define PTO_IMAGE_CREATE	_IO(PTO_IOC_TYPE, 0x18)
+#define PTO_IMAGE_DESTROY	_IO(PTO_IOC_TYPE, 0x19)
+#define PTO_PREPARE		_IO(PTO_IOC_TYPE, 0x20)
+#define PTO_UNPREPARE		_IO(PTO_IOC_TYPE, 0x21)
+#define PTO_PREWARM		_IO(PTO_IOC_TYPE, 0x22)
+#define PTO_RUN			_IO(PTO_IOC_TYPE, 0x28)
+#define PTO_WAIT		_IO(PTO_IOC_TYPE, 0x29)
+#define PTO_CTX_RESET		_IO(PTO_IOC_TYPE, 0x30)
+
+/** PTO_MAX_CALLABLES: cids of a context lie in [0, PTO_MAX_CALLABLES). */
+#define PTO_MAX_CALLABLES	64
+/** PTO_MAX_FUNC_ID: func_ids of a callable lie in [0, PTO_MAX_FUNC_ID). */
+#define PTO_MAX_FUNC_ID		1024
+/** PTO_SYMBOL_MAX: bytes of a symbol name, its NUL included. */
+#define PTO_SYMBOL_MAX		64
+/** PTO_BUILD_ID_MAX: bytes of the longest Build-ID that is used as a key. */
+#define PTO_BUILD_ID_MAX	32
+/** PTO_RING_DEPTHS: scope depths that have a ring of their own. */
+#define PTO_RING_DEPTHS		4
+/** PTO_WAIT_FOREVER: a timeout that never passes. */
+#define PTO_WAIT_FOREVER	(~(__u64)0)
+/** PTO_STREAM_DEFAULT: the stream that exists from open to close. */
+#define PTO_STREAM_DEFAULT	1
+
+/* Architectures (struct pto_device_info.arch). */
+#define PTO_ARCH_A2A3		1
+#define PTO_ARCH_A5		2
+
+/* Feature bits (struct pto_device_info.features). */
+#define PTO_FEATURE_UNIFIED	(1ULL << 0)	/* host placement is device memory */
+#define PTO_FEATURE_ISOLATED	(1ULL << 1)	/* a faulting kernel harms only its context */
+#define PTO_FEATURE_SIMULATED	(1ULL << 2)	/* no hardware behind this device */
+#define PTO_FEATURE_DMABUF	(1ULL << 3)	/* dma-buf export and import */
+#define PTO_FEATURE_FENCES	(1ULL << 4)	/* sync_file in and out fences of PTO_RUN */
+#define PTO_FEATURE_HOST_GRAPH	(1ULL << 5)	/* callables of kind PTO_KIND_HOST_GRAPH */
+
+/* Items of PTO_QUERY. */
+#define PTO_QUERY_DEVICE	1	/* struct pto_device_info */
+#define PTO_QUERY_CONTEXT	2	/* struct pto_context_stats */
+#define PTO_QUERY_USAGE		3	/* struct pto_device_usage */
+
+/**
+ * struct pto_query - argument of PTO_QUERY
+ * @size: sizeof(struct pto_query)
+ * @item: PTO_QUERY_*; an unknown item is EOPNOTSUPP
+ * @data_ptr: where the answer goes; 0 asks for its size only
+ * @data_size: in: bytes at @data_ptr; out: bytes the driver's struct has.
+ *	The smaller of the two is copied; the answer's own size field says how
+ *	many of its bytes the driver filled.
+ * @pad: must be 0
+ */
+struct pto_query {
+	__u32 size;
+	__u32 item;
+	__u64 data_ptr;
+	__u32 data_size;
+	__u32 pad;
+};
+
+/**
+ * struct pto_device_info - answer of PTO_QUERY_DEVICE: what the device is
+ * @size: bytes that the driver filled
+ * @arch: PTO_ARCH_*
+ * @features: PTO_FEATURE_* bits
+ * @index: N of /dev/ptoN
+ * @cluster_count: clusters (one AIC and two AIV each)
+ * @aic_count: AIC cores
+ * @aiv_count: AIV cores
+ * @aicpu_threads: control processor threads
+ * @worker_threads: operating system threads that stand in for cores; 0 on silicon
+ * @max_contexts: contexts that can be open at once
+ * @max_streams: streams of one context, the default one included
+ * @stream_depth: runs of one stream that can be in flight, and the number of
+ *	latest results that it keeps
+ * @max_callables: PTO_MAX_CALLABLES
+ * @max_func_id: PTO_MAX_FUNC_ID
+ * @max_arenas: arenas that a context caches
+ * @page_size: granularity of buffer objects, in bytes
+ * @pad: 0
+ * @memory_size: device memory that can be allocated, in bytes
+ * @memory_base: device address of the first byte of the device's window
+ * @max_image_size: bytes of the largest image
+ * @arch_name: "a2a3" or "a5", NUL padded
+ * @name: transport and model for people, NUL padded
+ */
+struct pto_device_info {
+	__u32 size;
+	__u32 arch;
+	__u64 features;
+	__u32 index;
+	__u32 cluster_count;
+	__u32 aic_count;
+	__u32 aiv_count;
+	__u32 aicpu_threads;
+	__u32 worker_threads;
+	__u32 max_contexts;
+	__u32 max_streams;
+	__u32 stream_depth;
+	__u32 max_callables;
+	__u32 max_func_id;
+	__u32 max_arenas;
+	__u32 page_size;
+	__u32 pad;
+	__u64 memory_size;
+	__u64 memory_base;
+	__u64 max_image_size;
+	__u8 arch_name[16];
+	__u8 name[32];
+};
+
+/**
+ * struct pto_context_stats - answer of PTO_QUERY_CONTEXT: what this context did
+ * @size: bytes that the driver filled
+ * @state: 0 usable, 1 lost (EIO until PTO_CTX_RESET), 2 device gone
+ * @streams_created: streams made since open, the control stream and the default
+ *	stream included; prepare and run never raise it
+ * @streams_live: streams now
+ * @callables_live: cids in use
+ * @bo_live: buffer objects that have an id
+ * @bo_bytes: bytes of all buffer objects, those waiting for runs included
+ * @images_live: images that have an id in this context
+ * @prepares: successful PTO_PREPARE
+ * @unprepares: PTO_UNPREPARE that emptied a slot
+ * @aicpu_dlopen_count: orchestration objects the device has loaded; never falls
+ * @kernel_load_count: kernel objects the device has loaded; never falls
+ * @image_uploads: images whose bytes went to the device
+ * @image_upload_bytes: bytes of those
+ * @image_dedup_hits: images that were there already
+ * @arena_hits: runs that found their arena
+ * @arena_misses: arenas that had to be allocated
+ * @arena_builds: arena images built on the device for this context's requests
+ * @arena_rebinds: arenas bound to an image that existed already
+ * @runs_submitted: runs accepted
+ * @runs_completed: runs that have ended, well or not
+ * @runs_failed: runs that ended with a status other than 0
+ * @doorbells: times the device was woken for this context's queues
+ * @interrupts: times a waiter of this context slept and was woken
+ * @device_commands: commands other than runs sent for this context
+ * @resets: successful PTO_CTX_RESET
+ *
+ * All counters but the "live" ones and @bo_bytes are monotonic.
+ */
+struct pto_context_stats {
+	__u32 size;
+	__u32 state;
+	__u64 streams_created;
+	__u64 streams_live;
+	__u64 callables_live;
+	__u64 bo_live;
+	__u64 bo_bytes;
+	__u64 images_live;
+	__u64 prepares;
+	__u64 unprepares;
+	__u64 aicpu_dlopen_count;
+	__u64 kernel_load_count;
+	__u64 image_uploads;
+	__u64 image_upload_bytes;
+	__u64 image_dedup_hits;
+	__u64 arena_hits;
+	__u64 arena_misses;
+	__u64 arena_builds;
+	__u64 arena_rebinds;
+	__u64 runs_submitted;
+	__u64 runs_completed;
+	__u64 runs_failed;
+	__u64 doorbells;
+	__u64 interrupts;
+	__u64 device_commands;
+	__u64 resets;
+};
+
+/* Values of struct pto_context_stats.state. */
+#define PTO_CTX_OK		0
+#define PTO_CTX_LOST		1
+#define PTO_CTX_GONE		2
+
+/**
+ * struct pto_device_usage - answer of PTO_QUERY_USAGE: what is in use, all contexts
+ * @size: bytes that the driver filled
+ * @contexts: contexts open now, the caller's included
+ * @memory_size: device memory that can be allocated, in bytes
+ * @memory_used: device memory that is allocated, in bytes
+ * @images: images resident on the device
+ * @image_bytes: bytes of those
+ * @arena_images: arena images resident on the device
+ * @arena_image_bytes: device memory those take
+ * @streams: streams of all contexts
+ * @contexts_opened: contexts opened since the device came
+ */
+struct pto_device_usage {
+	__u32 size;
+	__u32 contexts;
+	__u64 memory_size;
+	__u64 memory_used;
+	__u64 images;
+	__u64 image_bytes;
+	__u64 arena_images;
+	__u64 arena_image_bytes;
+	__u64 streams;
+	__u64 contexts_opened;
+};
+
+/* Placements of a buffer object. */
+#define PTO_PLACE_DEVICE	0	/* device memory */
+#define PTO_PLACE_HOST		1	/* host memory that the device can reach */
+
+/**
+ * struct pto_bo_create - argument of PTO_BO_CREATE: allocate a buffer object
+ * @size: sizeof(struct pto_bo_create)
+ * @flags: must be 0; else EOPNOTSUPP
+ * @length: bytes; rounded up to whole pages. 0 is EINVAL
+ * @placement: PTO_PLACE_*. With PTO_FEATURE_UNIFIED both are the same memory
+ * @id: out: the buffer's id
+ * @device_addr: out: its address on the device, the same as long as it lives
+ * @mmap_offset: out: offset for mmap() on the context's file. The mapping must be
+ *	MAP_SHARED, not executable, and lie within the buffer
+ *
+ * The memory reads as zero. EOVERFLOW if rounding overflows, ENOMEM if the
+ * device's memory does not suffice, EIO and ENODEV as for every ioctl.
+ */
+struct pto_bo_create {
+	__u32 size;
+	__u32 flags;
+	__u64 length;
+	__u32 placement;
+	__u32 id;
+	__u64 device_addr;
+	__u64 mmap_offset;
+};
+
+/**
+ * struct pto_bo_info - argument of PTO_BO_INFO: look a buffer object up
+ * @size: sizeof(struct pto_bo_info)
+ * @id: the buffer; ENOENT if there is none
+ * @length: out: bytes, rounded up to whole pages
+ * @device_addr: out: address on the device
+ * @mmap_offset: out: offset for mmap()
+ * @placement: out: PTO_PLACE_*
+ * @references: out: references held, the id's included
+ * @mappings: out: user mappings of it
+ * @pad: must be 0
+ */
+struct pto_bo_info {
+	__u32 size;
+	__u32 id;
+	__u64 length;
+	__u64 device_addr;
+	__u64 mmap_offset;
+	__u32 placement;
+	__u32 references;
+	__u32 mappings;
+	__u32 pad;
+};
+
+/**
+ * struct pto_bo_destroy - argument of PTO_BO_DESTROY: release a buffer object
+ * @size: sizeof(struct pto_bo_destroy)
+ * @id: the buffer; ENOENT if there is none
+ *
+ * The id is gone at once. The memory is freed when no mapping shows it any more
+ * and every run that was submitted before has ended.
+ */
+struct pto_bo_destroy {
+	__u32 size;
+	__u32 id;
+};
+
+/* Directions of PTO_BO_COPY. */
+#define PTO_COPY_TO_DEVICE	1	/* user_ptr to dst_id */
+#define PTO_COPY_FROM_DEVICE	2	/* src_id to user_ptr */
+#define PTO_COPY_DEVICE		3	/* src_id to dst_id */
+
+/**
+ * struct pto_bo_copy - argument of PTO_BO_COPY: copy now
+ * @size: sizeof(struct pto_bo_copy)
+ * @direction: PTO_COPY_*; any other is EOPNOTSUPP
+ * @dst_id: destination buffer; 0 for PTO_COPY_FROM_DEVICE
+ * @src_id: source buffer; 0 for PTO_COPY_TO_DEVICE
+ * @dst_offset: first byte in the destination; 0 if the destination is user memory
+ * @src_offset: first byte in the source; 0 if the source is user memory
+ * @user_ptr: user memory; 0 for PTO_COPY_DEVICE
+ * @length: bytes; 0 copies nothing. Past the end of a buffer is EINVAL
+ *
+ * The copy is done when the call returns and is not ordered with runs. After
+ * EFAULT some of the destination may have been written. Overlapping ranges of
+ * one buffer are copied as by memmove().
+ */
+struct pto_bo_copy {
+	__u32 size;
+	__u32 direction;
+	__u32 dst_id;
+	__u32 src_id;
+	__u64 dst_offset;
+	__u64 src_offset;
+	__u64 user_ptr;
+	__u64 length;
+};
+
+/**
+ * struct pto_stream_create - argument of PTO_STREAM_CREATE: one more stream
+ * @size: sizeof(struct pto_stream_create)
+ * @flags: must be 0; else EOPNOTSUPP
+ * @id: out: the stream's id
+ * @pad: must be 0
+ *
+ * Runs of one stream begin and end in the order of their submission; runs of
+ * different streams of a context are not ordered, and take turns on the device.
+ * ENOSPC if the context or the device has no stream left.
+ */
+struct pto_stream_create {
+	__u32 size;
+	__u32 flags;
+	__u32 id;
+	__u32 pad;
+};
+
+/**
+ * struct pto_stream_destroy - argument of PTO_STREAM_DESTROY
+ * @size: sizeof(struct pto_stream_destroy)
+ * @id: the stream; ENOENT if there is none, EINVAL for PTO_STREAM_DEFAULT
+ *
+ * EBUSY while runs of the stream are in flight. Results not read are dropped.
+ */
+struct pto_stream_destroy {
+	__u32 size;
+	__u32 id;
+};
+
+/**
+ * struct pto_stream_wait - argument of PTO_STREAM_WAIT: wait until a stream is idle
+ * @size: sizeof(struct pto_stream_wait)
+ * @id: the stream; ENOENT if there is none
+ * @timeout_ns: absolute CLOCK_MONOTONIC nanoseconds
+ *
+ * Waits for the runs submitted before the call. ETIMEDOUT when the time has
+ * passed, EINTR on a signal. Says nothing about how the runs ended, and does not
+ * count as reading their results.
+ */
+struct pto_stream_wait {
+	__u32 size;
+	__u32 id;
+	__u64 timeout_ns;
+};
+
+/**
+ * struct pto_image_create - argument of PTO_IMAGE_CREATE: bring an object to the device
+ * @size: sizeof(struct pto_image_create)
+ * @flags: must be 0; else EOPNOTSUPP
+ * @data_ptr: the object's bytes (an ELF shared or relocatable object)
+ * @length: how many; 0 is EINVAL, more than max_image_size EFBIG
+ * @build_id: the object's GNU Build-ID, the key under which it is looked up
+ * @build_id_len: bytes of it, at most PTO_BUILD_ID_MAX; 0 if it has none. The rest of
+ *	@build_id must be 0
+ * @id: out: the image's id in this context
+ * @shared: out: 1 if the same bytes were on the device already, else 0
+ * @pad: must be 0
+ *
+ * One image is one device buffer for all contexts. The Build-ID only finds
+ * candidates; they must have the same length and SHA-256 to be shared.
+ */
+struct pto_image_create {
+	__u32 size;
+	__u32 flags;
+	__u64 data_ptr;
+	__u64 length;
+	__u8 build_id[PTO_BUILD_ID_MAX];
+	__u32 build_id_len;
+	__u32 id;
+	__u32 shared;
+	__u32 pad;
+};
+
+/**
+ * struct pto_image_destroy - argument of PTO_IMAGE_DESTROY
+ * @size: sizeof(struct pto_image_destroy)
+ * @id: the image; ENOENT if there is none
+ *
+ * Drops this context's name for it. Prepared callables that use it hold
+ * references of their own and are not affected.
+ */
+struct pto_image_destroy {
+	__u32 size;
+	__u32 id;
+};
+
+/* Kinds of callables. */
+#define PTO_KIND_DEVICE_ORCH	1	/* the orchestration runs on the AICPU */
+#define PTO_KIND_HOST_GRAPH	2	/* it runs in the host process: PTO_FEATURE_HOST_GRAPH */
+
+/* Types of cores. */
+#define PTO_CORE_AIC		0
+#define PTO_CORE_AIV		1
+
+/**
+ * struct pto_kernel - one kernel of a callable, element of pto_prepare.kernels_ptr
+ * @func_id: the number by which the orchestration submits it, in [0, PTO_MAX_FUNC_ID),
+ *	once per callable
+ * @core_type: PTO_CORE_*
+ * @image: the image that holds it (symbol "kernel_entry")
+ * @pad: must be 0
+ */
+struct pto_kernel {
+	__u32 func_id;
+	__u32 core_type;
+	__u32 image;
+	__u32 pad;
+};
+
+/**
+ * struct pto_prepare - argument of PTO_PREPARE: load a callable under a cid
+ * @size: sizeof(struct pto_prepare)
+ * @cid: in: the cid, or -1 for the lowest free one; out: the cid that was filled
+ * @kind: PTO_KIND_*
+ * @flags: must be 0; else EOPNOTSUPP
+ * @image: image of the orchestration object
+ * @kernel_count: number of kernels, at most PTO_MAX_FUNC_ID
+ * @kernel_stride: sizeof(struct pto_kernel); non-zero bytes of a longer element
+ *	are E2BIG
+ * @generation: out: generation of the slot, never 0
+ * @kernels_ptr: array of struct pto_kernel
+ * @entry: symbol of the entry, NUL terminated; empty means
+ *	"aicpu_orchestration_entry"
+ * @config: symbol of the configuration function, NUL terminated; empty means
+ *	"aicpu_orchestration_config". A named one must exist, the default one may
+ *	be absent
+ * @log_ptr: buffer for an explanation when the device refuses; 0 for none
+ * @log_size: bytes of it; the text is cut to fit and always NUL terminated
+ * @pad: must be 0
+ *
+ * The slot is filled only after the device has loaded everything, so a prepared
+ * cid runs. EINVAL: cid outside [-1, 64), func_id out of range or twice, a
+ * symbol without NUL. EEXIST: the cid is in use. ENOSPC: no cid is free. ENOENT: no
+ * such image. ENOEXEC: the device cannot load an object or lacks a symbol; the
+ * log says which. EBUSY: too many unprepared callables still run.
+ */
+struct pto_prepare {
+	__u32 size;
+	__s32 cid;
+	__u32 kind;
+	__u32 flags;
+	__u32 image;
+	__u32 kernel_count;
+	__u32 kernel_stride;
+	__u32 generation;
+	__u64 kernels_ptr;
+	__u8 entry[PTO_SYMBOL_MAX];
+	__u8 config[PTO_SYMBOL_MAX];
+	__u64 log_ptr;
+	__u32 log_size;
+	__u32 pad;
+};
+
+/**
+ * struct pto_unprepare - argument of PTO_UNPREPARE: empty a cid
+ * @size: sizeof(struct pto_unprepare)
+ * @cid: the cid; outside [0, 64) is EINVAL
+ * @generation: 0, or the generation the slot must have, else ENOENT
+ * @pad: must be 0
+ *
+ * The cid is free at once. Runs submitted before finish. Emptying an empty slot
+ * succeeds (with a generation: ENOENT).
+ */
+struct pto_unprepare {
+	__u32 size;
+	__s32 cid;
+	__u32 generation;
+	__u32 pad;
+};
+
+/**
+ * struct pto_prewarm - argument of PTO_PREWARM: name the arena of a ring configuration
+ * @size: sizeof(struct pto_prewarm)
+ * @flags: must be 0; else EOPNOTSUPP
+ * @task_window: task slots per scope depth: 0 (default 16384), or a power of two in
+ *	[4, 2^31)
+ * @heap: bytes of the heap ring per scope depth: 0 (default 256 MiB), or at least 1024
+ * @dep_pool: dependency entries per scope depth: 0 (default 16384), or in [4, 2^31)
+ * @arena: out: id of the arena, for struct pto_run_entry
+ * @pad: must be 0
+ * @arena_size: out: bytes of device memory that it takes
+ *
+ * Builds the arena if the context does not have it. A context keeps max_arenas
+ * of them; the one that was used longest ago and is idle makes room, and its id is
+ * over (ENOENT on a run: call PTO_PREWARM again). ENOMEM if the device's memory
+ * does not suffice. Limits: seed runtime, call_config.h.
+ */
+struct pto_prewarm {
+	__u32 size;
+	__u32 flags;
+	__u64 task_window[PTO_RING_DEPTHS];
+	__u64 heap[PTO_RING_DEPTHS];
+	__u64 dep_pool[PTO_RING_DEPTHS];
+	__u32 arena;
+	__u32 pad;
+	__u64 arena_size;
+};
+
+/**
+ * struct pto_run_entry - one run, element of pto_run.entries_ptr
+ * @cid: the callable; outside [0, 64) is EINVAL, an empty slot ENOENT
+ * @generation: 0, or the generation that the slot must have, else ENOENT
+ * @flags: must be 0; else EOPNOTSUPP
+ * @args_bo: buffer that holds the arguments; 0 with @args_size 0 for none
+ * @args_offset: where in it they begin, a multiple of 64
+ * @args_size: bytes of them; layout: struct pto_run_args in pto_device.h
+ * @arena: id from PTO_PREWARM; 0 for the default configuration's
+ * @timeout_ns: bound for the execution on the device, relative; 0 for the
+ *	device's default
+ * @user_data: handed back by PTO_WAIT
+ * @pad: must be 0
+ */
+struct pto_run_entry {
+	__s32 cid;
+	__u32 generation;
+	__u32 flags;
+	__u32 args_bo;
+	__u64 args_offset;
+	__u32 args_size;
+	__u32 arena;
+	__u64 timeout_ns;
+	__u64 user_data;
+	__u64 pad[2];
+};
+
+/**
+ * struct pto_run - argument of PTO_RUN: submit runs to a stream
+ * @size: sizeof(struct pto_run)
+ * @flags: must be 0; else EOPNOTSUPP
+ * @stream: the stream
+ * @count: runs, at least 1 and at most stream_depth
+ * @stride: sizeof(struct pto_run_entry); non-zero bytes of a longer element are E2BIG
+ * @accepted: out: runs that were accepted, in order from the first
+ * @entries_ptr: array of struct pto_run_entry
+ * @first_id: out: id of the first accepted run; the others follow by one
+ *
+ * Fails only if no run was accepted, with the first one's error. Otherwise
+ * @accepted tells where it stopped; submit the rest again to learn why. EAGAIN:
+ * the stream has stream_depth runs in flight. The arguments are read when the run
+ * executes: leave them alone until it has ended.
+ */
+struct pto_run {
+	__u32 size;
+	__u32 flags;
+	__u32 stream;
+	__u32 count;
+	__u32 stride;
+	__u32 accepted;
+	__u64 entries_ptr;
+	__u64 first_id;
+};
+
+/**
+ * struct pto_wait - argument of PTO_WAIT: wait for a run and read its result
+ * @size: sizeof(struct pto_wait)
+ * @flags: must be 0; else EOPNOTSUPP
+ * @run: id of the run; ENOENT if there never was one
+ * @timeout_ns: absolute CLOCK_MONOTONIC nanoseconds
+ * @status: out: 0, or how the run failed as a negative errno: -EREMOTEIO the
+ *	program failed (@code says how), -EIO the context crashed or was lost,
+ *	-ETIMEDOUT it took longer than its bound, -ECANCELED it was aborted,
+ *	-EINVAL the arguments do not fit the callable
+ * @code: out: PTO_FATAL_* when @status is -EREMOTEIO or -ETIMEDOUT, else 0
+ * @subcode: out: sub-class of @code, 0 if it has none
+ * @pad: must be 0
+ * @user_data: out: as submitted
+ * @submit_ns: out: CLOCK_MONOTONIC when the driver queued it
+ * @start_ns: out: when the device began it
+ * @end_ns: out: when the device finished it
+ * @log_ptr: buffer for the device's explanation of a failure; 0 for none
+ * @log_size: bytes of it; the text is cut to fit and always NUL terminated
+ * @pad2: must be 0
+ *
+ * The ioctl itself returns 0 whenever the run has ended. ETIMEDOUT: not yet.
+ * EINTR: a signal came. ESTALE: the run ended, but a stream keeps only its last
+ * stream_depth results. Reading a result reads all earlier ones of the stream in
+ * the sense of poll(): POLLIN is set while some run has ended and neither it nor a
+ * later one of its stream has been read.
+ */
+struct pto_wait {
+	__u32 size;
+	__u32 flags;
+	__u64 run;
+	__u64 timeout_ns;
+	__s32 status;
+	__u32 code;
+	__u32 subcode;
+	__u32 pad;
+	__u64 user_data;
+	__u64 submit_ns;
+	__u64 start_ns;
+	__u64 end_ns;
+	__u64 log_ptr;
+	__u32 log_size;
+	__u32 pad2;
+};
+
+/**
+ * struct pto_ctx_reset - argument of PTO_CTX_RESET: leave the error state
+ * @size: sizeof(struct pto_ctx_reset)
+ * @flags: must be 0; else EOPNOTSUPP
+ *
+ * Ends what is in flight (-ECANCELED), gives the context a fresh hardware
+ * context and loads its prepared callables again. Buffers keep their contents and
+ * addresses, cids and ids stay valid; arenas are built again when needed.
+ */
+struct pto_ctx_reset {
+	__u32 size;
+	__u32 flags;
+};
+
+/*
+ * Fatal codes (struct pto_wait.code). Numbers and names are those of the seed
+ * runtime (pto_runtime_status.h), whose run status is the negated code.
+ */
+#define PTO_FATAL_SCOPE_DEADLOCK		1
+#define PTO_FATAL_HEAP_RING_DEADLOCK		2
+#define PTO_FATAL_FLOW_CONTROL_DEADLOCK		3
+#define PTO_FATAL_DEP_POOL_OVERFLOW		4
+#define PTO_FATAL_INVALID_ARGS			5
+#define PTO_FATAL_REQUIRE_SYNC_START_INVALID	7
+#define PTO_FATAL_TENSOR_WAIT_TIMEOUT		8
+#define PTO_FATAL_EXPLICIT			9
+#define PTO_FATAL_SCOPE_TASKS_OVERFLOW		10
+#define PTO_FATAL_TENSORMAP_OVERFLOW		11
+#define PTO_FATAL_SCHEDULER_TIMEOUT		100
+#define PTO_FATAL_ASYNC_COMPLETION_INVALID	101
+#define PTO_FATAL_ASYNC_WAIT_OVERFLOW		102
+#define PTO_FATAL_ASYNC_REGISTRATION_FAILED	103
+#define PTO_FATAL_READY_QUEUE_OVERFLOW		104
+
+/*
+ * One layout for every compiler and word size. A plain C99 program has no
+ * _Static_assert; a negative array bound does the same there.
+ */
+#define PTO_ABI_CONCAT_(a, b) a##b
+#define PTO_ABI_CONCAT(a, b) PTO_ABI_CONCAT_(a, b)
+#if defined(__cplusplus) && __cplusplus >= 201103L
+#define PTO_ABI_ASSERT(cond) static_assert(cond, #cond)
+#elif defined(__STDC_VERSION__) && __STDC_VERSION__ >= 201112L
+#define PTO_ABI_ASSERT(cond) _Static_assert(cond, #cond)
+#else
+#define PTO_ABI_ASSERT(cond) \
+	typedef char PTO_ABI_CONCAT(pto_abi_assert_, __LINE__)[(cond) ? 1 : -1] \
+		__attribute__((unused))
+#endif
+#define PTO_ABI_SIZE(type, bytes) PTO_ABI_ASSERT(sizeof(struct type) == (bytes))
+#define PTO_ABI_OFFSET(type, field, bytes) \
+	PTO_ABI_ASSERT(__builtin_offsetof(struct type, field) == (bytes))
+
+PTO_ABI_SIZE(pto_query, 24);
+PTO_ABI_SIZE(pto_device_info, 144);
+PTO_ABI_OFFSET(pto_device_info, memory_size, 72);
+PTO_ABI_OFFSET(pto_device_info, arch_name, 96);
+PTO_ABI_SIZE(pto_context_stats, 200);
+PTO_ABI_OFFSET(pto_context_stats, aicpu_dlopen_count, 72);
+PTO_ABI_SIZE(pto_device_usage, 72);
+PTO_ABI_SIZE(pto_bo_create, 40);
+PTO_ABI_SIZE(pto_bo_info, 48);
+PTO_ABI_SIZE(pto_bo_destroy, 8);
+PTO_ABI_SIZE(pto_bo_copy, 48);
+PTO_ABI_SIZE(pto_stream_create, 16);
+PTO_ABI_SIZE(pto_stream_destroy, 8);
+PTO_ABI_SIZE(pto_stream_wait, 16);
+PTO_ABI_SIZE(pto_image_create, 72);
+PTO_ABI_OFFSET(pto_image_create, build_id_len, 56);
+PTO_ABI_SIZE(pto_image_destroy, 8);
+PTO_ABI_SIZE(pto_kernel, 16);
+PTO_ABI_SIZE(pto_prepare, 184);
+PTO_ABI_OFFSET(pto_prepare, entry, 40);
+PTO_ABI_OFFSET(pto_prepare, log_ptr, 168);
+PTO_ABI_SIZE(pto_unprepare, 16);
+PTO_ABI_SIZE(pto_prewarm, 120);
+PTO_ABI_SIZE(pto_run_entry, 64);
+PTO_ABI_OFFSET(pto_run_entry, args_offset, 16);
+PTO_ABI_SIZE(pto_run, 40);
+PTO_ABI_SIZE(pto_wait, 88);
+PTO_ABI_OFFSET(pto_wait, log_ptr, 72);
+PTO_ABI_SIZE(pto_ctx_reset, 8);
+
+#endif /* _UAPI_LINUX_PTO_H */
