@@ -5,17 +5,83 @@
 .DEFAULT_GOAL := all
 include tools/make/common.mk
 
-# What each folder builds is said in its build.mk, which adds to LIBS, PROGRAMS, EXAMPLES
-# and INSTALLS.
+# What each folder builds is said in its build.mk, which adds to these lists.
 LIBS :=
 PROGRAMS :=
 EXAMPLES :=
+INSTALL_HEADERS :=
+INSTALL_LIBS :=
+INSTALL_MANS :=
 include libpto/build.mk sim/build.mk tools/build.mk examples/build.mk
 
+DEPS := tools/setup/deps.sh
+SUBMAKE := $(MAKE) --no-print-directory
+
 .PHONY: all libs tools examples
-all: libs tools examples modules
-libs: $(LIBS)
-tools: $(PROGRAMS)
-examples: $(EXAMPLES)
+all: libs tools examples modules-if-possible ## everything; the module if kernel headers are there
+libs: $(LIBS) ## libpto and the simulator
+tools: $(PROGRAMS) ## ptod, ptoctl, benchmarks
+examples: $(EXAMPLES) ## callables and their host programs
+
+.PHONY: demo
+demo: ## build, then prepare and run vector_example on the simulator
+	@$(DEPS) build
+	@$(SUBMAKE) libs examples
+	@LD_LIBRARY_PATH=$(O)/lib LD_PRELOAD=$(O)/lib/libptosim.so \
+		$(O)/examples/vector_example/vector_example
+
+.PHONY: test
+test: ## every test, on the simulator and in virtual machines
+	@$(DEPS) build test vm
+	@$(SUBMAKE) test-all
+
+.PHONY: bench
+bench: ## measure latencies on the simulator
+	@$(DEPS) build
+	@$(SUBMAKE) libs tools
+	@LD_LIBRARY_PATH=$(O)/lib LD_PRELOAD=$(O)/lib/libptosim.so $(O)/bin/run_latency
+
+# --- installation ---------------------------------------------------------------------
+
+DESTDIR ?=
+PREFIX ?= /usr/local
+LIBDIR ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
+MANDIR ?= $(PREFIX)/share/man
+INSTALL ?= install
+
+.PHONY: install
+install: libs tools modules-if-possible ## DESTDIR= PREFIX=: library, headers, tools, man pages, module
+	$(INSTALL) -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin \
+		$(DESTDIR)$(INCLUDEDIR)/pto $(DESTDIR)$(INCLUDEDIR)/linux
+	$(INSTALL) -m 755 $(INSTALL_LIBS) $(DESTDIR)$(LIBDIR)
+	ln -sf libpto.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/libpto.so
+	$(INSTALL) -m 644 $(INSTALL_HEADERS) $(DESTDIR)$(INCLUDEDIR)/pto
+	$(INSTALL) -m 644 uapi/linux/pto.h uapi/linux/pto_device.h $(DESTDIR)$(INCLUDEDIR)/linux
+	sed -e 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@INCLUDEDIR@|$(INCLUDEDIR)|' \
+		-e 's|@VERSION@|$(VERSION)|' libpto/libpto.pc.in \
+		> $(DESTDIR)$(LIBDIR)/pkgconfig/libpto.pc
+	$(INSTALL) -m 755 $(O)/bin/ptoctl $(DESTDIR)$(PREFIX)/bin
+	$(INSTALL) -m 755 $(O)/bin/ptod $(DESTDIR)$(PREFIX)/sbin
+	for page in $(INSTALL_MANS); do \
+		$(INSTALL) -D -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/} || exit; \
+	done
+	@for ko in $(wildcard $(O)/kmod/*/pto.ko); do \
+		release=$$(modinfo -F vermagic $$ko | cut -d' ' -f1); \
+		$(INSTALL) -D -m 644 $$ko $(DESTDIR)/lib/modules/$$release/updates/pto.ko || exit; \
+	done
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf $(O)
+
+.PHONY: help
+help: ## this list
+	@echo "Targets:"
+	@grep -hE '^[a-z-]+:.*##' Makefile tools/build.mk | sort -u | \
+		sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | \
+		while IFS=$$(printf '\t') read -r name text; do printf '  %-14s %s\n' "$$name" "$$text"; done
+	@echo "Variables:"
+	@sed -nE 's/^#   ([A-Z]+=.*)/  \1/p' tools/make/common.mk
 
 -include $(all_objs:.o=.d) $(device_deps)
