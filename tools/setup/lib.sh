@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: MIT
+# shellcheck shell=bash
+#
+# What the scripts of tools/ share. To be sourced.
+
+PTO_TOP=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+# Where downloaded and unpacked kernel material is kept between runs.
+PTO_CACHE=${PTO_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/pto}
+# Where ready test kernels are looked for before one is built.
+PTO_KERNELS=${PTO_KERNELS:-$PTO_TOP/../shared/kernels}
+
+say()
+{
+	printf '%s\n' "$*" >&2
+}
+
+die()
+{
+	printf '%s: %s\n' "${0##*/}" "$*" >&2
+	exit "${die_status:-1}"
+}
+
+# as_root COMMAND...: run a command as root, through sudo if need be
+as_root()
+{
+	if [ "$(id -u)" -eq 0 ]; then
+		"$@"
+	elif command -v sudo >/dev/null; then
+		sudo "$@"
+	else
+		die "must run as root: $* (this user is not root, and there is no sudo)"
+	fi
+}
