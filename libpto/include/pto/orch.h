@@ -1,0 +1,740 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The orchestration API: what an orchestration object uses to build its graph of tasks.
+ *
+ * An orchestration object defines aicpu_orchestration_entry() and may define
+ * aicpu_orchestration_config(). It links against nothing of ours: everything that is not
+ * inline is reached through the function table that struct pto_rt begins with.
+ *
+ * Rules
+ *
+ *  - The handle is used by the thread that runs the entry, until the entry returns.
+ *  - The entry runs in an AUTO scope of depth 0. Which tasks wait for which is said in
+ *    Documentation/dependencies.rst.
+ *  - The first error is latched: see pto_is_fatal(). All calls after it do nothing and
+ *    give empty results, so a program need not check each one; it should look at
+ *    pto_is_fatal() in loops that depend on values it reads. The run ends with that error.
+ *  - Tensors, shapes and lists handed to a call need to live until it returns (those put
+ *    into a struct pto_task_args: until it is submitted). Tensors that a call hands out
+ *    live until the scope in which it was made ends; copy the descriptor to keep it longer.
+ *  - C99 and C++11.
+ */
+#ifndef PTO_ORCH_H
+#define PTO_ORCH_H
+
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <linux/pto.h>
+#include <pto/tensor.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+struct pto_rt;
+
+#define PTO_TASK_MAX_TENSORS	32	/* tensors of a task */
+#define PTO_TASK_MAX_SCALARS	16	/* scalars of a task */
+#define PTO_TASK_OWN_DEPS	64	/* pto_add_dep() calls of a task */
+#define PTO_MAX_SCOPE_DEPTH	64	/* open scopes, the entry's included */
+#define PTO_FUNC_NONE		(-1)	/* no kernel on this core */
+
+/* --- the entry ------------------------------------------- */
+
+/**
+ * struct pto_orch_args - arguments of the run
+ * @size: sizeof(struct pto_orch_args)
+ * @tensor_count: tensors
+ * @scalar_count: scalars
+ * @pad: 0
+ * @tensors: the tensors, with device addresses; each a buffer from outside the run
+ * @scalars: the scalars
+ */
+struct pto_orch_args {
+	uint32_t size;
+	uint32_t tensor_count;
+	uint32_t scalar_count;
+	uint32_t pad;
+	const struct pto_tensor *tensors;
+	const uint64_t *scalars;
+};
+
+/**
+ * struct pto_orch_config - what an orchestration says about itself
+ * @expected_arg_count: tensors plus scalars that it takes; a run with another number
+ *	fails with EINVAL before the entry is called
+ * @pad: 0
+ */
+struct pto_orch_config {
+	uint32_t expected_arg_count;
+	uint32_t pad[7];
+};
+
+/** pto_orch_entry_fn - the entry of an orchestration */
+typedef void (*pto_orch_entry_fn)(struct pto_rt *rt, const struct pto_orch_args *args);
+
+/** pto_orch_config_fn - the configuration function of an orchestration */
+typedef struct pto_orch_config (*pto_orch_config_fn)(const struct pto_orch_args *args);
+
+/** PTO_ORCH_EXPORT: makes a function of the object visible to the loader. */
+#define PTO_ORCH_EXPORT __attribute__((visibility("default")))
+
+/** aicpu_orchestration_entry() - the default entry symbol; defined by the program */
+PTO_ORCH_EXPORT void aicpu_orchestration_entry(struct pto_rt *rt,
+					       const struct pto_orch_args *args);
+
+/** aicpu_orchestration_config() - the default configuration symbol; may be absent */
+PTO_ORCH_EXPORT struct pto_orch_config
+aicpu_orchestration_config(const struct pto_orch_args *args);
+
+/* --- types of calls ------------------------------------------- */
+
+/* Types of a tensor argument. */
+#define PTO_ARG_INPUT		0	/* read */
+#define PTO_ARG_OUTPUT		1	/* written; the runtime allocates it */
+#define PTO_ARG_INOUT		2	/* read and written */
+#define PTO_ARG_OUTPUT_EXISTING	3	/* written; memory that exists */
+#define PTO_ARG_NO_DEP		4	/* used, but orders nothing */
+
+/* Modes of a scope. */
+#define PTO_SCOPE_AUTO		0	/* tensors order tasks */
+#define PTO_SCOPE_MANUAL	1	/* only explicit dependencies do */
+
+/* What a struct pto_task_args was filled wrongly with; pto_submit() reports it. */
+#define PTO_ARGS_OK			0
+#define PTO_ARGS_TOO_MANY_TENSORS	1
+#define PTO_ARGS_TOO_MANY_SCALARS	2
+#define PTO_ARGS_TENSOR_AFTER_SCALAR	3
+#define PTO_ARGS_NULL_TENSOR		4
+#define PTO_ARGS_NULL_DEPS		5
+#define PTO_ARGS_TOO_MANY_DEPS		6
+
+/* Levels of a log line. */
+#define PTO_LOG_ERROR		0
+#define PTO_LOG_WARN		1
+#define PTO_LOG_INFO		2
+#define PTO_LOG_DEBUG		3
+
+/* What pto_rt_ops.query tells. */
+#define PTO_RT_CLUSTERS		0	/* clusters that this run has */
+#define PTO_RT_AIC		1	/* AIC cores */
+#define PTO_RT_AIV		2	/* AIV cores */
+#define PTO_RT_ARCH		3	/* PTO_ARCH_* */
+
+/**
+ * struct pto_create_info - a tensor that the runtime shall allocate
+ * @initial_value: bits of one element, in the low bytes; written to all elements if
+ *	@has_initial_value is set
+ * @has_initial_value: 0: the memory holds anything at first
+ * @dtype: PTO_DTYPE_*
+ * @manual_dep: as in struct pto_tensor
+ * @pad: 0
+ * @ndims: dimensions
+ * @version: as in struct pto_tensor
+ * @shapes: elements in each dimension
+ * @pad2: 0
+ */
+struct pto_create_info {
+	uint64_t initial_value;
+	uint8_t has_initial_value;
+	uint8_t dtype;
+	uint8_t manual_dep;
+	uint8_t pad;
+	uint32_t ndims;
+	int32_t version;
+	uint32_t shapes[PTO_MAX_TENSOR_DIMS];
+	uint32_t pad2[6];
+};
+
+/**
+ * struct pto_func_ids - the kernels of a task, one part each
+ * @aic: func_id for the AIC core of a cluster, or PTO_FUNC_NONE
+ * @aiv0: func_id for its first AIV core, or PTO_FUNC_NONE
+ * @aiv1: func_id for its second AIV core, or PTO_FUNC_NONE
+ * @pad: 0
+ */
+struct pto_func_ids {
+	int32_t aic;
+	int32_t aiv0;
+	int32_t aiv1;
+	int32_t pad;
+};
+
+/**
+ * struct pto_task_args - arguments of a task; filled by pto_add_*(), read by pto_submit()
+ * @size: sizeof(struct pto_task_args)
+ * @error: first misuse, PTO_ARGS_*
+ * @tensor_count: tensors
+ * @scalar_count: scalars
+ * @block_num: how often each part of the task runs, with block indices from 0
+ * @own_dep_count: entries of @own_deps
+ * @dep_count: entries of @deps
+ * @flags: 0
+ * @deps: borrowed list of pto_set_dependencies()
+ * @tensors: a struct pto_create_info for PTO_ARG_OUTPUT, else a struct pto_tensor
+ * @scalars: raw scalars
+ * @types: PTO_ARG_* of each tensor
+ * @own_deps: tasks of pto_add_dep()
+ *
+ * Not to be filled by hand. Only the parts that the counts cover are ever initialised.
+ */
+struct pto_task_args {
+	uint32_t size;
+	uint32_t error;
+	uint32_t tensor_count;
+	uint32_t scalar_count;
+	uint32_t block_num;
+	uint32_t own_dep_count;
+	uint32_t dep_count;
+	uint32_t flags;
+	const uint64_t *deps;
+	const void *tensors[PTO_TASK_MAX_TENSORS];
+	uint64_t scalars[PTO_TASK_MAX_SCALARS];
+	uint8_t types[PTO_TASK_MAX_TENSORS];
+	uint64_t own_deps[PTO_TASK_OWN_DEPS];
+};
+
+/**
+ * struct pto_task - a task that was submitted
+ * @id: for explicit dependencies; PTO_NO_TASK after an error
+ * @tensors: its tensors in the order of the arguments
+ * @empty: a tensor without dimensions, which every call refuses
+ * @output_mask: which of @tensors the runtime has allocated
+ * @tensor_count: tensors
+ */
+struct pto_task {
+	uint64_t id;
+	const struct pto_tensor *tensors;
+	const struct pto_tensor *empty;
+	uint32_t output_mask;
+	uint32_t tensor_count;
+};
+
+/* --- the function table ------------------------------------------- */
+
+#define PTO_RT_OPS_VERSION	1
+
+/**
+ * struct pto_rt_ops - the runtime as an orchestration object sees it
+ * @version: PTO_RT_OPS_VERSION; raised only if what exists changes its meaning
+ * @size: bytes of the table; functions are appended, so a longer one is compatible
+ * @submit: see pto_submit()
+ * @alloc: see pto_alloc_tensors()
+ * @scope_begin: see pto_scope_begin()
+ * @scope_end: see pto_scope_end()
+ * @get: see pto_get_element()
+ * @set: see pto_set_element()
+ * @is_fatal: see pto_is_fatal()
+ * @report_fatal: see pto_report_fatal()
+ * @log: see pto_log()
+ * @query: PTO_RT_* to value; 0 for an unknown item
+ */
+struct pto_rt_ops {
+	uint32_t version;
+	uint32_t size;
+	struct pto_task (*submit)(struct pto_rt *rt, const struct pto_func_ids *funcs,
+				  const struct pto_task_args *args);
+	struct pto_task (*alloc)(struct pto_rt *rt, const struct pto_create_info *infos,
+				 uint32_t count);
+	void (*scope_begin)(struct pto_rt *rt, uint32_t mode);
+	void (*scope_end)(struct pto_rt *rt);
+	int (*get)(struct pto_rt *rt, const struct pto_tensor *t, uint32_t ndims,
+		   const uint32_t *index, void *value, size_t bytes);
+	int (*set)(struct pto_rt *rt, const struct pto_tensor *t, uint32_t ndims,
+		   const uint32_t *index, const void *value, size_t bytes);
+	int (*is_fatal)(struct pto_rt *rt);
+	void (*report_fatal)(struct pto_rt *rt, uint32_t code, const char *fmt, va_list ap);
+	void (*log)(struct pto_rt *rt, uint32_t level, const char *fmt, va_list ap);
+	uint32_t (*query)(struct pto_rt *rt, uint32_t item);
+};
+
+/**
+ * struct pto_rt - a run; the rest of it is the runtime's own
+ * @ops: the function table
+ */
+struct pto_rt {
+	const struct pto_rt_ops *ops;
+};
+
+/* --- arguments of the run ------------------------------------------- */
+
+/** pto_orch_tensor() - tensor @i of the run. Return: NULL if it has not that many */
+static inline const struct pto_tensor *pto_orch_tensor(const struct pto_orch_args *args, uint32_t i)
+{
+	return i < args->tensor_count ? &args->tensors[i] : NULL;
+}
+
+/** pto_orch_scalar() - scalar @i of the run. Return: 0 if it has not that many */
+static inline uint64_t pto_orch_scalar(const struct pto_orch_args *args, uint32_t i)
+{
+	return i < args->scalar_count ? args->scalars[i] : 0;
+}
+
+/** pto_orch_scalar_f32() - scalar @i of the run, a float in the low half */
+static inline float pto_orch_scalar_f32(const struct pto_orch_args *args, uint32_t i)
+{
+	uint32_t bits = (uint32_t)pto_orch_scalar(args, i);
+	float value;
+
+	__builtin_memcpy(&value, &bits, sizeof(value));
+	return value;
+}
+
+/* --- tensors ------------------------------------------- */
+
+/**
+ * pto_external() - wrap memory from outside the run
+ * @out: the tensor
+ * @addr: first byte, as the device sees it
+ * @dtype: PTO_DTYPE_*
+ * @ndims: dimensions
+ * @shapes: elements in each
+ * @manual_dep: 1: do not order tasks by it
+ * @version: orders uses; see struct pto_tensor
+ *
+ * Two tensors belong to one buffer, and can overlap, if their @addr is the same.
+ * Return: 0; as pto_tensor_make().
+ */
+static inline int pto_external(struct pto_tensor *out, uint64_t addr, uint8_t dtype, uint32_t ndims,
+			       const uint32_t *shapes, int manual_dep, int32_t version)
+{
+	int ret = pto_tensor_make(out, addr, dtype, ndims, shapes);
+
+	if (ret)
+		return ret;
+	out->manual_dep = manual_dep != 0;
+	out->version = version;
+	return 0;
+}
+
+/**
+ * pto_create() - describe a tensor for the runtime to allocate
+ * @dtype: PTO_DTYPE_*
+ * @ndims: dimensions, 1 to PTO_MAX_TENSOR_DIMS
+ * @shapes: elements in each
+ *
+ * A wrong value is reported when the description is used.
+ */
+static inline struct pto_create_info pto_create(uint8_t dtype, uint32_t ndims,
+						const uint32_t *shapes)
+{
+	struct pto_create_info info;
+	uint32_t i;
+
+	__builtin_memset(&info, 0, sizeof(info));
+	info.dtype = dtype;
+	info.ndims = ndims;
+	for (i = 0; i < ndims && i < PTO_MAX_TENSOR_DIMS; i++)
+		info.shapes[i] = shapes[i];
+	return info;
+}
+
+/** pto_create_1d() - pto_create() of one dimension */
+static inline struct pto_create_info pto_create_1d(uint8_t dtype, uint32_t elements)
+{
+	return pto_create(dtype, 1, &elements);
+}
+
+/** pto_create_set_value() - fill it with one element's bits at first */
+static inline void pto_create_set_value(struct pto_create_info *info, uint64_t bits)
+{
+	info->initial_value = bits;
+	info->has_initial_value = 1;
+}
+
+/** pto_create_set_f32() - fill it with a float at first; its type must be FLOAT32 */
+static inline void pto_create_set_f32(struct pto_create_info *info, float value)
+{
+	uint32_t bits;
+
+	__builtin_memcpy(&bits, &value, sizeof(bits));
+	pto_create_set_value(info, bits);
+}
+
+/* --- arguments of a task ------------------------------------------- */
+
+/** pto_task_args_init() - an empty list; one block, no dependencies */
+static inline void pto_task_args_init(struct pto_task_args *args)
+{
+	args->size = sizeof(*args);
+	args->error = PTO_ARGS_OK;
+	args->tensor_count = 0;
+	args->scalar_count = 0;
+	args->block_num = 1;
+	args->own_dep_count = 0;
+	args->dep_count = 0;
+	args->flags = 0;
+	args->deps = NULL;
+}
+
+static inline void pto_task_args_error_(struct pto_task_args *args, uint32_t error)
+{
+	if (!args->error)
+		args->error = error;
+}
+
+static inline void pto_add_tensor_(struct pto_task_args *args, const void *tensor, uint8_t type)
+{
+	uint32_t i = args->tensor_count;
+
+	if (!tensor) {
+		pto_task_args_error_(args, PTO_ARGS_NULL_TENSOR);
+	} else if (args->scalar_count) {
+		pto_task_args_error_(args, PTO_ARGS_TENSOR_AFTER_SCALAR);
+	} else if (i >= PTO_TASK_MAX_TENSORS) {
+		pto_task_args_error_(args, PTO_ARGS_TOO_MANY_TENSORS);
+	} else {
+		args->tensors[i] = tensor;
+		args->types[i] = type;
+		args->tensor_count = i + 1;
+	}
+}
+
+/** pto_add_input() - a tensor that the task reads */
+static inline void pto_add_input(struct pto_task_args *args, const struct pto_tensor *t)
+{
+	pto_add_tensor_(args, t, PTO_ARG_INPUT);
+}
+
+/** pto_add_inout() - a tensor that the task reads and writes */
+static inline void pto_add_inout(struct pto_task_args *args, const struct pto_tensor *t)
+{
+	pto_add_tensor_(args, t, PTO_ARG_INOUT);
+}
+
+/**
+ * pto_add_output() - a tensor that the runtime allocates and the task writes
+ *
+ * It lives until the scope of the submit has ended and its last user has finished.
+ * pto_task_output() hands it out.
+ */
+static inline void pto_add_output(struct pto_task_args *args, const struct pto_create_info *info)
+{
+	pto_add_tensor_(args, info, PTO_ARG_OUTPUT);
+}
+
+/** pto_add_output_existing() - a tensor that the task writes and does not read */
+static inline void pto_add_output_existing(struct pto_task_args *args, const struct pto_tensor *t)
+{
+	pto_add_tensor_(args, t, PTO_ARG_OUTPUT_EXISTING);
+}
+
+/** pto_add_no_dep() - a tensor that the task uses without being ordered by it */
+static inline void pto_add_no_dep(struct pto_task_args *args, const struct pto_tensor *t)
+{
+	pto_add_tensor_(args, t, PTO_ARG_NO_DEP);
+}
+
+/** pto_add_scalar() - 64 bits; after all tensors */
+static inline void pto_add_scalar(struct pto_task_args *args, uint64_t value)
+{
+	if (args->scalar_count >= PTO_TASK_MAX_SCALARS)
+		pto_task_args_error_(args, PTO_ARGS_TOO_MANY_SCALARS);
+	else
+		args->scalars[args->scalar_count++] = value;
+}
+
+/** pto_add_f32() - a float, in the low half of a scalar */
+static inline void pto_add_f32(struct pto_task_args *args, float value)
+{
+	uint32_t bits;
+
+	__builtin_memcpy(&bits, &value, sizeof(bits));
+	pto_add_scalar(args, bits);
+}
+
+/**
+ * pto_set_dependencies() - tasks that must have finished before
+ * @args: the list
+ * @ids: their ids, PTO_NO_TASK is passed over; borrowed until the task is submitted
+ * @count: how many; 0 takes an earlier list away
+ */
+static inline void pto_set_dependencies(struct pto_task_args *args, const uint64_t *ids,
+					uint32_t count)
+{
+	if (!ids && count) {
+		pto_task_args_error_(args, PTO_ARGS_NULL_DEPS);
+		return;
+	}
+	args->deps = ids;
+	args->dep_count = count;
+}
+
+/** pto_add_dep() - one more task that must have finished before; besides the list */
+static inline void pto_add_dep(struct pto_task_args *args, uint64_t id)
+{
+	if (args->own_dep_count >= PTO_TASK_OWN_DEPS)
+		pto_task_args_error_(args, PTO_ARGS_TOO_MANY_DEPS);
+	else
+		args->own_deps[args->own_dep_count++] = id;
+}
+
+/** pto_set_block_num() - run each part @blocks times (SPMD); at least 1 */
+static inline void pto_set_block_num(struct pto_task_args *args, uint32_t blocks)
+{
+	args->block_num = blocks;
+}
+
+/* --- tasks ------------------------------------------- */
+
+/**
+ * pto_submit() - submit a task
+ * @rt: the run
+ * @funcs: its kernels; none at all makes a task that only orders others
+ * @args: its arguments, which all its kernels get
+ *
+ * Waits while the rings have no room. The task runs when everything it depends on has
+ * finished. Errors: PTO_FATAL_INVALID_ARGS, PTO_FATAL_SCOPE_DEADLOCK,
+ * PTO_FATAL_HEAP_RING_DEADLOCK, PTO_FATAL_FLOW_CONTROL_DEADLOCK,
+ * PTO_FATAL_DEP_POOL_OVERFLOW, PTO_FATAL_TENSORMAP_OVERFLOW.
+ */
+static inline struct pto_task pto_submit(struct pto_rt *rt, const struct pto_func_ids *funcs,
+					 const struct pto_task_args *args)
+{
+	return rt->ops->submit(rt, funcs, args);
+}
+
+/** pto_submit_mixed() - a task with up to three parts; PTO_FUNC_NONE leaves one out */
+static inline struct pto_task pto_submit_mixed(struct pto_rt *rt, int32_t aic, int32_t aiv0,
+					       int32_t aiv1, const struct pto_task_args *args)
+{
+	struct pto_func_ids funcs = { aic, aiv0, aiv1, 0 };
+
+	return rt->ops->submit(rt, &funcs, args);
+}
+
+/** pto_submit_aic() - a task of one AIC kernel */
+static inline struct pto_task pto_submit_aic(struct pto_rt *rt, int32_t func,
+					     const struct pto_task_args *args)
+{
+	return pto_submit_mixed(rt, func, PTO_FUNC_NONE, PTO_FUNC_NONE, args);
+}
+
+/** pto_submit_aiv() - a task of one AIV kernel */
+static inline struct pto_task pto_submit_aiv(struct pto_rt *rt, int32_t func,
+					     const struct pto_task_args *args)
+{
+	return pto_submit_mixed(rt, PTO_FUNC_NONE, func, PTO_FUNC_NONE, args);
+}
+
+/** pto_submit_dummy() - a task without a kernel, which only orders others */
+static inline struct pto_task pto_submit_dummy(struct pto_rt *rt, const struct pto_task_args *args)
+{
+	return pto_submit_mixed(rt, PTO_FUNC_NONE, PTO_FUNC_NONE, PTO_FUNC_NONE, args);
+}
+
+/**
+ * pto_alloc_tensors() - allocate tensors that no task produces
+ * @rt: the run
+ * @infos: descriptions
+ * @count: how many, at most PTO_TASK_MAX_TENSORS
+ *
+ * They belong to a task that has finished when the call returns, and live until the
+ * current scope has ended and their last user has finished. Errors as pto_submit().
+ */
+static inline struct pto_task pto_alloc_tensors(struct pto_rt *rt,
+						const struct pto_create_info *infos, uint32_t count)
+{
+	return rt->ops->alloc(rt, infos, count);
+}
+
+/**
+ * pto_task_output() - a tensor that the runtime allocated for a task
+ * @task: the task
+ * @i: which of its outputs, counted from 0
+ *
+ * Return: the tensor; an empty one, which every call refuses, if there is no such output
+ * or the run has failed. Never NULL.
+ */
+static inline const struct pto_tensor *pto_task_output(const struct pto_task *task, uint32_t i)
+{
+	uint32_t mask = task->output_mask;
+
+	while (i-- && mask)
+		mask &= mask - 1;
+	return mask ? &task->tensors[__builtin_ctz(mask)] : task->empty;
+}
+
+/* --- scopes ------------------------------------------- */
+
+/**
+ * pto_scope_begin() - open a scope
+ * @rt: the run
+ * @mode: PTO_SCOPE_AUTO or PTO_SCOPE_MANUAL
+ *
+ * Outputs of tasks submitted in it can be reclaimed after it has ended. Tasks of the
+ * first four depths have rings of their own; deeper ones share the last. An AUTO
+ * scope within a MANUAL one is PTO_FATAL_INVALID_ARGS.
+ */
+static inline void pto_scope_begin(struct pto_rt *rt, uint32_t mode)
+{
+	rt->ops->scope_begin(rt, mode);
+}
+
+/** pto_scope_end() - close the innermost scope; does not wait for its tasks */
+static inline void pto_scope_end(struct pto_rt *rt)
+{
+	rt->ops->scope_end(rt);
+}
+
+/* State of PTO_SCOPE(): the cleanup attribute closes the scope however it is left. */
+struct pto_scope_guard_ {
+	struct pto_rt *rt;
+	int once;
+};
+
+static inline struct pto_scope_guard_ pto_scope_enter_(struct pto_rt *rt, uint32_t mode)
+{
+	struct pto_scope_guard_ guard = { rt, 1 };
+
+	pto_scope_begin(rt, mode);
+	return guard;
+}
+
+static inline void pto_scope_leave_(struct pto_scope_guard_ *guard)
+{
+	pto_scope_end(guard->rt);
+}
+
+#define PTO_SCOPE_NAME__(number) pto_scope_##number
+#define PTO_SCOPE_NAME_(number) PTO_SCOPE_NAME__(number)
+#define PTO_SCOPE_(rt, mode, guard) \
+	for (struct pto_scope_guard_ guard __attribute__((cleanup(pto_scope_leave_))) = \
+		     pto_scope_enter_(rt, mode); guard.once; guard.once = 0)
+
+/**
+ * PTO_SCOPE() - the block that follows is an AUTO scope
+ *
+ * It is closed however the block is left: at its end, by break, continue, return or goto.
+ * break and continue leave the scope, not a loop around it.
+ */
+#define PTO_SCOPE(rt) PTO_SCOPE_(rt, PTO_SCOPE_AUTO, PTO_SCOPE_NAME_(__COUNTER__))
+
+/** PTO_MANUAL_SCOPE() - as PTO_SCOPE(), MANUAL */
+#define PTO_MANUAL_SCOPE(rt) PTO_SCOPE_(rt, PTO_SCOPE_MANUAL, PTO_SCOPE_NAME_(__COUNTER__))
+
+/* --- elements ------------------------------------------- */
+
+/**
+ * pto_get_element() - read an element in the orchestration
+ * @rt: the run
+ * @t: the tensor
+ * @ndims: number of indices, that of @t
+ * @index: index in each dimension
+ * @value: where it goes; zeroed on failure
+ * @bytes: bytes of one element
+ *
+ * Waits for the tasks that write it. Errors: PTO_FATAL_INVALID_ARGS (an index out of range,
+ * a size that is not the type's, a 4-bit type). Return: 0 or -EINVAL.
+ */
+static inline int pto_get_element(struct pto_rt *rt, const struct pto_tensor *t, uint32_t ndims,
+				  const uint32_t *index, void *value, size_t bytes)
+{
+	return rt->ops->get(rt, t, ndims, index, value, bytes);
+}
+
+/**
+ * pto_set_element() - write an element in the orchestration
+ *
+ * Waits for the tasks that read or write it; tasks submitted later see the value.
+ * Arguments, errors and result as pto_get_element().
+ */
+static inline int pto_set_element(struct pto_rt *rt, const struct pto_tensor *t, uint32_t ndims,
+				  const uint32_t *index, const void *value, size_t bytes)
+{
+	return rt->ops->set(rt, t, ndims, index, value, bytes);
+}
+
+#define PTO_ELEMENT_HELPERS_(name, type) \
+/** pto_get_##name() - read element @index of a 1-D tensor. Return: 0 on failure */ \
+static inline type pto_get_##name(struct pto_rt *rt, const struct pto_tensor *t, uint32_t index) \
+{ \
+	type value; \
+\
+	pto_get_element(rt, t, 1, &index, &value, sizeof(value)); \
+	return value; \
+} \
+/** pto_set_##name() - write element @index of a 1-D tensor */ \
+static inline void pto_set_##name(struct pto_rt *rt, const struct pto_tensor *t, uint32_t index, \
+				  type value) \
+{ \
+	pto_set_element(rt, t, 1, &index, &value, sizeof(value)); \
+}
+
+PTO_ELEMENT_HELPERS_(f32, float)
+PTO_ELEMENT_HELPERS_(i8, int8_t)
+PTO_ELEMENT_HELPERS_(u8, uint8_t)
+PTO_ELEMENT_HELPERS_(i16, int16_t)
+PTO_ELEMENT_HELPERS_(u16, uint16_t)
+PTO_ELEMENT_HELPERS_(i32, int32_t)
+PTO_ELEMENT_HELPERS_(u32, uint32_t)
+PTO_ELEMENT_HELPERS_(i64, int64_t)
+PTO_ELEMENT_HELPERS_(u64, uint64_t)
+
+/* --- errors, logging, the machine ------------------------------------------- */
+
+/** pto_is_fatal() - has the run failed? Nothing that follows has an effect then */
+static inline int pto_is_fatal(struct pto_rt *rt)
+{
+	return rt->ops->is_fatal(rt);
+}
+
+/**
+ * pto_report_fatal() - end the run with an error
+ * @rt: the run
+ * @code: PTO_FATAL_EXPLICIT, or another PTO_FATAL_* if it says more; 0 counts as EXPLICIT
+ * @fmt: printf format of the text that the application gets
+ *
+ * Only the first error of a run is kept.
+ */
+__attribute__((format(printf, 3, 4), unused))
+static inline void pto_report_fatal(struct pto_rt *rt, uint32_t code, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	rt->ops->report_fatal(rt, code, fmt, ap);
+	va_end(ap);
+}
+
+/**
+ * pto_log() - a line in the device's log
+ * @rt: the run
+ * @level: PTO_LOG_*
+ * @fmt: printf format, without a newline
+ */
+__attribute__((format(printf, 3, 4), unused))
+static inline void pto_log(struct pto_rt *rt, uint32_t level, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	rt->ops->log(rt, level, fmt, ap);
+	va_end(ap);
+}
+
+/** pto_available_clusters() - clusters that this run has: one AIC and two AIV each */
+static inline uint32_t pto_available_clusters(struct pto_rt *rt)
+{
+	return rt->ops->query(rt, PTO_RT_CLUSTERS);
+}
+
+/** pto_available_aic() - AIC cores that this run has */
+static inline uint32_t pto_available_aic(struct pto_rt *rt)
+{
+	return rt->ops->query(rt, PTO_RT_AIC);
+}
+
+/** pto_available_aiv() - AIV cores that this run has */
+static inline uint32_t pto_available_aiv(struct pto_rt *rt)
+{
+	return rt->ops->query(rt, PTO_RT_AIV);
+}
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* PTO_ORCH_H */
