@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the home of the core (sim/preload, test rigs) needs of the user-space rendering of
+ * the kernel's APIs, beyond those APIs themselves.
+ */
+#ifndef SIM_KERNEL_H
+#define SIM_KERNEL_H
+
+#include <stddef.h>
+
+/**
+ * sim_mapping_add() - a range that stays mapped readable and writable, such as a device's
+ * window: copies to and from it need no probe
+ * @base: first byte
+ * @length: bytes
+ *
+ * Return: 0, or -ENOSPC if there are too many (they are probed then, which is only slower).
+ */
+int sim_mapping_add(const void *base, size_t length);
+
+/**
+ * sim_mapping_del() - end of sim_mapping_add(), before the range is unmapped
+ * @base: as given to sim_mapping_add()
+ */
+void sim_mapping_del(const void *base);
+
+/**
+ * sim_syscall_return() - what a system call would return to user space
+ * @ret: what the driver returned
+ *
+ * A driver answers a signal with -ERESTARTSYS; the kernel turns that into a restart or into
+ * EINTR. Here the handler has run already, so it is always EINTR.
+ */
+long sim_syscall_return(long ret);
+
+/**
+ * sim_fork_child() - in the child of a fork(): forget the threads that are not there
+ *
+ * Objects that the core made before the fork must not be used any more in the child, and not
+ * be freed either: another thread may have been changing them.
+ */
+void sim_fork_child(void);
+
+/**
+ * sim_fail_nth() - make an allocation fail
+ * @nth: the nth allocation from now on fails, once; 0 switches that off
+ */
+void sim_fail_nth(long nth);
+
+/** sim_fail_left() - allocations left until the one that fails; 0 if none is to fail */
+long sim_fail_left(void);
+
+/**
+ * struct sim_memory - what the core has allocated and not freed
+ * @allocations: objects
+ * @bytes: bytes of them, as the C library counts them
+ */
+struct sim_memory {
+	long allocations;
+	long bytes;
+};
+
+/** sim_memory_live() - how much that is now */
+struct sim_memory sim_memory_live(void);
+
+/** sim_log_level - messages of this kernel level (3 errors, 4 warnings, 6 all) go to stderr */
+extern int sim_log_level;
+
+#endif /* SIM_KERNEL_H */
