@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Recording of rows, and memory with an edge. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "kselftest.h"
+#include "table.h"
+
+static FILE *dump_file;
+static unsigned int row_count;
+
+void table_begin(const char *dump)
+{
+	if (!dump)
+		return;
+	dump_file = fopen(dump, "we");
+	if (!dump_file)
+		ksft_exit_fail_msg("cannot write %s: %s\n", dump, strerror(errno));
+}
+
+int table_end(void)
+{
+	ksft_set_plan(row_count);
+	ksft_print_cnts();
+	if (dump_file && fclose(dump_file)) {
+		ksft_print_msg("cannot write the table: %s\n", strerror(errno));
+		return KSFT_FAIL;
+	}
+	return ksft_cnt.ksft_fail ? KSFT_FAIL : KSFT_PASS;
+}
+
+static const char *result_name(int result)
+{
+	return result ? strerrorname_np(-result) : "0";
+}
+
+static void record(const char *name, const char *want, const char *got, bool same)
+{
+	row_count++;
+	ksft_test_result(same, "%s: %s%s%s\n", name, got, same ? "" : ", must be ",
+			 same ? "" : want);
+	fflush(stdout);
+	if (dump_file)
+		fprintf(dump_file, "%s\t%s\t%s\n", name, want, got);
+}
+
+void row(int want, int got, const char *format, ...)
+{
+	char name[128];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(name, sizeof(name), format, args);
+	va_end(args);
+	record(name, result_name(want), result_name(got), want == got);
+}
+
+void row_true(bool is, const char *format, ...)
+{
+	char name[128];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(name, sizeof(name), format, args);
+	va_end(args);
+	record(name, "so", is ? "so" : "not so", is);
+}
+
+/* What a failing call must leave as it was. */
+struct snapshot {
+	struct pto_device_usage usage;
+	uint64_t live[10];
+};
+
+static void take(const struct env *env, struct snapshot *snap)
+{
+	struct pto_context_stats stats;
+
+	memset(snap, 0, sizeof(*snap));
+	if (pt_stats(env->fd, &stats) || pt_usage(env->fd, &snap->usage))
+		ksft_exit_fail_msg("PTO_QUERY fails\n");
+	snap->live[0] = stats.state;
+	snap->live[1] = stats.streams_live;
+	snap->live[2] = stats.callables_live;
+	snap->live[3] = stats.bo_live;
+	snap->live[4] = stats.bo_bytes;
+	snap->live[5] = stats.images_live;
+	snap->live[6] = stats.prepares;
+	snap->live[7] = stats.unprepares;
+	snap->live[8] = stats.runs_submitted;
+	snap->live[9] = stats.resets;
+}
+
+int row_call(const struct env *env, int want, unsigned long nr, void *arg, const char *format, ...)
+{
+	struct snapshot before, after;
+	char name[128], got[64];
+	va_list args;
+	bool same;
+	int ret;
+
+	va_start(args, format);
+	vsnprintf(name, sizeof(name), format, args);
+	va_end(args);
+	take(env, &before);
+	ret = pt_ioctl(env->fd, nr, arg);
+	take(env, &after);
+	same = !ret || !memcmp(&before, &after, sizeof(before));
+	snprintf(got, sizeof(got), "%s%s", result_name(ret), same ? "" : ", but left a change");
+	record(name, result_name(want), got, same && ret == want);
+	return ret;
+}
+
+void edge_new(struct edge *edge)
+{
+	long page = sysconf(_SC_PAGESIZE);
+	char *all = mmap(NULL, EDGE_BYTES + 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (all == MAP_FAILED || mprotect(all + page, EDGE_BYTES, PROT_READ | PROT_WRITE))
+		ksft_exit_fail_msg("mmap: %s\n", strerror(errno));
+	edge->start = all + page;
+	edge->end = edge->start + EDGE_BYTES;
+}
+
+void edge_free(struct edge *edge)
+{
+	long page = sysconf(_SC_PAGESIZE);
+
+	munmap(edge->start - page, EDGE_BYTES + 2 * page);
+}
