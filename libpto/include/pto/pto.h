@@ -5,14 +5,14 @@
  * Conventions
  *
  *  - A function that can fail returns 0 (or a count) or a negative errno. It does not
- *    set errno, print, exit, or install signal handlers.
+ *    change errno, print, exit, or install signal handlers.
  *  - After a failure pto_context_error() tells in words what was wrong, with the object
  *    and the limit. The text belongs to the context and the calling thread's last
  *    failure on it.
  *  - Handles are opaque and freed by the matching function; NULL is accepted there.
  *  - Threads: a context, its buffers and callables may be used by several threads at
- *    once; a stream by one thread at a time (-EBUSY is not given: order is the caller's
- *    affair); a run handle by one thread.
+ *    once; a run handle by one thread. Calls on one stream are taken one after the other:
+ *    while a thread waits for a run, others that want the stream wait for that thread.
  *  - A context does not survive fork(): in the child every call returns -ENODEV, and
  *    pto_close() only frees memory.
  *  - Structs that callers fill begin with a size; PTO_*_INIT sets it. Fields are only
@@ -75,8 +75,9 @@ int pto_list_devices(struct pto_device_desc *list, size_t max);
  * @out: the context
  *
  * Return: 0; -ENOENT no such device, -EACCES no permission, -ENODEV the device is gone,
- * -ENOSPC all its contexts are in use, -ENOMEM. There is no context to ask about a
- * failure: use pto_open_error().
+ * -ENOSPC all its contexts are in use, -ENOTTY not a PTO device, -EINVAL a $PTO_RING_*
+ * variable is not understood, -ENOMEM. There is no context to ask about a failure: use
+ * pto_open_error().
  */
 int pto_open(const char *path, struct pto_context **out);
 
@@ -117,7 +118,7 @@ int pto_reset(struct pto_context *ctx);
 /* --- buffers --------------------------------------------------------------- */
 
 /**
- * pto_buffer_alloc() - allocate device memory, zeroed and mapped
+ * pto_buffer_alloc() - allocate device memory, zeroed
  * @ctx: the context
  * @bytes: how much; rounded up to pages
  * @placement: PTO_PLACE_DEVICE or PTO_PLACE_HOST
@@ -201,7 +202,8 @@ struct pto_object_info {
  * @error_size: bytes of @error
  *
  * Return: 0; -ENOEXEC if it is not a loadable ELF object of this machine (with the
- * precise reason in @error), or the errno of reading it.
+ * precise reason in @error; @info is filled in as far as was seen), -EFBIG for more than
+ * 1 GiB, or the errno of reading it.
  */
 int pto_object_inspect(const char *path, struct pto_object_info *info, char *error,
 		       size_t error_size);
@@ -320,8 +322,10 @@ void pto_args_clear(struct pto_args *args);
  * @ndims: dimensions, 1 to PTO_MAX_TENSOR_DIMS
  * @shape: elements in each
  *
- * Return: 0; -EINVAL, -EOVERFLOW if it is larger than 64 bits can say, -ENOSPC
- * beyond PTO_RUN_MAX_TENSORS.
+ * Memory that is added twice is staged once, as the union of both uses, so that the
+ * device sees one tensor. Return: 0; -EINVAL for a bad value, or if the memory overlaps
+ * another tensor's in part and one of the two is written; -EOVERFLOW if a size is larger
+ * than the descriptor can say; -ENOSPC beyond PTO_RUN_MAX_TENSORS; -ENOMEM.
  */
 int pto_args_add_host(struct pto_args *args, int direction, void *data, uint8_t dtype,
 		      uint32_t ndims, const uint32_t *shape);
@@ -348,7 +352,8 @@ int pto_args_add_f32(struct pto_args *args, float value);
  * @dep_pool: dependency entries; 0: $PTO_RING_DEP_POOL, else 16384
  *
  * The environment variables hold one number for all depths or four, separated by
- * commas. Limits: struct pto_prewarm.
+ * commas; K, M and G behind a number stand for 2^10, 2^20, 2^30. They are read when a
+ * context is opened. Limits: struct pto_prewarm.
  */
 struct pto_ring_config {
 	uint64_t task_window[PTO_RING_DEPTHS];
@@ -372,7 +377,7 @@ struct pto_run_options {
 	uint64_t user_data;
 };
 
-#define PTO_RUN_OPTIONS_INIT { .size = sizeof(struct pto_run_options) }
+#define PTO_RUN_OPTIONS_INIT { sizeof(struct pto_run_options), 0, NULL, 0, 0 }
 
 /**
  * struct pto_result - how a run ended
@@ -415,8 +420,10 @@ int pto_prewarm(struct pto_context *ctx, const struct pto_ring_config *rings);
  * @options: or NULL
  * @result: how it ended, or NULL
  *
- * Calls of several threads are taken one after the other. Return: 0 when the run
- * succeeded, its status when it failed, or the error of submitting it.
+ * Calls of several threads are taken one after the other. After a failed run the host
+ * memory of its outputs is as it was before. Return: 0 when the run succeeded, its status
+ * when it failed, or the error of submitting it. To tell the two apart, look at
+ * pto_result.id, which is 0 if nothing was submitted.
  */
 int pto_run(struct pto_context *ctx, int cid, const struct pto_args *args,
 	    const struct pto_run_options *options, struct pto_result *result);
@@ -435,7 +442,11 @@ int pto_stream_create(struct pto_context *ctx, struct pto_stream **out);
  */
 int pto_stream_destroy(struct pto_stream *stream);
 
-/** pto_stream_wait() - wait until all runs of a stream have ended. Return: 0; -ETIMEDOUT */
+/**
+ * pto_stream_wait() - wait until all runs of a stream have ended, copy their outputs back
+ *
+ * Return: 0, however the runs ended; -ETIMEDOUT. Their handles keep the results.
+ */
 int pto_stream_wait(struct pto_stream *stream, uint64_t timeout_ns);
 
 /**
@@ -445,8 +456,8 @@ int pto_stream_wait(struct pto_stream *stream, uint64_t timeout_ns);
  * @args: its arguments, or NULL
  * @options: or NULL
  * @out: handle to wait for it with; it must be given to pto_wait() once, or NULL if
- *	nobody will (outputs in host memory are then copied back when a later run of the
- *	stream is waited for)
+ *	nobody will: how the run ends is then not told, and its outputs in host memory are
+ *	copied back when a later run of the stream, or the stream, is waited for
  *
  * Any number may be in flight: when the device's queue or the staging memory is
  * full, the oldest run is waited for first. Return: 0 or a negative errno.
@@ -460,10 +471,14 @@ int pto_submit(struct pto_stream *stream, int cid, const struct pto_args *args,
  * @timeout_ns: relative; PTO_FOREVER
  * @result: how it ended, or NULL
  *
+ * Earlier runs of the stream are finished with it: their outputs are copied back, and
+ * their handles keep their results. After a failed run the host memory of its outputs is
+ * as it was before.
+ *
  * Return: 0 when the run succeeded, its status when it failed (both free the handle);
- * -ETIMEDOUT with @result->status unset or -EINTR when it has not ended: the handle
- * stays valid. To tell a run's own -ETIMEDOUT from the wait's, look at
- * pto_result.id, which is 0 if the run has not ended.
+ * -ETIMEDOUT, or -EINTR after a signal, when it has not ended: the handle stays valid.
+ * To tell a run's own -ETIMEDOUT from the wait's, look at pto_result.id, which is 0 if the
+ * run has not ended.
  */
 int pto_wait(struct pto_run_handle *run, uint64_t timeout_ns, struct pto_result *result);
 

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Argument lists. What a run stages is laid out here, when a tensor is added, so that a
+ * submit has only to copy.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "pto_private.h"
+
+PTO_API struct pto_args *pto_args_new(void)
+{
+	PTO_KEEP_ERRNO;
+
+	return calloc(1, sizeof(struct pto_args));
+}
+
+PTO_API void pto_args_free(struct pto_args *args)
+{
+	if (!args)
+		return;
+	free(args->tensors);
+	free(args->slots);
+	free(args);
+}
+
+PTO_API void pto_args_clear(struct pto_args *args)
+{
+	args->tensor_count = 0;
+	args->slot_count = 0;
+	args->scalar_count = 0;
+	args->output_count = 0;
+	args->data_bytes = 0;
+}
+
+/* Room for one more tensor and one more slot. Tensors are aligned to a cache line. */
+static int make_room(struct pto_args *args)
+{
+	uint32_t room = args->tensor_room ? 2 * args->tensor_room : 8;
+	struct pto_arg_tensor *tensors;
+	struct pto_arg_slot *slots;
+
+	if (args->tensor_count == PTO_RUN_MAX_TENSORS)
+		return -ENOSPC;
+	if (args->tensor_count < args->tensor_room)
+		return 0;
+	slots = realloc(args->slots, room * sizeof(*slots));
+	if (!slots)
+		return -ENOMEM;
+	args->slots = slots;
+	tensors = aligned_alloc(_Alignof(struct pto_arg_tensor), room * sizeof(*tensors));
+	if (!tensors)
+		return -ENOMEM;
+	if (args->tensors)
+		memcpy(tensors, args->tensors, args->tensor_count * sizeof(*tensors));
+	free(args->tensors);
+	args->tensors = tensors;
+	args->tensor_room = room;
+	return 0;
+}
+
+/*
+ * Looks for memory that is staged already. The same memory is staged once, so that the
+ * device sees that the tensors are one. Memory that overlaps only in part cannot be, and
+ * must not be if one of the two is written.
+ */
+static int find_slot(const struct pto_args *args, const void *data, uint64_t bytes, int direction,
+		     uint32_t *slot)
+{
+	uintptr_t start = (uintptr_t)data, end = start + bytes;
+
+	*slot = PTO_NO_SLOT;
+	for (uint32_t i = 0; bytes && i < args->slot_count; i++) {
+		const struct pto_arg_slot *other = &args->slots[i];
+		uintptr_t other_start = (uintptr_t)other->host, other_end = other_start + other->bytes;
+
+		if (start == other_start && bytes == other->bytes)
+			*slot = i;
+		else if (start < other_end && other_start < end &&
+			 (direction != PTO_IN || other->direction != PTO_IN))
+			return -EINVAL;
+	}
+	return 0;
+}
+
+static uint64_t align_data(uint64_t bytes)
+{
+	return (bytes + PTO_STAGE_DATA_ALIGN - 1) & ~(uint64_t)(PTO_STAGE_DATA_ALIGN - 1);
+}
+
+/* A new slot behind the others. An empty tensor gets one too: its address must be valid. */
+static int append_slot(struct pto_args *args, void *data, uint64_t bytes, int direction)
+{
+	uint64_t room = align_data(bytes ? bytes : 1);
+
+	if (room < bytes || args->data_bytes > UINT64_MAX / 2 - room)
+		return -EOVERFLOW;
+	args->slots[args->slot_count++] = (struct pto_arg_slot){
+		.host = data,
+		.bytes = bytes,
+		.offset = args->data_bytes,
+		.direction = direction,
+	};
+	args->data_bytes += room;
+	if (direction != PTO_IN)
+		args->output_count++;
+	return 0;
+}
+
+PTO_API int pto_args_add_host(struct pto_args *args, int direction, void *data, uint8_t dtype,
+			      uint32_t ndims, const uint32_t *shape)
+{
+	PTO_KEEP_ERRNO;
+	struct pto_tensor desc;
+	uint32_t slot;
+	int rc;
+
+	if (direction != PTO_IN && direction != PTO_OUT && direction != PTO_INOUT)
+		return -EINVAL;
+	rc = pto_tensor_make(&desc, 0, dtype, ndims, shape);
+	if (rc)
+		return rc;
+	if (!data && desc.size)
+		return -EINVAL;
+	if (desc.size > UINT64_MAX / 2 || (uintptr_t)data + desc.size < (uintptr_t)data)
+		return -EOVERFLOW;
+	rc = find_slot(args, data, desc.size, direction, &slot);
+	if (!rc)
+		rc = make_room(args);
+	if (rc)
+		return rc;
+	if (slot == PTO_NO_SLOT) {
+		slot = args->slot_count;
+		rc = append_slot(args, data, desc.size, direction);
+		if (rc)
+			return rc;
+	} else {
+		struct pto_arg_slot *shared = &args->slots[slot];
+
+		if (shared->direction == PTO_IN && direction != PTO_IN)
+			args->output_count++;
+		if (shared->direction != direction)
+			shared->direction = PTO_INOUT;
+	}
+	args->tensors[args->tensor_count++] = (struct pto_arg_tensor){
+		.desc = desc, .slot = slot,
+	};
+	return 0;
+}
+
+PTO_API int pto_args_add_device(struct pto_args *args, const struct pto_tensor *tensor)
+{
+	PTO_KEEP_ERRNO;
+	int rc;
+
+	if (!tensor)
+		return -EINVAL;
+	rc = pto_tensor_check(tensor);
+	if (!rc)
+		rc = make_room(args);
+	if (rc)
+		return rc;
+	args->tensors[args->tensor_count++] = (struct pto_arg_tensor){
+		.desc = *tensor, .slot = PTO_NO_SLOT,
+	};
+	return 0;
+}
+
+PTO_API int pto_args_add_scalar(struct pto_args *args, uint64_t value)
+{
+	if (args->scalar_count == PTO_RUN_MAX_SCALARS)
+		return -ENOSPC;
+	args->scalars[args->scalar_count++] = value;
+	return 0;
+}
+
+PTO_API int pto_args_add_f32(struct pto_args *args, float value)
+{
+	uint32_t bits;
+
+	memcpy(&bits, &value, sizeof(bits));
+	return pto_args_add_scalar(args, bits);
+}

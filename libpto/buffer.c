@@ -1,0 +1,230 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Buffers: device memory that the application names, maps and copies.
+ */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "pto_private.h"
+
+static void link_buffer(struct pto_buffer *buf)
+{
+	struct pto_context *ctx = buf->ctx;
+
+	pthread_mutex_lock(&ctx->lock);
+	buf->next = ctx->buffers;
+	if (buf->next)
+		buf->next->prev = buf;
+	ctx->buffers = buf;
+	pthread_mutex_unlock(&ctx->lock);
+}
+
+static void unlink_buffer(struct pto_buffer *buf)
+{
+	struct pto_context *ctx = buf->ctx;
+
+	if (buf->next)
+		buf->next->prev = buf->prev;
+	if (buf->prev)
+		buf->prev->next = buf->next;
+	else
+		ctx->buffers = buf->next;
+}
+
+static int create_failed(struct pto_context *ctx, int rc, size_t bytes, uint32_t placement)
+{
+	struct pto_device_usage usage;
+
+	if (rc == -ENOMEM &&
+	    !pto_query_fd(ctx->fd, PTO_QUERY_USAGE, &usage, sizeof(usage)))
+		return pto_fail(ctx, rc,
+				"no room for a buffer of %zu bytes: %" PRIu64 " of %" PRIu64
+				" bytes of %s are in use",
+				bytes, (uint64_t)usage.memory_used, (uint64_t)usage.memory_size,
+				ctx->path);
+	if (!bytes)
+		return pto_fail(ctx, rc, "a buffer cannot have 0 bytes");
+	return pto_fail(ctx, rc, "buffer of %zu bytes in placement %u on %s: %s", bytes, placement,
+			ctx->path, pto_errno_name(rc));
+}
+
+PTO_API int pto_buffer_alloc(struct pto_context *ctx, size_t bytes, uint32_t placement,
+			     struct pto_buffer **out)
+{
+	PTO_KEEP_ERRNO;
+	struct pto_bo_create create = {
+		.size = sizeof(create),
+		.length = bytes,
+		.placement = placement,
+	};
+	struct pto_bo_info info = { .size = sizeof(info) };
+	struct pto_buffer *buf;
+	int rc = pto_check(ctx);
+
+	if (rc)
+		return rc;
+	buf = calloc(1, sizeof(*buf));
+	if (!buf)
+		return pto_fail(ctx, -ENOMEM, "out of memory for a buffer handle");
+	rc = pto_ioctl(ctx, PTO_BO_CREATE, &create);
+	if (rc) {
+		free(buf);
+		return create_failed(ctx, rc, bytes, placement);
+	}
+	info.id = create.id;
+	rc = pto_ioctl(ctx, PTO_BO_INFO, &info);
+	if (rc) {
+		struct pto_bo_destroy destroy = { .size = sizeof(destroy), .id = create.id };
+
+		pto_ioctl(ctx, PTO_BO_DESTROY, &destroy);
+		free(buf);
+		return pto_fail(ctx, rc, "size of buffer %u: %s", create.id, pto_errno_name(rc));
+	}
+	buf->ctx = ctx;
+	buf->id = create.id;
+	buf->size = info.length;
+	buf->device_addr = create.device_addr;
+	buf->mmap_offset = create.mmap_offset;
+	link_buffer(buf);
+	*out = buf;
+	return 0;
+}
+
+/* In a forked child the mapping's address may be something else's: only memory is freed. */
+PTO_API void pto_buffer_free(struct pto_buffer *buf)
+{
+	PTO_KEEP_ERRNO;
+	struct pto_bo_destroy destroy = { .size = sizeof(destroy) };
+
+	if (!buf)
+		return;
+	if (pto_forked(buf->ctx)) {
+		unlink_buffer(buf);
+		free(buf);
+		return;
+	}
+	pthread_mutex_lock(&buf->ctx->lock);
+	unlink_buffer(buf);
+	pthread_mutex_unlock(&buf->ctx->lock);
+	if (buf->map)
+		munmap(buf->map, buf->size);
+	destroy.id = buf->id;
+	pto_ioctl(buf->ctx, PTO_BO_DESTROY, &destroy);
+	free(buf);
+}
+
+PTO_API void *pto_buffer_map(struct pto_buffer *buf)
+{
+	PTO_KEEP_ERRNO;
+	struct pto_context *ctx = buf->ctx;
+	void *map;
+
+	if (pto_check(ctx))
+		return NULL;
+	pthread_mutex_lock(&ctx->lock);
+	map = buf->map;
+	if (!map) {
+		map = mmap(NULL, buf->size, PROT_READ | PROT_WRITE, MAP_SHARED, ctx->fd,
+			   buf->mmap_offset);
+		if (map == MAP_FAILED) {
+			pto_fail(ctx, -errno, "mapping buffer %u of %zu bytes: %s", buf->id,
+				 buf->size, pto_errno_name(-errno));
+			map = NULL;
+		}
+		buf->map = map;
+	}
+	pthread_mutex_unlock(&ctx->lock);
+	return map;
+}
+
+PTO_API size_t pto_buffer_size(const struct pto_buffer *buf)
+{
+	return buf->size;
+}
+
+PTO_API uint64_t pto_buffer_device_addr(const struct pto_buffer *buf)
+{
+	return buf->device_addr;
+}
+
+PTO_API uint32_t pto_buffer_id(const struct pto_buffer *buf)
+{
+	return buf->id;
+}
+
+static int check_range(const struct pto_buffer *buf, size_t offset, size_t bytes)
+{
+	int rc = pto_check(buf->ctx);
+
+	if (rc)
+		return rc;
+	if (bytes > buf->size || offset > buf->size - bytes)
+		return pto_fail(buf->ctx, -EINVAL,
+				"%zu bytes at offset %zu are past the end of buffer %u, which has %zu",
+				bytes, offset, buf->id, buf->size);
+	return 0;
+}
+
+static int copy(struct pto_context *ctx, struct pto_bo_copy *arg)
+{
+	int rc;
+
+	arg->size = sizeof(*arg);
+	rc = pto_ioctl(ctx, PTO_BO_COPY, arg);
+	if (rc)
+		return pto_fail(ctx, rc, "copying %" PRIu64 " bytes from %s %u to %s %u: %s",
+				(uint64_t)arg->length, arg->src_id ? "buffer" : "host memory",
+				arg->src_id, arg->dst_id ? "buffer" : "host memory", arg->dst_id,
+				pto_errno_name(rc));
+	return 0;
+}
+
+PTO_API int pto_buffer_write(struct pto_buffer *buf, size_t offset, const void *src, size_t bytes)
+{
+	struct pto_bo_copy arg = {
+		.direction = PTO_COPY_TO_DEVICE,
+		.dst_id = buf->id,
+		.dst_offset = offset,
+		.user_ptr = (uintptr_t)src,
+		.length = bytes,
+	};
+	int rc = check_range(buf, offset, bytes);
+
+	return rc ? rc : copy(buf->ctx, &arg);
+}
+
+PTO_API int pto_buffer_read(struct pto_buffer *buf, size_t offset, void *dst, size_t bytes)
+{
+	struct pto_bo_copy arg = {
+		.direction = PTO_COPY_FROM_DEVICE,
+		.src_id = buf->id,
+		.src_offset = offset,
+		.user_ptr = (uintptr_t)dst,
+		.length = bytes,
+	};
+	int rc = check_range(buf, offset, bytes);
+
+	return rc ? rc : copy(buf->ctx, &arg);
+}
+
+PTO_API int pto_buffer_copy(struct pto_buffer *dst, size_t dst_offset, struct pto_buffer *src,
+			    size_t src_offset, size_t bytes)
+{
+	struct pto_bo_copy arg = {
+		.direction = PTO_COPY_DEVICE,
+		.dst_id = dst->id,
+		.src_id = src->id,
+		.dst_offset = dst_offset,
+		.src_offset = src_offset,
+		.length = bytes,
+	};
+	int rc = check_range(dst, dst_offset, bytes);
+
+	if (!rc)
+		rc = check_range(src, src_offset, bytes);
+	if (!rc && dst->ctx != src->ctx)
+		rc = pto_fail(dst->ctx, -EINVAL, "buffers %u and %u are of different contexts",
+			      dst->id, src->id);
+	return rc ? rc : copy(dst->ctx, &arg);
+}

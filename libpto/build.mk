@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: MIT
+#
+# libpto: the library that applications use. (libpto/runtime is built by sim/build.mk.)
+
+LIBPTO_SRC := $(wildcard libpto/*.c)
+LIBPTO_SO := libpto.so.$(SOVERSION)
+LIBPTO_FLAGS := -Wl,-soname,$(LIBPTO_SO) -Wl,--version-script=libpto/libpto.map \
+	$(if $(SAN),,-Wl$(comma)-z$(comma)defs)
+
+$(eval $(call shared,$(LIBPTO_SO),$(LIBPTO_SRC),-lelf,$$(LIBPTO_FLAGS),libpto/libpto.map))
+
+$(O)/lib/libpto.so: $(O)/lib/$(LIBPTO_SO)
+	$(call quiet,LN,ln -sf $(LIBPTO_SO) $@)
+
+$(O)/lib/libpto.a: $(call objs,$(LIBPTO_SRC))
+	@mkdir -p $(@D)
+	@rm -f $@
+	$(call quiet,AR,$(AR) rcs $@ $^)
+
+LIBS += $(O)/lib/libpto.so $(O)/lib/libpto.a
+INSTALL_LIBS += $(O)/lib/$(LIBPTO_SO) $(O)/lib/libpto.a
+INSTALL_HEADERS += $(wildcard libpto/include/pto/*.h)
+INSTALL_MANS += $(wildcard libpto/man/*.[0-9])
+
+.PHONY: check-symbols
+check-symbols: $(O)/lib/$(LIBPTO_SO)
+	@nm -D --defined-only --with-symbol-versions $< | \
+		awk '$$2 == "T" { sub("@@", " ", $$3); print $$3 }' | sort | \
+		diff -u libpto/libpto.symbols - --ignore-matching-lines='^#' || \
+		{ echo "$<: exports differ from libpto/libpto.symbols" >&2; exit 1; }

@@ -1,0 +1,328 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Callables: an orchestration object with its kernels, as the application holds it, and
+ * its way into a cid.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "pto_private.h"
+
+PTO_API int pto_callable_load(const char *path, struct pto_callable **out)
+{
+	PTO_KEEP_ERRNO;
+	struct pto_callable *callable = calloc(1, sizeof(*callable));
+	char text[400];
+	int rc;
+
+	if (!callable)
+		return pto_fail_callable(-ENOMEM, "out of memory for a callable");
+	rc = pto_object_read(&callable->orch, path, text, sizeof(text));
+	if (rc) {
+		free(callable);
+		return pto_fail_callable(rc, "%s", text);
+	}
+	*out = callable;
+	return 0;
+}
+
+PTO_API int pto_callable_from_memory(const void *data, size_t bytes, const char *name,
+				     struct pto_callable **out)
+{
+	PTO_KEEP_ERRNO;
+	struct pto_callable *callable = calloc(1, sizeof(*callable));
+	char text[400];
+	int rc;
+
+	if (!callable)
+		return pto_fail_callable(-ENOMEM, "out of memory for a callable");
+	rc = pto_object_copy(&callable->orch, data, bytes, name, text, sizeof(text));
+	if (rc) {
+		free(callable);
+		return pto_fail_callable(rc, "%s", text);
+	}
+	*out = callable;
+	return 0;
+}
+
+static int check_kernel(const struct pto_callable *callable, uint32_t func_id, uint32_t core_type)
+{
+	if (func_id >= PTO_MAX_FUNC_ID)
+		return pto_fail_callable(-EINVAL, "func_id %u is not below %u", func_id,
+					 PTO_MAX_FUNC_ID);
+	if (core_type != PTO_CORE_AIC && core_type != PTO_CORE_AIV)
+		return pto_fail_callable(-EINVAL, "core type %u of func_id %u is neither AIC (%u) nor AIV (%u)",
+					 core_type, func_id, PTO_CORE_AIC, PTO_CORE_AIV);
+	for (uint32_t i = 0; i < callable->kernel_count; i++)
+		if (callable->kernels[i].func_id == func_id)
+			return pto_fail_callable(-EEXIST, "func_id %u is %s already", func_id,
+						 callable->kernels[i].object.name);
+	return 0;
+}
+
+/* Takes the object over, or drops it. */
+static int append_kernel(struct pto_callable *callable, uint32_t func_id, uint32_t core_type,
+			 struct pto_object *object)
+{
+	struct pto_callable_kernel *kernels = callable->kernels;
+	uint32_t room = callable->kernel_room;
+
+	if (!object->info.has_kernel) {
+		pto_fail_callable(-ENOEXEC, "%s: defines no function \"kernel_entry\"",
+				  object->name);
+		pto_object_drop(object);
+		return -ENOEXEC;
+	}
+	if (callable->kernel_count == room) {
+		room = room ? 2 * room : 8;
+		kernels = realloc(kernels, room * sizeof(*kernels));
+		if (!kernels) {
+			pto_object_drop(object);
+			return pto_fail_callable(-ENOMEM, "out of memory for %u kernels", room);
+		}
+		callable->kernels = kernels;
+		callable->kernel_room = room;
+	}
+	kernels[callable->kernel_count++] = (struct pto_callable_kernel){
+		.func_id = func_id, .core_type = core_type, .object = *object,
+	};
+	return 0;
+}
+
+PTO_API int pto_callable_add_kernel(struct pto_callable *callable, uint32_t func_id,
+				    uint32_t core_type, const char *path)
+{
+	PTO_KEEP_ERRNO;
+	struct pto_object object;
+	char text[400];
+	int rc = check_kernel(callable, func_id, core_type);
+
+	if (rc)
+		return rc;
+	rc = pto_object_read(&object, path, text, sizeof(text));
+	if (rc)
+		return pto_fail_callable(rc, "%s", text);
+	return append_kernel(callable, func_id, core_type, &object);
+}
+
+PTO_API int pto_callable_add_kernel_memory(struct pto_callable *callable, uint32_t func_id,
+					   uint32_t core_type, const void *data, size_t bytes,
+					   const char *name)
+{
+	PTO_KEEP_ERRNO;
+	struct pto_object object;
+	char text[400];
+	int rc = check_kernel(callable, func_id, core_type);
+
+	if (rc)
+		return rc;
+	rc = pto_object_copy(&object, data, bytes, name, text, sizeof(text));
+	if (rc)
+		return pto_fail_callable(rc, "%s", text);
+	return append_kernel(callable, func_id, core_type, &object);
+}
+
+PTO_API int pto_callable_set_symbols(struct pto_callable *callable, const char *entry,
+				     const char *config)
+{
+	const char *names[] = { entry ? entry : "", config ? config : "" };
+
+	for (int i = 0; i < 2; i++)
+		if (strlen(names[i]) >= PTO_SYMBOL_MAX)
+			return pto_fail_callable(-EINVAL,
+						 "symbol name of %zu bytes; %u are the most",
+						 strlen(names[i]), PTO_SYMBOL_MAX - 1);
+	memset(callable->entry, 0, sizeof(callable->entry));
+	memset(callable->config, 0, sizeof(callable->config));
+	memcpy(callable->entry, names[0], strlen(names[0]));
+	memcpy(callable->config, names[1], strlen(names[1]));
+	return 0;
+}
+
+PTO_API int pto_callable_info(const struct pto_callable *callable, struct pto_object_info *info)
+{
+	*info = callable->orch.info;
+	return 0;
+}
+
+PTO_API void pto_callable_free(struct pto_callable *callable)
+{
+	if (!callable)
+		return;
+	for (uint32_t i = 0; i < callable->kernel_count; i++)
+		pto_object_drop(&callable->kernels[i].object);
+	free(callable->kernels);
+	pto_object_drop(&callable->orch);
+	free(callable);
+}
+
+/* --- prepare ---------------------------------------------------------------- */
+
+static int upload(struct pto_context *ctx, const struct pto_object *obj, uint32_t *id)
+{
+	struct pto_image_create create = {
+		.size = sizeof(create),
+		.data_ptr = (uintptr_t)obj->data,
+		.length = obj->bytes,
+		.build_id_len = obj->info.build_id_len,
+	};
+	int rc;
+
+	memcpy(create.build_id, obj->info.build_id, sizeof(create.build_id));
+	rc = pto_ioctl(ctx, PTO_IMAGE_CREATE, &create);
+	if (rc == -EFBIG)
+		return pto_fail(ctx, rc, "%s: %zu bytes; the device takes images of %llu at most",
+				obj->name, obj->bytes,
+				(unsigned long long)ctx->info.max_image_size);
+	if (rc)
+		return pto_fail(ctx, rc, "%s: uploading %zu bytes: %s", obj->name, obj->bytes,
+				pto_errno_name(rc));
+	*id = create.id;
+	return 0;
+}
+
+/* The prepared callable holds the images; their names are of no more use. */
+static void forget_images(struct pto_context *ctx, const struct pto_prepare *prepare,
+			  const struct pto_kernel *kernels, uint32_t count)
+{
+	struct pto_image_destroy destroy = { .size = sizeof(destroy) };
+
+	for (uint32_t i = 0; i < count; i++) {
+		destroy.id = kernels[i].image;
+		pto_ioctl(ctx, PTO_IMAGE_DESTROY, &destroy);
+	}
+	destroy.id = prepare->image;
+	if (destroy.id)
+		pto_ioctl(ctx, PTO_IMAGE_DESTROY, &destroy);
+}
+
+static int prepare_failed(struct pto_context *ctx, int rc, int cid,
+			  const struct pto_callable *callable, const char *log)
+{
+	const char *name = callable->orch.name;
+
+	switch (rc) {
+	case -EEXIST:
+		return pto_fail(ctx, rc, "cid %d is in use; unprepare it first", cid);
+	case -ENOSPC:
+		return pto_fail(ctx, rc, "no cid is free: all %u are in use",
+				ctx->info.max_callables);
+	case -EBUSY:
+		return pto_fail(ctx, rc,
+				"too many unprepared callables still run; wait for them, then prepare %s again",
+				name);
+	default:
+		if (cid < 0)
+			return pto_fail(ctx, rc, "registering %s: %s: %s", name,
+					pto_errno_name(rc), *log ? log : "no explanation");
+		return pto_fail(ctx, rc, "preparing %s as cid %d: %s: %s", name, cid,
+				pto_errno_name(rc), *log ? log : "no explanation");
+	}
+}
+
+static int prepare_images(struct pto_context *ctx, int cid, const struct pto_callable *callable,
+			  struct pto_kernel *kernels)
+{
+	char log[PTO_LOG_SIZE] = "";
+	struct pto_prepare prepare = {
+		.size = sizeof(prepare),
+		.cid = cid,
+		.kind = PTO_KIND_DEVICE_ORCH,
+		.kernel_count = callable->kernel_count,
+		.kernel_stride = sizeof(*kernels),
+		.kernels_ptr = (uintptr_t)kernels,
+		.log_ptr = (uintptr_t)log,
+		.log_size = sizeof(log),
+	};
+	uint32_t uploaded = 0;
+	int rc;
+
+	memcpy(prepare.entry, callable->entry, sizeof(prepare.entry));
+	memcpy(prepare.config, callable->config, sizeof(prepare.config));
+	rc = upload(ctx, &callable->orch, &prepare.image);
+	while (!rc && uploaded < callable->kernel_count) {
+		const struct pto_callable_kernel *kernel = &callable->kernels[uploaded];
+
+		kernels[uploaded] = (struct pto_kernel){
+			.func_id = kernel->func_id, .core_type = kernel->core_type,
+		};
+		rc = upload(ctx, &kernel->object, &kernels[uploaded].image);
+		if (!rc)
+			uploaded++;
+	}
+	if (!rc) {
+		rc = pto_ioctl(ctx, PTO_PREPARE, &prepare);
+		if (rc)
+			prepare_failed(ctx, rc, cid, callable, log);
+	}
+	forget_images(ctx, &prepare, kernels, uploaded);
+	return rc ? rc : prepare.cid;
+}
+
+/*
+ * With ring sizes in the environment, the arena they ask for is made now, so that the
+ * driver need not make the default one which nobody would use.
+ */
+static int prepare(struct pto_context *ctx, int cid, const struct pto_callable *callable)
+{
+	struct pto_kernel *kernels;
+	uint32_t arena;
+	int rc;
+
+	if (!callable)
+		return pto_fail(ctx, -EINVAL, "no callable to prepare");
+	rc = pto_rings_arena(ctx, NULL, &arena);
+	if (rc)
+		return rc;
+	kernels = calloc(callable->kernel_count + 1, sizeof(*kernels));
+	if (!kernels)
+		return pto_fail(ctx, -ENOMEM, "out of memory for %u kernels",
+				callable->kernel_count);
+	rc = prepare_images(ctx, cid, callable, kernels);
+	free(kernels);
+	return rc;
+}
+
+static int check_cid(struct pto_context *ctx, int cid)
+{
+	if (cid < 0 || cid >= PTO_MAX_CALLABLES)
+		return pto_fail(ctx, -EINVAL, "cid %d is not in 0 to %d", cid,
+				PTO_MAX_CALLABLES - 1);
+	return 0;
+}
+
+PTO_API int pto_prepare(struct pto_context *ctx, int cid, const struct pto_callable *callable)
+{
+	PTO_KEEP_ERRNO;
+	int rc = pto_check(ctx);
+
+	if (!rc)
+		rc = check_cid(ctx, cid);
+	if (!rc)
+		rc = prepare(ctx, cid, callable);
+	return rc < 0 ? rc : 0;
+}
+
+PTO_API int pto_register(struct pto_context *ctx, const struct pto_callable *callable)
+{
+	PTO_KEEP_ERRNO;
+	int rc = pto_check(ctx);
+
+	return rc ? rc : prepare(ctx, -1, callable);
+}
+
+PTO_API int pto_unprepare(struct pto_context *ctx, int cid)
+{
+	struct pto_unprepare arg = { .size = sizeof(arg), .cid = cid };
+	int rc = pto_check(ctx);
+
+	if (!rc)
+		rc = check_cid(ctx, cid);
+	if (rc)
+		return rc;
+	rc = pto_ioctl(ctx, PTO_UNPREPARE, &arg);
+	if (rc)
+		return pto_fail(ctx, rc, "unpreparing cid %d: %s", cid, pto_errno_name(rc));
+	return 0;
+}

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Contexts: opening and closing a device, asking it, and what every entry begins with.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "pto_private.h"
+
+static unsigned int last_serial;	/* atomic; numbers contexts, which share nothing else */
+
+int pto_check(const struct pto_context *ctx)
+{
+	if (!ctx)
+		return -EINVAL;
+	if (pto_forked(ctx))
+		return pto_fail(ctx, -ENODEV,
+				"%s was opened before fork(); a child opens a context of its own",
+				ctx->path);
+	return 0;
+}
+
+int pto_ioctl_once(const struct pto_context *ctx, unsigned long cmd, void *arg)
+{
+	int saved = errno, rc;
+
+	rc = ioctl(ctx->fd, cmd, arg);
+	if (rc < 0) {
+		rc = -errno;
+		errno = saved;
+	}
+	return rc;
+}
+
+int pto_ioctl(const struct pto_context *ctx, unsigned long cmd, void *arg)
+{
+	int rc;
+
+	do {
+		rc = pto_ioctl_once(ctx, cmd, arg);
+	} while (rc == -EINTR);
+	return rc;
+}
+
+uint64_t pto_deadline(uint64_t timeout_ns)
+{
+	struct timespec now;
+	uint64_t ns;
+
+	if (timeout_ns == PTO_FOREVER)
+		return PTO_WAIT_FOREVER;
+	if (!timeout_ns)
+		return 0;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	ns = now.tv_sec * 1000000000ull + now.tv_nsec;
+	return timeout_ns >= PTO_WAIT_FOREVER - ns ? PTO_WAIT_FOREVER : ns + timeout_ns;
+}
+
+/* A page that the kernel wipes in a forked child tells it apart without a system call. */
+static int make_fork_mark(struct pto_context *ctx)
+{
+	size_t page = sysconf(_SC_PAGESIZE);
+	void *mark;
+
+	mark = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (mark == MAP_FAILED)
+		return -errno;
+	if (madvise(mark, page, MADV_WIPEONFORK)) {
+		int rc = -errno;
+
+		munmap(mark, page);
+		return rc;
+	}
+	ctx->alive = mark;
+	*ctx->alive = 1;
+	return 0;
+}
+
+static void free_context(struct pto_context *ctx)
+{
+	if (ctx->fd >= 0)
+		close(ctx->fd);
+	if (ctx->alive)
+		munmap(ctx->alive, sysconf(_SC_PAGESIZE));
+	pthread_mutex_destroy(&ctx->lock);
+	free(ctx);
+}
+
+static struct pto_context *new_context(const char *path)
+{
+	struct pto_context *ctx = calloc(1, sizeof(*ctx));
+
+	if (!ctx)
+		return NULL;
+	ctx->fd = -1;
+	do {
+		ctx->serial = __atomic_add_fetch(&last_serial, 1, __ATOMIC_RELAXED);
+	} while (!ctx->serial);
+	snprintf(ctx->path, sizeof(ctx->path), "%s", path);
+	pthread_mutex_init(&ctx->lock, NULL);
+	return ctx;
+}
+
+static int open_device(struct pto_context *ctx, const char *path)
+{
+	char reason[160];
+	int rc;
+
+	ctx->fd = open(path, O_RDWR | O_CLOEXEC);
+	if (ctx->fd < 0)
+		rc = -errno;
+	else
+		rc = pto_query_fd(ctx->fd, PTO_QUERY_DEVICE, &ctx->info, sizeof(ctx->info));
+	if (rc) {
+		pto_open_reason(path, rc, reason, sizeof(reason));
+		return pto_fail_open(rc, "%s: %s", path, reason);
+	}
+	return 0;
+}
+
+static int open_context(struct pto_context *ctx, const char *path)
+{
+	char text[200];
+	int rc;
+
+	rc = pto_rings_from_env(&ctx->env_rings, text, sizeof(text));
+	if (rc)
+		return pto_fail_open(rc, "%s", text);
+	rc = open_device(ctx, path);
+	if (rc)
+		return rc;
+	rc = make_fork_mark(ctx);
+	if (rc)
+		return pto_fail_open(rc, "%s: no page to recognise fork() with: %s", path,
+				     pto_errno_name(rc));
+	rc = pto_stream_new(ctx, PTO_STREAM_DEFAULT, &ctx->default_stream);
+	if (rc)
+		return pto_fail_open(rc, "%s: out of memory", path);
+	return 0;
+}
+
+PTO_API int pto_open(const char *path, struct pto_context **out)
+{
+	PTO_KEEP_ERRNO;
+	struct pto_context *ctx;
+	int rc;
+
+	if (!out)
+		return pto_fail_open(-EINVAL, "pto_open(): no place for the context");
+	if (!path)
+		path = getenv("PTO_DEVICE");
+	if (!path || !*path)
+		path = "/dev/pto0";
+	ctx = new_context(path);
+	if (!ctx)
+		return pto_fail_open(-ENOMEM, "%s: out of memory", path);
+	rc = open_context(ctx, path);
+	if (rc) {
+		free_context(ctx);
+		return rc;
+	}
+	*out = ctx;
+	return 0;
+}
+
+PTO_API int pto_open_index(unsigned int index, struct pto_context **out)
+{
+	char path[32];
+
+	snprintf(path, sizeof(path), "/dev/pto%u", index);
+	return pto_open(path, out);
+}
+
+/*
+ * After fork() only memory is freed: the addresses of mappings and the descriptor's
+ * number may belong to something else in the child by now.
+ */
+PTO_API void pto_close(struct pto_context *ctx)
+{
+	PTO_KEEP_ERRNO;
+	bool forked;
+
+	if (!ctx)
+		return;
+	forked = pto_forked(ctx);
+	while (ctx->streams)
+		pto_stream_drop(ctx->streams);
+	while (ctx->buffers)
+		pto_buffer_free(ctx->buffers);
+	if (forked)
+		ctx->fd = -1;
+	free_context(ctx);
+}
+
+PTO_API int pto_context_fd(const struct pto_context *ctx)
+{
+	return ctx->fd;
+}
+
+static int query(struct pto_context *ctx, uint32_t item, void *answer, size_t bytes)
+{
+	PTO_KEEP_ERRNO;
+	int rc = pto_check(ctx);
+
+	if (rc)
+		return rc;
+	rc = pto_query_fd(ctx->fd, item, answer, bytes);
+	if (rc)
+		return pto_fail(ctx, rc, "%s: query of item %u: %s", ctx->path, item,
+				pto_errno_name(rc));
+	return 0;
+}
+
+PTO_API int pto_query_device(struct pto_context *ctx, struct pto_device_info *info)
+{
+	return query(ctx, PTO_QUERY_DEVICE, info, sizeof(*info));
+}
+
+PTO_API int pto_query_stats(struct pto_context *ctx, struct pto_context_stats *stats)
+{
+	return query(ctx, PTO_QUERY_CONTEXT, stats, sizeof(*stats));
+}
+
+PTO_API int pto_query_usage(struct pto_context *ctx, struct pto_device_usage *usage)
+{
+	return query(ctx, PTO_QUERY_USAGE, usage, sizeof(*usage));
+}
+
+PTO_API int pto_reset(struct pto_context *ctx)
+{
+	struct pto_ctx_reset arg = { .size = sizeof(arg) };
+	int rc = pto_check(ctx);
+
+	if (rc)
+		return rc;
+	rc = pto_ioctl(ctx, PTO_CTX_RESET, &arg);
+	if (rc)
+		return pto_fail(ctx, rc, "%s: reset: %s", ctx->path, pto_errno_name(rc));
+	return 0;
+}

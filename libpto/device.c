@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Finding devices, and saying why one cannot be opened.
+ */
+#include <dirent.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "pto_private.h"
+
+#define LIST_GAP	16	/* indices without a device after which the search ends */
+#define SYSFS_CLASS	"/sys/class/pto"
+
+int pto_query_fd(int fd, uint32_t item, void *answer, size_t bytes)
+{
+	struct pto_query query = {
+		.size = sizeof(query),
+		.item = item,
+		.data_ptr = (uintptr_t)answer,
+		.data_size = bytes,
+	};
+	int rc;
+
+	memset(answer, 0, bytes);
+	do {
+		rc = ioctl(fd, PTO_QUERY, &query);
+	} while (rc < 0 && errno == EINTR);
+	return rc < 0 ? -errno : 0;
+}
+
+/* Why the node exists but may not be opened: names the group that may. */
+static void permission_reason(const char *path, char *text, size_t size)
+{
+	struct group group, *found = NULL;
+	char buf[1024];
+	struct stat st;
+
+	if (stat(path, &st)) {
+		snprintf(text, size, "permission denied on the way to the device node");
+		return;
+	}
+	if (!getgrgid_r(st.st_gid, &group, buf, sizeof(buf), &found) && found)
+		snprintf(text, size,
+			 "permission denied: mode %04o, group %.32s; join that group or become root",
+			 st.st_mode & 07777, group.gr_name);
+	else
+		snprintf(text, size,
+			 "permission denied: mode %04o, group %u; join that group or become root",
+			 st.st_mode & 07777, (unsigned int)st.st_gid);
+}
+
+static void missing_reason(char *text, size_t size)
+{
+	if (access("/sys/module/pto", F_OK))
+		snprintf(text, size,
+			 "no such device: the pto module is not loaded (modprobe pto); without it, LD_PRELOAD=libptosim.so simulates a device");
+	else
+		snprintf(text, size,
+			 "no such device: the pto module is loaded but has found none; start ptod for a virtual device");
+}
+
+void pto_open_reason(const char *path, int rc, char *text, size_t size)
+{
+	switch (rc) {
+	case -EACCES:
+	case -EPERM:
+		permission_reason(path, text, size);
+		break;
+	case -ENOENT:
+		missing_reason(text, size);
+		break;
+	case -ENXIO:
+	case -ENODEV:
+		snprintf(text, size,
+			 "the device is gone: its ptod has ended or it was removed; start it again");
+		break;
+	case -ENOSPC:
+		snprintf(text, size,
+			 "all contexts of the device are in use; close one in another process");
+		break;
+	case -EMFILE:
+		snprintf(text, size,
+			 "this process has too many open files; raise it with ulimit -n");
+		break;
+	case -ENFILE:
+		snprintf(text, size, "the system has too many open files; see fs.file-max");
+		break;
+	case -ENOMEM:
+		snprintf(text, size, "out of memory for a context, on the device or in the system");
+		break;
+	case -ENOTTY:
+	case -EISDIR:
+		snprintf(text, size, "not a PTO device");
+		break;
+	case -EIO:
+		snprintf(text, size, "the device did not answer in time; see the kernel log");
+		break;
+	default:
+		snprintf(text, size, "%s (%s)", strerrordesc_np(-rc) ?: "unknown error",
+			 pto_errno_name(rc));
+	}
+}
+
+static int probe(unsigned int index, struct pto_device_desc *desc)
+{
+	int fd, rc;
+
+	memset(desc, 0, sizeof(*desc));
+	desc->index = index;
+	snprintf(desc->path, sizeof(desc->path), "/dev/pto%u", index);
+	fd = open(desc->path, O_RDWR | O_CLOEXEC);
+	if (fd < 0) {
+		rc = -errno;
+	} else {
+		rc = pto_query_fd(fd, PTO_QUERY_DEVICE, &desc->info, sizeof(desc->info));
+		close(fd);
+	}
+	desc->error = rc;
+	if (rc)
+		pto_open_reason(desc->path, rc, desc->reason, sizeof(desc->reason));
+	return rc;
+}
+
+/* One more than the highest index in sysfs; 0 if the driver is not there. */
+static unsigned int sysfs_end(void)
+{
+	DIR *dir = opendir(SYSFS_CLASS);
+	unsigned int index, end = 0;
+	struct dirent *entry;
+	char rest;
+
+	if (!dir)
+		return 0;
+	while ((entry = readdir(dir)))
+		if (sscanf(entry->d_name, "pto%u%c", &index, &rest) == 1 && index >= end &&
+		    index < INT_MAX)
+			end = index + 1;
+	closedir(dir);
+	return end;
+}
+
+static bool in_sysfs(unsigned int index)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), SYSFS_CLASS "/pto%u", index);
+	return !access(path, F_OK);
+}
+
+PTO_API int pto_list_devices(struct pto_device_desc *list, size_t max)
+{
+	PTO_KEEP_ERRNO;
+	unsigned int end = sysfs_end(), gap = 0;
+	struct pto_device_desc desc;
+	int count = 0;
+
+	if (!list)
+		max = 0;
+	for (unsigned int index = 0; gap < LIST_GAP || index < end; index++) {
+		int rc = probe(index, &desc);
+
+		if (rc == -ENOENT) {
+			if (index >= end || !in_sysfs(index)) {
+				gap++;
+				continue;
+			}
+			snprintf(desc.reason, sizeof(desc.reason),
+				 "the driver has it, but there is no device node; is udev running?");
+		}
+		gap = 0;
+		if ((size_t)count < max)
+			list[count] = desc;
+		count++;
+	}
+	return count;
+}

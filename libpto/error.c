@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Error texts. Each thread has its own: one for opening, one for callables, and one for
+ * each of the contexts that failed for it last. Fixed memory, so that telling of a
+ * failure cannot fail.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "pto_private.h"
+
+#define TEXT_SIZE	512
+#define CONTEXT_TEXTS	4	/* contexts whose latest failure a thread remembers */
+
+static _Thread_local struct {
+	unsigned int serial;
+	char text[TEXT_SIZE];
+} context_texts[CONTEXT_TEXTS];
+static _Thread_local unsigned int next_text;
+static _Thread_local char open_text[TEXT_SIZE];
+static _Thread_local char callable_text[TEXT_SIZE];
+
+static char *find_text(unsigned int serial)
+{
+	for (unsigned int i = 0; i < CONTEXT_TEXTS; i++)
+		if (context_texts[i].serial == serial)
+			return context_texts[i].text;
+	return NULL;
+}
+
+/* The text of a context; takes the place of the one that came first if there is none. */
+static char *claim_text(unsigned int serial)
+{
+	char *text = find_text(serial);
+	unsigned int i;
+
+	if (text)
+		return text;
+	i = next_text++ % CONTEXT_TEXTS;
+	context_texts[i].serial = serial;
+	return context_texts[i].text;
+}
+
+int pto_fail(const struct pto_context *ctx, int rc, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(claim_text(ctx->serial), TEXT_SIZE, fmt, ap);
+	va_end(ap);
+	return rc;
+}
+
+int pto_fail_open(int rc, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(open_text, TEXT_SIZE, fmt, ap);
+	va_end(ap);
+	return rc;
+}
+
+int pto_fail_callable(int rc, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(callable_text, TEXT_SIZE, fmt, ap);
+	va_end(ap);
+	return rc;
+}
+
+PTO_API const char *pto_context_error(const struct pto_context *ctx)
+{
+	const char *text = ctx ? find_text(ctx->serial) : NULL;
+
+	return text ? text : "no failure";
+}
+
+PTO_API const char *pto_open_error(void)
+{
+	return open_text[0] ? open_text : "no failure";
+}
+
+PTO_API const char *pto_callable_error(void)
+{
+	return callable_text[0] ? callable_text : "no failure";
+}
+
+const char *pto_errno_name(int rc)
+{
+	const char *name = strerrorname_np(-rc);
+
+	return name ? name : "unknown error";
+}
+
+PTO_API const char *pto_fatal_name(uint32_t code)
+{
+	switch (code) {
+	case 0:
+		return "NONE";
+	case PTO_FATAL_SCOPE_DEADLOCK:
+		return "SCOPE_DEADLOCK";
+	case PTO_FATAL_HEAP_RING_DEADLOCK:
+		return "HEAP_RING_DEADLOCK";
+	case PTO_FATAL_FLOW_CONTROL_DEADLOCK:
+		return "FLOW_CONTROL_DEADLOCK";
+	case PTO_FATAL_DEP_POOL_OVERFLOW:
+		return "DEP_POOL_OVERFLOW";
+	case PTO_FATAL_INVALID_ARGS:
+		return "INVALID_ARGS";
+	case PTO_FATAL_REQUIRE_SYNC_START_INVALID:
+		return "REQUIRE_SYNC_START_INVALID";
+	case PTO_FATAL_TENSOR_WAIT_TIMEOUT:
+		return "TENSOR_WAIT_TIMEOUT";
+	case PTO_FATAL_EXPLICIT:
+		return "EXPLICIT";
+	case PTO_FATAL_SCOPE_TASKS_OVERFLOW:
+		return "SCOPE_TASKS_OVERFLOW";
+	case PTO_FATAL_TENSORMAP_OVERFLOW:
+		return "TENSORMAP_OVERFLOW";
+	case PTO_FATAL_SCHEDULER_TIMEOUT:
+		return "SCHEDULER_TIMEOUT";
+	case PTO_FATAL_ASYNC_COMPLETION_INVALID:
+		return "ASYNC_COMPLETION_INVALID";
+	case PTO_FATAL_ASYNC_WAIT_OVERFLOW:
+		return "ASYNC_WAIT_OVERFLOW";
+	case PTO_FATAL_ASYNC_REGISTRATION_FAILED:
+		return "ASYNC_REGISTRATION_FAILED";
+	case PTO_FATAL_READY_QUEUE_OVERFLOW:
+		return "READY_QUEUE_OVERFLOW";
+	default:
+		return "UNKNOWN";
+	}
+}
+
+PTO_API const char *pto_version(void)
+{
+	return PTO_VERSION;
+}

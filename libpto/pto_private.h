@@ -1,0 +1,413 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * libpto's inside: the objects behind the handles of pto/pto.h.
+ *
+ * Ownership: a context owns its buffers and streams, a stream its run handles and staging
+ * segments. pto_close() frees all of them. Callables and argument lists belong to the
+ * application and know no context.
+ *
+ * Locks: pto_stream.lock (all of a stream, held over a wait) before pto_context.lock (the
+ * context's lists, its arena ids and lazy mappings; never held over a wait for a run).
+ */
+#ifndef PTO_PRIVATE_H
+#define PTO_PRIVATE_H
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <linux/pto_device.h>
+#include <pto/pto.h>
+
+#define PTO_API __attribute__((visibility("default")))
+#define PTO_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
+
+/* Keeps errno as it was over a function that calls the C library. */
+#define PTO_KEEP_ERRNO \
+	int kept_errno_ __attribute__((cleanup(pto_restore_errno), unused)) = errno
+
+static inline void pto_restore_errno(const int *saved)
+{
+	errno = *saved;
+}
+
+#define PTO_STAGE_ALIGN		64	/* of an argument block in the staging memory */
+#define PTO_STAGE_DATA_ALIGN	1024	/* of a tensor's data in it */
+#define PTO_LOG_SIZE		256	/* of the device's explanation of a failure */
+#define PTO_ARENA_IDS		8	/* ring configurations whose arena a context remembers */
+
+/* --- context ---------------------------------------------------------------- */
+
+/**
+ * struct pto_arena_id - the driver's name for the arena of a ring configuration
+ * @rings: the configuration
+ * @id: its arena; 0 if this entry is free
+ */
+struct pto_arena_id {
+	struct pto_ring_config rings;
+	uint32_t id;
+};
+
+/**
+ * struct pto_context - an open device
+ * @fd: the device
+ * @serial: number of the context in this process, never 0; key of the error texts
+ * @alive: a page that reads as zero in a forked child (MADV_WIPEONFORK)
+ * @path: device node
+ * @info: what the device is
+ * @env_rings: ring sizes from the environment, 0 where it says nothing
+ * @lock: guards the fields below
+ * @buffers: all buffers
+ * @streams: all streams, the default one included
+ * @default_stream: lives as long as the context
+ * @arenas: latest ring configurations
+ * @next_arena: entry of @arenas to use next
+ */
+struct pto_context {
+	int fd;
+	unsigned int serial;
+	uint32_t *alive;
+	char path[64];
+	struct pto_device_info info;
+	struct pto_ring_config env_rings;
+	pthread_mutex_t lock;
+	struct pto_buffer *buffers;
+	struct pto_stream *streams;
+	struct pto_stream *default_stream;
+	struct pto_arena_id arenas[PTO_ARENA_IDS];
+	unsigned int next_arena;
+};
+
+/* True in a process that inherited the context by fork(). No system call. */
+static inline bool pto_forked(const struct pto_context *ctx)
+{
+	return !__atomic_load_n(ctx->alive, __ATOMIC_RELAXED);
+}
+
+/* pto_check() - what every entry does first: 0, or -ENODEV with a text after fork(). */
+int pto_check(const struct pto_context *ctx);
+
+/* pto_ioctl() - ioctl that starts again after a signal. Return: 0 or a negative errno. */
+int pto_ioctl(const struct pto_context *ctx, unsigned long cmd, void *arg);
+
+/* pto_ioctl_once() - the same, but a signal is -EINTR. */
+int pto_ioctl_once(const struct pto_context *ctx, unsigned long cmd, void *arg);
+
+/* pto_query_fd() - PTO_QUERY on a bare descriptor; @answer is zeroed first. */
+int pto_query_fd(int fd, uint32_t item, void *answer, size_t bytes);
+
+/* --- error texts ------------------------------------------------------------ */
+
+/* pto_fail() - set the thread's text for @ctx. Return: @rc. Does not allocate. */
+int pto_fail(const struct pto_context *ctx, int rc, const char *fmt, ...) PTO_PRINTF(3, 4);
+
+/* pto_fail_open(), pto_fail_callable() - the same for what has no context. */
+int pto_fail_open(int rc, const char *fmt, ...) PTO_PRINTF(2, 3);
+int pto_fail_callable(int rc, const char *fmt, ...) PTO_PRINTF(2, 3);
+
+/* pto_errno_name() - "ENOENT" for -ENOENT; never NULL. */
+const char *pto_errno_name(int rc);
+
+/* pto_open_reason() - why opening @path failed with @rc and what to do, into @text. */
+void pto_open_reason(const char *path, int rc, char *text, size_t size);
+
+/* --- buffers ---------------------------------------------------------------- */
+
+/**
+ * struct pto_buffer - a buffer object
+ * @ctx: its context
+ * @prev: in pto_context.buffers
+ * @next: in pto_context.buffers
+ * @id: driver's id
+ * @size: bytes, whole pages
+ * @device_addr: address on the device
+ * @mmap_offset: for mmap()
+ * @map: where it is mapped, or NULL; set once, under pto_context.lock
+ */
+struct pto_buffer {
+	struct pto_context *ctx;
+	struct pto_buffer *prev;
+	struct pto_buffer *next;
+	uint32_t id;
+	size_t size;
+	uint64_t device_addr;
+	uint64_t mmap_offset;
+	void *map;
+};
+
+/* --- objects and callables ---------------------------------------------------- */
+
+/**
+ * struct pto_object - an ELF object in memory
+ * @data: its bytes
+ * @bytes: how many
+ * @name: for messages
+ * @info: what is in it
+ */
+struct pto_object {
+	void *data;
+	size_t bytes;
+	char name[96];
+	struct pto_object_info info;
+};
+
+typedef int (*pto_symbol_fn)(const char *name, void *arg);
+
+/* pto_object_read() - read and check a file. On failure a text in @error, @obj is empty. */
+int pto_object_read(struct pto_object *obj, const char *path, char *error, size_t size);
+
+/* pto_object_copy() - the same from memory. */
+int pto_object_copy(struct pto_object *obj, const void *data, size_t bytes, const char *name,
+		    char *error, size_t size);
+
+/* pto_object_symbols() - call @fn for each defined function of a checked object. */
+int pto_object_symbols(const struct pto_object *obj, pto_symbol_fn fn, void *arg);
+
+/* pto_object_drop() - free the bytes. */
+void pto_object_drop(struct pto_object *obj);
+
+/**
+ * struct pto_callable_kernel - a kernel of a callable
+ * @func_id: its number in the callable
+ * @core_type: PTO_CORE_*
+ * @object: its code
+ */
+struct pto_callable_kernel {
+	uint32_t func_id;
+	uint32_t core_type;
+	struct pto_object object;
+};
+
+/**
+ * struct pto_callable - an orchestration object and its kernels
+ * @orch: the orchestration
+ * @entry: entry symbol, empty for the default
+ * @config: configuration symbol, empty for the default
+ * @kernels: array of @kernel_count, room for @kernel_room
+ * @kernel_count: kernels
+ * @kernel_room: size of the array
+ */
+struct pto_callable {
+	struct pto_object orch;
+	char entry[PTO_SYMBOL_MAX];
+	char config[PTO_SYMBOL_MAX];
+	struct pto_callable_kernel *kernels;
+	uint32_t kernel_count;
+	uint32_t kernel_room;
+};
+
+/* --- arguments ---------------------------------------------------------------- */
+
+/**
+ * struct pto_arg_slot - host memory that a run stages; tensors of one memory share a slot
+ * @host: the memory
+ * @bytes: how many
+ * @offset: where it lies in the run's staged data, a multiple of PTO_STAGE_DATA_ALIGN
+ * @direction: PTO_IN, PTO_OUT or PTO_INOUT
+ */
+struct pto_arg_slot {
+	void *host;
+	uint64_t bytes;
+	uint64_t offset;
+	int direction;
+};
+
+#define PTO_NO_SLOT UINT32_MAX
+
+/**
+ * struct pto_arg_tensor - a tensor argument
+ * @desc: as the device sees it; the address of a staged one is filled in at submit
+ * @slot: index of its memory in pto_args.slots, or PTO_NO_SLOT for device memory
+ */
+struct pto_arg_tensor {
+	struct pto_tensor desc;
+	uint32_t slot;
+};
+
+/**
+ * struct pto_args - an argument list; a submit only reads it
+ * @tensors: array of @tensor_count, room for @tensor_room
+ * @slots: array of @slot_count, room for @tensor_room
+ * @tensor_count: tensors
+ * @slot_count: pieces of host memory
+ * @tensor_room: size of both arrays
+ * @scalar_count: scalars
+ * @output_count: slots that are copied back
+ * @data_bytes: staged data of all slots
+ * @scalars: scalars
+ */
+struct pto_args {
+	struct pto_arg_tensor *tensors;
+	struct pto_arg_slot *slots;
+	uint32_t tensor_count;
+	uint32_t slot_count;
+	uint32_t tensor_room;
+	uint32_t scalar_count;
+	uint32_t output_count;
+	uint64_t data_bytes;
+	uint64_t scalars[PTO_RUN_MAX_SCALARS];
+};
+
+/* --- staging ------------------------------------------------------------------ */
+
+/**
+ * struct pto_segment - staging memory of a stream: a ring of chunks, one a run
+ * @buffer: the memory, mapped
+ * @head: first free byte
+ * @tail: first byte of the oldest chunk
+ * @users: runs that have a chunk and have not been reaped
+ *
+ * Chunks are given back in the order in which they were taken. A stream allocates from
+ * its current segment; one that has been replaced by a bigger one goes with its last run.
+ */
+struct pto_segment {
+	struct pto_buffer *buffer;
+	uint64_t head;
+	uint64_t tail;
+	uint64_t users;
+};
+
+/**
+ * struct pto_chunk - a run's part of a segment
+ * @segment: the segment, or NULL if the run has no arguments
+ * @start: first byte
+ * @end: first byte behind
+ * @prev_head: the segment's head before, to take the allocation back
+ */
+struct pto_chunk {
+	struct pto_segment *segment;
+	uint64_t start;
+	uint64_t end;
+	uint64_t prev_head;
+};
+
+/* pto_stage_size() - bytes of staging memory that a run with @args takes; 0 for none. */
+uint64_t pto_stage_size(const struct pto_args *args);
+
+/* pto_stage_alloc() - room for @bytes. -EAGAIN: none before an older run is reaped. */
+int pto_stage_alloc(struct pto_stream *stream, uint64_t bytes, struct pto_chunk *chunk);
+
+/* pto_stage_cancel() - take the latest allocation back. */
+void pto_stage_cancel(struct pto_stream *stream, struct pto_chunk *chunk);
+
+/* pto_stage_release() - give the oldest chunk back. */
+void pto_stage_release(struct pto_stream *stream, struct pto_chunk *chunk);
+
+/* pto_stage_fill() - write arguments and input data, note the outputs in @run. */
+void pto_stage_fill(const struct pto_args *args, struct pto_run_handle *run);
+
+/* pto_stage_drop() - free the stream's current segment; no run uses it. */
+void pto_stage_drop(struct pto_stream *stream);
+
+/* --- runs and streams ----------------------------------------------------------- */
+
+/**
+ * struct pto_output - staged data to be copied back
+ * @host: destination
+ * @staged: source
+ * @bytes: how many
+ */
+struct pto_output {
+	void *host;
+	const void *staged;
+	uint64_t bytes;
+};
+
+/* States of a run handle. */
+#define PTO_RUN_FREE		0	/* in pto_stream.free */
+#define PTO_RUN_FLYING		1	/* submitted, in pto_stream.oldest ... newest */
+#define PTO_RUN_ENDED		2	/* its result has been read, its owner not told yet */
+
+/**
+ * struct pto_run_handle - a run; reused, and freed with its stream
+ * @stream: its stream
+ * @next: in the list of its state
+ * @all: in pto_stream.handles
+ * @state: PTO_RUN_*
+ * @cid: what runs, for messages
+ * @detached: nobody will wait for it
+ * @chunk: its staging memory while it flies
+ * @outputs: array of @output_count, room for @output_room
+ * @output_count: what to copy back
+ * @output_room: size of the array
+ * @result: valid once it has ended
+ * @log: the device's explanation if it has failed
+ */
+struct pto_run_handle {
+	struct pto_stream *stream;
+	struct pto_run_handle *next;
+	struct pto_run_handle *all;
+	int state;
+	int cid;
+	bool detached;
+	struct pto_chunk chunk;
+	struct pto_output *outputs;
+	uint32_t output_count;
+	uint32_t output_room;
+	struct pto_result result;
+	char log[PTO_LOG_SIZE];
+};
+
+/**
+ * struct pto_stream - a stream
+ * @ctx: its context
+ * @prev: in pto_context.streams
+ * @next: in pto_context.streams
+ * @id: driver's id
+ * @lock: guards the fields below; held while a thread waits for a run
+ * @oldest: runs in flight, in order
+ * @newest: end of that list
+ * @flying: how many
+ * @free: handles to use again, latest first
+ * @handles: all handles
+ * @segment: current staging memory, or NULL
+ * @staging_limit: staging memory does not grow beyond it merely to have more runs in
+ *	flight
+ */
+struct pto_stream {
+	struct pto_context *ctx;
+	struct pto_stream *prev;
+	struct pto_stream *next;
+	uint32_t id;
+	pthread_mutex_t lock;
+	struct pto_run_handle *oldest;
+	struct pto_run_handle *newest;
+	uint32_t flying;
+	struct pto_run_handle *free;
+	struct pto_run_handle *handles;
+	struct pto_segment *segment;
+	uint64_t staging_limit;
+};
+
+/* pto_stream_new() - the library's side of the driver's stream @id. */
+int pto_stream_new(struct pto_context *ctx, uint32_t id, struct pto_stream **out);
+
+/* pto_stream_drop() - free it; no run of it flies, or nobody cares any more. */
+void pto_stream_drop(struct pto_stream *stream);
+
+/* pto_reap() - wait for the oldest run, copy its outputs back. @deadline: absolute. */
+int pto_reap(struct pto_stream *stream, uint64_t deadline);
+
+/* pto_run_get(), pto_run_put() - handles from the stream's pool and back. */
+struct pto_run_handle *pto_run_get(struct pto_stream *stream, uint32_t outputs);
+void pto_run_put(struct pto_run_handle *run);
+
+/* pto_deadline() - absolute time of a relative one; PTO_FOREVER stays. */
+uint64_t pto_deadline(uint64_t timeout_ns);
+
+/* --- ring configuration --------------------------------------------------------- */
+
+/* pto_rings_from_env() - read the environment. A value that is no size is -EINVAL. */
+int pto_rings_from_env(struct pto_ring_config *rings, char *error, size_t size);
+
+/* pto_rings_arena() - the arena for @rings (or NULL) over the environment; 0: default. */
+int pto_rings_arena(struct pto_context *ctx, const struct pto_ring_config *rings,
+		    uint32_t *arena);
+
+/* pto_rings_forget() - the driver does not know this arena any more. */
+void pto_rings_forget(struct pto_context *ctx, uint32_t arena);
+
+#endif /* PTO_PRIVATE_H */

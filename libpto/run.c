@@ -1,0 +1,391 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Runs: submit, wait, and both at once.
+ *
+ * The warm path, pto_run() of something that ran before, allocates nothing and makes no
+ * system call but its two ioctls. So what they point to lies on the stack, handles come
+ * from the stream's pool and arguments go to memory that is mapped already.
+ *
+ * Runs of a stream are reaped in order: waiting for one reads the results of all before it.
+ * No more of them are in flight than the driver keeps results of, so none is ever lost.
+ */
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "pto_private.h"
+
+static int run_failed(struct pto_context *ctx, const struct pto_run_handle *run)
+{
+	const struct pto_result *result = &run->result;
+	const char *log = run->log[0] ? run->log : "no explanation";
+
+	if (result->code)
+		return pto_fail(ctx, result->status, "run of cid %d: %s, code %u %s: %s", run->cid,
+				pto_errno_name(result->status), result->code,
+				pto_fatal_name(result->code), log);
+	return pto_fail(ctx, result->status, "run of cid %d: %s: %s", run->cid,
+			pto_errno_name(result->status), log);
+}
+
+/* --- waiting ---------------------------------------------------------------- */
+
+static void copy_outputs(const struct pto_run_handle *run)
+{
+	for (uint32_t i = 0; i < run->output_count; i++)
+		if (run->outputs[i].bytes)
+			memcpy(run->outputs[i].host, run->outputs[i].staged, run->outputs[i].bytes);
+}
+
+/* The oldest run has ended: takes it off the list. Outputs of a failed one stay as they were. */
+static void finish_oldest(struct pto_stream *stream)
+{
+	struct pto_run_handle *run = stream->oldest;
+
+	stream->oldest = run->next;
+	if (!stream->oldest)
+		stream->newest = NULL;
+	stream->flying--;
+	if (!run->result.status)
+		copy_outputs(run);
+	pto_stage_release(stream, &run->chunk);
+	if (run->detached)
+		pto_run_put(run);
+	else
+		run->state = PTO_RUN_ENDED;
+}
+
+/* An error of the wait other than "not yet" is final: the driver has lost the run. */
+static void keep_result(struct pto_run_handle *run, int rc, const struct pto_wait *wait,
+			const char *log)
+{
+	struct pto_result *result = &run->result;
+
+	if (rc) {
+		result->status = rc;
+		return;
+	}
+	result->status = wait->status;
+	result->code = wait->code;
+	result->subcode = wait->subcode;
+	result->submit_ns = wait->submit_ns;
+	result->start_ns = wait->start_ns;
+	result->end_ns = wait->end_ns;
+	if (wait->status)
+		snprintf(run->log, sizeof(run->log), "%s", log);
+}
+
+/* Also gives up on a signal, with -EINTR. */
+static int reap_once(struct pto_stream *stream, uint64_t deadline)
+{
+	struct pto_run_handle *run = stream->oldest;
+	char log[PTO_LOG_SIZE] = "";
+	struct pto_wait wait = {
+		.size = sizeof(wait),
+		.run = run->result.id,
+		.timeout_ns = deadline,
+		.log_ptr = (uintptr_t)log,
+		.log_size = sizeof(log),
+	};
+	int rc;
+
+	rc = pto_ioctl_once(stream->ctx, PTO_WAIT, &wait);
+	if (rc == -ETIMEDOUT || rc == -EINTR)
+		return rc;
+	keep_result(run, rc, &wait, log);
+	finish_oldest(stream);
+	return 0;
+}
+
+int pto_reap(struct pto_stream *stream, uint64_t deadline)
+{
+	int rc;
+
+	do {
+		rc = reap_once(stream, deadline);
+	} while (rc == -EINTR);
+	return rc;
+}
+
+static int take_result(struct pto_run_handle *run, struct pto_result *result)
+{
+	int rc = run->result.status;
+
+	if (result)
+		*result = run->result;
+	if (rc)
+		run_failed(run->stream->ctx, run);
+	pto_run_put(run);
+	return rc;
+}
+
+/* Waits for the lock no longer than for a run. */
+static int lock_stream(struct pto_stream *stream, uint64_t deadline)
+{
+	struct timespec ts = {
+		.tv_sec = deadline / 1000000000u,
+		.tv_nsec = deadline % 1000000000u,
+	};
+
+	if (deadline == PTO_WAIT_FOREVER)
+		return -pthread_mutex_lock(&stream->lock);
+	if (!pthread_mutex_trylock(&stream->lock))
+		return 0;
+	if (!pthread_mutex_clocklock(&stream->lock, CLOCK_MONOTONIC, &ts))
+		return 0;
+	return pto_fail(stream->ctx, -ETIMEDOUT, "another thread waits on stream %u", stream->id);
+}
+
+PTO_API int pto_wait(struct pto_run_handle *run, uint64_t timeout_ns, struct pto_result *result)
+{
+	struct pto_stream *stream;
+	uint64_t deadline;
+	int rc;
+
+	if (result)
+		result->id = 0;
+	if (!run)
+		return -EINVAL;
+	stream = run->stream;
+	rc = pto_check(stream->ctx);
+	if (rc)
+		return rc;
+	deadline = pto_deadline(timeout_ns);
+	rc = lock_stream(stream, deadline);
+	if (rc)
+		return rc;
+	while (!rc && run->state == PTO_RUN_FLYING)
+		rc = reap_once(stream, deadline);
+	if (!rc)
+		rc = take_result(run, result);
+	else
+		pto_fail(stream->ctx, rc, "run of cid %d has not ended yet: %s", run->cid,
+			 pto_errno_name(rc));
+	pthread_mutex_unlock(&stream->lock);
+	return rc;
+}
+
+PTO_API int pto_stream_wait(struct pto_stream *stream, uint64_t timeout_ns)
+{
+	uint64_t deadline;
+	int rc = pto_check(stream->ctx);
+
+	if (rc)
+		return rc;
+	deadline = pto_deadline(timeout_ns);
+	rc = lock_stream(stream, deadline);
+	if (rc)
+		return rc;
+	while (!rc && stream->oldest)
+		rc = pto_reap(stream, deadline);
+	pthread_mutex_unlock(&stream->lock);
+	if (rc)
+		pto_fail(stream->ctx, rc, "stream %u has runs in flight: %s", stream->id,
+			 pto_errno_name(rc));
+	return rc;
+}
+
+/* --- submitting ---------------------------------------------------------------- */
+
+/* Options of a newer caller may be longer, if what this library does not know is zero. */
+static int read_options(struct pto_context *ctx, const struct pto_run_options *in,
+			struct pto_run_options *out)
+{
+	const unsigned char *bytes = (const unsigned char *)in;
+
+	*out = (struct pto_run_options)PTO_RUN_OPTIONS_INIT;
+	if (!in)
+		return 0;
+	if (in->size < sizeof(*in))
+		return pto_fail(ctx, -EINVAL, "pto_run_options.size is %u; %zu is the least",
+				in->size, sizeof(*in));
+	for (uint32_t i = sizeof(*in); i < in->size; i++)
+		if (bytes[i])
+			return pto_fail(ctx, -E2BIG,
+					"pto_run_options has fields that this library does not know");
+	if (in->pad)
+		return pto_fail(ctx, -EINVAL, "pto_run_options.pad is not 0");
+	*out = *in;
+	return 0;
+}
+
+static int submit_failed(struct pto_context *ctx, int rc, int cid)
+{
+	if (rc == -ENOENT)
+		return pto_fail(ctx, rc, "cid %d is not prepared", cid);
+	if (rc == -EINVAL && (cid < 0 || cid >= PTO_MAX_CALLABLES))
+		return pto_fail(ctx, rc, "cid %d is not in 0 to %d", cid, PTO_MAX_CALLABLES - 1);
+	if (rc == -EIO)
+		return pto_fail(ctx, rc,
+				"run of cid %d: the context has lost its device state; see pto_reset()",
+				cid);
+	if (rc == -ENODEV)
+		return pto_fail(ctx, rc, "run of cid %d: %s is gone", cid, ctx->path);
+	return pto_fail(ctx, rc, "submitting a run of cid %d: %s", cid, pto_errno_name(rc));
+}
+
+/* Room for one more run: in the driver's queue, and in the staging memory. */
+static int make_room(struct pto_stream *stream, uint64_t bytes, struct pto_chunk *chunk)
+{
+	int rc;
+
+	while (stream->flying >= stream->ctx->info.stream_depth) {
+		rc = pto_reap(stream, PTO_WAIT_FOREVER);
+		if (rc)
+			return rc;
+	}
+	while ((rc = pto_stage_alloc(stream, bytes, chunk)) == -EAGAIN) {
+		rc = pto_reap(stream, PTO_WAIT_FOREVER);
+		if (rc)
+			return rc;
+	}
+	return rc;
+}
+
+/* The stream may be full of runs that came past this library; then the caller waits. */
+static int send_run(struct pto_stream *stream, struct pto_run_entry *entry, uint64_t *id)
+{
+	struct pto_run arg = {
+		.size = sizeof(arg),
+		.stream = stream->id,
+		.count = 1,
+		.stride = sizeof(*entry),
+		.entries_ptr = (uintptr_t)entry,
+	};
+	int rc;
+
+	while ((rc = pto_ioctl(stream->ctx, PTO_RUN, &arg)) == -EAGAIN && stream->oldest) {
+		rc = pto_reap(stream, PTO_WAIT_FOREVER);
+		if (rc)
+			return rc;
+	}
+	*id = arg.first_id;
+	return rc;
+}
+
+/* The driver may have dropped the arena since it was named: then it is made again. */
+static int send_in_arena(struct pto_stream *stream, const struct pto_ring_config *rings,
+			 struct pto_run_entry *entry, uint64_t *id)
+{
+	struct pto_context *ctx = stream->ctx;
+	int rc;
+
+	rc = pto_rings_arena(ctx, rings, &entry->arena);
+	if (rc)
+		return rc;
+	rc = send_run(stream, entry, id);
+	if (rc == -ENOENT && entry->arena) {
+		pto_rings_forget(ctx, entry->arena);
+		rc = pto_rings_arena(ctx, rings, &entry->arena);
+		if (rc)
+			return rc;
+		rc = send_run(stream, entry, id);
+	}
+	return rc ? submit_failed(ctx, rc, entry->cid) : 0;
+}
+
+static int fly(struct pto_run_handle *run, const struct pto_args *args,
+	       const struct pto_run_options *options)
+{
+	struct pto_stream *stream = run->stream;
+	struct pto_run_entry entry = {
+		.cid = run->cid,
+		.timeout_ns = options->timeout_ns,
+		.user_data = options->user_data,
+	};
+	uint64_t id = 0;
+	int rc;
+
+	rc = make_room(stream, pto_stage_size(args), &run->chunk);
+	if (rc)
+		return rc;
+	pto_stage_fill(args, run);
+	if (run->chunk.segment) {
+		entry.args_bo = run->chunk.segment->buffer->id;
+		entry.args_offset = run->chunk.start;
+		entry.args_size = PTO_RUN_ARGS_SIZE(args->tensor_count, args->scalar_count);
+	}
+	rc = send_in_arena(stream, options->rings, &entry, &id);
+	if (rc) {
+		pto_stage_cancel(stream, &run->chunk);
+		return rc;
+	}
+	run->result = (struct pto_result){ .id = id, .user_data = options->user_data };
+	return 0;
+}
+
+/* Under the stream's lock. */
+static int submit(struct pto_stream *stream, int cid, const struct pto_args *args,
+		  const struct pto_run_options *options, struct pto_run_handle **out)
+{
+	struct pto_context *ctx = stream->ctx;
+	struct pto_run_options known;
+	struct pto_run_handle *run;
+	int rc;
+
+	rc = read_options(ctx, options, &known);
+	if (rc)
+		return rc;
+	run = pto_run_get(stream, args ? args->output_count : 0);
+	if (!run)
+		return pto_fail(ctx, -ENOMEM, "out of memory for a run handle");
+	run->cid = cid;
+	rc = fly(run, args, &known);
+	if (rc) {
+		pto_run_put(run);
+		return rc;
+	}
+	run->state = PTO_RUN_FLYING;
+	run->detached = false;
+	if (stream->newest)
+		stream->newest->next = run;
+	else
+		stream->oldest = run;
+	stream->newest = run;
+	stream->flying++;
+	*out = run;
+	return 0;
+}
+
+PTO_API int pto_submit(struct pto_stream *stream, int cid, const struct pto_args *args,
+		       const struct pto_run_options *options, struct pto_run_handle **out)
+{
+	PTO_KEEP_ERRNO;
+	struct pto_run_handle *run;
+	int rc = pto_check(stream->ctx);
+
+	if (rc)
+		return rc;
+	pthread_mutex_lock(&stream->lock);
+	rc = submit(stream, cid, args, options, &run);
+	if (!rc) {
+		run->detached = !out;
+		if (out)
+			*out = run;
+	}
+	pthread_mutex_unlock(&stream->lock);
+	return rc;
+}
+
+PTO_API int pto_run(struct pto_context *ctx, int cid, const struct pto_args *args,
+		    const struct pto_run_options *options, struct pto_result *result)
+{
+	PTO_KEEP_ERRNO;
+	struct pto_run_handle *run;
+	struct pto_stream *stream;
+	int rc = pto_check(ctx);
+
+	if (result)
+		result->id = 0;
+	if (rc)
+		return rc;
+	stream = ctx->default_stream;
+	pthread_mutex_lock(&stream->lock);
+	rc = submit(stream, cid, args, options, &run);
+	while (!rc && run->state == PTO_RUN_FLYING)
+		rc = pto_reap(stream, PTO_WAIT_FOREVER);
+	if (!rc)
+		rc = take_result(run, result);
+	pthread_mutex_unlock(&stream->lock);
+	return rc;
+}
