@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The harness, and what tests of both architectures have in common. For test programs; the
+ * shared code itself does not know the harness.
+ */
+#ifndef PTTEST_H
+#define PTTEST_H
+
+#include <string.h>
+
+#include "kselftest_harness.h"
+#include "ptotest.h"
+
+/* Long enough for the slowest emulation; a test that hangs is killed. */
+#define PT_TIMEOUT 240
+
+#define PT_TEST_F(fixture, name) TEST_F_TIMEOUT(fixture, name, PT_TIMEOUT)
+
+/**
+ * PT_OPEN() - open a device of an architecture, or skip the test
+ * @fd: where the file descriptor goes
+ * @which: PTO_ARCH_*, 0 for any
+ */
+#define PT_OPEN(fd, which) do { \
+	(fd) = pt_open(which); \
+	if ((fd) < 0) \
+		SKIP(return, "no device of architecture %u (%s)", (unsigned int)(which), \
+		     strerror(-(fd))); \
+} while (0)
+
+/** pt_vec_wrong() - elements of f that are not left (op) b; -1 if the op is unknown */
+static inline int pt_vec_wrong(const struct pt_vec *vec, char op, float a, float b)
+{
+	const float *f = pt_vec_out(vec);
+	float want;
+	int wrong = 0;
+	uint32_t i;
+
+	for (i = 0; i < vec->count; i++) {
+		switch (op) {
+		case '+':
+			want = (a + i) + b;
+			break;
+		case '*':
+			want = (a + i) * b;
+			break;
+		case '2':
+			want = b + b;
+			break;
+		default:
+			return -1;
+		}
+		wrong += f[i] != want;
+	}
+	return wrong;
+}
+
+#endif /* PTTEST_H */
