@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: MIT */
+/* User-space rendering of the kernel header of this name, as far as kmod/core uses it. */
+#ifndef SIM_ASM_BARRIER_H
+#define SIM_ASM_BARRIER_H
+
+#include <linux/compiler.h>
+
+#if defined(__SANITIZE_THREAD__)
+#define SIM_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define SIM_TSAN 1
+#endif
+#endif
+
+#ifdef SIM_TSAN
+/* ThreadSanitizer knows no fences; a read-modify-write is one for it and for the processor. */
+extern int sim_barrier_word;
+#define smp_mb() ((void)__atomic_fetch_add(&sim_barrier_word, 0, __ATOMIC_SEQ_CST))
+#elif defined(__x86_64__)
+/* As the kernel does it: cheaper than mfence, below the red zone of the caller. */
+#define smp_mb() __asm__ __volatile__("lock; addl $0,-132(%%rsp)" ::: "memory", "cc")
+#else
+#define smp_mb() __atomic_thread_fence(__ATOMIC_SEQ_CST)
+#endif
+
+#ifdef SIM_TSAN
+#define smp_rmb() smp_mb()
+#define smp_wmb() smp_mb()
+#else
+#define smp_rmb() __atomic_thread_fence(__ATOMIC_ACQUIRE)
+#define smp_wmb() __atomic_thread_fence(__ATOMIC_RELEASE)
+#endif
+
+#endif /* SIM_ASM_BARRIER_H */

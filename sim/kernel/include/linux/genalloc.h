@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: MIT */
+/* User-space rendering of the kernel header of this name, as far as kmod/core uses it. */
+#ifndef SIM_LINUX_GENALLOC_H
+#define SIM_LINUX_GENALLOC_H
+
+#include <linux/types.h>
+
+struct gen_pool;
+
+/* Allocates multiples of 2^order bytes. */
+struct gen_pool *gen_pool_create(int order, int nid);
+/* The pool's memory; one range is enough for the core, a second one is -ENOMEM. */
+int gen_pool_add(struct gen_pool *pool, unsigned long addr, size_t size, int nid);
+/* 0 if there is no room. */
+unsigned long gen_pool_alloc(struct gen_pool *pool, size_t size);
+void gen_pool_free(struct gen_pool *pool, unsigned long addr, size_t size);
+void gen_pool_destroy(struct gen_pool *pool);
+
+#endif /* SIM_LINUX_GENALLOC_H */

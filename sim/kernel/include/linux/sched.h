@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: MIT */
+/* User-space rendering of the kernel header of this name, as far as kmod/core uses it. */
+#ifndef SIM_LINUX_SCHED_H
+#define SIM_LINUX_SCHED_H
+
+#include <linux/compiler.h>
+#include <linux/ktime.h>
+
+#define TASK_RUNNING 0
+#define TASK_INTERRUPTIBLE 1
+#define TASK_UNINTERRUPTIBLE 2
+
+/**
+ * struct task_struct - a thread, as far as it sleeps and is woken
+ * @state: TASK_*; the futex it sleeps on. A waker stores TASK_RUNNING
+ * @signalled: a signal handler ran while it slept interruptibly
+ *
+ * One per thread, in its thread-local memory. A waker that comes late may call futex_wake()
+ * on it after the thread has ended: harmless, futexes have spurious wakes.
+ */
+struct task_struct {
+	int state;
+	bool signalled;
+};
+
+extern __thread struct task_struct sim_task __attribute__((tls_model("initial-exec")));
+#define current (&sim_task)
+
+#define set_current_state(value) \
+	__atomic_store_n(&current->state, (value), __ATOMIC_SEQ_CST)
+#define __set_current_state(value) WRITE_ONCE(current->state, (value))
+
+/* Sleep until woken, signalled or the absolute time; as schedule_hrtimeout() in the kernel. */
+int sim_schedule(const ktime_t *expires);
+
+int wake_up_process(struct task_struct *task);
+void sim_yield(void);
+unsigned int num_online_cpus(void);
+
+/* The scheduler of the host says nothing: whoever asks yields now and then. */
+#define need_resched() false
+#define cond_resched() sim_yield()
+
+static inline void cpu_relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__)
+	__asm__ __volatile__("yield" ::: "memory");
+#else
+	barrier();
+#endif
+}
+
+#endif /* SIM_LINUX_SCHED_H */

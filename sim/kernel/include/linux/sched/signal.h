@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * User-space rendering of the kernel header of this name, as far as kmod/core uses it. The
+ * handler has run when a sleep ends early, so a signal is pending until it is asked for once;
+ * what would kill the process does.
+ */
+#ifndef SIM_LINUX_SCHED_SIGNAL_H
+#define SIM_LINUX_SCHED_SIGNAL_H
+
+#include <linux/sched.h>
+
+static inline bool signal_pending(struct task_struct *task)
+{
+	bool signalled = task->signalled;
+
+	task->signalled = false;
+	return signalled;
+}
+
+static inline bool fatal_signal_pending(struct task_struct *task)
+{
+	return false;
+}
+
+#endif /* SIM_LINUX_SCHED_SIGNAL_H */

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * User-space rendering of the kernel header of this name, as far as kmod/core uses it. A
+ * thread can lose the processor while it holds a lock, so waiters do not spin for ever:
+ * a spinlock is a mutex here. There are no interrupts to be held off.
+ */
+#ifndef SIM_LINUX_SPINLOCK_H
+#define SIM_LINUX_SPINLOCK_H
+
+#include <linux/mutex.h>
+
+typedef struct {
+	struct mutex mutex;
+} spinlock_t;
+
+static inline void spin_lock_init(spinlock_t *lock)
+{
+	mutex_init(&lock->mutex);
+}
+
+static inline void spin_lock(spinlock_t *lock)
+{
+	mutex_lock(&lock->mutex);
+}
+
+static inline int spin_trylock(spinlock_t *lock)
+{
+	return mutex_trylock(&lock->mutex);
+}
+
+static inline void spin_unlock(spinlock_t *lock)
+{
+	mutex_unlock(&lock->mutex);
+}
+
+#define spin_lock_irq(lock) spin_lock(lock)
+#define spin_unlock_irq(lock) spin_unlock(lock)
+#define spin_lock_irqsave(lock, flags) \
+	do { \
+		(flags) = 0; \
+		spin_lock(lock); \
+	} while (0)
+#define spin_unlock_irqrestore(lock, flags) \
+	do { \
+		(void)(flags); \
+		spin_unlock(lock); \
+	} while (0)
+
+#endif /* SIM_LINUX_SPINLOCK_H */

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Sleeping and waking: threads as tasks, mutexes, wait queues. All of it is futexes, which
+ * are asked for only when somebody has to sleep or does.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <linux/futex.h>
+#include <sched.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <linux/delay.h>
+#include <linux/wait.h>
+
+#include "sim_kernel.h"
+
+#define SPINS 100
+
+__thread struct task_struct sim_task;
+
+#ifdef SIM_TSAN
+int sim_barrier_word;
+#endif
+
+static int futex_wait(int *word, int value, const ktime_t *expires)
+{
+	struct timespec ts;
+
+	if (expires) {
+		ktime_t ns = *expires > 0 ? *expires : 0;
+
+		ts.tv_sec = ns / NSEC_PER_SEC;
+		ts.tv_nsec = ns % NSEC_PER_SEC;
+	}
+	if (!syscall(SYS_futex, word, FUTEX_WAIT_BITSET_PRIVATE, value, expires ? &ts : NULL,
+		     NULL, FUTEX_BITSET_MATCH_ANY))
+		return 0;
+	return -errno;
+}
+
+static void futex_wake(int *word, int count)
+{
+	int saved = errno;
+
+	syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, count, NULL, NULL, 0);
+	errno = saved;
+}
+
+static bool mutex_spin(struct mutex *lock)
+{
+	int i;
+
+	for (i = 0; i < SPINS; i++) {
+		if (!READ_ONCE(lock->state) && mutex_trylock(lock))
+			return true;
+		cpu_relax();
+	}
+	return false;
+}
+
+void sim_mutex_lock_slow(struct mutex *lock)
+{
+	if (mutex_spin(lock))
+		return;
+	while (__atomic_exchange_n(&lock->state, 2, __ATOMIC_ACQUIRE))
+		futex_wait(&lock->state, 2, NULL);
+}
+
+int sim_mutex_lock_slow_interruptible(struct mutex *lock)
+{
+	if (mutex_spin(lock))
+		return 0;
+	while (__atomic_exchange_n(&lock->state, 2, __ATOMIC_ACQUIRE)) {
+		if (futex_wait(&lock->state, 2, NULL) == -EINTR)
+			return -EINTR;
+	}
+	return 0;
+}
+
+void sim_mutex_wake(struct mutex *lock)
+{
+	futex_wake(&lock->state, 1);
+}
+
+int sim_schedule(const ktime_t *expires)
+{
+	int state;
+
+	while ((state = __atomic_load_n(&current->state, __ATOMIC_ACQUIRE)) != TASK_RUNNING) {
+		int ret = futex_wait(&current->state, state, expires);
+
+		if (ret == -EINTR && state == TASK_INTERRUPTIBLE) {
+			current->signalled = true;
+			__set_current_state(TASK_RUNNING);
+			return -EINTR;
+		}
+		if (ret == -ETIMEDOUT) {
+			__set_current_state(TASK_RUNNING);
+			return 0;
+		}
+	}
+	return -EINTR;
+}
+
+int wake_up_process(struct task_struct *task)
+{
+	if (__atomic_exchange_n(&task->state, TASK_RUNNING, __ATOMIC_SEQ_CST) == TASK_RUNNING)
+		return 0;
+	futex_wake(&task->state, 1);
+	return 1;
+}
+
+void sim_yield(void)
+{
+	sched_yield();
+}
+
+void usleep_range(unsigned long min_us, unsigned long max_us)
+{
+	struct timespec ts = {
+		.tv_sec = (time_t)(min_us / 1000000),
+		.tv_nsec = (long)(min_us % 1000000) * 1000,
+	};
+
+	while (nanosleep(&ts, &ts) && errno == EINTR)
+		;
+}
+
+unsigned int num_online_cpus(void)
+{
+	static unsigned int count;
+	unsigned int n = READ_ONCE(count);
+	cpu_set_t set;
+
+	if (unlikely(!n)) {
+		n = sched_getaffinity(0, sizeof(set), &set) ? 1 : (unsigned int)CPU_COUNT(&set);
+		WRITE_ONCE(count, n);
+	}
+	return n;
+}
+
+int autoremove_wake_function(struct wait_queue_entry *entry, unsigned int mode, int flags,
+			     void *key)
+{
+	int woken = wake_up_process(entry->private);
+
+	list_del_init_careful(&entry->entry);
+	return woken;
+}
+
+void add_wait_queue(struct wait_queue_head *wq, struct wait_queue_entry *entry)
+{
+	spin_lock(&wq->lock);
+	list_add_tail(&entry->entry, &wq->head);
+	spin_unlock(&wq->lock);
+}
+
+void remove_wait_queue(struct wait_queue_head *wq, struct wait_queue_entry *entry)
+{
+	spin_lock(&wq->lock);
+	list_del(&entry->entry);
+	spin_unlock(&wq->lock);
+}
+
+void prepare_to_wait(struct wait_queue_head *wq, struct wait_queue_entry *entry, int state)
+{
+	spin_lock(&wq->lock);
+	if (list_empty(&entry->entry))
+		list_add_tail(&entry->entry, &wq->head);
+	set_current_state(state);
+	spin_unlock(&wq->lock);
+	smp_mb();
+}
+
+void finish_wait(struct wait_queue_head *wq, struct wait_queue_entry *entry)
+{
+	__set_current_state(TASK_RUNNING);
+	if (list_empty_careful(&entry->entry))
+		return;
+	spin_lock(&wq->lock);
+	list_del_init(&entry->entry);
+	spin_unlock(&wq->lock);
+}
+
+void sim_wake_up(struct wait_queue_head *wq, void *key)
+{
+	struct wait_queue_entry *entry, *next;
+
+	spin_lock(&wq->lock);
+	list_for_each_entry_safe(entry, next, &wq->head, entry)
+		entry->func(entry, TASK_INTERRUPTIBLE | TASK_UNINTERRUPTIBLE, 0, key);
+	spin_unlock(&wq->lock);
+}
+
+long sim_syscall_return(long ret)
+{
+	return ret == -ERESTARTSYS ? -EINTR : ret;
+}

@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: MIT
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sys/mman.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include <linux/kernel.h>
+#include <linux/mm.h>
+#include <linux/mutex.h>
+#include <linux/pagemap.h>
+#include <linux/uaccess.h>
+
+#include "sim_kernel.h"
+#include "internal.h"
+
+#define MAX_MAPPINGS 64
+#define PIPE_CHUNK 4096
+
+__thread struct sim_stack sim_stack;
+
+/* Ranges that are always there. Entries are published by their length; lock: for changes. */
+static struct mutex mappings_lock;
+static struct {
+	uintptr_t base;
+	size_t length;
+} mappings[MAX_MAPPINGS];
+
+int sim_mapping_add(const void *base, size_t length)
+{
+	int ret = -ENOSPC;
+	int i;
+
+	mutex_lock(&mappings_lock);
+	for (i = 0; i < MAX_MAPPINGS; i++) {
+		if (READ_ONCE(mappings[i].length))
+			continue;
+		WRITE_ONCE(mappings[i].base, (uintptr_t)base);
+		smp_store_release(&mappings[i].length, length);
+		ret = 0;
+		break;
+	}
+	mutex_unlock(&mappings_lock);
+	return ret;
+}
+
+void sim_mapping_del(const void *base)
+{
+	int i;
+
+	mutex_lock(&mappings_lock);
+	for (i = 0; i < MAX_MAPPINGS; i++) {
+		if (READ_ONCE(mappings[i].length) && mappings[i].base == (uintptr_t)base) {
+			WRITE_ONCE(mappings[i].length, 0);
+			break;
+		}
+	}
+	mutex_unlock(&mappings_lock);
+}
+
+static bool in_mapping(const void *p, size_t bytes)
+{
+	uintptr_t addr = (uintptr_t)p;
+	int i;
+
+	for (i = 0; i < MAX_MAPPINGS; i++) {
+		size_t length = smp_load_acquire(&mappings[i].length);
+		uintptr_t base = READ_ONCE(mappings[i].base);
+
+		if (addr >= base && addr - base < length && bytes <= length - (addr - base))
+			return true;
+	}
+	return false;
+}
+
+/* Once per thread; a thread without such limits keeps the slow way. */
+static void learn_stack(void)
+{
+	pthread_attr_t attr;
+	size_t size;
+	void *low;
+
+	sim_stack.low = UINTPTR_MAX;
+	sim_stack.high = UINTPTR_MAX;
+	if (pthread_getattr_np(pthread_self(), &attr))
+		return;
+	if (!pthread_attr_getstack(&attr, &low, &size)) {
+		sim_stack.low = (uintptr_t)low;
+		sim_stack.high = (uintptr_t)low + size;
+	}
+	pthread_attr_destroy(&attr);
+}
+
+/* True if the range is known to be accessible. */
+static bool known(const void *p, size_t bytes)
+{
+	if (!sim_stack.high) {
+		learn_stack();
+		if (sim_on_stack(p, bytes))
+			return true;
+	}
+	return in_mapping(p, bytes);
+}
+
+/*
+ * The process id, in a page that the kernel empties in a child however it is made: a stale
+ * one would copy from another process.
+ */
+static pid_t own_pid(void)
+{
+	static pid_t *cache;
+	pid_t *page = __atomic_load_n(&cache, __ATOMIC_ACQUIRE);
+	pid_t *none = NULL;
+	pid_t pid;
+
+	if (!page) {
+		page = mmap(NULL, PAGE_SIZE, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		if (page == MAP_FAILED)
+			return getpid();
+		if (madvise(page, PAGE_SIZE, MADV_WIPEONFORK) ||
+		    !__atomic_compare_exchange_n(&cache, &none, page, false, __ATOMIC_RELEASE,
+						 __ATOMIC_RELAXED)) {
+			munmap(page, PAGE_SIZE);
+			return getpid();
+		}
+	}
+	pid = READ_ONCE(*page);
+	if (!pid) {
+		pid = getpid();
+		WRITE_ONCE(*page, pid);
+	}
+	return pid;
+}
+
+/*
+ * Where process_vm_*() is forbidden (some containers), a pipe copies: write() and read()
+ * answer EFAULT as well. Two system calls, one thread at a time.
+ */
+static struct {
+	struct mutex lock;
+	int fd[2];
+	bool open;
+} copier;
+
+static bool copier_open(void)
+{
+	if (!copier.open)
+		copier.open = !pipe2(copier.fd, O_CLOEXEC);
+	return copier.open;
+}
+
+static void copier_drain(size_t bytes)
+{
+	char scratch[PIPE_CHUNK];
+
+	while (bytes) {
+		ssize_t n = read(copier.fd[0], scratch, bytes);
+
+		if (n > 0)
+			bytes -= (size_t)n;
+		else if (n == 0 || errno != EINTR)
+			break;
+	}
+}
+
+static ssize_t copier_chunk(char *to, const char *from, size_t bytes)
+{
+	ssize_t in, out;
+
+	do {
+		in = write(copier.fd[1], from, bytes);
+	} while (in < 0 && errno == EINTR);
+	if (in <= 0)
+		return -1;
+	do {
+		out = read(copier.fd[0], to, (size_t)in);
+	} while (out < 0 && errno == EINTR);
+	if (out < in)
+		copier_drain((size_t)(out < 0 ? in : in - out));
+	return out;
+}
+
+static size_t copier_copy(char *to, const char *from, size_t bytes)
+{
+	mutex_lock(&copier.lock);
+	while (bytes && copier_open()) {
+		ssize_t n = copier_chunk(to, from, min_t(size_t, bytes, PIPE_CHUNK));
+
+		if (n <= 0)
+			break;
+		to += n;
+		from += n;
+		bytes -= (size_t)n;
+	}
+	mutex_unlock(&copier.lock);
+	return bytes;
+}
+
+static size_t copied(ssize_t n, char *to, const char *from, size_t bytes)
+{
+	if (n < 0 && (errno == ENOSYS || errno == EPERM))
+		return copier_copy(to, from, bytes);
+	return n < 0 ? bytes : bytes - (size_t)n;
+}
+
+size_t sim_copy_from_user_slow(void *to, const void *from, size_t bytes)
+{
+	struct iovec local = { .iov_base = to, .iov_len = bytes };
+	struct iovec remote = { .iov_base = (void *)(uintptr_t)from, .iov_len = bytes };
+	int saved = errno;
+
+	if (!bytes)
+		return 0;
+	if (known(from, bytes)) {
+		memcpy(to, from, bytes);
+		return 0;
+	}
+	bytes = copied(process_vm_readv(own_pid(), &local, 1, &remote, 1, 0), to, from, bytes);
+	errno = saved;
+	return bytes;
+}
+
+size_t sim_copy_to_user_slow(void *to, const void *from, size_t bytes)
+{
+	struct iovec local = { .iov_base = (void *)(uintptr_t)from, .iov_len = bytes };
+	struct iovec remote = { .iov_base = to, .iov_len = bytes };
+	int saved = errno;
+
+	if (!bytes)
+		return 0;
+	if (known(to, bytes)) {
+		memcpy(to, from, bytes);
+		return 0;
+	}
+	bytes = copied(process_vm_writev(own_pid(), &local, 1, &remote, 1, 0), to, from, bytes);
+	errno = saved;
+	return bytes;
+}
+
+int check_zeroed_user(const void *from, size_t bytes)
+{
+	const char *p = from;
+	char buffer[256];
+
+	while (bytes) {
+		size_t n = min_t(size_t, bytes, sizeof(buffer));
+		size_t i;
+
+		if (copy_from_user(buffer, p, n))
+			return -EFAULT;
+		for (i = 0; i < n; i++) {
+			if (buffer[i])
+				return 0;
+		}
+		p += n;
+		bytes -= n;
+	}
+	return 1;
+}
+
+/* First byte of every page that the range touches. */
+static size_t each_page(char *from, size_t size, bool write)
+{
+	char *end = from + size;
+	char *p = from;
+	char byte;
+
+	if (end < from)
+		return size;
+	while (p < end) {
+		if (copy_from_user(&byte, p, 1) || (write && copy_to_user(p, &byte, 1)))
+			return (size_t)(end - p);
+		p = (char *)(((uintptr_t)p & PAGE_MASK) + PAGE_SIZE);
+	}
+	return 0;
+}
+
+size_t fault_in_readable(const char *uaddr, size_t size)
+{
+	return each_page((char *)(uintptr_t)uaddr, size, false);
+}
+
+size_t fault_in_writeable(char *uaddr, size_t size)
+{
+	return each_page(uaddr, size, true);
+}
+
+void sim_uaccess_fork_child(void)
+{
+	mutex_init(&mappings_lock);
+	mutex_init(&copier.lock);
+	if (copier.open) {
+		close(copier.fd[0]);
+		close(copier.fd[1]);
+		copier.open = false;
+	}
+}
+
+void sim_fork_child(void)
+{
+	sim_workqueue_fork_child();
+	sim_uaccess_fork_child();
+}
