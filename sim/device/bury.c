@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Contexts that have crashed or been aborted. Until the driver destroys such a context the
+ * admin completes every command that it had, and every later one, with the reason.
+ */
+#include <string.h>
+
+#include "internal.h"
+
+/*
+ * Puts a queue back to the command that was executing, if one was. The slot may hold
+ * anything if the context was a process; what has been published tells, if it makes
+ * sense. A queue of which nothing does stays silent.
+ */
+static void bury_queue(struct ptodev *dev, struct queue_slot *slot, uint32_t index)
+{
+	struct pto_dev_queue *pair = ptodev_pair(dev, index);
+	uint32_t published = __atomic_load_n(&pair->cq_tail, __ATOMIC_ACQUIRE);
+	uint32_t tail = __atomic_load_n(&pair->sq_tail, __ATOMIC_ACQUIRE);
+
+	if (published - slot->done == 1 || tail - slot->done > QUEUE_DEPTH)
+		slot->done = published;
+	slot->index = index;
+	slot->head = slot->done;
+}
+
+/**
+ * context_bury() - the admin answers for a context from now on
+ * @dev: the device
+ * @id: a context that is alive for the admin, but will not touch its queues any more
+ * @status: PTO_DEV_FAULT or PTO_DEV_ABORTED
+ * @why: what the report of each command says
+ */
+void context_bury(struct ptodev *dev, uint32_t id, uint32_t status,
+		  const struct pto_dev_report *why)
+{
+	struct ctx_home *home = &dev->contexts[id];
+	struct ctx_page *page = ptodev_page(dev, home->page);
+	uint32_t i;
+
+	home->life = LIFE_DEAD;
+	home->status = status;
+	home->why = *why;
+	dev->dead++;
+	page->current = 0;
+	for (i = 0; i < CTX_QUEUES; i++) {
+		if (!home->queues[i])
+			continue;
+		atomic_store(&dev->shared->owner[home->queues[i]], 0);
+		bury_queue(dev, &page->slots[i], home->queues[i]);
+	}
+	context_serve_dead(dev, id);
+}
+
+static bool queue_serve_dead(struct ptodev *dev, const struct ctx_home *home, struct queue *q)
+{
+	bool interrupt = false;
+	bool any = false;
+	struct pto_dev_cmd cmd;
+	struct outcome out;
+	uint32_t index;
+
+	while (queue_fetch(q, &cmd, &index)) {
+		outcome_init(&out);
+		out.status = home->status;
+		out.report = home->why;
+		interrupt |= queue_complete(q, &out);
+		any = true;
+	}
+	if (interrupt)
+		ptodev_interrupt(dev);
+	return any;
+}
+
+/* Completes what the queues of a dead context have. Return: there was something */
+bool context_serve_dead(struct ptodev *dev, uint32_t id)
+{
+	struct ctx_home *home = &dev->contexts[id];
+	struct ctx_page *page = ptodev_page(dev, home->page);
+	bool any = false;
+	struct queue q;
+	uint32_t i;
+
+	for (i = 0; i < CTX_QUEUES; i++) {
+		if (!home->queues[i])
+			continue;
+		queue_attach(&q, ptodev_pair(dev, home->queues[i]), &page->slots[i]);
+		any |= queue_serve_dead(dev, home, &q);
+	}
+	return any;
+}
+
+/* Asks for doorbells on the queues of a dead context, or none. Return: there is work */
+bool context_arm_dead(struct ptodev *dev, uint32_t id, bool armed)
+{
+	struct ctx_home *home = &dev->contexts[id];
+	struct ctx_page *page = ptodev_page(dev, home->page);
+	bool pending = false;
+	struct queue q;
+	uint32_t i;
+
+	for (i = 0; i < CTX_QUEUES; i++) {
+		if (!home->queues[i])
+			continue;
+		queue_attach(&q, ptodev_pair(dev, home->queues[i]), &page->slots[i]);
+		queue_arm(&q, armed);
+		atomic_thread_fence(memory_order_seq_cst);
+		pending |= queue_pending(&q);
+	}
+	return pending;
+}

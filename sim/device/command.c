@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The commands of a context: what is on its control queue and on its streams.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "internal.h"
+
+#define ON_CONTROL	1u
+#define ON_STREAM	2u
+
+/**
+ * struct command - a command of a context
+ * @queues: where it may be
+ * @used: bytes of the entry that mean something; the rest is 0
+ * @handle: @handle means something
+ * @execute: carries it out
+ */
+struct command {
+	uint32_t queues;
+	uint32_t used;
+	bool handle;
+	void (*execute)(struct context *ctx, const struct pto_dev_cmd *cmd, struct outcome *out);
+};
+
+static bool all_zero(const void *data, size_t size)
+{
+	const uint64_t *word = data;
+	uint64_t any = 0;
+
+	for (; size; size -= sizeof(*word))
+		any |= *word++;
+	return !any;
+}
+
+/* Are flags and what lies behind the operands zero? */
+bool cmd_well_formed(const struct pto_dev_cmd *cmd, size_t used, struct outcome *out)
+{
+	if (!cmd->flags && all_zero((const char *)cmd + used, sizeof(*cmd) - used))
+		return true;
+	outcome_fail(out, PTO_DEV_INVALID, "command %u: flags or unused operands are not 0",
+		     cmd->opcode);
+	return false;
+}
+
+static void do_nothing(struct context *ctx, const struct pto_dev_cmd *cmd, struct outcome *out)
+{
+}
+
+static bool map_check(struct context *ctx, const struct pto_dev_cmd_map *cmd, uint64_t *offset,
+		      struct outcome *out)
+{
+	uint64_t low_bits = (cmd->addr | cmd->length) & (PTO_DEV_PAGE_SIZE - 1);
+
+	if (cmd->length && !cmd->pad && !low_bits &&
+	    ptodev_heap_range(ctx->dev, cmd->addr, cmd->length, offset))
+		return true;
+	outcome_fail(out, PTO_DEV_INVALID,
+		     "map: address 0x%llx, length %llu: not whole pages of the device's memory",
+		     (unsigned long long)cmd->addr, (unsigned long long)cmd->length);
+	return false;
+}
+
+static void do_map(struct context *ctx, const struct pto_dev_cmd *generic, struct outcome *out)
+{
+	const struct pto_dev_cmd_map *cmd = (const void *)generic;
+	struct map_range range = { cmd->addr, cmd->length, cmd->prot };
+	uint64_t offset;
+	int ret;
+
+	if (!map_check(ctx, cmd, &offset, out))
+		return;
+	if (!cmd->prot || cmd->prot & ~(PTO_DEV_PROT_READ | PTO_DEV_PROT_WRITE)) {
+		outcome_fail(out, PTO_DEV_INVALID, "map: unknown protection 0x%x", cmd->prot);
+		return;
+	}
+	ret = map_table_insert(&ctx->maps, &range);
+	if (ret) {
+		outcome_fail(out, ret == -ENOMEM ? PTO_DEV_NOMEM : PTO_DEV_INVALID,
+			     "map: address 0x%llx, length %llu: %s",
+			     (unsigned long long)cmd->addr, (unsigned long long)cmd->length,
+			     ret == -ENOMEM ? "out of memory" : "part of it is mapped already");
+		return;
+	}
+	ret = window_show(ctx->dev, offset, cmd->length, cmd->prot);
+	if (ret) {
+		map_table_remove(&ctx->maps, cmd->addr, cmd->length);
+		outcome_fail(out, PTO_DEV_NOMEM, "map: %s", strerror(-ret));
+	}
+}
+
+static bool arena_within(const struct context *ctx, uint64_t addr, uint64_t length)
+{
+	uint32_t i;
+
+	for (i = 0; i < CTX_ARENAS; i++)
+		if (ctx->arenas[i].addr < addr + length &&
+		    addr < ctx->arenas[i].addr + ctx->arenas[i].size)
+			return true;
+	return false;
+}
+
+static void do_unmap(struct context *ctx, const struct pto_dev_cmd *generic, struct outcome *out)
+{
+	const struct pto_dev_cmd_map *cmd = (const void *)generic;
+	uint64_t offset;
+	int ret;
+
+	if (!map_check(ctx, cmd, &offset, out))
+		return;
+	if (arena_within(ctx, cmd->addr, cmd->length)) {
+		outcome_fail(out, PTO_DEV_INVALID,
+			     "unmap: an arena is bound in address 0x%llx, length %llu",
+			     (unsigned long long)cmd->addr, (unsigned long long)cmd->length);
+		return;
+	}
+	if (map_table_remove(&ctx->maps, cmd->addr, cmd->length)) {
+		outcome_fail(out, PTO_DEV_INVALID,
+			     "unmap: address 0x%llx, length %llu has not been mapped",
+			     (unsigned long long)cmd->addr, (unsigned long long)cmd->length);
+		return;
+	}
+	ret = window_hide(ctx->dev, offset, cmd->length);
+	if (ret)
+		outcome_fail(out, PTO_DEV_NOMEM, "unmap: %s", strerror(-ret));
+}
+
+static void do_load(struct context *ctx, const struct pto_dev_cmd *cmd, struct outcome *out)
+{
+	loader_load(ctx->dev, &ctx->loader, (const struct pto_dev_cmd_load *)cmd, out);
+}
+
+static void do_unload(struct context *ctx, const struct pto_dev_cmd *generic,
+		      struct outcome *out)
+{
+	const struct pto_dev_cmd_load *cmd = (const void *)generic;
+
+	if (cmd->desc_addr || cmd->desc_size)
+		outcome_fail(out, PTO_DEV_INVALID, "unload: unused operands are not 0");
+	else
+		loader_unload(&ctx->loader, cmd->handle, out);
+}
+
+/* The arena at @addr, or with @addr 0 a free entry; NULL if there is none. */
+static struct arena *arena_find(struct context *ctx, uint64_t addr)
+{
+	uint32_t i;
+
+	for (i = 0; i < CTX_ARENAS; i++)
+		if (ctx->arenas[i].addr == addr)
+			return &ctx->arenas[i];
+	return NULL;
+}
+
+static bool arena_check(struct context *ctx, const struct pto_dev_cmd_arena *cmd,
+			uint64_t *image_offset, struct outcome *out)
+{
+	const uint32_t both = PTO_DEV_PROT_READ | PTO_DEV_PROT_WRITE;
+
+	if (!cmd->addr || !cmd->size || cmd->addr % PTO_DEV_PAGE_SIZE ||
+	    !map_table_covers(&ctx->maps, cmd->addr, cmd->size, both))
+		outcome_fail(out, PTO_DEV_INVALID,
+			     "arena: address 0x%llx, size %llu: not pages that this context may "
+			     "write", (unsigned long long)cmd->addr,
+			     (unsigned long long)cmd->size);
+	else if (!cmd->image_size || cmd->image_addr % 8 ||
+		 !ptodev_heap_range(ctx->dev, cmd->image_addr, cmd->image_size, image_offset))
+		outcome_fail(out, PTO_DEV_INVALID,
+			     "arena: no image can be at address 0x%llx, size %llu",
+			     (unsigned long long)cmd->image_addr,
+			     (unsigned long long)cmd->image_size);
+	else if (arena_find(ctx, cmd->addr))
+		outcome_fail(out, PTO_DEV_INVALID, "arena: 0x%llx is bound already",
+			     (unsigned long long)cmd->addr);
+	return !out->status;
+}
+
+static void do_arena_bind(struct context *ctx, const struct pto_dev_cmd *generic,
+			  struct outcome *out)
+{
+	const struct pto_dev_cmd_arena *cmd = (const void *)generic;
+	struct arena *arena = arena_find(ctx, 0);
+	uint64_t image_offset;
+	const void *image;
+	int ret;
+
+	if (!arena_check(ctx, cmd, &image_offset, out))
+		return;
+	if (!arena) {
+		outcome_fail(out, PTO_DEV_NOSPACE, "arena: a context has at most %u", CTX_ARENAS);
+		return;
+	}
+	image = window_peek(ctx->dev, image_offset, cmd->image_size);
+	if (!image) {
+		outcome_fail(out, PTO_DEV_NOMEM, "arena: cannot map the image: %s",
+			     strerror(errno));
+		return;
+	}
+	ret = pto_arena_bind((void *)(uintptr_t)cmd->addr, cmd->size, image, cmd->image_size);
+	window_peek_end(ctx->dev, image, cmd->image_size);
+	if (ret) {
+		outcome_fail(out, PTO_DEV_INVALID,
+			     "arena: the image at 0x%llx is not one for %llu bytes of arena",
+			     (unsigned long long)cmd->image_addr,
+			     (unsigned long long)cmd->size);
+		return;
+	}
+	arena->addr = cmd->addr;
+	arena->size = cmd->size;
+}
+
+static void do_arena_drop(struct context *ctx, const struct pto_dev_cmd *generic,
+			  struct outcome *out)
+{
+	const struct pto_dev_cmd_arena *cmd = (const void *)generic;
+	struct arena *arena = cmd->addr ? arena_find(ctx, cmd->addr) : NULL;
+
+	if (!arena || arena->size != cmd->size) {
+		outcome_fail(out, PTO_DEV_INVALID, "arena: 0x%llx, size %llu, is not bound",
+			     (unsigned long long)cmd->addr, (unsigned long long)cmd->size);
+		return;
+	}
+	memset(arena, 0, sizeof(*arena));
+}
+
+static void do_run(struct context *ctx, const struct pto_dev_cmd *generic, struct outcome *out)
+{
+	const struct pto_dev_cmd_run *cmd = (const void *)generic;
+	struct pto_engine_run run = {
+		.callable = loader_callable(&ctx->loader, cmd->handle),
+		.arena = (void *)(uintptr_t)cmd->arena_addr,
+		.epoch = cmd->epoch,
+		.timeout_ns = cmd->timeout_ns,
+	};
+
+	if (!run.callable)
+		outcome_fail(out, PTO_DEV_INVALID, "run: no callable has handle %u", cmd->handle);
+	else if (!cmd->arena_addr || !arena_find(ctx, cmd->arena_addr))
+		outcome_fail(out, PTO_DEV_INVALID, "run: no arena is bound at 0x%llx",
+			     (unsigned long long)cmd->arena_addr);
+	else if (!cmd->epoch)
+		outcome_fail(out, PTO_DEV_INVALID, "run: epoch is 0");
+	else
+		run.args = args_fetch(ctx, cmd, out);
+	if (out->status)
+		return;
+	ctx->running = run.callable;
+	out->status = pto_engine_run(ctx->engine, &run, &out->report);
+	ctx->running = NULL;
+	if (out->status)
+		out->detail = out->report.code | (uint64_t)out->report.subcode << 32;
+}
+
+static const struct command commands[] = {
+	[PTO_DEV_NOP] = {
+		ON_CONTROL | ON_STREAM, offsetof(struct pto_dev_cmd, arg), false, do_nothing
+	},
+	[PTO_DEV_MAP] = {
+		ON_CONTROL, offsetof(struct pto_dev_cmd_map, arg), false, do_map
+	},
+	[PTO_DEV_UNMAP] = {
+		ON_CONTROL, offsetof(struct pto_dev_cmd_map, arg), false, do_unmap
+	},
+	[PTO_DEV_LOAD] = {
+		ON_CONTROL, offsetof(struct pto_dev_cmd_load, arg), true, do_load
+	},
+	[PTO_DEV_UNLOAD] = {
+		ON_CONTROL, offsetof(struct pto_dev_cmd_load, arg), true, do_unload
+	},
+	[PTO_DEV_ARENA_BIND] = {
+		ON_CONTROL, offsetof(struct pto_dev_cmd_arena, arg), false, do_arena_bind
+	},
+	[PTO_DEV_ARENA_DROP] = {
+		ON_CONTROL, offsetof(struct pto_dev_cmd_arena, arg), false, do_arena_drop
+	},
+	[PTO_DEV_RUN] = {
+		ON_STREAM, offsetof(struct pto_dev_cmd_run, arg), true, do_run
+	},
+	[PTO_DEV_BARRIER] = {
+		ON_STREAM, offsetof(struct pto_dev_cmd, arg), false, do_nothing
+	},
+};
+
+/**
+ * context_execute() - carry a command out
+ * @ctx: the context
+ * @control: it came on the control queue
+ * @cmd: the command, a private copy
+ * @out: how it ended
+ *
+ * A barrier needs no code: a queue's commands are executed one after the other.
+ */
+void context_execute(struct context *ctx, bool control, const struct pto_dev_cmd *cmd,
+		     struct outcome *out)
+{
+	const struct command *command = NULL;
+
+	if (cmd->opcode < sizeof(commands) / sizeof(commands[0]))
+		command = &commands[cmd->opcode];
+	if (!command || !command->execute)
+		outcome_fail(out, PTO_DEV_UNSUPPORTED, "unknown command %u", cmd->opcode);
+	else if (!(command->queues & (control ? ON_CONTROL : ON_STREAM)))
+		outcome_fail(out, PTO_DEV_INVALID, "command %u is none of a %s queue", cmd->opcode,
+			     control ? "control" : "stream");
+	else if (cmd->ctx != ctx->id)
+		outcome_fail(out, PTO_DEV_INVALID, "command %u is for context %u on a queue of %u",
+			     cmd->opcode, cmd->ctx, ctx->id);
+	else if (cmd->handle && !command->handle)
+		outcome_fail(out, PTO_DEV_INVALID, "command %u has no handle", cmd->opcode);
+	else if (cmd_well_formed(cmd, command->used, out))
+		command->execute(ctx, cmd, out);
+}

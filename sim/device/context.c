@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: MIT
+/*
+ * A hardware context: looks after its queues, the control queue first, the streams in turn,
+ * one command at a time.
+ */
+#include <errno.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "internal.h"
+
+static inline void cpu_relax(void)
+{
+#if defined(__x86_64__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__)
+	__asm__ volatile("yield");
+#endif
+}
+
+/* Takes the lock; gives up after @bound_ns, because a dead process may hold it. */
+bool ctx_page_trylock(struct ctx_page *page, uint64_t bound_ns)
+{
+	uint64_t until = 0;
+	unsigned int tries;
+
+	for (tries = 1; atomic_exchange_explicit(&page->lock, 1, memory_order_acquire); tries++) {
+		cpu_relax();
+		if (tries % 64)
+			continue;
+		if (!until)
+			until = clock_ns() + bound_ns;
+		else if (clock_ns() > until)
+			return false;
+		sched_yield();
+	}
+	return true;
+}
+
+/* Takes the lock. Its holders never wait for anything. */
+void ctx_page_lock(struct ctx_page *page)
+{
+	while (!ctx_page_trylock(page, NSEC_PER_SEC))
+		;
+}
+
+/* Drops the lock. */
+void ctx_page_unlock(struct ctx_page *page)
+{
+	atomic_store_explicit(&page->lock, 0, memory_order_release);
+}
+
+static bool context_stopped(const struct context *ctx)
+{
+	return atomic_load_explicit(&ctx->page->stop, memory_order_acquire);
+}
+
+/* Follows a change of one slot. */
+static void context_follow_slot(struct context *ctx, uint32_t i)
+{
+	struct queue_slot *slot = &ctx->page->slots[i];
+	struct ptodev *dev = ctx->dev;
+	uint32_t old = ctx->indices[i];
+
+	if (slot->index == old)
+		return;
+	ctx->queues[i].pair = NULL;
+	if (old)
+		window_hide(dev, dev->queue_offset + (uint64_t)old * dev->queue_stride,
+			    dev->queue_stride);
+	ctx->indices[i] = slot->index;
+	if (!slot->index)
+		return;
+	if (window_show(dev, dev->queue_offset + (uint64_t)slot->index * dev->queue_stride,
+			dev->queue_stride, PTO_DEV_PROT_READ | PTO_DEV_PROT_WRITE))
+		return;
+	queue_attach(&ctx->queues[i], ptodev_pair(dev, slot->index), slot);
+}
+
+/*
+ * Makes the queues what the admin has bound. A queue that cannot be mapped is not served:
+ * the driver's bound on its commands ends that. The caller holds the lock.
+ */
+static void context_follow(struct context *ctx)
+{
+	uint32_t i;
+
+	if (ctx->bound == ctx->page->bound)
+		return;
+	for (i = 0; i < CTX_QUEUES; i++)
+		context_follow_slot(ctx, i);
+	ctx->bound = ctx->page->bound;
+	ctx->top = ctx->page->top < CTX_QUEUES ? ctx->page->top : CTX_QUEUES;
+}
+
+/* The next slot that has work: the control queue, else the streams in turn. */
+static int context_pick(struct context *ctx)
+{
+	uint32_t streams = ctx->top - 1;
+	uint32_t i, n;
+
+	if (!ctx->top)
+		return -1;
+	if (ctx->queues[0].pair && queue_pending(&ctx->queues[0]))
+		return 0;
+	for (n = 0; n < streams; n++) {
+		i = 1 + (ctx->turn + n) % streams;
+		if (ctx->queues[i].pair && queue_pending(&ctx->queues[i])) {
+			ctx->turn = i % streams;
+			return (int)i;
+		}
+	}
+	return -1;
+}
+
+/* Takes the next command. Return: its slot, -1 if there is none */
+static int context_fetch(struct context *ctx, struct pto_dev_cmd *cmd, uint32_t *index)
+{
+	struct ctx_page *page = ctx->page;
+	int slot = -1;
+
+	ctx_page_lock(page);
+	if (!page->revoked) {
+		context_follow(ctx);
+		slot = context_pick(ctx);
+		if (slot >= 0 && !queue_fetch(&ctx->queues[slot], cmd, index))
+			slot = -1;
+		page->current = (uint32_t)(slot + 1);
+	}
+	ctx_page_unlock(page);
+	return slot;
+}
+
+static void context_complete(struct context *ctx, int slot, struct outcome *out)
+{
+	struct ctx_page *page = ctx->page;
+	bool interrupt = false;
+
+	ctx_page_lock(page);
+	if (!page->revoked) {
+		interrupt = queue_complete(&ctx->queues[slot], out);
+		page->current = 0;
+	}
+	ctx_page_unlock(page);
+	if (interrupt)
+		ptodev_interrupt(ctx->dev);
+}
+
+/* Executes one command, if there is one. */
+static bool context_step(struct context *ctx)
+{
+	struct pto_dev_cmd cmd;
+	struct outcome out;
+	uint32_t index;
+	int slot = context_fetch(ctx, &cmd, &index);
+
+	if (slot < 0)
+		return false;
+	outcome_init(&out);
+	if (cmd.id != index)
+		outcome_fail(&out, PTO_DEV_INVALID, "command %u has id %u, but is entry %u",
+			     cmd.opcode, cmd.id, index);
+	else
+		context_execute(ctx, slot == 0, &cmd, &out);
+	context_complete(ctx, slot, &out);
+	return true;
+}
+
+/* Asks for doorbells on all queues, or none. Return: there is work already */
+static bool context_arm(struct context *ctx, bool armed)
+{
+	struct ctx_page *page = ctx->page;
+	bool pending = false;
+	uint32_t i;
+
+	ctx_page_lock(page);
+	if (!page->revoked) {
+		context_follow(ctx);
+		for (i = 0; i < ctx->top; i++)
+			if (ctx->queues[i].pair)
+				queue_arm(&ctx->queues[i], armed);
+		atomic_thread_fence(memory_order_seq_cst);
+		for (i = 0; i < ctx->top; i++)
+			pending |= ctx->queues[i].pair && queue_pending(&ctx->queues[i]);
+	}
+	ctx_page_unlock(page);
+	return pending;
+}
+
+static void context_sleep(struct context *ctx)
+{
+	unsigned int rung = bell_prepare(&ctx->page->bell);
+	bool pending = context_arm(ctx, true);
+
+	bell_sleep(&ctx->page->bell, rung, pending || context_stopped(ctx) ? 0 : IDLE_SLEEP_NS);
+	context_arm(ctx, false);
+}
+
+/**
+ * context_main() - serve the queues until the admin says stop
+ * @ctx: the context
+ */
+void context_main(struct context *ctx)
+{
+	uint64_t idle_since = 0;
+	uint64_t idle;
+
+	while (!context_stopped(ctx)) {
+		if (context_step(ctx)) {
+			idle_since = 0;
+			continue;
+		}
+		if (!idle_since)
+			idle_since = clock_ns();
+		idle = clock_ns() - idle_since;
+		if (ctx->dev->spin && idle < IDLE_SPIN_NS) {
+			cpu_relax();
+		} else if (ctx->dev->spin && idle < IDLE_SPIN_NS + IDLE_YIELD_NS) {
+			sched_yield();
+		} else {
+			context_sleep(ctx);
+			idle_since = 0;
+		}
+	}
+}
+
+/**
+ * context_new() - make a context, with its engine
+ * @dev: the device
+ * @id: the context
+ * @page: what it shares with the admin
+ * @error: errno, negative, on failure
+ *
+ * Return: the context or NULL.
+ */
+struct context *context_new(struct ptodev *dev, uint32_t id, struct ctx_page *page, int *error)
+{
+	struct pto_engine_config config = {
+		.arch = dev->arch->arch,
+		.cluster_count = dev->arch->clusters,
+		.aicpu_threads = dev->arch->aicpu_threads,
+		.workers = dev->config.workers,
+		.default_timeout_ns = dev->config.default_timeout_ns,
+	};
+	struct context *ctx = calloc(1, sizeof(*ctx));
+
+	*error = -ENOMEM;
+	if (!ctx)
+		return NULL;
+	ctx->dev = dev;
+	ctx->id = id;
+	ctx->page = page;
+	ctx->args = aligned_alloc(64, PTO_RUN_ARGS_SIZE(PTO_RUN_MAX_TENSORS,
+							PTO_RUN_MAX_SCALARS));
+	if (ctx->args)
+		*error = pto_engine_create(&config, &ctx->engine);
+	if (!*error)
+		return ctx;
+	free(ctx->args);
+	free(ctx);
+	return NULL;
+}
+
+/* Unloads a context's objects: runs their destructors, so it is for the context to do. */
+void context_unload(struct context *ctx)
+{
+	loader_free(&ctx->loader);
+}
+
+/* Frees a context that has ended. */
+void context_free(struct context *ctx)
+{
+	pto_engine_destroy(ctx->engine);
+	map_table_free(&ctx->maps);
+	free(ctx->args);
+	free(ctx);
+}

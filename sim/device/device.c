@@ -1,0 +1,302 @@
+// SPDX-License-Identifier: MIT
+/*
+ * A device: its window, its identification page, and doorbells.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+static const struct arch archs[] = {
+	{ PTO_ARCH_A2A3, "a2a3", 24, 24, 48, 4 },
+	{ PTO_ARCH_A5, "a5", 36, 36, 72, 5 },
+};
+
+/* CLOCK_MONOTONIC in nanoseconds. */
+uint64_t clock_ns(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * NSEC_PER_SEC + (uint64_t)ts.tv_nsec;
+}
+
+/* A context page by its number, which counts from 1. */
+struct ctx_page *ptodev_page(const struct ptodev *dev, uint32_t number)
+{
+	return &dev->pages[number - 1];
+}
+
+/* A queue pair. */
+struct pto_dev_queue *ptodev_pair(const struct ptodev *dev, uint32_t index)
+{
+	uint64_t offset = dev->queue_offset + (uint64_t)index * dev->queue_stride;
+
+	return (struct pto_dev_queue *)(dev->window + offset);
+}
+
+/* Is [addr, addr + size) memory that the driver hands out? Tells its window offset. */
+bool ptodev_heap_range(const struct ptodev *dev, uint64_t addr, uint64_t size, uint64_t *offset)
+{
+	uint64_t base = (uintptr_t)dev->window;
+	uint64_t end = dev->config.memory_size;
+
+	if (addr < base + dev->heap_offset || addr - base > end || size > end - (addr - base))
+		return false;
+	*offset = addr - base;
+	return true;
+}
+
+/* Tells the driver that a completion has come for which it asked to be woken. */
+void ptodev_interrupt(const struct ptodev *dev)
+{
+	if (dev->config.interrupt)
+		dev->config.interrupt(dev->config.interrupt_arg);
+}
+
+static uint64_t round_up(uint64_t value, uint64_t unit)
+{
+	return (value + unit - 1) / unit * unit;
+}
+
+/* Fills in defaults and refuses nonsense. */
+static int ptodev_configure(struct ptodev *dev, const struct ptodev_config *config)
+{
+	struct ptodev_config *c = &dev->config;
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	size_t i;
+
+	*c = *config;
+	for (i = 0; i < sizeof(archs) / sizeof(archs[0]); i++)
+		if (archs[i].arch == c->arch)
+			dev->arch = &archs[i];
+	if (!dev->arch || c->max_contexts > MAX_CONTEXTS)
+		return -EINVAL;
+	if (!c->max_contexts)
+		c->max_contexts = 64;
+	if (!c->workers)
+		c->workers = cpus > 0 ? (uint32_t)cpus : 1;
+	if (!c->memory_size)
+		c->memory_size = 16ULL << 30;
+	if (!c->default_timeout_ns)
+		c->default_timeout_ns = 10 * NSEC_PER_SEC;
+	dev->spin = cpus > 1;
+	dev->queue_count = 1 + c->max_contexts * QUEUES_PER_CONTEXT;
+	dev->queue_stride = PTO_DEV_QUEUE_BYTES(QUEUE_DEPTH);
+	dev->queue_offset = PTO_DEV_PAGE_SIZE;
+	dev->heap_offset = round_up(dev->queue_offset +
+				    (uint64_t)dev->queue_count * dev->queue_stride, 2ULL << 20);
+	c->memory_size -= c->memory_size % PTO_DEV_PAGE_SIZE;
+	if (c->memory_size > LONG_MAX || c->memory_size < dev->heap_offset + (1ULL << 20))
+		return -EINVAL;
+	return 0;
+}
+
+/* Makes the window. */
+static int ptodev_make_window(struct ptodev *dev)
+{
+	int fd = sealed_memfd("pto-window");
+	void *window;
+
+	if (fd < 0)
+		return fd;
+	dev->memory_fd = fd;
+	if (ftruncate(fd, (off_t)dev->config.memory_size) ||
+	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
+		return -errno;
+	window = mmap(NULL, dev->config.memory_size, PROT_READ | PROT_WRITE,
+		      MAP_SHARED | MAP_NORESERVE, fd, 0);
+	if (window == MAP_FAILED)
+		return -errno;
+	dev->window = window;
+	return 0;
+}
+
+/* Makes what the home process, the admin and the contexts share. */
+static int ptodev_make_shared(struct ptodev *dev)
+{
+	size_t head = round_up(sizeof(*dev->shared) +
+			       dev->queue_count * sizeof(dev->shared->owner[0]),
+			       PTO_DEV_PAGE_SIZE);
+	void *shared;
+	uint32_t i;
+
+	dev->page_count = 2 * dev->config.max_contexts;
+	dev->shared_size = head + dev->page_count * sizeof(*dev->pages);
+	shared = mmap(NULL, dev->shared_size, PROT_READ | PROT_WRITE,
+		      MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (shared == MAP_FAILED)
+		return -errno;
+	dev->shared = shared;
+	dev->pages = (void *)((char *)shared + head);
+	for (i = 1; i < dev->queue_count; i++)
+		atomic_init(&dev->shared->owner[i], QUEUE_FREE);
+	return 0;
+}
+
+static int ptodev_make_admin(struct ptodev *dev)
+{
+	dev->contexts = calloc(dev->config.max_contexts + 1, sizeof(*dev->contexts));
+	dev->page_refs = calloc(dev->page_count + 1, sizeof(*dev->page_refs));
+	if (!dev->contexts || !dev->page_refs)
+		return -ENOMEM;
+	queue_attach(&dev->admin_queue, ptodev_pair(dev, 0), &dev->admin_slot);
+	return 0;
+}
+
+static void ptodev_identify(struct ptodev *dev)
+{
+	struct pto_dev_ident *ident = (void *)dev->window;
+
+	ident->magic = PTO_DEV_MAGIC;
+	ident->abi_version = PTO_DEV_ABI_VERSION;
+	ident->arch = dev->arch->arch;
+	ident->cluster_count = dev->arch->clusters;
+	ident->aic_count = dev->arch->aic;
+	ident->aiv_count = dev->arch->aiv;
+	ident->aicpu_threads = dev->arch->aicpu_threads;
+	ident->worker_threads = dev->config.workers;
+	ident->max_contexts = dev->config.max_contexts;
+	ident->queue_count = dev->queue_count;
+	ident->queue_depth = QUEUE_DEPTH;
+	ident->queue_stride = dev->queue_stride;
+	ident->queue_offset = dev->queue_offset;
+	ident->heap_offset = dev->heap_offset;
+	ident->window_size = dev->config.memory_size;
+	ident->memory_base = (uintptr_t)dev->window;
+	ident->features = PTO_FEATURE_UNIFIED | PTO_FEATURE_SIMULATED |
+			  (dev->config.isolate ? PTO_FEATURE_ISOLATED : 0);
+	ident->default_timeout_ns = dev->config.default_timeout_ns;
+	snprintf((char *)ident->name, sizeof(ident->name), "%s",
+		 dev->config.name ? dev->config.name : "software device");
+	__atomic_store_n(&ident->state, PTO_DEV_STATE_READY, __ATOMIC_RELEASE);
+}
+
+static void *admin_thread(void *arg)
+{
+	admin_main(arg);
+	return NULL;
+}
+
+static void ptodev_free(struct ptodev *dev)
+{
+	if (dev->shared)
+		munmap(dev->shared, dev->shared_size);
+	if (dev->window)
+		munmap(dev->window, dev->config.memory_size);
+	if (dev->memory_fd >= 0)
+		close(dev->memory_fd);
+	free(dev->contexts);
+	free(dev->page_refs);
+	free(dev);
+}
+
+int ptodev_create(const struct ptodev_config *config, struct ptodev **out)
+{
+	struct ptodev *dev = calloc(1, sizeof(*dev));
+	int ret;
+
+	if (!dev)
+		return -ENOMEM;
+	dev->memory_fd = -1;
+	dev->supervisor_fd = -1;
+	ret = ptodev_configure(dev, config);
+	if (!ret)
+		ret = ptodev_make_window(dev);
+	if (!ret)
+		ret = ptodev_make_shared(dev);
+	if (!ret)
+		ret = ptodev_make_admin(dev);
+	if (!ret && dev->config.isolate)
+		ret = supervisor_start(dev);
+	else if (!ret)
+		ret = device_thread_create(&dev->admin_thread, admin_thread, dev);
+	if (ret) {
+		ptodev_free(dev);
+		return ret;
+	}
+	ptodev_identify(dev);
+	*out = dev;
+	return 0;
+}
+
+/*
+ * Keeps a device whose threads did not end: they may touch its memory as long as they
+ * live. The list is for leak checkers.
+ */
+static void ptodev_keep(struct ptodev *dev)
+{
+	static struct ptodev *_Atomic kept;
+
+	dev->next = atomic_load(&kept);
+	while (!atomic_compare_exchange_weak(&kept, &dev->next, dev))
+		;
+}
+
+void ptodev_destroy(struct ptodev *dev)
+{
+	if (!dev)
+		return;
+	atomic_store(&dev->shared->stop, 1);
+	bell_ring(&dev->shared->bell);
+	if (dev->config.isolate)
+		supervisor_stop(dev);
+	else
+		pthread_join(dev->admin_thread, NULL);
+	home_reap(dev);
+	if (dev->abandoned)
+		ptodev_keep(dev);
+	else
+		ptodev_free(dev);
+}
+
+int ptodev_memory_fd(const struct ptodev *dev)
+{
+	return dev->memory_fd;
+}
+
+void *ptodev_window(const struct ptodev *dev)
+{
+	return dev->window;
+}
+
+uint64_t ptodev_window_size(const struct ptodev *dev)
+{
+	return dev->config.memory_size;
+}
+
+static void ptodev_wake(struct ptodev *dev, uint32_t queue)
+{
+	uint32_t owner = atomic_load(&dev->shared->owner[queue]);
+
+	if (owner == QUEUE_FREE)
+		return;
+	bell_ring(owner ? &ptodev_page(dev, owner)->bell : &dev->shared->bell);
+}
+
+void ptodev_kick(struct ptodev *dev, uint32_t queue)
+{
+	const struct pto_dev_queue *pair;
+	uint32_t i;
+
+	if (queue != PTODEV_ALL_QUEUES) {
+		if (queue < dev->queue_count)
+			ptodev_wake(dev, queue);
+		return;
+	}
+	for (i = 0; i < dev->queue_count; i++) {
+		if (atomic_load(&dev->shared->owner[i]) == QUEUE_FREE)
+			continue;
+		pair = ptodev_pair(dev, i);
+		if (__atomic_load_n(&pair->sq_tail, __ATOMIC_ACQUIRE) !=
+		    __atomic_load_n(&pair->sq_head, __ATOMIC_RELAXED))
+			ptodev_wake(dev, i);
+	}
+}

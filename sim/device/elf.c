@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: MIT
+/*
+ * A look at an object before the dynamic loader gets it. The loader trusts its input: it
+ * would die of a file that was cut off, in the middle of the home process. So the headers
+ * are checked here, and what is wrong is said in words.
+ */
+#include <elf.h>
+#include <errno.h>
+#include <string.h>
+
+#include "internal.h"
+
+#if defined(__x86_64__)
+#define ELF_MACHINE EM_X86_64
+#elif defined(__aarch64__)
+#define ELF_MACHINE EM_AARCH64
+#else
+#error "which ELF machine is this?"
+#endif
+
+static const char *elf_check_header(const Elf64_Ehdr *elf)
+{
+	if (memcmp(elf->e_ident, ELFMAG, SELFMAG))
+		return "not an ELF object";
+	if (elf->e_ident[EI_CLASS] != ELFCLASS64 || elf->e_ident[EI_DATA] != ELFDATA2LSB)
+		return "not a 64-bit little-endian object";
+	if (elf->e_machine != ELF_MACHINE)
+		return "made for another machine than this device's";
+	if (elf->e_type == ET_REL)
+		return "a relocatable object; link it with -shared";
+	if (elf->e_type != ET_DYN)
+		return "not a shared object";
+	if (elf->e_phentsize != sizeof(Elf64_Phdr) || !elf->e_phnum || elf->e_phnum == PN_XNUM)
+		return "its program headers make no sense";
+	return NULL;
+}
+
+static const char *elf_check_segment(const Elf64_Phdr *segment, uint64_t size)
+{
+	uint64_t end;
+
+	if (segment->p_type != PT_LOAD && segment->p_type != PT_DYNAMIC)
+		return NULL;
+	if (__builtin_add_overflow(segment->p_offset, segment->p_filesz, &end) || end > size)
+		return "cut off: a segment ends after the file does";
+	if (segment->p_memsz < segment->p_filesz)
+		return "a segment is smaller in memory than in the file";
+	return NULL;
+}
+
+/* Can the dynamic loader be given this? Return: 0, or -ENOEXEC and in @why what is wrong */
+int elf_check(const void *image, uint64_t size, const char **why)
+{
+	Elf64_Phdr segment;
+	bool dynamic = false;
+	Elf64_Ehdr elf;
+	uint32_t i;
+
+	*why = "cut off: shorter than an ELF header";
+	if (size < sizeof(elf))
+		return -ENOEXEC;
+	memcpy(&elf, image, sizeof(elf));
+	*why = elf_check_header(&elf);
+	if (*why)
+		return -ENOEXEC;
+	*why = "cut off: its program headers are missing";
+	if (elf.e_phoff > size || (size - elf.e_phoff) / sizeof(segment) < elf.e_phnum)
+		return -ENOEXEC;
+	for (i = 0; i < elf.e_phnum; i++) {
+		memcpy(&segment, (const char *)image + elf.e_phoff + i * sizeof(segment),
+		       sizeof(segment));
+		*why = elf_check_segment(&segment, size);
+		if (*why)
+			return -ENOEXEC;
+		dynamic |= segment.p_type == PT_DYNAMIC;
+	}
+	*why = "not a dynamic object: it has no dynamic section";
+	return dynamic ? 0 : -ENOEXEC;
+}

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Starting and ending contexts, as threads or as processes: the admin's side.
+ */
+#include <errno.h>
+#include <sched.h>
+#include <time.h>
+
+#include "internal.h"
+
+/*
+ * One step of waiting for another thread or process: gives the processor away, later
+ * sleeps, longer each time. Return: false when @until has passed
+ */
+bool pause_until(unsigned int *tries, uint64_t until)
+{
+	struct timespec ts = { .tv_sec = 0 };
+
+	if (clock_ns() > until)
+		return false;
+	if ((*tries)++ < 64) {
+		sched_yield();
+		return true;
+	}
+	ts.tv_nsec = *tries < 128 ? 100000 : 1000000;
+	nanosleep(&ts, NULL);
+	return true;
+}
+
+/* Makes what executes a context. Return: 0 or a negative errno */
+int home_start(struct ptodev *dev, uint32_t id)
+{
+	return dev->config.isolate ? process_start(dev, id) : thread_start(dev, id);
+}
+
+/* Ends a context: when this returns it does not touch its queues any more. */
+void home_stop(struct ptodev *dev, uint32_t id)
+{
+	uint64_t until = clock_ns() + STOP_BOUND_NS;
+
+	if (dev->config.isolate)
+		process_stop(dev, id, until);
+	else
+		thread_stop(dev, id, until);
+}
+
+/* Ends all contexts, all within one bound. */
+void home_stop_all(struct ptodev *dev)
+{
+	uint64_t until = clock_ns() + STOP_BOUND_NS;
+	uint32_t id;
+
+	for (id = 1; id <= dev->config.max_contexts; id++) {
+		if (dev->contexts[id].life != LIFE_ALIVE)
+			continue;
+		if (dev->config.isolate)
+			process_ask(dev, id);
+		else
+			thread_ask(dev, id);
+	}
+	for (id = 1; id <= dev->config.max_contexts; id++) {
+		if (dev->contexts[id].life != LIFE_ALIVE)
+			continue;
+		if (dev->config.isolate)
+			process_stop(dev, id, until);
+		else
+			thread_stop(dev, id, until);
+	}
+}
+
+/* Looks after contexts that ended without being asked. */
+void home_reap(struct ptodev *dev)
+{
+	if (dev->config.isolate)
+		process_reap(dev);
+	else
+		thread_reap(dev);
+}

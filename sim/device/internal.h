@@ -1,0 +1,518 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The software device's private header: what its files share. The engine (engine.h) is
+ * not told of any of this.
+ *
+ * Who is who
+ *
+ *   home process   called ptodev_create(); rings doorbells, has the window mapped
+ *   admin          serves the admin queue and the queues of dead contexts. A thread of the
+ *                  home process; if contexts are processes, a process of its own (the
+ *                  supervisor), which has a single thread and so can fork at any time
+ *   context        serves the queues of one hardware context. A thread of the home
+ *                  process, or a child of the supervisor
+ *
+ * What they share is in one anonymous shared mapping: a struct dev_shared, then a page
+ * for each context (struct ctx_page). A context process sees only its own page, and the
+ * admin believes nothing in it that could harm another context.
+ *
+ * Locking
+ *
+ *   ctx_page.lock  spin lock around every access to a context's queue pairs and around the
+ *                  list of them. Held for some dozen instructions, never over anything
+ *                  that can block. The only lock there is; nobody holds two.
+ *
+ * Lifetime: a context keeps its page, and in thread mode its struct context, until the admin
+ * knows that it runs no more. A thread that cannot be stopped keeps both, and with
+ * ->revoked set it touches no queue again. The mapping itself lives as long as the device,
+ * so a late doorbell finds a bell, if not the right one.
+ */
+#ifndef PTO_SIM_DEVICE_INTERNAL_H
+#define PTO_SIM_DEVICE_INTERNAL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <linux/pto_device.h>
+#include "device.h"
+#include "engine.h"
+
+/** NSEC_PER_MSEC, NSEC_PER_SEC: units of time */
+#define NSEC_PER_USEC		1000ULL
+#define NSEC_PER_MSEC		1000000ULL
+#define NSEC_PER_SEC		1000000000ULL
+
+/*
+ * How long a consumer that found its queues empty looks on before it sleeps: first
+ * spinning, so that a caller who runs one callable after the other meets it awake, then
+ * giving its processor away between looks, so that many contexts make progress on few
+ * processors. On a machine with one processor nobody spins.
+ */
+#define IDLE_SPIN_NS		(10 * NSEC_PER_USEC)
+#define IDLE_YIELD_NS		(40 * NSEC_PER_USEC)
+
+/* Longest sleep of a consumer; also the period of the heartbeat. */
+#define IDLE_SLEEP_NS		(500 * NSEC_PER_MSEC)
+
+/* How long a context may take to end, and a context process to start. */
+#define STOP_BOUND_NS		(2 * NSEC_PER_SEC)
+#define START_BOUND_NS		(10 * NSEC_PER_SEC)
+
+/* Geometry that this device announces. */
+#define QUEUE_DEPTH		1024u
+#define QUEUES_PER_CONTEXT	8u	/* on average; see CTX_QUEUES */
+#define MAX_CONTEXTS		1024u
+
+/* Queues that one context can have, its control queue included. */
+#define CTX_QUEUES		64u
+
+/* Largest object that is loaded. */
+#define MAX_IMAGE_SIZE		(256ULL << 20)
+
+/**
+ * struct bell - what a consumer sleeps on; in shared memory
+ * @rung: counts the rings
+ * @sleeping: somebody is about to sleep, or sleeps
+ */
+struct bell {
+	atomic_uint rung;
+	atomic_uint sleeping;
+};
+
+unsigned int bell_prepare(struct bell *bell);
+void bell_sleep(struct bell *bell, unsigned int rung, uint64_t ns);
+void bell_ring(struct bell *bell);
+
+/**
+ * struct queue_slot - a queue pair that a context serves; in shared memory
+ * @index: which pair; 0 if the slot is free
+ * @head: next SQ entry to fetch
+ * @done: next CQ entry to write
+ * @pad: unused
+ */
+struct queue_slot {
+	uint32_t index;
+	uint32_t head;
+	uint32_t done;
+	uint32_t pad;
+};
+
+/**
+ * struct queue - a consumer's view of a queue pair
+ * @pair: the pair in the window
+ * @slot: how far it has come
+ * @cq_head: the driver's index as last read
+ */
+struct queue {
+	struct pto_dev_queue *pair;
+	struct queue_slot *slot;
+	uint32_t cq_head;
+};
+
+/**
+ * struct outcome - how a command ended
+ * @status: PTO_DEV_*
+ * @detail: for struct pto_dev_cqe
+ * @start_ns: when the command began
+ * @report: why it failed; its id is filled in when it is sent
+ */
+struct outcome {
+	uint32_t status;
+	uint64_t detail;
+	uint64_t start_ns;
+	struct pto_dev_report report;
+};
+
+void outcome_init(struct outcome *out);
+void outcome_fail(struct outcome *out, uint32_t status, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+bool queue_pristine(const struct pto_dev_queue *pair);
+void queue_attach(struct queue *q, struct pto_dev_queue *pair, struct queue_slot *slot);
+bool queue_pending(struct queue *q);
+bool queue_fetch(struct queue *q, struct pto_dev_cmd *cmd, uint32_t *index);
+bool queue_complete(struct queue *q, struct outcome *out);
+void queue_arm(struct queue *q, bool armed);
+
+/* struct ctx_page.state */
+#define CTX_STARTING		0u
+#define CTX_RUNNING		1u
+#define CTX_FAILED		2u	/* did not start: see ->error */
+#define CTX_ENDED		3u	/* the thread touches nothing any more */
+
+/* struct fault_record.where */
+#define FAULT_SOMEWHERE		0u
+#define FAULT_ORCHESTRATION	1u
+#define FAULT_KERNEL		2u
+
+/**
+ * struct fault_record - what a crashing context process leaves behind
+ * @valid: written last
+ * @signal: which signal
+ * @address: the address that could not be accessed
+ * @ip: the instruction
+ * @where: FAULT_*: in which object of the running callable that is, by the entry below it
+ * @func_id: FAULT_KERNEL: which one
+ * @offset: bytes from that entry to @ip
+ */
+struct fault_record {
+	atomic_uint valid;
+	int32_t signal;
+	uint64_t address;
+	uint64_t ip;
+	uint32_t where;
+	uint32_t func_id;
+	uint64_t offset;
+};
+
+/**
+ * struct ctx_page - what a context and the admin share
+ * @bell: the context sleeps on it
+ * @lock: see above
+ * @state: CTX_*; written by the context
+ * @error: errno of CTX_FAILED
+ * @stop: admin: end as soon as you can
+ * @revoked: admin: hands off the queues, for ever
+ * @bound: counts changes of @slots
+ * @current: slot whose command is executing, plus 1; 0 if none
+ * @top: slots that have ever been in use
+ * @slots: the queues; slot 0 is the control queue
+ * @fault: how it crashed
+ */
+struct ctx_page {
+	struct bell bell;
+	atomic_uint lock;
+	atomic_uint state;
+	int32_t error;
+	atomic_uint stop;
+	uint32_t revoked;
+	uint32_t bound;
+	uint32_t current;
+	uint32_t top;
+	struct queue_slot slots[CTX_QUEUES];
+	struct fault_record fault;
+} __attribute__((aligned(PTO_DEV_PAGE_SIZE)));
+
+void ctx_page_lock(struct ctx_page *page);
+bool ctx_page_trylock(struct ctx_page *page, uint64_t bound_ns);
+void ctx_page_unlock(struct ctx_page *page);
+
+/**
+ * struct dev_shared - what the home process and the admin share
+ * @bell: the admin sleeps on it
+ * @stop: home: end
+ * @ready: admin: the device is up
+ * @owner: who serves each queue pair: 0 the admin, else the number of a context page;
+ *	QUEUE_FREE
+ */
+struct dev_shared {
+	struct bell bell;
+	atomic_uint stop;
+	atomic_uint ready;
+	atomic_uint owner[];
+};
+
+#define QUEUE_FREE		UINT32_MAX
+
+/* What the admin knows of a context's state. */
+enum ctx_life {
+	LIFE_NONE,	/* the id is free */
+	LIFE_ALIVE,	/* it serves its queues */
+	LIFE_DEAD,	/* the admin answers for it, until CTX_DESTROY */
+};
+
+/**
+ * struct ctx_home - the admin's private record of a context
+ * @life: see enum ctx_life
+ * @page: number of the page that it shares with the context
+ * @queues: pairs bound to it by slot, as the admin has bound them; 0 if none
+ * @status: PTO_DEV_* of every command when LIFE_DEAD
+ * @why: report of every command when LIFE_DEAD
+ * @thread: thread mode: its thread
+ * @context: thread mode: its state
+ * @pid: process mode: its process, 0 when reaped
+ */
+struct ctx_home {
+	enum ctx_life life;
+	uint32_t page;
+	uint32_t queues[CTX_QUEUES];
+	uint32_t status;
+	struct pto_dev_report why;
+	pthread_t thread;
+	struct context *context;
+	pid_t pid;
+};
+
+/**
+ * struct arch - an architecture, as programs see it
+ * @arch: PTO_ARCH_*
+ * @name: for people
+ * @clusters: clusters
+ * @aic: AIC cores
+ * @aiv: AIV cores
+ * @aicpu_threads: control processor threads
+ */
+struct arch {
+	uint32_t arch;
+	const char *name;
+	uint32_t clusters;
+	uint32_t aic;
+	uint32_t aiv;
+	uint32_t aicpu_threads;
+};
+
+/**
+ * struct abandoned - a context thread that could not be stopped
+ * @next: the next one
+ * @thread: the thread
+ * @context: its state
+ * @page: number of the page that it still holds
+ */
+struct abandoned {
+	struct abandoned *next;
+	pthread_t thread;
+	struct context *context;
+	uint32_t page;
+};
+
+/**
+ * struct ptodev - a device
+ * @next: next one that is kept for its abandoned threads
+ * @config: as given, defaults resolved
+ * @arch: its architecture
+ * @memory_fd: the window
+ * @window: the window, mapped
+ * @queue_count: queue pairs
+ * @queue_stride: bytes from one to the next
+ * @queue_offset: window offset of pair 0
+ * @heap_offset: window offset of the memory that the driver hands out
+ * @shared: shared with the admin
+ * @shared_size: bytes of @shared and the context pages behind it
+ * @pages: the context pages, counted from 1; more than contexts, because an abandoned
+ *	thread keeps its page
+ * @page_count: how many
+ * @spin: this machine has processors to spin on
+ * @admin_queue: admin: the admin queue
+ * @admin_slot: admin: how far it has come
+ * @contexts: admin: contexts by id; [0] is unused
+ * @page_refs: admin: users of each context page: the context's record and, if it was
+ *	abandoned, its thread
+ * @dead: admin: contexts that are LIFE_DEAD
+ * @abandoned: admin: threads that could not be stopped
+ * @heartbeat_ns: admin: when the heartbeat is due
+ * @admin_thread: thread mode: the admin
+ * @supervisor: process mode: the admin, 0 if none
+ * @supervisor_fd: process mode: pidfd of it
+ * @parent: process mode: pid of the home process
+ */
+struct ptodev {
+	struct ptodev *next;
+	struct ptodev_config config;
+	const struct arch *arch;
+	int memory_fd;
+	uint8_t *window;
+	uint32_t queue_count;
+	uint32_t queue_stride;
+	uint64_t queue_offset;
+	uint64_t heap_offset;
+	struct dev_shared *shared;
+	size_t shared_size;
+	struct ctx_page *pages;
+	uint32_t page_count;
+	bool spin;
+
+	struct queue admin_queue;
+	struct queue_slot admin_slot;
+	struct ctx_home *contexts;
+	uint8_t *page_refs;
+	uint32_t dead;
+	struct abandoned *abandoned;
+	uint64_t heartbeat_ns;
+	pthread_t admin_thread;
+	pid_t supervisor;
+	int supervisor_fd;
+	pid_t parent;
+};
+
+/* device.c */
+uint64_t clock_ns(void);
+struct ctx_page *ptodev_page(const struct ptodev *dev, uint32_t number);
+bool ptodev_heap_range(const struct ptodev *dev, uint64_t addr, uint64_t size, uint64_t *offset);
+struct pto_dev_queue *ptodev_pair(const struct ptodev *dev, uint32_t index);
+void ptodev_interrupt(const struct ptodev *dev);
+
+/* window.c: what a context sees of the window, in either home */
+int window_hide_all(struct ptodev *dev);
+int window_show(struct ptodev *dev, uint64_t offset, uint64_t size, uint32_t prot);
+int window_hide(struct ptodev *dev, uint64_t offset, uint64_t size);
+const void *window_peek(struct ptodev *dev, uint64_t offset, uint64_t size);
+void window_peek_end(struct ptodev *dev, const void *addr, uint64_t size);
+int window_read(struct ptodev *dev, uint64_t offset, void *buffer, size_t size);
+int sealed_memfd(const char *name);
+
+/* admin.c */
+void admin_main(struct ptodev *dev);
+void admin_heartbeat(struct ptodev *dev);
+
+/* bury.c: contexts that have ended */
+void context_bury(struct ptodev *dev, uint32_t id, uint32_t status,
+		  const struct pto_dev_report *why);
+bool context_serve_dead(struct ptodev *dev, uint32_t id);
+bool context_arm_dead(struct ptodev *dev, uint32_t id, bool armed);
+
+/* home.c: contexts, whatever they are */
+int home_start(struct ptodev *dev, uint32_t id);
+void home_stop(struct ptodev *dev, uint32_t id);
+void home_stop_all(struct ptodev *dev);
+void home_reap(struct ptodev *dev);
+bool pause_until(unsigned int *tries, uint64_t until);
+
+/* thread.c: contexts that are threads */
+int thread_start(struct ptodev *dev, uint32_t id);
+void thread_ask(struct ptodev *dev, uint32_t id);
+void thread_stop(struct ptodev *dev, uint32_t id, uint64_t until);
+void thread_reap(struct ptodev *dev);
+int device_thread_create(pthread_t *thread, void *(*main)(void *), void *arg);
+
+/* process.c: contexts that are processes */
+int process_start(struct ptodev *dev, uint32_t id);
+void process_ask(struct ptodev *dev, uint32_t id);
+void process_stop(struct ptodev *dev, uint32_t id, uint64_t until);
+void process_reap(struct ptodev *dev);
+
+/* supervisor.c: the process that has those for children */
+int supervisor_start(struct ptodev *dev);
+void supervisor_stop(struct ptodev *dev);
+bool supervisor_orphaned(const struct ptodev *dev);
+
+/* fault.c */
+void fault_watch(struct context *ctx);
+void fault_describe(const struct fault_record *fault, int how, int what,
+		    struct pto_dev_report *why);
+
+/*
+ * A context, where it executes.
+ */
+
+/**
+ * struct map_range - memory that a context may touch
+ * @addr: device address
+ * @size: bytes
+ * @prot: PTO_DEV_PROT_*
+ */
+struct map_range {
+	uint64_t addr;
+	uint64_t size;
+	uint32_t prot;
+};
+
+/**
+ * struct map_table - all of it, sorted by address, no two overlap
+ * @ranges: array of @count with room for @room
+ * @count: ranges
+ * @room: allocated
+ */
+struct map_table {
+	struct map_range *ranges;
+	size_t count;
+	size_t room;
+};
+
+int map_table_insert(struct map_table *table, const struct map_range *range);
+int map_table_remove(struct map_table *table, uint64_t addr, uint64_t size);
+bool map_table_covers(const struct map_table *table, uint64_t addr, uint64_t size, uint32_t prot);
+void map_table_free(struct map_table *table);
+
+struct callable;
+struct kernel;
+
+#define KERNEL_BUCKETS		64u
+
+/**
+ * struct loader - the objects of a context
+ * @callables: by handle
+ * @kernels: hash table of kernel objects by image id
+ */
+struct loader {
+	struct callable *callables[PTO_DEV_MAX_HANDLES];
+	struct kernel *kernels[KERNEL_BUCKETS];
+};
+
+void loader_load(struct ptodev *dev, struct loader *loader, const struct pto_dev_cmd_load *cmd,
+		 struct outcome *out);
+void loader_unload(struct loader *loader, uint32_t handle, struct outcome *out);
+void loader_free(struct loader *loader);
+const struct pto_engine_callable *loader_callable(const struct loader *loader, uint32_t handle);
+
+/* object.c: one object file */
+void *object_open(struct ptodev *dev, uint64_t addr, uint64_t size, const char *label,
+		  struct outcome *out);
+void *object_symbol(void *handle, const char *symbol);
+void object_close(void *handle);
+int elf_check(const void *image, uint64_t size, const char **why);
+
+#define CTX_ARENAS		64u
+
+/**
+ * struct arena - an arena bound in a context
+ * @addr: device address; 0 if the entry is free
+ * @size: bytes
+ */
+struct arena {
+	uint64_t addr;
+	uint64_t size;
+};
+
+/**
+ * struct context - a hardware context, where it executes
+ * @dev: the device
+ * @id: its number
+ * @page: shared with the admin
+ * @queues: its queues by slot; @queues[i].pair is NULL if there is none
+ * @indices: which pair each of them is; 0 if none
+ * @bound: page->bound as of @queues
+ * @top: slots in use below
+ * @turn: stream slot to be looked at first
+ * @engine: executes the runs
+ * @running: the callable that it executes, or NULL
+ * @maps: what it may touch
+ * @loader: its objects
+ * @arenas: its arenas
+ * @args: private copy of a run's arguments, PTO_RUN_ARGS_SIZE of the caps
+ */
+struct context {
+	struct ptodev *dev;
+	uint32_t id;
+	struct ctx_page *page;
+	struct queue queues[CTX_QUEUES];
+	uint32_t indices[CTX_QUEUES];
+	uint32_t bound;
+	uint32_t top;
+	uint32_t turn;
+	struct pto_engine *engine;
+	const struct pto_engine_callable *running;
+	struct map_table maps;
+	struct loader loader;
+	struct arena arenas[CTX_ARENAS];
+	struct pto_run_args *args;
+};
+
+struct context *context_new(struct ptodev *dev, uint32_t id, struct ctx_page *page, int *error);
+void context_main(struct context *ctx);
+void context_unload(struct context *ctx);
+void context_free(struct context *ctx);
+
+/* command.c: what a context's commands do */
+void context_execute(struct context *ctx, bool control, const struct pto_dev_cmd *cmd,
+		     struct outcome *out);
+bool cmd_well_formed(const struct pto_dev_cmd *cmd, size_t used, struct outcome *out);
+
+/* args.c */
+const struct pto_run_args *args_fetch(struct context *ctx, const struct pto_dev_cmd_run *cmd,
+				      struct outcome *out);
+
+#endif /* PTO_SIM_DEVICE_INTERNAL_H */

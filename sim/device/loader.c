@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The callables of a context: LOAD and UNLOAD.
+ *
+ * An orchestration is loaded once per callable, so that each has static data of its own. A
+ * kernel is loaded once per context and shared, by image id, by the callables that use
+ * it. A LOAD that fails leaves everything as it was.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "internal.h"
+
+/**
+ * struct kernel - a kernel object of a context
+ * @next: next in the hash bucket
+ * @image_id: its image
+ * @refs: entries of callables' tables that point to it
+ * @handle: the object
+ * @fn: its entry
+ */
+struct kernel {
+	struct kernel *next;
+	uint64_t image_id;
+	uint32_t refs;
+	void *handle;
+	pto_kernel_fn fn;
+};
+
+/**
+ * struct callable - a loaded callable
+ * @engine: what the engine sees of it
+ * @handle: the orchestration object
+ * @image_id: its image
+ * @table: kernels by func_id, @engine.kernels
+ * @kernels: the kernel objects it holds a reference of
+ * @kernel_count: how many
+ */
+struct callable {
+	struct pto_engine_callable engine;
+	void *handle;
+	uint64_t image_id;
+	struct pto_engine_kernel *table;
+	struct kernel **kernels;
+	uint32_t kernel_count;
+};
+
+/**
+ * struct load - a LOAD in progress
+ * @dev: the device
+ * @loader: where it will be added
+ * @desc: private copy of the description
+ * @kernels: private copy of what follows it
+ * @callable: the callable in the making
+ * @out: outcome of the command
+ */
+struct load {
+	struct ptodev *dev;
+	struct loader *loader;
+	struct pto_dev_load desc;
+	struct pto_dev_kernel *kernels;
+	struct callable *callable;
+	struct outcome *out;
+};
+
+static struct kernel **kernel_bucket(struct loader *loader, uint64_t image_id)
+{
+	return &loader->kernels[image_id % KERNEL_BUCKETS];
+}
+
+static struct kernel *kernel_load(struct load *load, const struct pto_dev_kernel *desc)
+{
+	struct kernel **bucket = kernel_bucket(load->loader, desc->image_id);
+	struct kernel *kernel = calloc(1, sizeof(*kernel));
+	char label[64];
+
+	snprintf(label, sizeof(label), "kernel of func_id %u (image %llu)", desc->func_id,
+		 (unsigned long long)desc->image_id);
+	if (!kernel) {
+		outcome_fail(load->out, PTO_DEV_NOMEM, "%s: out of memory", label);
+		return NULL;
+	}
+	kernel->image_id = desc->image_id;
+	kernel->handle = object_open(load->dev, desc->image_addr, desc->image_size, label,
+				     load->out);
+	if (kernel->handle) {
+		kernel->fn = (pto_kernel_fn)object_symbol(kernel->handle, "kernel_entry");
+		if (!kernel->fn)
+			outcome_fail(load->out, PTO_DEV_NOEXEC,
+				     "%s: it does not define \"kernel_entry\"", label);
+	}
+	if (load->out->status) {
+		object_close(kernel->handle);
+		free(kernel);
+		return NULL;
+	}
+	kernel->next = *bucket;
+	*bucket = kernel;
+	load->out->detail++;
+	return kernel;
+}
+
+static struct kernel *kernel_get(struct load *load, const struct pto_dev_kernel *desc)
+{
+	struct kernel *kernel = *kernel_bucket(load->loader, desc->image_id);
+
+	while (kernel && kernel->image_id != desc->image_id)
+		kernel = kernel->next;
+	if (!kernel)
+		kernel = kernel_load(load, desc);
+	if (kernel)
+		kernel->refs++;
+	return kernel;
+}
+
+static void kernel_put(struct loader *loader, struct kernel *kernel)
+{
+	struct kernel **at = kernel_bucket(loader, kernel->image_id);
+
+	if (--kernel->refs)
+		return;
+	while (*at != kernel)
+		at = &(*at)->next;
+	*at = kernel->next;
+	object_close(kernel->handle);
+	free(kernel);
+}
+
+static void callable_free(struct loader *loader, struct callable *callable)
+{
+	uint32_t i;
+
+	for (i = 0; i < callable->kernel_count; i++)
+		kernel_put(loader, callable->kernels[i]);
+	object_close(callable->handle);
+	free(callable->kernels);
+	free(callable->table);
+	free(callable);
+}
+
+/* Takes a private copy of the description. */
+static void load_read(struct load *load, const struct pto_dev_cmd_load *cmd)
+{
+	uint64_t offset;
+	size_t size;
+
+	if (cmd->desc_size < sizeof(load->desc) ||
+	    !ptodev_heap_range(load->dev, cmd->desc_addr, cmd->desc_size, &offset) ||
+	    window_read(load->dev, offset, &load->desc, sizeof(load->desc))) {
+		outcome_fail(load->out, PTO_DEV_INVALID,
+			     "load: no description can be at address 0x%llx, size %llu",
+			     (unsigned long long)cmd->desc_addr,
+			     (unsigned long long)cmd->desc_size);
+		return;
+	}
+	size = (size_t)load->desc.kernel_count * sizeof(*load->kernels);
+	if (load->desc.size != sizeof(load->desc) || load->desc.kernel_count > PTO_MAX_FUNC_ID ||
+	    cmd->desc_size != sizeof(load->desc) + size) {
+		outcome_fail(load->out, PTO_DEV_INVALID,
+			     "load: a description of size %u with %u kernels is not %llu bytes",
+			     load->desc.size, load->desc.kernel_count,
+			     (unsigned long long)cmd->desc_size);
+		return;
+	}
+	load->kernels = calloc(load->desc.kernel_count + 1, sizeof(*load->kernels));
+	if (!load->kernels)
+		outcome_fail(load->out, PTO_DEV_NOMEM, "load: out of memory");
+	else if (window_read(load->dev, offset + sizeof(load->desc), load->kernels, size))
+		outcome_fail(load->out, PTO_DEV_INVALID, "load: cannot read the kernel list");
+}
+
+static bool symbol_sound(const __u8 *symbol)
+{
+	return symbol[0] && memchr(symbol, '\0', PTO_SYMBOL_MAX);
+}
+
+/* Is the description in order? */
+static void load_check(struct load *load)
+{
+	const struct pto_dev_load *desc = &load->desc;
+	uint32_t i;
+
+	if (desc->kind != PTO_KIND_DEVICE_ORCH)
+		outcome_fail(load->out, PTO_DEV_UNSUPPORTED, "load: kind %u is not supported",
+			     desc->kind);
+	if (desc->flags & ~PTO_DEV_LOAD_CONFIG_OPTIONAL)
+		outcome_fail(load->out, PTO_DEV_INVALID, "load: unknown flags 0x%x", desc->flags);
+	if (!symbol_sound(desc->entry) || !symbol_sound(desc->config))
+		outcome_fail(load->out, PTO_DEV_INVALID,
+			     "load: a symbol name is empty or not terminated");
+	for (i = 0; i < desc->kernel_count; i++) {
+		const struct pto_dev_kernel *kernel = &load->kernels[i];
+
+		if (kernel->func_id >= PTO_MAX_FUNC_ID || kernel->core_type > PTO_CORE_AIV)
+			outcome_fail(load->out, PTO_DEV_INVALID,
+				     "load: kernel %u has func_id %u, core type %u", i,
+				     kernel->func_id, kernel->core_type);
+	}
+}
+
+static void load_orchestration(struct load *load)
+{
+	struct callable *callable = load->callable;
+	const struct pto_dev_load *desc = &load->desc;
+	const char *config = (const char *)desc->config;
+	const char *entry = (const char *)desc->entry;
+	char label[64];
+
+	callable->image_id = desc->image_id;
+	snprintf(label, sizeof(label), "orchestration (image %llu)",
+		 (unsigned long long)desc->image_id);
+	callable->handle = object_open(load->dev, desc->image_addr, desc->image_size, label,
+				       load->out);
+	if (!callable->handle)
+		return;
+	callable->engine.entry = (pto_orch_entry_fn)object_symbol(callable->handle, entry);
+	if (!callable->engine.entry)
+		outcome_fail(load->out, PTO_DEV_NOEXEC,
+			     "%s: it does not define its entry \"%s\"", label, entry);
+	callable->engine.config = (pto_orch_config_fn)object_symbol(callable->handle, config);
+	if (!callable->engine.config && !(desc->flags & PTO_DEV_LOAD_CONFIG_OPTIONAL))
+		outcome_fail(load->out, PTO_DEV_NOEXEC,
+			     "%s: it does not define its configuration function \"%s\"", label,
+			     config);
+}
+
+static void load_kernels(struct load *load)
+{
+	struct callable *callable = load->callable;
+	uint32_t count = load->desc.kernel_count;
+	uint32_t i;
+
+	for (i = 0; i < count; i++)
+		if (load->kernels[i].func_id >= callable->engine.kernel_count)
+			callable->engine.kernel_count = load->kernels[i].func_id + 1;
+	callable->table = calloc(callable->engine.kernel_count + 1, sizeof(*callable->table));
+	callable->kernels = calloc(count + 1, sizeof(*callable->kernels));
+	if (!callable->table || !callable->kernels) {
+		outcome_fail(load->out, PTO_DEV_NOMEM, "load: out of memory");
+		return;
+	}
+	callable->engine.kernels = callable->table;
+	for (i = 0; i < count; i++) {
+		struct pto_engine_kernel *entry = &callable->table[load->kernels[i].func_id];
+		struct kernel *kernel;
+
+		if (entry->fn) {
+			outcome_fail(load->out, PTO_DEV_INVALID, "load: func_id %u appears twice",
+				     load->kernels[i].func_id);
+			return;
+		}
+		kernel = kernel_get(load, &load->kernels[i]);
+		if (!kernel)
+			return;
+		callable->kernels[callable->kernel_count++] = kernel;
+		entry->fn = kernel->fn;
+		entry->core_type = load->kernels[i].core_type;
+	}
+}
+
+static void load_build(struct load *load)
+{
+	load->callable = calloc(1, sizeof(*load->callable));
+	if (!load->callable) {
+		outcome_fail(load->out, PTO_DEV_NOMEM, "load: out of memory");
+		return;
+	}
+	load_orchestration(load);
+	if (!load->out->status)
+		load_kernels(load);
+	if (load->out->status) {
+		callable_free(load->loader, load->callable);
+		load->callable = NULL;
+		load->out->detail = 0;
+	}
+}
+
+/* LOAD: loads a callable; detail is the number of kernel objects that were not there. */
+void loader_load(struct ptodev *dev, struct loader *loader, const struct pto_dev_cmd_load *cmd,
+		 struct outcome *out)
+{
+	struct load load = { .dev = dev, .loader = loader, .out = out };
+
+	if (cmd->handle >= PTO_DEV_MAX_HANDLES) {
+		outcome_fail(out, PTO_DEV_INVALID, "load: handle %u is not below %u", cmd->handle,
+			     PTO_DEV_MAX_HANDLES);
+		return;
+	}
+	if (loader->callables[cmd->handle]) {
+		outcome_fail(out, PTO_DEV_INVALID, "load: handle %u is in use", cmd->handle);
+		return;
+	}
+	load_read(&load, cmd);
+	if (!out->status)
+		load_check(&load);
+	if (!out->status)
+		load_build(&load);
+	if (!out->status)
+		loader->callables[cmd->handle] = load.callable;
+	free(load.kernels);
+}
+
+/* UNLOAD: drops a callable, and the kernels that no other one uses. */
+void loader_unload(struct loader *loader, uint32_t handle, struct outcome *out)
+{
+	if (!loader_callable(loader, handle)) {
+		outcome_fail(out, PTO_DEV_INVALID, "unload: no callable has handle %u", handle);
+		return;
+	}
+	callable_free(loader, loader->callables[handle]);
+	loader->callables[handle] = NULL;
+}
+
+/* Drops everything. */
+void loader_free(struct loader *loader)
+{
+	uint32_t i;
+
+	for (i = 0; i < PTO_DEV_MAX_HANDLES; i++) {
+		if (loader->callables[i])
+			callable_free(loader, loader->callables[i]);
+		loader->callables[i] = NULL;
+	}
+}
+
+/* Finds a callable. Return: NULL if @handle has none */
+const struct pto_engine_callable *loader_callable(const struct loader *loader, uint32_t handle)
+{
+	if (handle >= PTO_DEV_MAX_HANDLES || !loader->callables[handle])
+		return NULL;
+	return &loader->callables[handle]->engine;
+}

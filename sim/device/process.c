@@ -1,0 +1,174 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Contexts that are processes: children of the supervisor, which has one thread only, so
+ * that no lock is held by anybody when it forks.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+/* Gives up all of the shared mapping but one page, and the window. */
+static int process_confine(struct ptodev *dev, struct ctx_page *page)
+{
+	char *start = (char *)dev->shared;
+	char *end = start + dev->shared_size;
+	char *own = (char *)page;
+
+	if (munmap(start, (size_t)(own - start)))
+		return -errno;
+	own += sizeof(*page);
+	if (own < end && munmap(own, (size_t)(end - own)))
+		return -errno;
+	return window_hide_all(dev);
+}
+
+/* A crash is the driver's to report; dumping the window would only take long. */
+static void process_no_core(void)
+{
+	const struct rlimit none = { 0, 0 };
+
+	setrlimit(RLIMIT_CORE, &none);
+}
+
+static void process_signals(void)
+{
+	sigset_t mask;
+
+	signal(SIGCHLD, SIG_DFL);
+	signal(SIGUSR1, SIG_DFL);
+	signal(SIGTERM, SIG_DFL);
+	sigemptyset(&mask);
+	sigprocmask(SIG_SETMASK, &mask, NULL);
+}
+
+/* The child: a context and nothing else. */
+static void process_main(struct ptodev *dev, uint32_t id, pid_t parent)
+{
+	struct ctx_page *page = ptodev_page(dev, dev->contexts[id].page);
+	struct context *ctx;
+	char name[16];
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(0);
+	snprintf(name, sizeof(name), "pto-ctx%u", id);
+	prctl(PR_SET_NAME, name);
+	process_no_core();
+	process_signals();
+	page->error = process_confine(dev, page);
+	ctx = page->error ? NULL : context_new(dev, id, page, &page->error);
+	if (!ctx) {
+		atomic_store(&page->state, CTX_FAILED);
+		_exit(0);
+	}
+	fault_watch(ctx);
+	atomic_store(&page->state, CTX_RUNNING);
+	context_main(ctx);
+	_exit(0);
+}
+
+/* Takes note of the end of a child, if it has ended. */
+static bool process_ended(struct ctx_home *home, siginfo_t *info)
+{
+	info->si_pid = 0;
+	if (waitid(P_PID, (id_t)home->pid, info, WEXITED | WNOHANG) || !info->si_pid)
+		return false;
+	home->pid = 0;
+	return true;
+}
+
+/* Waits until a new child serves its queues. Return: 0 or a negative errno */
+static int process_settle(struct ptodev *dev, uint32_t id)
+{
+	struct ctx_home *home = &dev->contexts[id];
+	struct ctx_page *page = ptodev_page(dev, home->page);
+	uint64_t until = clock_ns() + START_BOUND_NS;
+	unsigned int tries = 0;
+	siginfo_t info;
+
+	while (atomic_load(&page->state) == CTX_STARTING) {
+		if (process_ended(home, &info))
+			return -ECHILD;
+		admin_heartbeat(dev);
+		if (!pause_until(&tries, until))
+			return -ETIMEDOUT;
+	}
+	if (atomic_load(&page->state) == CTX_RUNNING)
+		return 0;
+	return page->error ? page->error : -ECHILD;
+}
+
+/* Makes a context's process. Return: 0 or a negative errno */
+int process_start(struct ptodev *dev, uint32_t id)
+{
+	struct ctx_home *home = &dev->contexts[id];
+	pid_t self = getpid();
+	pid_t pid = fork();
+	int ret;
+
+	if (pid < 0)
+		return -errno;
+	if (!pid)
+		process_main(dev, id, self);
+	home->pid = pid;
+	ret = process_settle(dev, id);
+	if (ret)
+		process_stop(dev, id, clock_ns() + STOP_BOUND_NS);
+	return ret;
+}
+
+/* Tells a context's process to end. */
+void process_ask(struct ptodev *dev, uint32_t id)
+{
+	struct ctx_home *home = &dev->contexts[id];
+
+	if (home->pid)
+		kill(home->pid, SIGKILL);
+}
+
+/*
+ * Ends a context's process. One that the kernel cannot end within the bound executes no
+ * instruction of its own any more either; it is reaped later.
+ */
+void process_stop(struct ptodev *dev, uint32_t id, uint64_t until)
+{
+	struct ctx_home *home = &dev->contexts[id];
+	unsigned int tries = 0;
+	siginfo_t info;
+
+	process_ask(dev, id);
+	while (home->pid && !process_ended(home, &info) && pause_until(&tries, until))
+		admin_heartbeat(dev);
+	home->pid = 0;
+}
+
+/* Buries contexts whose process has ended by itself. */
+void process_reap(struct ptodev *dev)
+{
+	struct pto_dev_report why;
+	siginfo_t info;
+	uint32_t id;
+
+	for (;;) {
+		info.si_pid = 0;
+		if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG) || !info.si_pid)
+			return;
+		for (id = 1; id <= dev->config.max_contexts; id++)
+			if (dev->contexts[id].pid == info.si_pid)
+				break;
+		if (id > dev->config.max_contexts)
+			continue;
+		dev->contexts[id].pid = 0;
+		fault_describe(&ptodev_page(dev, dev->contexts[id].page)->fault, info.si_code,
+			       info.si_status, &why);
+		context_bury(dev, id, PTO_DEV_FAULT, &why);
+	}
+}

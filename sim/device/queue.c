@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The device side of a queue pair. Everything that the driver writes is hostile: an index
+ * is believed only within the depth, and an entry is copied once before anybody looks
+ * at it. A queue whose indices make no sense has no work until they do again.
+ *
+ * The caller holds the lock of the context that owns the queue; the admin queue has a
+ * single user.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "internal.h"
+
+#define QUEUE_MASK (QUEUE_DEPTH - 1)
+
+_Static_assert((QUEUE_DEPTH & QUEUE_MASK) == 0, "queue depth is a power of two");
+
+/* Begins an outcome: success, unless something says otherwise. */
+void outcome_init(struct outcome *out)
+{
+	memset(out, 0, sizeof(*out));
+	out->start_ns = clock_ns();
+}
+
+/* Records why a command failed. The first reason stays. */
+void outcome_fail(struct outcome *out, uint32_t status, const char *format, ...)
+{
+	va_list args;
+
+	if (out->status)
+		return;
+	out->status = status;
+	out->report.core = UINT32_MAX;
+	out->report.task = UINT64_MAX;
+	out->report.func_id = UINT32_MAX;
+	va_start(args, format);
+	vsnprintf((char *)out->report.text, sizeof(out->report.text), format, args);
+	va_end(args);
+}
+
+/* A pair that is to be bound: are its indices zero, as the driver has to leave them? */
+bool queue_pristine(const struct pto_dev_queue *pair)
+{
+	return !__atomic_load_n(&pair->sq_tail, __ATOMIC_RELAXED) &&
+	       !__atomic_load_n(&pair->sq_head, __ATOMIC_RELAXED) &&
+	       !__atomic_load_n(&pair->cq_tail, __ATOMIC_RELAXED) &&
+	       !__atomic_load_n(&pair->cq_head, __ATOMIC_RELAXED);
+}
+
+/* Begins to serve a pair from where @slot says. */
+void queue_attach(struct queue *q, struct pto_dev_queue *pair, struct queue_slot *slot)
+{
+	q->pair = pair;
+	q->slot = slot;
+	q->cq_head = __atomic_load_n(&pair->cq_head, __ATOMIC_ACQUIRE);
+}
+
+/* Room for one more completion? A driver that keeps the contract never has none. */
+static bool queue_has_room(struct queue *q)
+{
+	if (q->slot->done - q->cq_head < QUEUE_DEPTH)
+		return true;
+	q->cq_head = __atomic_load_n(&q->pair->cq_head, __ATOMIC_ACQUIRE);
+	return q->slot->done - q->cq_head < QUEUE_DEPTH;
+}
+
+/* Is there an entry to be fetched? */
+bool queue_pending(struct queue *q)
+{
+	uint32_t tail = __atomic_load_n(&q->pair->sq_tail, __ATOMIC_ACQUIRE);
+	uint32_t count = tail - q->slot->head;
+
+	return count && count <= QUEUE_DEPTH && queue_has_room(q);
+}
+
+/* Takes the next entry, if there is one, and tells its index. */
+bool queue_fetch(struct queue *q, struct pto_dev_cmd *cmd, uint32_t *index)
+{
+	const struct pto_dev_cmd *entries;
+
+	if (!queue_pending(q))
+		return false;
+	entries = (const void *)((const char *)q->pair + PTO_DEV_SQ_OFFSET);
+	*index = q->slot->head++;
+	memcpy(cmd, &entries[*index & QUEUE_MASK], sizeof(*cmd));
+	__atomic_store_n(&q->pair->sq_head, *index + 1, __ATOMIC_RELEASE);
+	return true;
+}
+
+static void queue_report(struct queue *q, uint32_t id, struct pto_dev_report *report)
+{
+	struct pto_dev_report *reports;
+
+	reports = (void *)((char *)q->pair + PTO_DEV_REPORT_OFFSET(QUEUE_DEPTH));
+	report->id = id;
+	report->text[sizeof(report->text) - 1] = '\0';
+	memcpy(&reports[id % PTO_DEV_REPORTS], report, sizeof(*report));
+}
+
+/*
+ * Completes the oldest command. Return: the driver sleeps and wants an interrupt.
+ *
+ * cq_tail is published before the slot is advanced: if a context process dies in
+ * between, the admin completes the command once more, into the same entry.
+ */
+bool queue_complete(struct queue *q, struct outcome *out)
+{
+	uint32_t id = q->slot->done;
+	struct pto_dev_cqe cqe = {
+		.id = id,
+		.status = out->status,
+		.detail = out->detail,
+		.start_ns = out->start_ns,
+		.end_ns = clock_ns(),
+	};
+	struct pto_dev_cqe *entries;
+
+	if (out->status)
+		queue_report(q, id, &out->report);
+	entries = (void *)((char *)q->pair + PTO_DEV_CQ_OFFSET(QUEUE_DEPTH));
+	memcpy(&entries[id & QUEUE_MASK], &cqe, sizeof(cqe));
+	__atomic_store_n(&q->pair->cq_tail, id + 1, __ATOMIC_SEQ_CST);
+	q->slot->done = id + 1;
+	return __atomic_load_n(&q->pair->cq_flags, __ATOMIC_SEQ_CST) & PTO_DEV_NEED_WAKEUP;
+}
+
+/* Asks the driver for doorbells, or says that they are not needed. */
+void queue_arm(struct queue *q, bool armed)
+{
+	__atomic_store_n(&q->pair->sq_flags, armed ? PTO_DEV_NEED_WAKEUP : 0, __ATOMIC_SEQ_CST);
+}

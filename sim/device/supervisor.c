@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The supervisor: the admin as a process of its own, the parent of the context processes.
+ * The home process forks it while it makes the device. It sleeps on the admin's bell,
+ * which also rings when a child or the home process ends.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+/* For the signal handler. */
+static struct bell *supervisor_bell;
+
+static void supervisor_signal(int signal)
+{
+	bell_ring(supervisor_bell);
+}
+
+/*
+ * SIGCHLD: a child has ended. SIGUSR1: the thread that forked us has; that is the end of
+ * the home process or not. What the terminal sends to everybody is the home process's
+ * business.
+ */
+static void supervisor_signals(void)
+{
+	struct sigaction action = { .sa_handler = supervisor_signal, .sa_flags = SA_RESTART };
+	sigset_t mask;
+
+	sigaction(SIGCHLD, &action, NULL);
+	sigaction(SIGUSR1, &action, NULL);
+	signal(SIGINT, SIG_IGN);
+	signal(SIGTERM, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	sigemptyset(&mask);
+	sigprocmask(SIG_SETMASK, &mask, NULL);
+}
+
+static void supervisor_main(struct ptodev *dev)
+{
+	supervisor_bell = &dev->shared->bell;
+	supervisor_signals();
+	prctl(PR_SET_PDEATHSIG, SIGUSR1);
+	prctl(PR_SET_NAME, "pto-supervisor");
+	admin_main(dev);
+	_exit(0);
+}
+
+/* In the supervisor: has the home process ended? */
+bool supervisor_orphaned(const struct ptodev *dev)
+{
+	return dev->config.isolate && getppid() != dev->parent;
+}
+
+/* Makes the supervisor. Return: 0 when it serves, or a negative errno */
+int supervisor_start(struct ptodev *dev)
+{
+	uint64_t until = clock_ns() + START_BOUND_NS;
+	unsigned int tries = 0;
+	pid_t pid;
+
+	dev->parent = getpid();
+	pid = fork();
+	if (pid < 0)
+		return -errno;
+	if (!pid)
+		supervisor_main(dev);
+	dev->supervisor = pid;
+	dev->supervisor_fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	while (dev->supervisor_fd >= 0 && !atomic_load(&dev->shared->ready)) {
+		if (waitpid(pid, NULL, WNOHANG) == pid)
+			return -ECHILD;
+		if (!pause_until(&tries, until))
+			break;
+	}
+	if (dev->supervisor_fd >= 0 && atomic_load(&dev->shared->ready))
+		return 0;
+	supervisor_stop(dev);
+	return -ETIMEDOUT;
+}
+
+/* Waits for the supervisor, which has been told to stop, and helps if it does not. */
+void supervisor_stop(struct ptodev *dev)
+{
+	uint64_t until = clock_ns() + 2 * STOP_BOUND_NS;
+	unsigned int tries = 0;
+
+	while (waitpid(dev->supervisor, NULL, WNOHANG) == 0) {
+		if (pause_until(&tries, until))
+			continue;
+		kill(dev->supervisor, SIGKILL);
+		waitpid(dev->supervisor, NULL, 0);
+		break;
+	}
+	if (dev->supervisor_fd >= 0)
+		close(dev->supervisor_fd);
+	dev->supervisor_fd = -1;
+}
