@@ -203,4 +203,30 @@ void pt_vec_fill(struct pt_vec *vec, float a, float b);
 /** pt_vec_out() - f */
 const float *pt_vec_out(const struct pt_vec *vec);
 
+/* --- runs that wait (gate.c) ---------------------------------------------------- */
+
+/**
+ * struct pt_gate - a prepared orch_gate: its runs wait until the gate is open
+ * @cid: its cid
+ * @words: the gate, and how many runs have passed it
+ * @args: the arguments
+ * @args_bytes: bytes of them
+ */
+struct pt_gate {
+	int cid;
+	struct pt_buf words;
+	struct pt_buf args;
+	uint32_t args_bytes;
+};
+
+/**
+ * pt_gate_new() - prepare orch_gate; its gate is closed
+ * @vec: vectors on which a run computes f = a + b once it has passed; NULL for none
+ */
+int pt_gate_new(int fd, const struct pt_vec *vec, struct pt_gate *gate);
+void pt_gate_free(int fd, struct pt_gate *gate);
+int pt_gate_submit(int fd, const struct pt_gate *gate, uint32_t stream, uint64_t *id);
+void pt_gate_set(struct pt_gate *gate, bool open);
+uint32_t pt_gate_passed(const struct pt_gate *gate);
+
 #endif /* PTOTEST_H */
