@@ -95,17 +95,17 @@ static void machine_name(uint16_t machine, char *name, size_t size)
 	snprintf(name, size, "machine %u", machine);
 }
 
-static const char *type_name(uint16_t type)
+static const char *wrong_type(uint16_t type)
 {
 	switch (type) {
 	case ET_REL:
-		return "a relocatable object (ET_REL); link it with -shared";
+		return "a relocatable object (ET_REL), not a shared one; link it with -shared";
 	case ET_EXEC:
-		return "an executable (ET_EXEC); build it with -fPIC -shared";
+		return "an executable (ET_EXEC), not a shared object; build it with -fPIC -shared";
 	case ET_CORE:
-		return "a core dump (ET_CORE)";
+		return "a core dump (ET_CORE), not a shared object";
 	default:
-		return "of an unknown ELF type";
+		return "of an unknown ELF type, not a shared object";
 	}
 }
 
@@ -150,8 +150,9 @@ static int check_header(struct parse *p)
 	if (p->ehdr.e_machine != HOST_MACHINE)
 		return bad(p, "built for %s; the device executes %s", p->info->machine_name, host);
 	if (p->ehdr.e_type != ET_DYN)
-		return bad(p, "%s, not a shared object", type_name(p->ehdr.e_type));
-	if (elf_getphdrnum(p->elf, &p->segments) || !p->segments)
+		return bad(p, "%s", wrong_type(p->ehdr.e_type));
+	p->segments = p->ehdr.e_phnum;
+	if (!p->segments)
 		return bad(p, "no program headers, so nothing can be loaded");
 	if (p->ehdr.e_phentsize != sizeof(Elf64_Phdr))
 		return bad(p, "program headers of %u bytes instead of %zu", p->ehdr.e_phentsize,
