@@ -1,0 +1,357 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Contexts: side by side, aborted, crashed, abandoned. */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "homes.h"
+
+/* Is @text in the report of entry @id of the stream? */
+static bool says(struct rig_ctx *ctx, uint32_t id, const char *text)
+{
+	return strstr(rig_why(ctx->rig, ctx->stream, id), text);
+}
+
+static uint32_t submit(struct rig_ctx *ctx, uint64_t what)
+{
+	return rig_submit_run(ctx, 0, &what, 1);
+}
+
+static uint32_t status_of(struct rig_ctx *ctx, uint32_t queue, uint32_t id)
+{
+	struct pto_dev_cqe cqe = { .status = ~0u };
+
+	rig_wait(ctx->rig, queue, id, &cqe);
+	return cqe.status;
+}
+
+TEST_F(device, many_contexts)
+{
+	uint32_t count = self->rig.ident->max_contexts;
+	struct rig_ctx ctx[16];
+	struct pto_dev_cqe cqe;
+	uint32_t i, round, id[16];
+
+	ASSERT_EQ(16, count);
+	ctx[0] = self->ctx;
+	for (i = 1; i < count; i++) {
+		ASSERT_EQ(0, rig_ctx_open(&self->rig, &ctx[i], i + 1));
+		ASSERT_EQ(0, rig_ctx_probe(&ctx[i], 0));
+	}
+	for (round = 1; round <= 100; round++) {
+		for (i = 0; i < count; i++)
+			id[i] = submit(&ctx[i], PROBE_COUNT);
+		for (i = 0; i < count; i++) {
+			ASSERT_EQ(0, rig_wait(&self->rig, ctx[i].stream, id[i], &cqe));
+			ASSERT_EQ(PTO_DEV_OK, cqe.status);
+			ASSERT_EQ(round, *ctx[i].page);
+		}
+	}
+	for (i = 0; i < count; i++)
+		EXPECT_EQ(0, rig_ctx_close(&ctx[i]));
+}
+
+TEST_F(device, many_streams)
+{
+	struct pto_dev_cmd cmd = { .opcode = PTO_DEV_NOP, .ctx = 1 };
+	uint32_t first = 40, last = 60;
+	uint32_t q, round, id[100];
+
+	for (q = first; q < last; q++)
+		ASSERT_EQ(0, rig_bind(&self->rig, PTO_DEV_QUEUE_BIND, 1, q));
+	for (round = 0; round < 100; round++) {
+		for (q = first; q < last; q++)
+			id[q] = rig_submit(&self->rig, q, &cmd);
+		for (q = first; q < last; q++)
+			ASSERT_EQ(PTO_DEV_OK, status_of(&self->ctx, q, id[q]));
+	}
+	for (q = first; q < last; q += 2)
+		EXPECT_EQ(0, rig_bind(&self->rig, PTO_DEV_QUEUE_UNBIND, 1, q));
+	for (q = first + 1; q < last; q += 2)
+		EXPECT_EQ(0, rig_do(&self->rig, q, &cmd, NULL));
+	for (q = first; q < last; q += 2) {
+		EXPECT_EQ(PTO_DEV_INVALID, rig_bind(&self->rig, PTO_DEV_QUEUE_BIND, 1, q));
+		rig_queue_reset(&self->rig, q);
+		EXPECT_EQ(0, rig_bind(&self->rig, PTO_DEV_QUEUE_BIND, 1, q));
+		EXPECT_EQ(0, rig_do(&self->rig, q, &cmd, NULL));
+	}
+}
+
+/* A stream that has work is not unbound; the control queue goes first. */
+TEST_F(device, busy_stream)
+{
+	uint32_t id = submit(&self->ctx, PROBE_SPIN);
+
+	ASSERT_TRUE(rig_started(&self->ctx));
+	EXPECT_EQ(PTO_DEV_INVALID, rig_bind(&self->rig, PTO_DEV_QUEUE_UNBIND, 1, 2));
+	EXPECT_EQ(PTO_DEV_OK, rig_simple(&self->rig, 0, PTO_DEV_ABORT, 1));
+	EXPECT_EQ(PTO_DEV_ABORTED, status_of(&self->ctx, 2, id));
+	EXPECT_EQ(PTO_DEV_OK, rig_bind(&self->rig, PTO_DEV_QUEUE_UNBIND, 1, 2));
+}
+
+TEST_F(device, timeout)
+{
+	struct pto_dev_cmd_run cmd = {
+		.opcode = PTO_DEV_RUN,
+		.ctx = 1,
+		.args_addr = rig_addr(&self->rig, self->ctx.args),
+		.args_size = rig_args(&self->ctx, &(uint64_t){ PROBE_SPIN }, 1),
+		.epoch = 1,
+		.arena_addr = self->ctx.arena,
+		.timeout_ns = 20 * 1000 * 1000,
+	};
+
+	EXPECT_EQ(PTO_DEV_TIMEOUT, rig_do(&self->rig, 2, &cmd, NULL));
+	EXPECT_EQ(PTO_DEV_OK, rig_run(&self->ctx, 0, PROBE_COUNT, 0, 0));
+}
+
+/* What an abort of a context that executes @what has to look like. */
+static void check_abort(struct __test_metadata *_metadata, FIXTURE_DATA(device) *self, uint64_t what)
+{
+	struct pto_dev_cmd nop = { .opcode = PTO_DEV_NOP, .ctx = 1 };
+	struct rig_ctx other;
+	uint32_t first, second, control;
+
+	ASSERT_EQ(0, rig_ctx_open(&self->rig, &other, 2));
+	ASSERT_EQ(0, rig_ctx_probe(&other, 0));
+	*self->ctx.page = 0;
+	first = submit(&self->ctx, what);
+	second = rig_submit(&self->rig, 2, &nop);
+	ASSERT_TRUE(rig_started(&self->ctx));
+	control = rig_submit(&self->rig, 1, &nop);
+	EXPECT_EQ(PTO_DEV_OK, rig_run(&other, 0, PROBE_COUNT, 0, 0));
+	EXPECT_EQ(PTO_DEV_OK, rig_simple(&self->rig, 0, PTO_DEV_ABORT, 1));
+	EXPECT_EQ(PTO_DEV_ABORTED, status_of(&self->ctx, 2, first));
+	EXPECT_EQ(PTO_DEV_ABORTED, status_of(&self->ctx, 2, second));
+	EXPECT_EQ(PTO_DEV_ABORTED, status_of(&self->ctx, 1, control));
+	EXPECT_EQ(PTO_DEV_ABORTED, rig_do(&self->rig, 1, &nop, NULL));
+	EXPECT_EQ(PTO_DEV_ABORTED, rig_do(&self->rig, 2, &nop, NULL));
+	EXPECT_TRUE(says(&self->ctx, nop.id, "abort"));
+	EXPECT_EQ(PTO_DEV_OK, rig_simple(&self->rig, 0, PTO_DEV_ABORT, 1));
+	EXPECT_EQ(PTO_DEV_OK, rig_ctx_close(&self->ctx));
+	ASSERT_EQ(PTO_DEV_OK, rig_ctx_open(&self->rig, &self->ctx, 1));
+	ASSERT_EQ(PTO_DEV_OK, rig_ctx_probe(&self->ctx, 0));
+	EXPECT_EQ(PTO_DEV_OK, rig_run(&self->ctx, 0, PROBE_COUNT, 0, 0));
+	EXPECT_EQ(1, *self->ctx.page);
+	EXPECT_EQ(PTO_DEV_OK, rig_run(&other, 0, PROBE_COUNT, 0, 0));
+	EXPECT_EQ(2, *other.page);
+}
+
+TEST_F(device, abort_idle)
+{
+	struct pto_dev_cmd nop = { .opcode = PTO_DEV_NOP, .ctx = 1 };
+
+	EXPECT_EQ(PTO_DEV_OK, rig_simple(&self->rig, 0, PTO_DEV_ABORT, 1));
+	EXPECT_EQ(PTO_DEV_ABORTED, rig_do(&self->rig, 2, &nop, NULL));
+	usleep(10000);
+	EXPECT_EQ(PTO_DEV_ABORTED, rig_do(&self->rig, 1, &nop, NULL));
+}
+
+TEST_F(device, abort_run)
+{
+	check_abort(_metadata, self, PROBE_SPIN);
+}
+
+/* A program that does not heed the abort: its thread is abandoned, its process killed. */
+TEST_F(device, abort_hopeless)
+{
+	check_abort(_metadata, self, PROBE_HANG);
+}
+
+TEST_F(device, destroy_busy)
+{
+	uint32_t id = submit(&self->ctx, PROBE_SPIN);
+
+	ASSERT_TRUE(rig_started(&self->ctx));
+	EXPECT_EQ(PTO_DEV_OK, rig_ctx_close(&self->ctx));
+	EXPECT_EQ(PTO_DEV_ABORTED, status_of(&self->ctx, 2, id));
+}
+
+/* The device ends while a program runs, and while one hangs. */
+TEST_F(device, end_busy)
+{
+	struct rig_ctx other;
+
+	ASSERT_EQ(0, rig_ctx_open(&self->rig, &other, 2));
+	ASSERT_EQ(0, rig_ctx_probe(&other, 0));
+	submit(&self->ctx, PROBE_SPIN);
+	submit(&other, PROBE_HANG);
+	ASSERT_TRUE(rig_started(&self->ctx));
+	ASSERT_TRUE(rig_started(&other));
+}
+
+/*
+ * Lets context 1 execute @what, which ends its process. Its commands, those queued and
+ * those to come, end with a fault whose report has @text; context 2 does not notice.
+ */
+static void check_crash(struct __test_metadata *_metadata, FIXTURE_DATA(device) *self,
+			const uint64_t *scalars, const char *text)
+{
+	struct pto_dev_cmd nop = { .opcode = PTO_DEV_NOP, .ctx = 1 };
+	struct rig_ctx other;
+	uint32_t id, next;
+
+	ASSERT_EQ(0, rig_ctx_open(&self->rig, &other, 2));
+	ASSERT_EQ(0, rig_ctx_probe(&other, 0));
+	id = rig_submit_run(&self->ctx, 0, scalars, 3);
+	next = rig_submit(&self->rig, 2, &nop);
+	EXPECT_EQ(PTO_DEV_FAULT, status_of(&self->ctx, 2, id));
+	EXPECT_TRUE(says(&self->ctx, id, text))
+		TH_LOG("report: %s", rig_why(&self->rig, 2, id));
+	EXPECT_EQ(PTO_DEV_FAULT, status_of(&self->ctx, 2, next));
+	EXPECT_EQ(PTO_DEV_FAULT, rig_do(&self->rig, 1, &nop, NULL));
+	usleep(10000);
+	EXPECT_EQ(PTO_DEV_FAULT, rig_do(&self->rig, 2, &nop, NULL));
+	EXPECT_EQ(PTO_DEV_OK, rig_run(&other, 0, PROBE_COUNT, 0, 0));
+	EXPECT_EQ(PTO_DEV_OK, rig_ctx_close(&self->ctx));
+	ASSERT_EQ(PTO_DEV_OK, rig_ctx_open(&self->rig, &self->ctx, 1));
+	ASSERT_EQ(PTO_DEV_OK, rig_ctx_probe(&self->ctx, 0));
+	EXPECT_EQ(PTO_DEV_OK, rig_run(&self->ctx, 0, PROBE_ECHO, 7, 0));
+	EXPECT_EQ(7, *self->ctx.page);
+}
+
+#define NEEDS_PROCESSES() \
+	do { \
+		if (!variant->isolate) \
+			SKIP(return, "a crash ends the device"); \
+	} while (0)
+
+TEST_F(device, crash)
+{
+	const uint64_t scalars[] = { PROBE_WRITE, 0x10, 1 };
+
+	NEEDS_PROCESSES();
+	check_crash(_metadata, self, scalars, "SIGSEGV at address 0x10, in the orchestration");
+}
+
+TEST_F(device, crash_by_exit)
+{
+	const uint64_t scalars[] = { PROBE_EXIT, 3, 0 };
+
+	NEEDS_PROCESSES();
+	check_crash(_metadata, self, scalars, "exit status 3");
+}
+
+TEST_F(device, crash_by_abort)
+{
+	const uint64_t scalars[] = { PROBE_ABORT, 0, 0 };
+
+	NEEDS_PROCESSES();
+	check_crash(_metadata, self, scalars, "SIGABRT");
+}
+
+TEST_F(device, crash_by_recursion)
+{
+	const uint64_t scalars[] = { PROBE_OVERFLOW, 0, 0 };
+
+	NEEDS_PROCESSES();
+	check_crash(_metadata, self, scalars, "SIGSEGV");
+}
+
+/* Nothing of the window is accessible but what was mapped: not another context's memory. */
+TEST_F(device, crash_in_foreign_memory)
+{
+	char *foreign = rig_alloc(&self->rig, 4096);
+	const uint64_t scalars[] = { PROBE_WRITE, rig_addr(&self->rig, foreign), 1 };
+
+	NEEDS_PROCESSES();
+	check_crash(_metadata, self, scalars, "SIGSEGV at address 0x");
+	EXPECT_EQ(0, *foreign);
+}
+
+TEST_F(device, crash_in_foreign_queue)
+{
+	const uint64_t scalars[] = {
+		PROBE_WRITE, rig_addr(&self->rig, rig_queue(&self->rig, 0)), 1
+	};
+
+	NEEDS_PROCESSES();
+	check_crash(_metadata, self, scalars, "SIGSEGV at address 0x");
+}
+
+/* A context that scribbles over its own queues harms nobody else. */
+TEST_F(device, scribble)
+{
+	const uint64_t own = rig_addr(&self->rig, rig_queue(&self->rig, 2));
+	struct rig_ctx other;
+
+	NEEDS_PROCESSES();
+	ASSERT_EQ(0, rig_ctx_open(&self->rig, &other, 2));
+	ASSERT_EQ(0, rig_ctx_probe(&other, 0));
+	rig_submit_run(&self->ctx, 0, (uint64_t[]){ PROBE_WRITE, own, ~0u }, 3);
+	rig_submit_run(&self->ctx, 0, (uint64_t[]){ PROBE_WRITE, own + 192, 12345 }, 3);
+	EXPECT_EQ(PTO_DEV_OK, rig_run(&other, 0, PROBE_COUNT, 0, 0));
+	EXPECT_EQ(PTO_DEV_OK, rig_ctx_close(&self->ctx));
+	EXPECT_EQ(PTO_DEV_OK, rig_run(&other, 0, PROBE_COUNT, 0, 0));
+}
+
+TEST_F(device, mapping)
+{
+	uint64_t *extra = rig_alloc(&self->rig, 8192);
+	uint64_t addr = rig_addr(&self->rig, extra);
+
+	EXPECT_EQ(0, rig_map(&self->rig, &self->ctx, PTO_DEV_MAP, extra, 8192));
+	EXPECT_EQ(PTO_DEV_INVALID, rig_map(&self->rig, &self->ctx, PTO_DEV_MAP, extra, 4096));
+	EXPECT_EQ(PTO_DEV_INVALID, rig_map(&self->rig, &self->ctx, PTO_DEV_UNMAP, extra, 4096));
+	EXPECT_EQ(0, rig_run(&self->ctx, 0, PROBE_WRITE, addr, 4711));
+	EXPECT_EQ(4711, *extra);
+	EXPECT_EQ(0, rig_run(&self->ctx, 0, PROBE_READ, addr, 0));
+	EXPECT_EQ(4711, *self->ctx.page);
+	EXPECT_EQ(0, rig_map(&self->rig, &self->ctx, PTO_DEV_UNMAP, extra, 8192));
+	EXPECT_EQ(PTO_DEV_INVALID, rig_map(&self->rig, &self->ctx, PTO_DEV_UNMAP, extra, 8192));
+	if (variant->isolate)
+		EXPECT_EQ(PTO_DEV_FAULT, rig_run(&self->ctx, 0, PROBE_READ, addr, 0));
+}
+
+TEST_F(device, own_process)
+{
+	EXPECT_EQ(0, rig_run(&self->ctx, 0, PROBE_PID, 0, 0));
+	EXPECT_EQ(!variant->isolate, *self->ctx.page == (uint64_t)getpid());
+}
+
+/* A process of a device: makes one with a hanging context, and waits to be killed. */
+static void doomed(int done)
+{
+	struct rig_ctx ctx;
+	struct rig rig;
+
+	if (rig_create(&rig, PTO_ARCH_A5, 4, true) || rig_ctx_open(&rig, &ctx, 1) ||
+	    rig_ctx_probe(&ctx, 0))
+		_exit(1);
+	submit(&ctx, PROBE_HANG);
+	if (!rig_started(&ctx) || write(done, "", 1) != 1)
+		_exit(1);
+	for (;;)
+		pause();
+}
+
+/* When the device's process is killed, nothing of it stays: the pipe has no writer left. */
+TEST(killed_device)
+{
+	struct pollfd end;
+	int fds[2];
+	pid_t pid;
+	char c;
+
+#ifdef __SANITIZE_THREAD__
+	SKIP(return, "the thread sanitizer knows no threads after fork()");
+#endif
+	ASSERT_EQ(0, pipe(fds));
+	pid = fork();
+	ASSERT_LE(0, pid);
+	if (!pid)
+		doomed(fds[1]);
+	close(fds[1]);
+	ASSERT_EQ(1, read(fds[0], &c, 1));
+	kill(pid, SIGKILL);
+	ASSERT_EQ(pid, waitpid(pid, NULL, 0));
+	end = (struct pollfd){ .fd = fds[0], .events = POLLIN };
+	EXPECT_EQ(1, poll(&end, 1, 60000));
+	EXPECT_EQ(0, read(fds[0], &c, 1));
+}
+
+TEST_HARNESS_MAIN

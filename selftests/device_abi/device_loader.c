@@ -1,0 +1,305 @@
+// SPDX-License-Identifier: GPL-2.0
+/* LOAD, UNLOAD and the validation of runs. */
+#include <stdio.h>
+#include <string.h>
+
+#include <pto/tensor.h>
+#include "homes.h"
+
+#define ENTRY "aicpu_orchestration_entry"
+
+/* Text of the report of the last command on a queue. */
+static const char *why(struct rig *rig, uint32_t queue)
+{
+	return rig_why(rig, queue, rig_queue(rig, queue)->sq_tail - 1);
+}
+
+#define EXPECT_WHY(text, queue) \
+	EXPECT_NE(NULL, strstr(why(&self->rig, queue), text)) \
+		TH_LOG("report: %s", why(&self->rig, queue))
+
+/* The same image under two handles is loaded twice, and has two sets of statics. */
+TEST_F(device, separate_statics)
+{
+	struct rig_object probe;
+	uint64_t detail = 99;
+	uint64_t i;
+
+	ASSERT_EQ(0, rig_object(&self->rig, "probe.so", &probe));
+	ASSERT_EQ(0, rig_load(&self->ctx, 1, &probe, ENTRY, NULL, 0, &detail));
+	EXPECT_EQ(0, detail);
+	ASSERT_EQ(0, rig_load(&self->ctx, 2, &probe, ENTRY, NULL, 0, NULL));
+	for (i = 1; i <= 3; i++) {
+		ASSERT_EQ(0, rig_run(&self->ctx, 1, PROBE_COUNT, 0, 0));
+		EXPECT_EQ(i, *self->ctx.page);
+	}
+	ASSERT_EQ(0, rig_run(&self->ctx, 2, PROBE_COUNT, 0, 0));
+	EXPECT_EQ(1, *self->ctx.page);
+	ASSERT_EQ(0, rig_unload(&self->ctx, 1));
+	ASSERT_EQ(0, rig_load(&self->ctx, 1, &probe, ENTRY, NULL, 0, NULL));
+	ASSERT_EQ(0, rig_run(&self->ctx, 1, PROBE_COUNT, 0, 0));
+	EXPECT_EQ(1, *self->ctx.page);
+	ASSERT_EQ(0, rig_run(&self->ctx, 2, PROBE_COUNT, 0, 0));
+	EXPECT_EQ(2, *self->ctx.page);
+}
+
+/* Kernels are shared by image id until the last user is unloaded. */
+TEST_F(device, shared_kernels)
+{
+	struct rig_object probe, empty, other;
+	struct pto_dev_kernel kernels[3];
+	uint64_t detail;
+
+	ASSERT_EQ(0, rig_object(&self->rig, "probe.so", &probe));
+	ASSERT_EQ(0, rig_object(&self->rig, "empty.so", &empty));
+	ASSERT_EQ(0, rig_object(&self->rig, "empty.so", &other));
+	kernels[0] = (struct pto_dev_kernel){ 0, PTO_CORE_AIC, empty.addr, empty.size, empty.id };
+	kernels[1] = (struct pto_dev_kernel){ 7, PTO_CORE_AIV, empty.addr, empty.size, empty.id };
+	kernels[2] = (struct pto_dev_kernel){ 9, PTO_CORE_AIV, other.addr, other.size, other.id };
+	EXPECT_EQ(0, rig_load(&self->ctx, 1, &probe, ENTRY, kernels, 3, &detail));
+	EXPECT_EQ(2, detail);
+	EXPECT_EQ(0, rig_load(&self->ctx, 2, &probe, ENTRY, kernels, 2, &detail));
+	EXPECT_EQ(0, detail);
+	EXPECT_EQ(0, rig_unload(&self->ctx, 1));
+	EXPECT_EQ(0, rig_load(&self->ctx, 1, &probe, ENTRY, kernels, 3, &detail));
+	EXPECT_EQ(1, detail);
+	EXPECT_EQ(0, rig_unload(&self->ctx, 1));
+	EXPECT_EQ(0, rig_unload(&self->ctx, 2));
+	EXPECT_EQ(0, rig_load(&self->ctx, 1, &probe, ENTRY, kernels, 2, &detail));
+	EXPECT_EQ(1, detail);
+	kernels[1].func_id = 0;
+	EXPECT_EQ(PTO_DEV_INVALID, rig_load(&self->ctx, 3, &probe, ENTRY, kernels, 2, &detail));
+	EXPECT_WHY("func_id 0 appears twice", 1);
+	kernels[1].func_id = PTO_MAX_FUNC_ID;
+	EXPECT_EQ(PTO_DEV_INVALID, rig_load(&self->ctx, 3, &probe, ENTRY, kernels, 2, &detail));
+	kernels[1].func_id = 1;
+	kernels[1].core_type = 2;
+	EXPECT_EQ(PTO_DEV_INVALID, rig_load(&self->ctx, 3, &probe, ENTRY, kernels, 2, &detail));
+}
+
+/* A load that fails says why, and changes nothing. */
+TEST_F(device, refusals)
+{
+	struct rig_object probe, unresolved, broken;
+	struct pto_dev_kernel kernel;
+	char *bytes;
+
+	ASSERT_EQ(0, rig_object(&self->rig, "probe.so", &probe));
+	ASSERT_EQ(0, rig_object(&self->rig, "unresolved.so", &unresolved));
+	EXPECT_EQ(PTO_DEV_INVALID, rig_load(&self->ctx, 0, &probe, ENTRY, NULL, 0, NULL));
+	EXPECT_WHY("handle 0 is in use", 1);
+	EXPECT_EQ(PTO_DEV_NOEXEC, rig_load(&self->ctx, 1, &probe, "nothing", NULL, 0, NULL));
+	EXPECT_WHY("does not define its entry \"nothing\"", 1);
+	EXPECT_EQ(PTO_DEV_NOEXEC, rig_load(&self->ctx, 1, &probe, "malloc", NULL, 0, NULL));
+	EXPECT_EQ(PTO_DEV_INVALID, rig_load(&self->ctx, 1, &probe, "", NULL, 0, NULL));
+	kernel = (struct pto_dev_kernel){
+		3, PTO_CORE_AIV, unresolved.addr, unresolved.size, unresolved.id
+	};
+	EXPECT_EQ(PTO_DEV_NOEXEC, rig_load(&self->ctx, 1, &probe, ENTRY, &kernel, 1, NULL));
+	EXPECT_WHY("kernel of func_id 3", 1);
+	EXPECT_WHY("undefined symbol: nobody_has_this", 1);
+	kernel.image_addr = probe.addr;
+	kernel.image_size = probe.size;
+	EXPECT_EQ(PTO_DEV_NOEXEC, rig_load(&self->ctx, 1, &probe, ENTRY, &kernel, 1, NULL));
+	EXPECT_WHY("does not define \"kernel_entry\"", 1);
+	broken = probe;
+	broken.size = 30;
+	EXPECT_EQ(PTO_DEV_NOEXEC, rig_load(&self->ctx, 1, &broken, ENTRY, NULL, 0, NULL));
+	EXPECT_WHY("cut off", 1);
+	broken.size = 1000;
+	EXPECT_EQ(PTO_DEV_NOEXEC, rig_load(&self->ctx, 1, &broken, ENTRY, NULL, 0, NULL));
+	EXPECT_WHY("cut off", 1);
+	broken.size = 0;
+	EXPECT_EQ(PTO_DEV_INVALID, rig_load(&self->ctx, 1, &broken, ENTRY, NULL, 0, NULL));
+	broken.size = 1ULL << 60;
+	EXPECT_EQ(PTO_DEV_INVALID, rig_load(&self->ctx, 1, &broken, ENTRY, NULL, 0, NULL));
+	broken = probe;
+	broken.addr = self->rig.ident->memory_base;
+	EXPECT_EQ(PTO_DEV_INVALID, rig_load(&self->ctx, 1, &broken, ENTRY, NULL, 0, NULL));
+	bytes = (char *)(uintptr_t)probe.addr;
+	bytes[18] = 99;
+	EXPECT_EQ(PTO_DEV_NOEXEC, rig_load(&self->ctx, 1, &probe, ENTRY, NULL, 0, NULL));
+	EXPECT_WHY("another machine", 1);
+	bytes[0] = '#';
+	EXPECT_EQ(PTO_DEV_NOEXEC, rig_load(&self->ctx, 1, &probe, ENTRY, NULL, 0, NULL));
+	EXPECT_WHY("not an ELF object", 1);
+	EXPECT_EQ(PTO_DEV_OK, rig_run(&self->ctx, 0, PROBE_ECHO, 5, 0));
+	EXPECT_EQ(5, *self->ctx.page);
+}
+
+/* Nothing of an unloaded object stays. */
+TEST_F(device, nothing_left)
+{
+	struct rig_object probe;
+	char line[512];
+	FILE *maps;
+	int i;
+
+	if (variant->isolate)
+		SKIP(return, "the maps to be looked at are another process's");
+	ASSERT_EQ(0, rig_unload(&self->ctx, 0));
+	ASSERT_EQ(0, rig_object(&self->rig, "probe.so", &probe));
+	for (i = 0; i < 100; i++) {
+		ASSERT_EQ(0, rig_load(&self->ctx, 0, &probe, ENTRY, NULL, 0, NULL));
+		ASSERT_EQ(0, rig_unload(&self->ctx, 0));
+	}
+	maps = fopen("/proc/self/maps", "r");
+	ASSERT_NE(NULL, maps);
+	while (fgets(line, sizeof(line), maps))
+		EXPECT_EQ(NULL, strstr(line, "pto-object"));
+	fclose(maps);
+}
+
+/* Runs the probe with one thing changed about its arguments. */
+static int run_with(struct rig_ctx *ctx, void (*change)(struct pto_dev_cmd_run *,
+							struct pto_run_args *, struct pto_tensor *))
+{
+	const uint64_t scalars[] = { PROBE_ECHO, 5 };
+	struct pto_run_args *args = (void *)ctx->args;
+	struct pto_dev_cmd_run cmd = {
+		.opcode = PTO_DEV_RUN,
+		.ctx = ctx->id,
+		.args_addr = rig_addr(ctx->rig, ctx->args),
+		.args_size = rig_args(ctx, scalars, 2),
+		.epoch = ++ctx->epoch,
+		.arena_addr = ctx->arena,
+	};
+
+	if (change)
+		change(&cmd, args, (struct pto_tensor *)(args + 1));
+	return rig_do(ctx->rig, ctx->stream, &cmd, NULL);
+}
+
+#define CHANGE(name, what) \
+	static void name(struct pto_dev_cmd_run *cmd, struct pto_run_args *args, \
+			 struct pto_tensor *t) \
+	{ \
+		what; \
+	}
+
+CHANGE(no_args, cmd->args_addr = 0; cmd->args_size = 0)
+CHANGE(null_args, cmd->args_addr = 0)
+CHANGE(low_args, cmd->args_addr = 4096)
+CHANGE(odd_args, cmd->args_addr += 8)
+CHANGE(far_args, cmd->args_addr += 64ULL << 20)
+CHANGE(long_args, cmd->args_size += 8)
+CHANGE(short_args, cmd->args_size -= 8)
+CHANGE(tiny_args, cmd->args_size = 32)
+CHANGE(huge_args, cmd->args_size = ~0u)
+CHANGE(no_epoch, cmd->epoch = 0)
+CHANGE(no_arena, cmd->arena_addr = 0)
+CHANGE(other_arena, cmd->arena_addr += 4096)
+CHANGE(many_tensors, args->tensor_count = PTO_RUN_MAX_TENSORS + 1)
+CHANGE(most_tensors, args->tensor_count = ~0u)
+CHANGE(many_scalars, args->scalar_count = PTO_RUN_MAX_SCALARS + 1)
+CHANGE(more_tensors, args->tensor_count = 2)
+CHANGE(bad_dtype, t->dtype = PTO_DTYPE_COUNT)
+CHANGE(no_dims, t->ndims = 0)
+CHANGE(many_dims, t->ndims = 6)
+CHANGE(bad_stride, t->strides[0] = 0)
+CHANGE(bad_extent, t->extent = 2)
+CHANGE(bad_flag, t->manual_dep = 2)
+CHANGE(beyond, t->start_offset = 1)
+CHANGE(wide, t->shapes[0] = 2; t->extent = 2)
+CHANGE(overflow, t->start_offset = UINT64_MAX)
+CHANGE(unmapped, t->addr += 64ULL << 20)
+CHANGE(foreign, t->addr = 4096)
+CHANGE(too_large, t->size = 1ULL << 40)
+CHANGE(wraps, t->size = UINT64_MAX)
+
+TEST_F(device, run_arguments)
+{
+	static const struct {
+		void (*change)(struct pto_dev_cmd_run *, struct pto_run_args *,
+			       struct pto_tensor *);
+		const char *text;
+	} rows[] = {
+		{ null_args, "arguments: none can be" },
+		{ low_args, "arguments: none can be" },
+		{ odd_args, "arguments: none can be" },
+		{ far_args, "arguments: none can be" },
+		{ tiny_args, "arguments: none can be" },
+		{ huge_args, "arguments: none can be" },
+		{ long_args, "are 208 bytes, given are 216" },
+		{ short_args, "are 208 bytes, given are 200" },
+		{ no_epoch, "epoch is 0" },
+		{ no_arena, "no arena is bound" },
+		{ other_arena, "no arena is bound" },
+		{ many_tensors, "257 tensors" },
+		{ most_tensors, "4294967295 tensors" },
+		{ many_scalars, "129 scalars" },
+		{ more_tensors, "2 tensors and 2 scalars are 336 bytes" },
+		{ bad_dtype, "tensor 0: unknown data type 15" },
+		{ no_dims, "tensor 0: 0 dimensions" },
+		{ many_dims, "tensor 0: 6 dimensions" },
+		{ bad_stride, "tensor 0: a stride is 0" },
+		{ bad_extent, "tensor 0: extent is 2 elements, its shape makes 1" },
+		{ bad_flag, "tensor 0: a flag" },
+		{ beyond, "tensor 0: elements 1 to 2 are beyond" },
+		{ wide, "tensor 0: elements 0 to 2 are beyond" },
+		{ overflow, "tensor 0:" },
+		{ unmapped, "is not memory of this context" },
+		{ foreign, "is not memory of this context" },
+		{ too_large, "is not memory of this context" },
+		{ wraps, "is not memory of this context" },
+	};
+	size_t i;
+
+	ASSERT_EQ(PTO_DEV_OK, run_with(&self->ctx, NULL));
+	ASSERT_EQ(PTO_DEV_OK, run_with(&self->ctx, no_args));
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		EXPECT_EQ(PTO_DEV_INVALID, run_with(&self->ctx, rows[i].change))
+			TH_LOG("row %zu", i);
+		EXPECT_WHY(rows[i].text, 2);
+	}
+	ASSERT_EQ(PTO_DEV_OK, run_with(&self->ctx, NULL));
+}
+
+TEST_F(device, arenas)
+{
+	struct rig *rig = &self->rig;
+	struct pto_dev_arena_plan *plan = rig_alloc(rig, 1 << 20);
+	struct pto_dev_cmd_arena cmd = {
+		.opcode = PTO_DEV_ARENA_BUILD,
+		.addr = rig_addr(rig, plan),
+		.size = sizeof(*plan),
+	};
+	uint64_t detail;
+	int i;
+
+	plan->size = sizeof(*plan);
+	EXPECT_EQ(PTO_DEV_INVALID, rig_do(rig, 0, &cmd, NULL));
+	for (i = 0; i < PTO_RING_DEPTHS; i++) {
+		plan->task_window[i] = 16;
+		plan->heap[i] = 65536;
+		plan->dep_pool[i] = 64;
+	}
+	EXPECT_EQ(PTO_DEV_NOSPACE, rig_do(rig, 0, &cmd, &detail));
+	EXPECT_EQ(plan->image_size, detail);
+	EXPECT_NE(0, plan->arena_size);
+	cmd.size += detail;
+	EXPECT_EQ(PTO_DEV_OK, rig_do(rig, 0, &cmd, NULL));
+	plan->flags = 1;
+	EXPECT_EQ(PTO_DEV_INVALID, rig_do(rig, 0, &cmd, NULL));
+	plan->flags = 0;
+	cmd = (struct pto_dev_cmd_arena){
+		.opcode = PTO_DEV_ARENA_BIND,
+		.ctx = 1,
+		.addr = self->ctx.arena,
+		.size = plan->arena_size,
+		.image_addr = rig_addr(rig, plan + 1),
+		.image_size = plan->image_size,
+	};
+	EXPECT_EQ(PTO_DEV_INVALID, rig_do(rig, 1, &cmd, NULL));
+	EXPECT_WHY("is bound already", 1);
+	cmd.addr = rig_addr(rig, rig_alloc(rig, plan->arena_size));
+	EXPECT_EQ(PTO_DEV_INVALID, rig_do(rig, 1, &cmd, NULL));
+	EXPECT_WHY("not pages that this context may write", 1);
+	EXPECT_EQ(PTO_DEV_INVALID,
+		  rig_map(rig, &self->ctx, PTO_DEV_UNMAP,
+			  rig->base + (self->ctx.arena - rig->ident->memory_base),
+			  (plan->arena_size + 4095) & ~4095ULL));
+	EXPECT_WHY("an arena is bound", 1);
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * An orchestration that does on request what programs of all sorts do to a device. Scalar 0
+ * says what (see rig.h), the others are its operands; tensor 0, if there is one, takes a
+ * 64-bit result.
+ */
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include <pto/orch.h>
+#include "rig.h"
+
+static uint64_t calls;
+
+static uint64_t probe_deep(uint64_t depth)
+{
+	volatile char room[4096];
+
+	room[0] = (char)depth;
+	return depth ? probe_deep(depth - 1) + (uint64_t)room[0] : 0;
+}
+
+static void probe_result(const struct pto_orch_args *args, uint64_t value)
+{
+	const struct pto_tensor *t = pto_orch_tensor(args, 0);
+
+	if (t)
+		__atomic_store_n((uint64_t *)(uintptr_t)t->addr, value, __ATOMIC_RELEASE);
+}
+
+static void probe_spin(struct pto_rt *rt, const struct pto_orch_args *args)
+{
+	probe_result(args, PROBE_STARTED);
+	while (!pto_is_fatal(rt))
+		usleep(100);
+}
+
+static void probe_hang(const struct pto_orch_args *args)
+{
+	probe_result(args, PROBE_STARTED);
+	for (;;)
+		pause();
+}
+
+void aicpu_orchestration_entry(struct pto_rt *rt, const struct pto_orch_args *args)
+{
+	uint64_t *word = (uint64_t *)(uintptr_t)pto_orch_scalar(args, 1);
+
+	switch (pto_orch_scalar(args, 0)) {
+	case PROBE_COUNT:
+		probe_result(args, ++calls);
+		break;
+	case PROBE_ECHO:
+		probe_result(args, pto_orch_scalar(args, 1));
+		break;
+	case PROBE_READ:
+		probe_result(args, *(volatile uint64_t *)word);
+		break;
+	case PROBE_WRITE:
+		*(volatile uint64_t *)word = pto_orch_scalar(args, 2);
+		break;
+	case PROBE_SPIN:
+		probe_spin(rt, args);
+		break;
+	case PROBE_HANG:
+		probe_hang(args);
+		break;
+	case PROBE_EXIT:
+		_exit((int)pto_orch_scalar(args, 1));
+	case PROBE_ABORT:
+		abort();
+	case PROBE_OVERFLOW:
+		probe_result(args, probe_deep(UINT64_MAX));
+		break;
+	case PROBE_PID:
+		probe_result(args, (uint64_t)getpid());
+		break;
+	}
+}

@@ -1,0 +1,242 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Threads that create, use and destroy objects by ids that they guess, so that every object
+ * is used while it is made and destroyed while it is used. Whatever comes of a call, it is
+ * one of the errors that it may have, and at the end everything is given back.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <unistd.h>
+
+#include "pttest.h"
+
+#define THREADS 4
+#define ROUNDS 250
+#define IDS 6
+
+static const struct pt_callable add = {
+	.orch = "orch_vec",
+	.kernels = { { 0, PTO_CORE_AIV, "kernel_add" } },
+};
+static const struct pt_callable empty = { .orch = "orch_empty" };
+
+FIXTURE(hammer) {
+	int fd;
+	struct pto_device_info info;
+	struct pto_device_usage base;
+};
+
+FIXTURE_SETUP(hammer)
+{
+	PT_OPEN(self->fd, 0);
+	ASSERT_EQ(0, pt_info(self->fd, &self->info));
+	ASSERT_EQ(0, pt_prepare(self->fd, 0, &empty, NULL));
+	ASSERT_EQ(0, pt_usage(self->fd, &self->base));
+}
+
+FIXTURE_TEARDOWN(hammer)
+{
+	if (self->fd >= 0)
+		close(self->fd);
+}
+
+/**
+ * struct hand - one thread
+ * @fd: the context that all of them share
+ * @seed: of its random numbers
+ * @unexpected: the first result that may not be, 0 if there was none
+ * @operation: of which operation
+ */
+struct hand {
+	int fd;
+	unsigned int seed;
+	int unexpected;
+	int operation;
+};
+
+static uint32_t guess(struct hand *hand)
+{
+	return 1 + rand_r(&hand->seed) % IDS;
+}
+
+static int run_something(struct hand *hand)
+{
+	uint64_t id;
+	int err = pt_submit(hand->fd, rand_r(&hand->seed) % 3, guess(hand), NULL, 0, &id);
+
+	if (err || rand_r(&hand->seed) % 2)
+		return err;
+	err = pt_finish(hand->fd, id);
+	return err == -EINVAL ? 0 : err;
+}
+
+static int copy_something(struct hand *hand)
+{
+	char bytes[64] = "";
+	struct pto_bo_copy copy = {
+		.size = sizeof(copy),
+		.direction = PTO_COPY_TO_DEVICE,
+		.dst_id = guess(hand),
+		.user_ptr = (uintptr_t)bytes,
+		.length = sizeof(bytes),
+	};
+
+	return pt_ioctl(hand->fd, PTO_BO_COPY, &copy);
+}
+
+static int make_buffer(struct hand *hand)
+{
+	struct pt_buf buf;
+	int err = pt_buf_new(hand->fd, 4096 * guess(hand), &buf);
+
+	if (err)
+		return err;
+	memset(buf.map, 1, buf.bytes);
+	munmap(buf.map, buf.bytes);
+	return 0;
+}
+
+static int operate(struct hand *hand, int operation)
+{
+	struct pto_image_create image;
+	uint32_t stream;
+	int ret;
+
+	switch (operation) {
+	case 0:
+		return make_buffer(hand);
+	case 1:
+		return pt_bo_destroy(hand->fd, guess(hand));
+	case 2:
+		return copy_something(hand);
+	case 3:
+		ret = pt_prepare(hand->fd, guess(hand), &add, NULL);
+		return ret < 0 ? ret : 0;
+	case 4:
+		ret = pt_prepare(hand->fd, guess(hand), &empty, NULL);
+		return ret < 0 ? ret : 0;
+	case 5:
+		return pt_unprepare(hand->fd, guess(hand));
+	case 6:
+		return pt_stream_create(hand->fd, &stream);
+	case 7:
+		return pt_stream_destroy(hand->fd, guess(hand));
+	case 8:
+		return pt_image(hand->fd, "kernel_add", &image);
+	case 9:
+		return pt_image_destroy(hand->fd, guess(hand));
+	default:
+		return run_something(hand);
+	}
+}
+
+static bool allowed(int result)
+{
+	switch (result) {
+	case 0:
+	case -ENOENT:
+	case -EEXIST:
+	case -EBUSY:
+	case -ENOSPC:
+	case -EAGAIN:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void *hammer(void *arg)
+{
+	struct hand *hand = arg;
+	int i, operation, result;
+
+	for (i = 0; i < ROUNDS; i++) {
+		operation = rand_r(&hand->seed) % 16;
+		result = operate(hand, operation);
+		/* The default stream cannot be destroyed, and a buffer may go while it is mapped. */
+		if (result == -EINVAL && (operation == 7 || operation == 0))
+			result = 0;
+		if (!allowed(result) && !hand->unexpected) {
+			hand->unexpected = result;
+			hand->operation = operation;
+		}
+	}
+	return NULL;
+}
+
+static void hammer_context(struct __test_metadata *_metadata, int fd, unsigned int seed)
+{
+	struct hand hands[THREADS];
+	pthread_t threads[THREADS];
+	int i;
+
+	for (i = 0; i < THREADS; i++) {
+		hands[i] = (struct hand) { .fd = fd, .seed = seed * THREADS + i + 1 };
+		ASSERT_EQ(0, pthread_create(&threads[i], NULL, hammer, &hands[i]));
+	}
+	for (i = 0; i < THREADS; i++) {
+		pthread_join(threads[i], NULL);
+		EXPECT_EQ(0, hands[i].unexpected) {
+			TH_LOG("operation %d, seed %u", hands[i].operation, seed);
+		}
+	}
+}
+
+PT_TEST_F(hammer, one_context_from_many_threads)
+{
+	struct pt_vec vec;
+	unsigned int seed;
+	int fd;
+
+	for (seed = 0; seed < 3; seed++) {
+		PT_OPEN(fd, self->info.arch);
+		hammer_context(_metadata, fd, seed);
+		EXPECT_EQ(0, pt_stream_wait(fd, PTO_STREAM_DEFAULT, pt_deadline()));
+		ASSERT_GE(pt_prepare(fd, 60, &add, NULL), 0);
+		ASSERT_EQ(0, pt_vec_new(fd, 100, &vec));
+		pt_vec_fill(&vec, 1, 2);
+		EXPECT_EQ(0, pt_run(fd, 60, &vec.args, vec.args_bytes));
+		EXPECT_EQ(0, pt_vec_wrong(&vec, '+', 1, 2));
+		pt_vec_free(fd, &vec);
+		close(fd);
+		EXPECT_EQ(0, pt_usage_settles(self->fd, &self->base, NULL));
+	}
+}
+
+/* Contexts that come and go beside each other, and close in the middle of it. */
+static void *come_and_go(void *arg)
+{
+	struct hand *hand = arg, inner;
+	int i, k;
+
+	for (i = 0; i < 10; i++) {
+		inner = (struct hand) { .fd = pt_open(0), .seed = hand->seed + i };
+		if (inner.fd < 0) {
+			hand->unexpected = inner.fd;
+			return NULL;
+		}
+		for (k = 0; k < 20; k++)
+			operate(&inner, rand_r(&inner.seed) % 16);
+		close(inner.fd);
+	}
+	return NULL;
+}
+
+PT_TEST_F(hammer, contexts_come_and_go)
+{
+	struct hand hands[THREADS];
+	pthread_t threads[THREADS];
+	int i;
+
+	for (i = 0; i < THREADS; i++) {
+		hands[i] = (struct hand) { .seed = 1000 * (i + 1) };
+		ASSERT_EQ(0, pthread_create(&threads[i], NULL, come_and_go, &hands[i]));
+	}
+	for (i = 0; i < THREADS; i++) {
+		pthread_join(threads[i], NULL);
+		EXPECT_EQ(0, hands[i].unexpected);
+	}
+	EXPECT_EQ(0, pt_usage_settles(self->fd, &self->base, NULL));
+}
+
+TEST_HARNESS_MAIN

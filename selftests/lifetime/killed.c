@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Processes that die without a word: the application, at any moment, and the software device
+ * in the middle of a run.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "pttest.h"
+
+#define COUNT 512
+#define KILLS 200
+#define MAX_DELAY_US 20000
+
+static const struct pt_callable add = {
+	.orch = "orch_vec",
+	.kernels = { { 0, PTO_CORE_AIV, "kernel_add" } },
+};
+static const struct pt_callable mul = {
+	.orch = "orch_vec",
+	.kernels = { { 0, PTO_CORE_AIV, "kernel_mul" } },
+};
+
+/* --- the application ------------------------------------------------------------- */
+
+FIXTURE(killed) {
+	int fd;
+	uint32_t arch;
+	struct pt_vec vec;
+	struct pto_device_usage base;
+};
+
+FIXTURE_SETUP(killed)
+{
+	struct pto_device_info info;
+
+	PT_OPEN(self->fd, 0);
+	ASSERT_EQ(0, pt_info(self->fd, &info));
+	self->arch = info.arch;
+	ASSERT_EQ(0, pt_prepare(self->fd, 0, &add, NULL));
+	ASSERT_EQ(0, pt_vec_new(self->fd, COUNT, &self->vec));
+	ASSERT_EQ(0, pt_usage(self->fd, &self->base));
+}
+
+FIXTURE_TEARDOWN(killed)
+{
+	if (self->fd >= 0)
+		close(self->fd);
+}
+
+/* All that an application does, over and over, until it is killed. */
+static void work_for_ever(uint32_t arch, int ready)
+{
+	struct pt_vec vec;
+	uint32_t stream;
+	uint64_t id;
+	int fd, i;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (write(ready, "", 1) != 1)
+		_exit(1);
+	for (;;) {
+		fd = pt_open(arch);
+		if (fd < 0 || pt_vec_new(fd, COUNT, &vec))
+			_exit(1);
+		pt_vec_fill(&vec, 1, 2);
+		if (pt_prepare(fd, 0, &add, NULL) || pt_prepare(fd, 5, &mul, NULL) != 5 ||
+		    pt_stream_create(fd, &stream))
+			_exit(1);
+		for (i = 0; i < 8; i++)
+			if (pt_submit(fd, i % 2 ? stream : PTO_STREAM_DEFAULT, i % 2 ? 5 : 0,
+				      &vec.args, vec.args_bytes, &id))
+				_exit(1);
+		pt_unprepare(fd, 5);
+		if (pt_finish(fd, id))
+			_exit(1);
+		pt_vec_free(fd, &vec);
+		close(fd);
+	}
+}
+
+static void kill_one(struct __test_metadata *_metadata, uint32_t arch, unsigned int delay_us)
+{
+	int pipefd[2], status;
+	pid_t child;
+	char byte;
+
+	ASSERT_EQ(0, pipe(pipefd));
+	child = fork();
+	ASSERT_GE(child, 0);
+	if (!child) {
+		close(pipefd[0]);
+		work_for_ever(arch, pipefd[1]);
+	}
+	close(pipefd[1]);
+	EXPECT_EQ(1, read(pipefd[0], &byte, 1));
+	close(pipefd[0]);
+	usleep(delay_us);
+	kill(child, SIGKILL);
+	ASSERT_EQ(child, waitpid(child, &status, 0));
+	EXPECT_TRUE(WIFSIGNALED(status)) {
+		TH_LOG("the child gave up with status %d", status);
+	}
+}
+
+PT_TEST_F(killed, application_two_hundred_times)
+{
+	const char *given = getenv("PTO_SELFTEST_SEED");
+	unsigned int seed = given ? strtoul(given, NULL, 10) : pt_now();
+	struct pto_device_usage now;
+	int i;
+
+	TH_LOG("PTO_SELFTEST_SEED=%u", seed);
+	for (i = 0; i < KILLS; i++)
+		kill_one(_metadata, self->arch, rand_r(&seed) % MAX_DELAY_US);
+	EXPECT_EQ(0, pt_usage_settles(self->fd, &self->base, &now));
+	EXPECT_EQ(self->base.memory_used, now.memory_used);
+	EXPECT_EQ(self->base.images, now.images);
+	EXPECT_EQ(self->base.contexts, now.contexts);
+	EXPECT_EQ(self->base.streams, now.streams);
+	pt_vec_fill(&self->vec, 3, 4);
+	EXPECT_EQ(0, pt_run(self->fd, 0, &self->vec.args, self->vec.args_bytes));
+	EXPECT_EQ(0, pt_vec_wrong(&self->vec, '+', 3, 4));
+}
+
+/* --- the device ------------------------------------------------------------------------ */
+
+#define CONTROL "/dev/pto-control"
+
+FIXTURE(device_killed) {
+	int fd;
+	pid_t ptod;
+	uint64_t present;
+};
+
+/* Bit N: there is a /dev/ptoN. */
+static uint64_t devices_present(void)
+{
+	uint64_t present = 0;
+	char path[32];
+	int i;
+
+	for (i = 0; i < 64; i++) {
+		snprintf(path, sizeof(path), "/dev/pto%d", i);
+		if (!access(path, F_OK))
+			present |= 1ULL << i;
+	}
+	return present;
+}
+
+static pid_t start_ptod(void)
+{
+	const char *program = getenv("PTO_PTOD");
+	pid_t child = fork();
+
+	if (child)
+		return child;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	program = program ? program : pt_path("../../bin/ptod");
+	execl(program, "ptod", "--arch", "a2a3", NULL);
+	_exit(127);
+}
+
+/* Wait until a device that was not @present can be opened. Return: fd or -ETIMEDOUT */
+static int open_new(uint64_t present)
+{
+	uint64_t deadline = pt_deadline();
+	char path[32];
+	int fd, i;
+
+	while (pt_now() < deadline) {
+		for (i = 0; i < 64; i++) {
+			if (present >> i & 1)
+				continue;
+			snprintf(path, sizeof(path), "/dev/pto%d", i);
+			fd = pt_open_path(path);
+			if (fd >= 0)
+				return fd;
+		}
+		pt_pause();
+	}
+	return -ETIMEDOUT;
+}
+
+FIXTURE_SETUP(device_killed)
+{
+	self->fd = -1;
+	if (pt_simulator())
+		SKIP(return, "the simulator's device is no process");
+	if (access(CONTROL, R_OK | W_OK))
+		SKIP(return, CONTROL ": %s", strerror(errno));
+	self->present = devices_present();
+	self->ptod = start_ptod();
+	ASSERT_GT(self->ptod, 0);
+	self->fd = open_new(self->present);
+	ASSERT_GE(self->fd, 0);
+}
+
+FIXTURE_TEARDOWN(device_killed)
+{
+	if (self->fd >= 0)
+		close(self->fd);
+	if (self->ptod > 0) {
+		kill(self->ptod, SIGKILL);
+		waitpid(self->ptod, NULL, 0);
+	}
+}
+
+static void kill_ptod(struct __test_metadata *_metadata, FIXTURE_DATA(device_killed) *self)
+{
+	ASSERT_EQ(0, kill(self->ptod, SIGKILL));
+	ASSERT_EQ(self->ptod, waitpid(self->ptod, NULL, 0));
+	self->ptod = 0;
+}
+
+/* The run ends with an error or is not there to be waited for; the waiter wakes. */
+PT_TEST_F(device_killed, mid_run)
+{
+	struct pto_context_stats stats;
+	struct pt_gate gate;
+	uint64_t id;
+	int ended, i;
+
+	ASSERT_EQ(0, pt_gate_new(self->fd, NULL, &gate));
+	for (i = 0; i < 3; i++)
+		ASSERT_EQ(0, pt_gate_submit(self->fd, &gate, PTO_STREAM_DEFAULT, &id));
+	kill_ptod(_metadata, self);
+	ended = pt_finish(self->fd, id);
+	EXPECT_TRUE(ended == -ENODEV || ended == -EIO || ended == -ECANCELED) {
+		TH_LOG("the run ended with %d", ended);
+	}
+	EXPECT_EQ(-ENODEV, pt_stats(self->fd, &stats));
+	EXPECT_EQ(-ENODEV, pt_gate_submit(self->fd, &gate, PTO_STREAM_DEFAULT, &id));
+	EXPECT_EQ(0, close(self->fd));
+	self->fd = -1;
+}
+
+struct sleeper {
+	int fd;
+	uint64_t id;
+	int result;
+};
+
+static void *sleep_on_run(void *arg)
+{
+	struct sleeper *sleeper = arg;
+
+	sleeper->result = pt_finish(sleeper->fd, sleeper->id);
+	return NULL;
+}
+
+static void *sleep_in_poll(void *arg)
+{
+	struct sleeper *sleeper = arg;
+	struct pollfd pollfd = { .fd = sleeper->fd, .events = POLLIN };
+
+	sleeper->result = poll(&pollfd, 1, 60000) == 1 ? pollfd.revents : 0;
+	return NULL;
+}
+
+PT_TEST_F(device_killed, sleepers_wake)
+{
+	struct sleeper waiter = { .fd = self->fd }, poller = { .fd = self->fd };
+	pthread_t threads[2];
+	struct pt_gate gate;
+
+	ASSERT_EQ(0, pt_gate_new(self->fd, NULL, &gate));
+	ASSERT_EQ(0, pt_gate_submit(self->fd, &gate, PTO_STREAM_DEFAULT, &waiter.id));
+	ASSERT_EQ(0, pthread_create(&threads[0], NULL, sleep_on_run, &waiter));
+	ASSERT_EQ(0, pthread_create(&threads[1], NULL, sleep_in_poll, &poller));
+	pt_pause();
+	kill_ptod(_metadata, self);
+	pthread_join(threads[0], NULL);
+	pthread_join(threads[1], NULL);
+	EXPECT_LT(waiter.result, 0);
+	EXPECT_NE(0, poller.result & (POLLERR | POLLHUP));
+}
+
+PT_TEST_F(device_killed, next_ptod_gets_a_device)
+{
+	struct pt_vec vec;
+	int fd;
+
+	/* The dead device is still open: the new one comes beside it. */
+	kill_ptod(_metadata, self);
+	self->ptod = start_ptod();
+	ASSERT_GT(self->ptod, 0);
+	fd = open_new(self->present);
+	ASSERT_GE(fd, 0);
+	ASSERT_EQ(0, pt_prepare(fd, 0, &add, NULL));
+	ASSERT_EQ(0, pt_vec_new(fd, COUNT, &vec));
+	pt_vec_fill(&vec, 1, 2);
+	EXPECT_EQ(0, pt_run(fd, 0, &vec.args, vec.args_bytes));
+	EXPECT_EQ(0, pt_vec_wrong(&vec, '+', 1, 2));
+	pt_vec_free(fd, &vec);
+	close(fd);
+}
+
+TEST_HARNESS_MAIN
