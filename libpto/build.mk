@@ -17,10 +17,23 @@ $(O)/lib/libpto.a: $(call objs,$(LIBPTO_SRC))
 	@rm -f $@
 	$(call quiet,AR,$(AR) rcs $@ $^)
 
-LIBS += $(O)/lib/libpto.so $(O)/lib/libpto.a
+# A page describes several functions; the others' pages only lead to it. Names are those
+# in the page's NAME section.
+LIBPTO_PAGES := $(wildcard libpto/man/*.3)
+page_names = $(filter-out $(basename $(notdir $(1))),$(shell sed -n 's/^\.Nm \(pto_[a-z0-9_]*\).*/\1/p' $(1)))
+
+define page_aliases
+$(patsubst %,$(O)/man/%.3,$(call page_names,$(1))): $(1)
+	@mkdir -p $$(@D)
+	@echo '.so man3/$(notdir $(1))' > $$@
+LIBPTO_ALIASES += $(patsubst %,$(O)/man/%.3,$(call page_names,$(1)))
+endef
+$(foreach page,$(LIBPTO_PAGES),$(eval $(call page_aliases,$(page))))
+
+LIBS += $(O)/lib/libpto.so $(O)/lib/libpto.a $(LIBPTO_ALIASES)
 INSTALL_LIBS += $(O)/lib/$(LIBPTO_SO) $(O)/lib/libpto.a
 INSTALL_HEADERS += $(wildcard libpto/include/pto/*.h)
-INSTALL_MANS += $(wildcard libpto/man/*.[0-9])
+INSTALL_MANS += $(wildcard libpto/man/*.[0-9]) $(LIBPTO_ALIASES)
 
 .PHONY: check-symbols
 check-symbols: $(O)/lib/$(LIBPTO_SO)
