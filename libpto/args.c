@@ -72,7 +72,8 @@ static int find_slot(const struct pto_args *args, const void *data, uint64_t byt
 	*slot = PTO_NO_SLOT;
 	for (uint32_t i = 0; bytes && i < args->slot_count; i++) {
 		const struct pto_arg_slot *other = &args->slots[i];
-		uintptr_t other_start = (uintptr_t)other->host, other_end = other_start + other->bytes;
+		uintptr_t other_start = (uintptr_t)other->host;
+		uintptr_t other_end = other_start + other->bytes;
 
 		if (start == other_start && bytes == other->bytes)
 			*slot = i;
