@@ -8,6 +8,7 @@
 #ifndef PTO_SIM_ENGINE_H
 #define PTO_SIM_ENGINE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -62,7 +63,7 @@ struct pto_engine_callable {
 /**
  * struct pto_engine_run - one run
  * @callable: what to run
- * @args: the arguments, validated by pto_engine_check_args(), or NULL for none
+ * @args: the arguments, a private copy whose tensors have been checked, or NULL for none
  * @arena: a bound arena
  * @epoch: as in struct pto_dev_cmd_run
  * @timeout_ns: bound, 0 for the engine's default
@@ -91,6 +92,15 @@ void pto_engine_destroy(struct pto_engine *engine);
  */
 uint32_t pto_engine_run(struct pto_engine *engine, const struct pto_engine_run *run,
 			struct pto_dev_report *report);
+
+/**
+ * pto_engine_lost() - has a kernel outlived its run?
+ *
+ * Then it may still touch the arena, the arguments and the callable of that run. Further
+ * runs are refused with PTO_DEV_ABORTED, and pto_engine_destroy() leaves its threads to
+ * themselves.
+ */
+bool pto_engine_lost(const struct pto_engine *engine);
 
 /** pto_engine_abort() - make the current run end soon with PTO_DEV_ABORTED; any thread */
 void pto_engine_abort(struct pto_engine *engine);

@@ -1,0 +1,290 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The rings: task slots, heap blocks and pool edges, given out and taken back in order.
+ *
+ * Everything here belongs to the orchestrator. Memory comes back when the oldest task of
+ * a ring has completed, its scope has ended, and all tasks that retain it have completed.
+ * The orchestrator looks for that itself: every few submits, and when it needs room.
+ *
+ * When there is no room it waits, except when waiting is in vain. Tasks complete whatever
+ * the rings look like, since they depend on tasks submitted earlier only. So the one thing
+ * that can hold the oldest task for ever while the orchestrator waits is a scope that
+ * is still open: then the run fails at once.
+ */
+#include "runtime.h"
+
+/** pto_ring_get() - the ring of a depth, set up at its first use in a run */
+struct pto_ring *pto_ring_get(struct pto_runtime *rt, uint32_t index)
+{
+	struct pto_ring *ring = &rt->ring[index];
+
+	if (!ring->layout) {
+		*ring = (struct pto_ring){ .layout = &rt->arena->ring[index] };
+		ring->slots = (struct pto_slot *)(rt->base + ring->layout->slots);
+	}
+	return ring;
+}
+
+static struct pto_slot *ring_slot(const struct pto_ring *ring, uint64_t local)
+{
+	return &ring->slots[local & (ring->layout->window - 1)];
+}
+
+/** pto_scope_holds() - is the scope in which @slot was submitted still open? */
+bool pto_scope_holds(const struct pto_runtime *rt, const struct pto_slot *slot)
+{
+	return slot->depth <= rt->depth && (uint32_t)slot->id >= rt->scope[slot->depth].start;
+}
+
+/** pto_task_find() - what has become of the task with id @id? */
+enum pto_liveness pto_task_find(struct pto_runtime *rt, uint64_t id, struct pto_slot **slot)
+{
+	uint64_t index = id >> 32;
+	uint64_t local = (uint32_t)id;
+	const struct pto_ring *ring;
+
+	if (index >= PTO_RING_DEPTHS || !rt->ring[index].layout)
+		return PTO_TASK_UNKNOWN;
+	ring = &rt->ring[index];
+	if (local >= ring->head)
+		return PTO_TASK_UNKNOWN;
+	if (local < ring->tail)
+		return PTO_TASK_RECLAIMED;
+	*slot = ring_slot(ring, local);
+	return PTO_TASK_LIVE;
+}
+
+static uint32_t pool_edges(const struct pto_slot *slot)
+{
+	const uint32_t own = PTO_SLOT_EDGES + PTO_SIDE_EDGES;
+
+	return slot->edge_count > own ? slot->edge_count - own : 0;
+}
+
+static bool reclaimable(const struct pto_runtime *rt, struct pto_slot *slot)
+{
+	return pto_slot_completed(slot) && !pto_scope_holds(rt, slot) &&
+	       atomic_load_explicit(&slot->released, memory_order_acquire) == slot->retained;
+}
+
+/**
+ * pto_ring_reclaim() - take back what the oldest tasks of a ring held
+ * Return: true if any task was taken back.
+ */
+bool pto_ring_reclaim(struct pto_runtime *rt, uint32_t index)
+{
+	struct pto_ring *ring = &rt->ring[index];
+	uint64_t start = ring->tail;
+
+	ring->since_reclaim = 0;
+	while (ring->tail < ring->head) {
+		struct pto_slot *slot = ring_slot(ring, ring->tail);
+
+		if (!reclaimable(rt, slot))
+			break;
+		if (slot->map_head)
+			pto_map_drop_task(rt, slot);
+		if (slot->has_heap) {
+			ring->heap_tail = slot->heap_end;
+			ring->heap_blocks--;
+		}
+		ring->pool_tail = slot->dep_first + pool_edges(slot);
+		ring->tail++;
+	}
+	return ring->tail != start;
+}
+
+/** pto_reclaim_all() - pto_ring_reclaim() of all rings in use */
+bool pto_reclaim_all(struct pto_runtime *rt)
+{
+	bool any = false;
+	uint32_t i;
+
+	for (i = 0; i < PTO_RING_DEPTHS; i++)
+		if (rt->ring[i].layout && pto_ring_reclaim(rt, i))
+			any = true;
+	return any;
+}
+
+/*
+ * Finds room for @bytes in the heap without taking it; a block does not straddle the end.
+ * head == tail means empty, so a wrapped head stays below the tail.
+ */
+static bool heap_place(struct pto_ring *ring, uint64_t bytes, uint64_t *place)
+{
+	if (!ring->heap_blocks) {
+		ring->heap_head = 0;
+		ring->heap_tail = 0;
+	}
+	if (ring->heap_head >= ring->heap_tail) {
+		if (ring->layout->heap_size - ring->heap_head >= bytes) {
+			*place = ring->heap_head;
+			return true;
+		}
+		*place = 0;
+		return ring->heap_tail > bytes;
+	}
+	*place = ring->heap_head;
+	return ring->heap_tail - ring->heap_head > bytes;
+}
+
+static bool slot_room(const struct pto_ring *ring)
+{
+	return ring->head - ring->tail + 1 < ring->layout->window;
+}
+
+/* Is the oldest task of the ring held by a scope that cannot end while we wait? */
+static bool stuck(const struct pto_runtime *rt, const struct pto_ring *ring)
+{
+	return ring->tail < ring->head && pto_scope_holds(rt, ring_slot(ring, ring->tail));
+}
+
+static void report_stuck(struct pto_runtime *rt, uint32_t index, uint64_t bytes)
+{
+	const struct pto_ring *ring = &rt->ring[index];
+	uint64_t task = pto_task_id(index, ring->tail);
+
+	if (!slot_room(ring))
+		pto_rt_fatal(rt, PTO_FATAL_FLOW_CONTROL_DEADLOCK, 0, task,
+			     "ring %u: %llu tasks of %llu alive, oldest held by an open scope",
+			     index, (unsigned long long)(ring->head - ring->tail),
+			     (unsigned long long)ring->layout->window);
+	else
+		pto_rt_fatal(rt, PTO_FATAL_HEAP_RING_DEADLOCK, 0, task,
+			     "ring %u: no %llu bytes in a heap of %llu, oldest of %llu blocks held by an open scope",
+			     index, (unsigned long long)bytes,
+			     (unsigned long long)ring->layout->heap_size,
+			     (unsigned long long)ring->heap_blocks);
+}
+
+/* Waits until there is a slot, and a place for @bytes in the heap. */
+static bool wait_room(struct pto_runtime *rt, uint32_t index, uint64_t bytes, uint64_t *place)
+{
+	struct pto_ring *ring = &rt->ring[index];
+
+	while (!slot_room(ring) || (bytes && !heap_place(ring, bytes, place))) {
+		if (pto_ring_reclaim(rt, index))
+			continue;
+		if (stuck(rt, ring)) {
+			report_stuck(rt, index, bytes);
+			return false;
+		}
+		rt->env->wait(rt);
+		if (pto_rt_fatal_code(rt))
+			return false;
+	}
+	return true;
+}
+
+/* Takes the next slot into use: alive, not completed, without edges. */
+static struct pto_slot *open_slot(struct pto_runtime *rt, struct pto_ring *ring, uint32_t index)
+{
+	struct pto_slot *slot = ring_slot(ring, ring->head);
+
+	atomic_store_explicit(&slot->fanout, 0, memory_order_relaxed);
+	atomic_store_explicit(&slot->pending, PTO_PENDING_GUARD, memory_order_relaxed);
+	atomic_store_explicit(&slot->released, 0, memory_order_relaxed);
+	slot->id = pto_task_id(index, ring->head++);
+	slot->ring = (uint8_t)index;
+	slot->depth = rt->depth;
+	slot->retained = 0;
+	slot->edge_count = 0;
+	slot->map_head = 0;
+	slot->stamp = 0;
+	slot->dep_first = ring->pool_head;
+	return slot;
+}
+
+/**
+ * pto_ring_alloc() - allocate a task slot, and heap for its outputs
+ * @rt: the run
+ * @index: ring
+ * @heap_bytes: bytes of heap, a multiple of PTO_HEAP_ALIGN, or 0
+ * @heap_addr: where the block begins
+ *
+ * Return: the slot, closed to reclaim because it has not completed; NULL after an error.
+ */
+struct pto_slot *pto_ring_alloc(struct pto_runtime *rt, uint32_t index, uint64_t heap_bytes,
+				uint64_t *heap_addr)
+{
+	struct pto_ring *ring = pto_ring_get(rt, index);
+	struct pto_slot *slot;
+	uint64_t place = 0;
+
+	if (heap_bytes > ring->layout->heap_size) {
+		pto_rt_fatal(rt, PTO_FATAL_HEAP_RING_DEADLOCK, 0, PTO_NO_TASK,
+			     "ring %u: outputs of %llu bytes in a heap of %llu", index,
+			     (unsigned long long)heap_bytes,
+			     (unsigned long long)ring->layout->heap_size);
+		return NULL;
+	}
+	if (++ring->since_reclaim >= PTO_RECLAIM_INTERVAL)
+		pto_ring_reclaim(rt, index);
+	if (!wait_room(rt, index, heap_bytes, &place))
+		return NULL;
+	if (ring->head > UINT32_MAX) {
+		pto_rt_fatal(rt, PTO_FATAL_FLOW_CONTROL_DEADLOCK, 0, PTO_NO_TASK,
+			     "ring %u: more tasks than ids", index);
+		return NULL;
+	}
+	slot = open_slot(rt, ring, index);
+	slot->has_heap = heap_bytes != 0;
+	if (heap_bytes) {
+		slot->heap_end = place + heap_bytes;
+		ring->heap_head = slot->heap_end;
+		ring->heap_blocks++;
+		*heap_addr = (uint64_t)(uintptr_t)(rt->base + ring->layout->heap) + place;
+	}
+	return slot;
+}
+
+/** pto_edge_at() - edge @i of a task: in the slot, beside it, or in the pool */
+struct pto_edge *pto_edge_at(const struct pto_arena *arena, struct pto_slot *slot, uint32_t i)
+{
+	const struct pto_ring_layout *l = &arena->ring[slot->ring];
+	uint8_t *base = (uint8_t *)(uintptr_t)arena;
+	uint64_t local = (uint32_t)slot->id & (l->window - 1);
+
+	if (i < PTO_SLOT_EDGES)
+		return &slot->edges[i];
+	i -= PTO_SLOT_EDGES;
+	if (i < PTO_SIDE_EDGES)
+		return (struct pto_edge *)(base + l->side) + local * PTO_SIDE_EDGES + i;
+	i -= PTO_SIDE_EDGES;
+	return (struct pto_edge *)(base + l->pool) + (slot->dep_first + i) % l->dep_pool;
+}
+
+/** pto_edge_room() - can @slot, the youngest task of its ring, take another edge at once? */
+bool pto_edge_room(struct pto_runtime *rt, const struct pto_slot *slot)
+{
+	const struct pto_ring *ring = &rt->ring[slot->ring];
+
+	return slot->edge_count < PTO_SLOT_EDGES + PTO_SIDE_EDGES ||
+	       slot->dep_first + pool_edges(slot) - ring->pool_tail < ring->layout->dep_pool;
+}
+
+/**
+ * pto_edge_reserve() - wait until pto_edge_room()
+ *
+ * Reclaims, so tasks, entries of the tensor map and positions in its lists that the
+ * caller remembers may be gone. Return: false after an error.
+ */
+bool pto_edge_reserve(struct pto_runtime *rt, struct pto_slot *slot)
+{
+	struct pto_ring *ring = &rt->ring[slot->ring];
+
+	while (!pto_edge_room(rt, slot)) {
+		if (pto_ring_reclaim(rt, slot->ring))
+			continue;
+		if (ring->pool_tail == slot->dep_first || stuck(rt, ring)) {
+			pto_rt_fatal(rt, PTO_FATAL_DEP_POOL_OVERFLOW, 0, slot->id,
+				     "ring %u: %u dependencies of one task, pool of %llu", slot->ring,
+				     slot->edge_count, (unsigned long long)ring->layout->dep_pool);
+			return false;
+		}
+		rt->env->wait(rt);
+		if (pto_rt_fatal_code(rt))
+			return false;
+	}
+	return true;
+}

@@ -1,0 +1,514 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The task runtime: rings, tensor map, dependencies and scheduling of one run.
+ *
+ * Freestanding: no threads, no allocation, nothing of libc but memcpy() and memset(). What
+ * it needs from its surroundings is struct pto_rt_env. Its memory is an arena (arena.c) that
+ * holds offsets and no pointers, so it is ready wherever it lies.
+ *
+ * Who touches what
+ *
+ *   One thread, the orchestrator, runs the program: it alone submits, allocates, reclaims,
+ *   and reads or writes rings, scopes and the tensor map. Any thread, the orchestrator
+ *   included, executes tasks: it takes them from the queues and completes them
+ *   (sched.c). The two sides meet in the atomic fields of struct pto_slot, in the queues,
+ *   and in the fatal latch, and nowhere else.
+ *
+ * Life of a task
+ *
+ *   slot allocated -> wired (edges to unfinished producers) -> ready when pending falls to
+ *   0 -> its units run -> completed: fanout is closed -> reclaimed, in ring order, when its
+ *   scope has ended and every task that retains it has completed.
+ *
+ *   A slot that has been reclaimed is touched by nobody: see pto_sched_complete().
+ */
+#ifndef PTO_RUNTIME_H
+#define PTO_RUNTIME_H
+
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <linux/pto_device.h>
+#include <pto/kernel.h>
+#include <pto/orch.h>
+
+#define PTO_CACHE_LINE		64
+#define PTO_HEAP_ALIGN		1024	/* of every runtime-allocated tensor */
+#define PTO_PARTS		3	/* AIC, AIV0, AIV1 */
+#define PTO_SLOT_EDGES		4	/* edges inside a slot */
+#define PTO_SIDE_EDGES		60	/* edges beside it; more come from the pool */
+#define PTO_SLOT_TENSORS	4	/* tensors of a small task */
+#define PTO_RECLAIM_INTERVAL	32	/* submits of a ring between two looks at its tail */
+#define PTO_FATAL_TEXT		224	/* as struct pto_dev_report.text */
+#define PTO_RT_ABORTED		(1u << 31)	/* latched instead of a code: ended from outside */
+
+/* --- arena -------------------------------------------------------------------- */
+
+/**
+ * struct pto_ring_layout - where the parts of a ring lie, as offsets in the arena
+ * @window: task slots, a power of two
+ * @heap_size: bytes of heap
+ * @dep_pool: edges in the pool
+ * @slots: struct pto_slot[window]
+ * @small: struct pto_tensor[window][PTO_SLOT_TENSORS]
+ * @large: struct pto_tensor[window][PTO_TASK_MAX_TENSORS]
+ * @side: struct pto_edge[window][PTO_SIDE_EDGES]
+ * @pool: struct pto_edge[dep_pool]
+ * @heap: the heap
+ */
+struct pto_ring_layout {
+	uint64_t window;
+	uint64_t heap_size;
+	uint64_t dep_pool;
+	uint64_t slots;
+	uint64_t small;
+	uint64_t large;
+	uint64_t side;
+	uint64_t pool;
+	uint64_t heap;
+};
+
+/**
+ * struct pto_arena - head of an arena, and all of an arena image
+ * @magic: PTO_ARENA_MAGIC
+ * @version: PTO_ARENA_VERSION
+ * @arena_size: bytes of the arena
+ * @last_epoch: epoch of the latest run, 0 before the first
+ * @bucket_shift: a hash is shifted right by this to give a bucket
+ * @buckets: offset of struct pto_map_bucket[1 << (64 - bucket_shift)]
+ * @entries: offset of struct pto_map_entry[entry_count]
+ * @entry_count: entries of the tensor map; entry 0 is none
+ * @pad: 0
+ * @ring: rings by depth
+ *
+ * Everything behind it may hold anything but what carries an epoch: buckets count as
+ * empty unless their epoch is the run's. So zeroed memory needs no preparation, and
+ * a run touches only what it uses.
+ */
+struct pto_arena {
+	uint32_t magic;
+	uint32_t version;
+	uint64_t arena_size;
+	uint32_t last_epoch;
+	uint32_t bucket_shift;
+	uint64_t buckets;
+	uint64_t entries;
+	uint32_t entry_count;
+	uint32_t pad;
+	struct pto_ring_layout ring[PTO_RING_DEPTHS];
+};
+
+#define PTO_ARENA_MAGIC		0x414f5450	/* "PTOA" */
+#define PTO_ARENA_VERSION	1
+
+/* The same three functions that sim/device/engine.h shows to the device. */
+int pto_arena_plan(struct pto_dev_arena_plan *plan);
+void pto_arena_build(const struct pto_dev_arena_plan *plan, void *image);
+int pto_arena_bind(void *arena, uint64_t arena_size, const void *image, uint64_t image_size);
+
+/* --- tasks --------------------------------------------------------------------- */
+
+/**
+ * struct pto_edge - one dependency; lives with its consumer
+ * @next: next edge of the producer's fan-out list (offset), 0 ends it
+ * @task: the consumer (offset of its slot)
+ * @producer: slot to release when the consumer has completed (offset), 0: not retained
+ */
+struct pto_edge {
+	uint64_t next;
+	uint64_t task;
+	uint64_t producer;
+};
+
+#define PTO_FANOUT_CLOSED	1	/* value of pto_slot.fanout: the task has completed */
+#define PTO_PENDING_GUARD	(1u << 30)
+
+/**
+ * struct pto_slot - a task
+ * @fanout: edges of tasks that wait for this one, or PTO_FANOUT_CLOSED. Only the
+ *	orchestrator pushes, only the completing thread closes, once
+ * @pending: producers that have not completed, plus the guard while edges are added
+ * @released: consumers that retained this task and have completed
+ * @units_left: units that have not ended
+ * @next_unit: first unit nobody has begun; owned by whoever took the task from a queue
+ * @next: link in a list of ready tasks (offset); owned by the list
+ * @id: task id
+ * @tensors: offset of its tensors
+ * @block_num: blocks
+ * @edge_count: edges in use; constant once the task is ready
+ * @func: func_id of each part, in the order of @part
+ * @part: which core each part is for: 0 AIC, 1 AIV0, 2 AIV1
+ * @part_count: parts; 0 for a dummy
+ * @tensor_count: tensors
+ * @scalar_count: scalars
+ * @ring: ring it belongs to
+ * @retained: edges that retain this task (orchestrator)
+ * @depth: depth of its scope (orchestrator)
+ * @heap_end: end of its heap block (orchestrator); valid if @has_heap
+ * @has_heap: it has a heap block (orchestrator)
+ * @map_head: its entries of the tensor map (orchestrator)
+ * @dep_first: its first edge in the pool (orchestrator until ready, then constant)
+ * @stamp: pto_runtime.stamp of the latest consumer that has an edge to it (orchestrator)
+ * @stamp_edge: that edge (orchestrator)
+ * @scalars: scalars
+ * @edges: the first edges
+ *
+ * Fields without a note are written before the task becomes ready and constant after.
+ */
+struct pto_slot {
+	_Atomic uint64_t fanout;
+	_Atomic uint32_t pending;
+	_Atomic uint32_t released;
+	_Atomic uint32_t units_left;
+	uint32_t next_unit;
+	uint64_t next;
+	uint64_t id;
+	uint64_t tensors;
+	uint32_t block_num;
+	uint32_t edge_count;
+	uint16_t func[PTO_PARTS];
+	uint8_t part[PTO_PARTS];
+	uint8_t part_count;
+	uint8_t tensor_count;
+	uint8_t scalar_count;
+	uint8_t ring;
+	uint8_t has_heap;
+	uint32_t retained;
+	uint32_t depth;
+	uint64_t heap_end;
+	uint64_t dep_first;
+	uint64_t stamp;
+	struct pto_edge *stamp_edge;
+	uint32_t map_head;
+	uint32_t pad;
+	uint64_t scalars[PTO_TASK_MAX_SCALARS];
+	struct pto_edge edges[PTO_SLOT_EDGES];
+} __attribute__((aligned(PTO_CACHE_LINE)));
+
+/* --- tensor map ---------------------------------------------------------------- */
+
+/**
+ * struct pto_map_bucket - accesses of buffers with one hash
+ * @epoch: run that wrote it; in any other run the bucket is empty
+ * @list: first writer entry, first reader entry; 0: none
+ */
+struct pto_map_bucket {
+	uint32_t epoch;
+	uint32_t list[2];
+};
+
+#define PTO_MAP_WRITER		0
+#define PTO_MAP_READER		1
+
+/**
+ * struct pto_map_entry - a task that accesses a region
+ * @addr: the buffer
+ * @begin: first byte of the region
+ * @end: byte behind its last one
+ * @task: the task (offset of its slot)
+ * @next: next entry of the bucket's list, or of the free list
+ * @prev: previous one, 0 if first
+ * @task_next: next entry of the task
+ * @task_prev: previous one, 0 if first
+ * @bucket: bucket
+ * @version: of the tensor
+ * @kind: PTO_MAP_WRITER or PTO_MAP_READER
+ * @dtype: of the tensor
+ * @ndims: of the tensor
+ * @is_contiguous: of the tensor
+ * @shapes: of the tensor
+ * @strides: of the tensor
+ * @start: first element
+ */
+struct pto_map_entry {
+	uint64_t addr;
+	uint64_t begin;
+	uint64_t end;
+	uint64_t task;
+	uint32_t next;
+	uint32_t prev;
+	uint32_t task_next;
+	uint32_t task_prev;
+	uint32_t bucket;
+	int32_t version;
+	uint8_t kind;
+	uint8_t dtype;
+	uint8_t ndims;
+	uint8_t is_contiguous;
+	uint32_t shapes[PTO_MAX_TENSOR_DIMS];
+	uint32_t strides[PTO_MAX_TENSOR_DIMS];
+	uint64_t start;
+} __attribute__((aligned(PTO_CACHE_LINE)));
+
+/* How a new access relates to an entry. */
+#define PTO_OVERLAP_NONE	0
+#define PTO_OVERLAP_PARTIAL	1	/* or not known */
+#define PTO_OVERLAP_COVERED	2	/* the entry's region lies within the new one */
+
+/**
+ * struct pto_map - the tensor map of a run
+ * @arena: its memory
+ * @buckets: buckets
+ * @entries: entries
+ * @epoch: the run's epoch
+ * @free: list of entries that were used and given back
+ * @fresh: first entry that this run has not used
+ */
+struct pto_map {
+	const struct pto_arena *arena;
+	struct pto_map_bucket *buckets;
+	struct pto_map_entry *entries;
+	uint32_t epoch;
+	uint32_t free;
+	uint32_t fresh;
+};
+
+/* --- rings and scopes -------------------------------------------------------------- */
+
+/**
+ * struct pto_ring - a ring of the current run; the orchestrator's own
+ * @layout: its geometry; NULL until the run uses it
+ * @slots: slots
+ * @head: local id of the next task
+ * @tail: local id of the oldest task that has not been reclaimed
+ * @heap_head: offset in the heap where the next block may begin
+ * @heap_tail: offset in the heap where the oldest live block begins
+ * @heap_blocks: live blocks
+ * @pool_head: edges ever taken from the pool
+ * @pool_tail: edges given back
+ * @since_reclaim: submits since the tail was looked at
+ */
+struct pto_ring {
+	const struct pto_ring_layout *layout;
+	struct pto_slot *slots;
+	uint64_t head;
+	uint64_t tail;
+	uint64_t heap_head;
+	uint64_t heap_tail;
+	uint64_t heap_blocks;
+	uint64_t pool_head;
+	uint64_t pool_tail;
+	uint32_t since_reclaim;
+};
+
+/**
+ * struct pto_scope - an open scope
+ * @start: head of its ring when it was opened
+ * @tasks: tasks submitted in it, those of scopes within not counted
+ * @mode: PTO_SCOPE_*
+ */
+struct pto_scope {
+	uint64_t start;
+	uint64_t tasks;
+	uint32_t mode;
+};
+
+/* --- scheduling ------------------------------------------------------------------ */
+
+#define PTO_QUEUE_SIZE 1024
+
+/**
+ * struct pto_queue - ready tasks of one thread
+ * @tail: next position to fill; written by the owner
+ * @done: tasks that the owner has completed since the engine was created
+ * @backlog: ready tasks for which there was no room (offset); the owner's own
+ * @backlog_end: last of them
+ * @head: next position to take; advanced by whoever takes, by compare-and-swap
+ * @slots: offsets of slots
+ *
+ * Only the owner pushes, anybody takes, first in first out. Positions are 64-bit and
+ * never go back, so a successful swap of @head proves that the cell read before held the
+ * element of that position: the owner writes a cell again only after it has seen @head
+ * beyond it.
+ */
+struct pto_queue {
+	_Atomic uint64_t tail __attribute__((aligned(PTO_CACHE_LINE)));
+	_Atomic uint64_t done __attribute__((aligned(PTO_CACHE_LINE)));
+	uint64_t backlog;
+	uint64_t backlog_end;
+	_Atomic uint64_t head __attribute__((aligned(PTO_CACHE_LINE)));
+	_Atomic uint64_t slots[PTO_QUEUE_SIZE] __attribute__((aligned(PTO_CACHE_LINE)));
+};
+
+/**
+ * struct pto_sched - the ready tasks of an engine
+ * @queues: one for each thread; 0 is the orchestrator's
+ * @queue_count: threads
+ * @base: arena of the current run; changes only while no task exists
+ */
+struct pto_sched {
+	struct pto_queue *queues;
+	uint32_t queue_count;
+	uint8_t *base;
+};
+
+void pto_sched_init(struct pto_sched *sched, struct pto_queue *queues, uint32_t count);
+void pto_sched_push(struct pto_sched *sched, uint32_t thread, struct pto_slot *slot);
+struct pto_slot *pto_sched_take(struct pto_sched *sched, uint32_t thread);
+uint64_t pto_sched_queued(struct pto_sched *sched, uint32_t thread);
+uint64_t pto_sched_done(struct pto_sched *sched);
+struct pto_slot *pto_sched_complete(struct pto_sched *sched, uint32_t thread,
+				    struct pto_slot *slot);
+
+/* --- a run ---------------------------------------------------------------------------- */
+
+struct pto_runtime;
+
+/**
+ * struct pto_rt_env - what the runtime needs from its surroundings
+ * @kernel_type: core type (PTO_CORE_*) of a func_id, or -1 if there is no such kernel
+ * @ready: tasks have been put into the orchestrator's queue
+ * @wait: the orchestrator cannot go on: execute a task, or wait a little. Latches
+ *	a fatal error (and pto_rt_fatal_code() tells so) when there is no progress for too long
+ * @now: nanoseconds
+ * @format: vsnprintf()
+ * @log: a line of the program for the device's log
+ */
+struct pto_rt_env {
+	int (*kernel_type)(struct pto_runtime *rt, uint32_t func_id);
+	void (*ready)(struct pto_runtime *rt);
+	void (*wait)(struct pto_runtime *rt);
+	uint64_t (*now)(void);
+	int (*format)(char *buf, size_t size, const char *fmt, va_list ap);
+	void (*log)(struct pto_runtime *rt, uint32_t level, const char *text);
+};
+
+/**
+ * struct pto_runtime - a run
+ * @rt: what the program sees
+ * @env: surroundings
+ * @sched: the engine's ready tasks
+ * @arena: its memory
+ * @base: the same, for offsets
+ * @arch: PTO_ARCH_*
+ * @clusters: clusters that the program is told of
+ * @submitted: tasks that count for pto_sched_done(), since the engine was created
+ * @map: tensor map
+ * @ring: rings by depth
+ * @depth: index of the innermost open scope
+ * @skipped_scopes: scopes opened beyond what could be; their ends do nothing
+ * @stamp: counts submits, to recognise a second edge between the same two tasks
+ * @empty: what pto_task_output() gives after an error
+ * @fatal_claim: who sets it writes the fields of the error
+ * @fatal: 0, or the code of the first error once those fields are complete
+ * @fatal_subcode: its sub-class
+ * @fatal_task: task concerned, or PTO_NO_TASK
+ * @fatal_func: function concerned, or ~0
+ * @fatal_text: what happened
+ * @scope: open scopes
+ *
+ * Starting a run costs what pto_runtime_start() writes: rings and the map are set up when
+ * they are used first.
+ */
+struct pto_runtime {
+	struct pto_rt rt;
+	const struct pto_rt_env *env;
+	struct pto_sched *sched;
+	struct pto_arena *arena;
+	uint8_t *base;
+	uint32_t arch;
+	uint32_t clusters;
+	uint64_t submitted;
+	uint32_t depth;
+	uint32_t skipped_scopes;
+	uint64_t stamp;
+	_Atomic uint32_t fatal_claim;
+	_Atomic uint32_t fatal;
+	uint32_t fatal_subcode;
+	uint64_t fatal_task;
+	uint32_t fatal_func;
+	struct pto_map map;
+	struct pto_ring ring[PTO_RING_DEPTHS];
+	struct pto_tensor empty;
+	char fatal_text[PTO_FATAL_TEXT];
+	struct pto_scope scope[PTO_MAX_SCOPE_DEPTH];
+};
+
+void pto_runtime_init(struct pto_runtime *rt, const struct pto_rt_env *env,
+		      struct pto_sched *sched, uint32_t arch, uint32_t clusters);
+void pto_runtime_start(struct pto_runtime *rt, void *arena, uint32_t epoch);
+
+static inline struct pto_runtime *pto_runtime_of(struct pto_rt *rt)
+{
+	return (struct pto_runtime *)rt;
+}
+
+static inline uint64_t pto_offset_of(const struct pto_runtime *rt, const void *p)
+{
+	return (uint64_t)((const uint8_t *)p - rt->base);
+}
+
+static inline uint64_t pto_task_id(uint32_t ring, uint64_t local)
+{
+	return (uint64_t)ring << 32 | local;
+}
+
+static inline bool pto_slot_completed(struct pto_slot *slot)
+{
+	return atomic_load_explicit(&slot->fanout, memory_order_acquire) == PTO_FANOUT_CLOSED;
+}
+
+/* --- rings.c ------------------------------------------------------------------ */
+
+struct pto_ring *pto_ring_get(struct pto_runtime *rt, uint32_t index);
+bool pto_ring_reclaim(struct pto_runtime *rt, uint32_t index);
+bool pto_reclaim_all(struct pto_runtime *rt);
+struct pto_slot *pto_ring_alloc(struct pto_runtime *rt, uint32_t index, uint64_t heap_bytes,
+				uint64_t *heap_addr);
+struct pto_edge *pto_edge_at(const struct pto_arena *arena, struct pto_slot *slot, uint32_t i);
+bool pto_edge_room(struct pto_runtime *rt, const struct pto_slot *slot);
+bool pto_edge_reserve(struct pto_runtime *rt, struct pto_slot *slot);
+bool pto_scope_holds(const struct pto_runtime *rt, const struct pto_slot *slot);
+
+enum pto_liveness { PTO_TASK_LIVE, PTO_TASK_RECLAIMED, PTO_TASK_UNKNOWN };
+enum pto_liveness pto_task_find(struct pto_runtime *rt, uint64_t id, struct pto_slot **slot);
+
+/* --- tensormap.c ---------------------------------------------------------------------------- */
+
+struct pto_map *pto_map_get(struct pto_runtime *rt);
+uint32_t pto_map_bucket(const struct pto_map *map, uint64_t addr);
+uint32_t pto_map_first(const struct pto_map *map, uint32_t bucket, uint32_t kind);
+int pto_map_overlap(const struct pto_tensor *t, const struct pto_map_entry *e);
+bool pto_map_insert(struct pto_runtime *rt, struct pto_slot *slot, const struct pto_tensor *t,
+		    uint32_t kind);
+void pto_map_remove(struct pto_runtime *rt, uint32_t index);
+void pto_map_drop_task(struct pto_runtime *rt, struct pto_slot *slot);
+
+/* --- deps.c, element.c ------------------------------------------------------------------------ */
+
+bool pto_deps_wire(struct pto_runtime *rt, struct pto_slot *slot, const struct pto_task_args *args,
+		   uint32_t *unmet);
+bool pto_deps_wait(struct pto_runtime *rt, const struct pto_tensor *t, bool write);
+int pto_rt_get(struct pto_rt *rt, const struct pto_tensor *t, uint32_t ndims, const uint32_t *index,
+	       void *value, size_t bytes);
+int pto_rt_set(struct pto_rt *rt, const struct pto_tensor *t, uint32_t ndims, const uint32_t *index,
+	       const void *value, size_t bytes);
+
+/* --- submit.c, scope.c -------------------------------------------------------------------------- */
+
+struct pto_task pto_rt_submit(struct pto_rt *rt, const struct pto_func_ids *funcs,
+			      const struct pto_task_args *args);
+struct pto_task pto_rt_alloc(struct pto_rt *rt, const struct pto_create_info *infos,
+			     uint32_t count);
+void pto_rt_scope_begin(struct pto_rt *rt, uint32_t mode);
+void pto_rt_scope_end(struct pto_rt *rt);
+
+/* --- fatal.c ---------------------------------------------------------------------------------- */
+
+static inline uint32_t pto_rt_fatal_code(struct pto_runtime *rt)
+{
+	return atomic_load_explicit(&rt->fatal, memory_order_acquire);
+}
+
+const char *pto_rt_fatal_name(uint32_t code);
+__attribute__((format(printf, 5, 6)))
+bool pto_rt_fatal(struct pto_runtime *rt, uint32_t code, uint32_t subcode, uint64_t task,
+		  const char *fmt, ...);
+void pto_rt_abort(struct pto_runtime *rt);
+bool pto_rt_vfatal(struct pto_runtime *rt, uint32_t code, uint32_t subcode, uint64_t task,
+		   const char *fmt, va_list ap);
+
+#endif /* PTO_RUNTIME_H */

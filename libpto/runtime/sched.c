@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Ready tasks: queues, completion, fan-out. Lock-free; the invariants are
+ *
+ *  1. A task is in at most one place: waiting (pending > 0), in one queue or backlog, or in
+ *     the hands of one thread. Whoever brings pending to 0 owns it.
+ *  2. A task with several units is handed on as a token: who takes it claims one unit,
+ *     puts the token back if units are left, then runs its unit. The last unit to end
+ *     (units_left) completes the task, and then the token is gone.
+ *  3. A completing thread touches its slot for the last time when it closes the
+ *     fan-out: from there on the orchestrator may reuse the slot. So producers are
+ *     released before, and behind it only the consumers are touched, each of which is kept
+ *     alive by the count that this thread has yet to take from its pending.
+ *  4. done is raised last of all: when the sum of all done has reached the number of
+ *     submitted tasks, no thread touches the arena any more.
+ */
+#include "runtime.h"
+
+/** pto_sched_init() - @queues is zeroed memory */
+void pto_sched_init(struct pto_sched *sched, struct pto_queue *queues, uint32_t count)
+{
+	sched->queues = queues;
+	sched->queue_count = count;
+	sched->base = NULL;
+}
+
+static struct pto_slot *slot_at(const struct pto_sched *sched, uint64_t offset)
+{
+	return (struct pto_slot *)(sched->base + offset);
+}
+
+static bool queue_push(struct pto_queue *q, uint64_t offset)
+{
+	uint64_t tail = atomic_load_explicit(&q->tail, memory_order_relaxed);
+
+	if (tail - atomic_load_explicit(&q->head, memory_order_acquire) >= PTO_QUEUE_SIZE)
+		return false;
+	atomic_store_explicit(&q->slots[tail % PTO_QUEUE_SIZE], offset, memory_order_relaxed);
+	atomic_store_explicit(&q->tail, tail + 1, memory_order_release);
+	return true;
+}
+
+/* Offset of a slot, or 0: nothing lies at the beginning of an arena but its head. */
+static uint64_t queue_take(struct pto_queue *q)
+{
+	uint64_t head = atomic_load_explicit(&q->head, memory_order_acquire);
+	uint64_t offset;
+
+	do {
+		if (head >= atomic_load_explicit(&q->tail, memory_order_acquire))
+			return 0;
+		offset = atomic_load_explicit(&q->slots[head % PTO_QUEUE_SIZE],
+					      memory_order_relaxed);
+	} while (!atomic_compare_exchange_weak_explicit(&q->head, &head, head + 1,
+							memory_order_acq_rel,
+							memory_order_acquire));
+	return offset;
+}
+
+/* Moves tasks of the backlog to the queue as far as there is room. */
+static void queue_refill(struct pto_sched *sched, struct pto_queue *q)
+{
+	uint64_t next;
+
+	while (q->backlog) {
+		next = slot_at(sched, q->backlog)->next;
+		if (!queue_push(q, q->backlog))
+			return;
+		q->backlog = next;
+	}
+}
+
+/** pto_sched_push() - hand a ready task to whoever comes; called by the owner of @thread */
+void pto_sched_push(struct pto_sched *sched, uint32_t thread, struct pto_slot *slot)
+{
+	struct pto_queue *q = &sched->queues[thread];
+	uint64_t offset = (uint64_t)((uint8_t *)slot - sched->base);
+
+	queue_refill(sched, q);
+	if (!q->backlog && queue_push(q, offset))
+		return;
+	slot->next = 0;
+	if (q->backlog)
+		slot_at(sched, q->backlog_end)->next = offset;
+	else
+		q->backlog = offset;
+	q->backlog_end = offset;
+}
+
+/**
+ * pto_sched_take() - take a ready task; called by the owner of @thread
+ *
+ * Its own queue first, then the others from the orchestrator's on. Return: NULL if all
+ * are empty.
+ */
+struct pto_slot *pto_sched_take(struct pto_sched *sched, uint32_t thread)
+{
+	struct pto_queue *own = &sched->queues[thread];
+	uint64_t offset;
+	uint32_t i;
+
+	if (own->backlog)
+		queue_refill(sched, own);
+	offset = queue_take(own);
+	for (i = 0; !offset && i < sched->queue_count; i++)
+		if (i != thread)
+			offset = queue_take(&sched->queues[i]);
+	return offset ? slot_at(sched, offset) : NULL;
+}
+
+/** pto_sched_queued() - tasks in the queue of @thread; a hint */
+uint64_t pto_sched_queued(struct pto_sched *sched, uint32_t thread)
+{
+	struct pto_queue *q = &sched->queues[thread];
+	uint64_t head = atomic_load_explicit(&q->head, memory_order_relaxed);
+	uint64_t tail = atomic_load_explicit(&q->tail, memory_order_seq_cst);
+
+	return tail > head ? tail - head : 0;
+}
+
+/** pto_sched_done() - tasks completed since the engine was created */
+uint64_t pto_sched_done(struct pto_sched *sched)
+{
+	uint64_t sum = 0;
+	uint32_t i;
+
+	for (i = 0; i < sched->queue_count; i++)
+		sum += atomic_load_explicit(&sched->queues[i].done, memory_order_seq_cst);
+	return sum;
+}
+
+static void release_producers(struct pto_sched *sched, struct pto_slot *slot)
+{
+	const struct pto_arena *arena = (const struct pto_arena *)sched->base;
+	uint32_t i;
+
+	for (i = 0; i < slot->edge_count; i++) {
+		const struct pto_edge *e = pto_edge_at(arena, slot, i);
+
+		if (e->producer)
+			atomic_fetch_add_explicit(&slot_at(sched, e->producer)->released, 1,
+						  memory_order_release);
+	}
+}
+
+/* Completes one task. Consumers that become ready go to @dummies, @next or the queue. */
+static void complete_one(struct pto_sched *sched, uint32_t thread, struct pto_slot *slot,
+			 struct pto_slot **next, uint64_t *dummies)
+{
+	_Atomic uint64_t *done = &sched->queues[thread].done;
+	struct pto_slot *consumer;
+	uint64_t list, offset;
+
+	release_producers(sched, slot);
+	list = atomic_exchange_explicit(&slot->fanout, PTO_FANOUT_CLOSED, memory_order_acq_rel);
+	while (list) {
+		const struct pto_edge *e = (const struct pto_edge *)(sched->base + list);
+
+		offset = e->task;
+		list = e->next;
+		consumer = slot_at(sched, offset);
+		if (atomic_fetch_sub_explicit(&consumer->pending, 1, memory_order_acq_rel) != 1)
+			continue;
+		if (!consumer->part_count) {
+			consumer->next = *dummies;
+			*dummies = offset;
+		} else if (!*next) {
+			*next = consumer;
+		} else {
+			pto_sched_push(sched, thread, consumer);
+		}
+	}
+	atomic_fetch_add_explicit(done, 1, memory_order_seq_cst);
+}
+
+/**
+ * pto_sched_complete() - a task has ended; called by the owner of @thread
+ * @sched: ready tasks
+ * @thread: the caller
+ * @slot: the task; not to be touched afterwards
+ *
+ * Tasks without kernels that become ready are completed here too.
+ * Return: a task that has become ready and that the caller now holds, or NULL.
+ */
+struct pto_slot *pto_sched_complete(struct pto_sched *sched, uint32_t thread,
+				    struct pto_slot *slot)
+{
+	struct pto_slot *next = NULL;
+	uint64_t dummies = 0;
+
+	complete_one(sched, thread, slot, &next, &dummies);
+	while (dummies) {
+		slot = slot_at(sched, dummies);
+		dummies = slot->next;
+		complete_one(sched, thread, slot, &next, &dummies);
+	}
+	return next;
+}

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Scopes, and the beginning of a run.
+ *
+ * A task's ring is its scope's depth, the deepest rings' tasks share the last one. Ending a
+ * scope costs nothing per task: whether a task's scope is still open follows from its
+ * depth and its place in the ring, see pto_scope_holds().
+ */
+#include "runtime.h"
+
+static int is_fatal(struct pto_rt *rt)
+{
+	return pto_rt_fatal_code(pto_runtime_of(rt)) != 0;
+}
+
+static void report_fatal(struct pto_rt *rt, uint32_t code, const char *fmt, va_list ap)
+{
+	pto_rt_vfatal(pto_runtime_of(rt), code ? code : PTO_FATAL_EXPLICIT, 0, PTO_NO_TASK, fmt,
+		      ap);
+}
+
+static void log_line(struct pto_rt *handle, uint32_t level, const char *fmt, va_list ap)
+{
+	struct pto_runtime *rt = pto_runtime_of(handle);
+	char text[256];
+
+	rt->env->format(text, sizeof(text), fmt, ap);
+	rt->env->log(rt, level, text);
+}
+
+static uint32_t query(struct pto_rt *handle, uint32_t item)
+{
+	const struct pto_runtime *rt = pto_runtime_of(handle);
+
+	switch (item) {
+	case PTO_RT_CLUSTERS:
+	case PTO_RT_AIC:
+		return rt->clusters;
+	case PTO_RT_AIV:
+		return rt->clusters * 2;
+	case PTO_RT_ARCH:
+		return rt->arch;
+	default:
+		return 0;
+	}
+}
+
+static const struct pto_rt_ops runtime_ops = {
+	.version = PTO_RT_OPS_VERSION,
+	.size = sizeof(runtime_ops),
+	.submit = pto_rt_submit,
+	.alloc = pto_rt_alloc,
+	.scope_begin = pto_rt_scope_begin,
+	.scope_end = pto_rt_scope_end,
+	.get = pto_rt_get,
+	.set = pto_rt_set,
+	.is_fatal = is_fatal,
+	.report_fatal = report_fatal,
+	.log = log_line,
+	.query = query,
+};
+
+/** pto_runtime_init() - prepare @rt for runs on @sched */
+void pto_runtime_init(struct pto_runtime *rt, const struct pto_rt_env *env,
+		      struct pto_sched *sched, uint32_t arch, uint32_t clusters)
+{
+	__builtin_memset(rt, 0, sizeof(*rt));
+	rt->rt.ops = &runtime_ops;
+	rt->env = env;
+	rt->sched = sched;
+	rt->arch = arch;
+	rt->clusters = clusters;
+}
+
+/**
+ * pto_runtime_start() - begin a run
+ * @rt: the runtime, between runs
+ * @arena: a bound arena
+ * @epoch: as in struct pto_dev_cmd_run
+ */
+void pto_runtime_start(struct pto_runtime *rt, void *arena, uint32_t epoch)
+{
+	uint32_t i;
+
+	rt->arena = arena;
+	rt->base = arena;
+	rt->sched->base = arena;
+	rt->depth = 0;
+	rt->skipped_scopes = 0;
+	rt->stamp = 0;
+	rt->map.buckets = NULL;
+	rt->map.epoch = epoch;
+	for (i = 0; i < PTO_RING_DEPTHS; i++)
+		rt->ring[i].layout = NULL;
+	rt->scope[0] = (struct pto_scope){ .mode = PTO_SCOPE_AUTO };
+	atomic_store_explicit(&rt->fatal_claim, 0, memory_order_relaxed);
+	atomic_store_explicit(&rt->fatal, 0, memory_order_relaxed);
+}
+
+/** pto_rt_scope_begin() - see pto_scope_begin() */
+void pto_rt_scope_begin(struct pto_rt *handle, uint32_t mode)
+{
+	struct pto_runtime *rt = pto_runtime_of(handle);
+	uint32_t depth = rt->depth + 1;
+
+	if (pto_rt_fatal_code(rt)) {
+		rt->skipped_scopes++;
+		return;
+	}
+	if (mode > PTO_SCOPE_MANUAL) {
+		pto_rt_fatal(rt, PTO_FATAL_INVALID_ARGS, 0, PTO_NO_TASK, "no scope mode %u", mode);
+	} else if (mode == PTO_SCOPE_AUTO && rt->scope[rt->depth].mode == PTO_SCOPE_MANUAL) {
+		pto_rt_fatal(rt, PTO_FATAL_INVALID_ARGS, 0, PTO_NO_TASK,
+			     "an AUTO scope within a MANUAL one, at depth %u", depth);
+	} else if (depth >= PTO_MAX_SCOPE_DEPTH) {
+		pto_rt_fatal(rt, PTO_FATAL_INVALID_ARGS, 0, PTO_NO_TASK, "more than %u open scopes",
+			     PTO_MAX_SCOPE_DEPTH);
+	} else {
+		rt->scope[depth] = (struct pto_scope){
+			.start = pto_ring_get(rt, depth < PTO_RING_DEPTHS ? depth :
+							PTO_RING_DEPTHS - 1)->head,
+			.mode = mode,
+		};
+		rt->depth = depth;
+		return;
+	}
+	rt->skipped_scopes++;
+}
+
+/** pto_rt_scope_end() - see pto_scope_end() */
+void pto_rt_scope_end(struct pto_rt *handle)
+{
+	struct pto_runtime *rt = pto_runtime_of(handle);
+
+	if (rt->skipped_scopes)
+		rt->skipped_scopes--;
+	else if (rt->depth)
+		rt->depth--;
+	else
+		pto_rt_fatal(rt, PTO_FATAL_INVALID_ARGS, 0, PTO_NO_TASK,
+			     "a scope is ended that was not begun");
+}

@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Submitting tasks: check, allocate, fill in, wire, hand over.
+ */
+#include "runtime.h"
+
+static const char * const args_errors[] = {
+	[PTO_ARGS_OK] = "",
+	[PTO_ARGS_TOO_MANY_TENSORS] = "more than 32 tensors",
+	[PTO_ARGS_TOO_MANY_SCALARS] = "more than 16 scalars",
+	[PTO_ARGS_TENSOR_AFTER_SCALAR] = "a tensor after a scalar",
+	[PTO_ARGS_NULL_TENSOR] = "a tensor that is NULL",
+	[PTO_ARGS_NULL_DEPS] = "a list of dependencies that is NULL",
+	[PTO_ARGS_TOO_MANY_DEPS] = "more than 64 added dependencies",
+};
+
+static struct pto_task no_task(const struct pto_runtime *rt)
+{
+	return (struct pto_task){
+		.id = PTO_NO_TASK,
+		.tensors = &rt->empty,
+		.empty = &rt->empty,
+	};
+}
+
+/* --- checks --------------------------------------------------------------------- */
+
+static bool bad(struct pto_runtime *rt, const char *what, uint32_t number)
+{
+	pto_rt_fatal(rt, PTO_FATAL_INVALID_ARGS, 0, PTO_NO_TASK, "submit: %s (%u)", what, number);
+	return false;
+}
+
+static bool check_info(struct pto_runtime *rt, const struct pto_create_info *info, uint32_t i,
+		       struct pto_tensor *t)
+{
+	/* The real address comes later; any one will do to compute the layout. */
+	if (pto_tensor_make(t, 0, info->dtype, info->ndims, info->shapes) ||
+	    info->manual_dep > 1)
+		return bad(rt, "an output's description is not valid", i);
+	t->manual_dep = info->manual_dep;
+	t->version = info->version;
+	return true;
+}
+
+static bool check_tensors(struct pto_runtime *rt, const struct pto_task_args *args)
+{
+	const struct pto_tensor *t;
+	uint32_t i;
+
+	for (i = 0; i < args->tensor_count; i++) {
+		if (args->types[i] > PTO_ARG_NO_DEP)
+			return bad(rt, "unknown type of a tensor argument", i);
+		if (args->types[i] == PTO_ARG_OUTPUT)
+			continue;
+		t = args->tensors[i];
+		if (pto_tensor_check(t))
+			return bad(rt, "a tensor is not valid", i);
+		if (!t->addr || t->address_space != PTO_SPACE_DEVICE)
+			return bad(rt, "a tensor is not in device memory", i);
+	}
+	return true;
+}
+
+static bool check_args(struct pto_runtime *rt, const struct pto_task_args *args)
+{
+	if (!args || args->size < sizeof(*args))
+		return bad(rt, "arguments that were not initialised", 0);
+	if (args->error)
+		return bad(rt, args->error <= PTO_ARGS_TOO_MANY_DEPS ? args_errors[args->error] :
+								       "misuse of arguments",
+			   args->error);
+	if (args->tensor_count > PTO_TASK_MAX_TENSORS ||
+	    args->scalar_count > PTO_TASK_MAX_SCALARS || args->own_dep_count > PTO_TASK_OWN_DEPS ||
+	    args->flags)
+		return bad(rt, "arguments that were not initialised", 1);
+	if (args->block_num < 1 || args->block_num > INT16_MAX)
+		return bad(rt, "number of blocks not in [1, 32767]", args->block_num);
+	return check_tensors(rt, args);
+}
+
+static bool add_part(struct pto_runtime *rt, struct pto_slot *slot, int32_t func, uint32_t part)
+{
+	uint32_t type = part ? PTO_CORE_AIV : PTO_CORE_AIC;
+	uint32_t i = slot->part_count;
+	int have;
+
+	if (func == PTO_FUNC_NONE)
+		return true;
+	have = func < 0 || func >= PTO_MAX_FUNC_ID ? -1 : rt->env->kernel_type(rt, (uint32_t)func);
+	if (have < 0)
+		return bad(rt, "the callable has no such kernel", (uint32_t)func);
+	if ((uint32_t)have != type)
+		return bad(rt, "the kernel is for the other type of core", (uint32_t)func);
+	slot->func[i] = (uint16_t)func;
+	slot->part[i] = (uint8_t)part;
+	slot->part_count++;
+	return true;
+}
+
+/* Fills in which kernels run; a lone AIV1 part runs as AIV0. */
+static bool set_parts(struct pto_runtime *rt, struct pto_slot *slot,
+		      const struct pto_func_ids *funcs)
+{
+	bool lone;
+
+	slot->part_count = 0;
+	if (!funcs)
+		return bad(rt, "no list of kernels", 0);
+	lone = funcs->aic == PTO_FUNC_NONE && funcs->aiv0 == PTO_FUNC_NONE;
+	return add_part(rt, slot, funcs->aic, 0) && add_part(rt, slot, funcs->aiv0, 1) &&
+	       add_part(rt, slot, funcs->aiv1, lone ? 1 : 2);
+}
+
+/* --- outputs ---------------------------------------------------------------------- */
+
+/* Bytes of the heap that an output takes; never 0, so that addresses differ. */
+static uint64_t heap_bytes(const struct pto_tensor *t)
+{
+	uint64_t bytes = t->size ? t->size : 1;
+
+	if (bytes > UINT64_MAX - PTO_HEAP_ALIGN)
+		return UINT64_MAX;
+	return (bytes + PTO_HEAP_ALIGN - 1) & ~(uint64_t)(PTO_HEAP_ALIGN - 1);
+}
+
+/* Sum of all outputs; saturates, and no heap is that large. */
+static bool measure_outputs(struct pto_runtime *rt, const struct pto_task_args *args, uint64_t *sum)
+{
+	struct pto_tensor t;
+	uint32_t i;
+
+	*sum = 0;
+	for (i = 0; i < args->tensor_count; i++) {
+		if (args->types[i] != PTO_ARG_OUTPUT)
+			continue;
+		if (!check_info(rt, args->tensors[i], i, &t))
+			return false;
+		if (__builtin_add_overflow(*sum, heap_bytes(&t), sum))
+			*sum = UINT64_MAX;
+	}
+	return true;
+}
+
+static void fill_value(const struct pto_tensor *t, uint64_t value)
+{
+	uint8_t *p = (uint8_t *)(uintptr_t)t->addr;
+	uint32_t bytes = pto_dtype_size(t->dtype);
+	uint64_t i;
+
+	if (!bytes) {
+		value &= 0xf;
+		value |= value << 4;
+		bytes = 1;
+	}
+	if (bytes == 1) {
+		__builtin_memset(p, (int)(value & 0xff), t->size);
+		return;
+	}
+	for (i = 0; i < t->size; i += bytes)
+		__builtin_memcpy(p + i, &value, bytes);
+}
+
+/* Makes output @t of @info at @addr. Nobody else knows the memory yet. */
+static void make_output(struct pto_runtime *rt, const struct pto_create_info *info, uint64_t addr,
+			uint64_t owner, struct pto_tensor *t)
+{
+	check_info(rt, info, 0, t);
+	t->addr = addr;
+	t->owner_task = owner;
+	if (info->has_initial_value)
+		fill_value(t, info->initial_value);
+}
+
+static struct pto_tensor *slot_tensors(struct pto_runtime *rt, struct pto_slot *slot,
+				       uint32_t count)
+{
+	const struct pto_ring_layout *l = &rt->arena->ring[slot->ring];
+	uint64_t local = (uint32_t)slot->id & (l->window - 1);
+
+	if (count <= PTO_SLOT_TENSORS)
+		slot->tensors = l->small + local * PTO_SLOT_TENSORS * sizeof(struct pto_tensor);
+	else
+		slot->tensors = l->large + local * PTO_TASK_MAX_TENSORS * sizeof(struct pto_tensor);
+	return (struct pto_tensor *)(rt->base + slot->tensors);
+}
+
+/* Copies the arguments into the slot and makes the outputs. Return: mask of those. */
+static uint32_t fill_tensors(struct pto_runtime *rt, struct pto_slot *slot,
+			     const struct pto_task_args *args, uint64_t heap)
+{
+	struct pto_tensor *t = slot_tensors(rt, slot, args->tensor_count);
+	uint32_t mask = 0;
+	uint32_t i;
+
+	for (i = 0; i < args->tensor_count; i++, t++) {
+		if (args->types[i] == PTO_ARG_OUTPUT) {
+			make_output(rt, args->tensors[i], heap, slot->id, t);
+			heap += heap_bytes(t);
+			mask |= 1u << i;
+		} else {
+			*t = *(const struct pto_tensor *)args->tensors[i];
+		}
+	}
+	slot->tensor_count = (uint8_t)args->tensor_count;
+	slot->scalar_count = (uint8_t)args->scalar_count;
+	for (i = 0; i < args->scalar_count; i++)
+		slot->scalars[i] = args->scalars[i];
+	return mask;
+}
+
+static struct pto_task task_of(const struct pto_runtime *rt, const struct pto_slot *slot,
+			       uint32_t output_mask)
+{
+	return (struct pto_task){
+		.id = slot->id,
+		.tensors = (const struct pto_tensor *)(rt->base + slot->tensors),
+		.empty = &rt->empty,
+		.output_mask = output_mask,
+		.tensor_count = slot->tensor_count,
+	};
+}
+
+/* --- submit ------------------------------------------------------------------------- */
+
+static struct pto_slot *alloc_slot(struct pto_runtime *rt, uint64_t bytes, uint64_t *heap)
+{
+	uint32_t index = rt->depth < PTO_RING_DEPTHS ? rt->depth : PTO_RING_DEPTHS - 1;
+	struct pto_scope *scope = &rt->scope[rt->depth];
+	uint64_t window = rt->arena->ring[index].window;
+	struct pto_slot *slot;
+
+	if (scope->tasks >= window - 1) {
+		pto_rt_fatal(rt, PTO_FATAL_SCOPE_DEADLOCK, 0, PTO_NO_TASK,
+			     "ring %u: %llu tasks in one scope, window of %llu", index,
+			     (unsigned long long)scope->tasks, (unsigned long long)window);
+		return NULL;
+	}
+	slot = pto_ring_alloc(rt, index, bytes, heap);
+	if (slot)
+		scope->tasks++;
+	return slot;
+}
+
+/* Takes the guard off. Whoever brings pending to 0 owns the task. */
+static void publish(struct pto_runtime *rt, struct pto_slot *slot, uint32_t unmet)
+{
+	uint32_t guard = PTO_PENDING_GUARD - unmet;
+
+	rt->submitted++;
+	if (unmet && atomic_fetch_sub_explicit(&slot->pending, guard, memory_order_acq_rel) != guard)
+		return;
+	if (!slot->part_count) {
+		pto_sched_complete(rt->sched, 0, slot);
+		return;
+	}
+	pto_sched_push(rt->sched, 0, slot);
+	rt->env->ready(rt);
+}
+
+/** pto_rt_submit() - see pto_submit() */
+struct pto_task pto_rt_submit(struct pto_rt *handle, const struct pto_func_ids *funcs,
+			      const struct pto_task_args *args)
+{
+	struct pto_runtime *rt = pto_runtime_of(handle);
+	uint64_t bytes, heap = 0;
+	struct pto_slot *slot;
+	struct pto_task task;
+	uint32_t unmet;
+
+	if (pto_rt_fatal_code(rt) || !check_args(rt, args) || !measure_outputs(rt, args, &bytes))
+		return no_task(rt);
+	slot = alloc_slot(rt, bytes, &heap);
+	if (!slot || !set_parts(rt, slot, funcs))
+		return no_task(rt);
+	slot->block_num = args->block_num;
+	slot->next_unit = 0;
+	atomic_store_explicit(&slot->units_left, args->block_num * slot->part_count,
+			      memory_order_relaxed);
+	task = task_of(rt, slot, fill_tensors(rt, slot, args, heap));
+	if (!pto_deps_wire(rt, slot, args, &unmet))
+		return no_task(rt);
+	publish(rt, slot, unmet);
+	return task;
+}
+
+/** pto_rt_alloc() - see pto_alloc_tensors() */
+struct pto_task pto_rt_alloc(struct pto_rt *handle, const struct pto_create_info *infos,
+			     uint32_t count)
+{
+	struct pto_runtime *rt = pto_runtime_of(handle);
+	struct pto_task_args args;
+	uint64_t bytes, heap = 0;
+	struct pto_slot *slot;
+	uint32_t mask, i;
+
+	if (pto_rt_fatal_code(rt))
+		return no_task(rt);
+	pto_task_args_init(&args);
+	for (i = 0; i < count && infos; i++)
+		pto_add_output(&args, &infos[i]);
+	if (!infos && count)
+		args.error = PTO_ARGS_NULL_TENSOR;
+	if (!check_args(rt, &args) || !measure_outputs(rt, &args, &bytes))
+		return no_task(rt);
+	slot = alloc_slot(rt, bytes, &heap);
+	if (!slot)
+		return no_task(rt);
+	slot->part_count = 0;
+	mask = fill_tensors(rt, slot, &args, heap);
+	atomic_store_explicit(&slot->fanout, PTO_FANOUT_CLOSED, memory_order_release);
+	return task_of(rt, slot, mask);
+}

@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The engine: its making and its end, and runs from the outside.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine_internal.h"
+
+/* --- making and end ------------------------------------------------------------------- */
+
+static void *zalloc_lines(size_t bytes)
+{
+	size_t rounded = (bytes + PTO_CACHE_LINE - 1) & ~(size_t)(PTO_CACHE_LINE - 1);
+	void *p = aligned_alloc(PTO_CACHE_LINE, rounded);
+
+	if (p)
+		memset(p, 0, rounded);
+	return p;
+}
+
+static void engine_free(struct pto_engine *engine)
+{
+	free(engine->sched.queues);
+	free(engine->cores);
+	free(engine);
+}
+
+static struct pto_engine *engine_alloc(const struct pto_engine_config *config)
+{
+	struct pto_engine *engine = zalloc_lines(sizeof(*engine));
+	uint32_t threads = config->workers + 1;
+	struct pto_queue *queues;
+	uint32_t i;
+
+	if (!engine)
+		return NULL;
+	engine->config = *config;
+	engine->cores = zalloc_lines(threads * sizeof(*engine->cores));
+	queues = zalloc_lines(threads * sizeof(*queues));
+	pto_sched_init(&engine->sched, queues, threads);
+	if (!engine->cores || !queues) {
+		engine_free(engine);
+		return NULL;
+	}
+	for (i = 0; i < threads; i++) {
+		engine->cores[i].engine = engine;
+		engine->cores[i].index = i;
+		atomic_store(&engine->cores[i].func, ENGINE_NO_FUNC);
+	}
+	pto_runtime_init(&engine->rt, &aicpu_env, &engine->sched, config->arch,
+			 config->cluster_count);
+	return engine;
+}
+
+/* Workers take no signals: those are for the threads of the application. */
+static int start_worker(struct pto_core *core)
+{
+	sigset_t all, old;
+	int ret;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	ret = pthread_create(&core->thread, NULL, core_worker, core);
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	return -ret;
+}
+
+int pto_engine_create(const struct pto_engine_config *config, struct pto_engine **out)
+{
+	struct pto_engine *engine;
+	int ret = 0;
+
+	if (config->workers < 1 || config->workers > 1024 || !config->cluster_count)
+		return -EINVAL;
+	engine = engine_alloc(config);
+	if (!engine)
+		return -ENOMEM;
+	while (engine->worker_count < config->workers && !ret) {
+		ret = start_worker(&engine->cores[engine->worker_count + 1]);
+		engine->worker_count += !ret;
+	}
+	if (ret) {
+		pto_engine_destroy(engine);
+		return ret;
+	}
+	*out = engine;
+	return 0;
+}
+
+void pto_engine_destroy(struct pto_engine *engine)
+{
+	uint32_t i;
+
+	if (!engine)
+		return;
+	core_stop_all(engine);
+	/* A lost worker may come back at any time: then it needs the engine to end. */
+	if (engine->lost)
+		return;
+	for (i = 1; i <= engine->worker_count; i++)
+		pthread_join(engine->cores[i].thread, NULL);
+	engine_free(engine);
+}
+
+bool pto_engine_lost(const struct pto_engine *engine)
+{
+	return engine->lost;
+}
+
+void pto_engine_abort(struct pto_engine *engine)
+{
+	pto_rt_abort(&engine->rt);
+	aicpu_notify(engine);
+}
+
+/* --- runs --------------------------------------------------------------------------------- */
+
+__attribute__((format(printf, 3, 4)))
+static uint32_t refuse(struct pto_dev_report *report, uint32_t status, const char *fmt, ...)
+{
+	va_list ap;
+
+	memset(report, 0, sizeof(*report));
+	report->core = UINT32_MAX;
+	report->task = UINT64_MAX;
+	report->func_id = UINT32_MAX;
+	va_start(ap, fmt);
+	vsnprintf((char *)report->text, sizeof(report->text), fmt, ap);
+	va_end(ap);
+	return status;
+}
+
+/* What the entry gets to see of the arguments. */
+static struct pto_orch_args view_args(const struct pto_run_args *args)
+{
+	struct pto_orch_args view = { .size = sizeof(view) };
+
+	if (!args)
+		return view;
+	view.tensor_count = args->tensor_count;
+	view.scalar_count = args->scalar_count;
+	view.tensors = (const struct pto_tensor *)((const uint8_t *)args + sizeof(*args));
+	view.scalars = (const uint64_t *)(view.tensors + view.tensor_count);
+	return view;
+}
+
+static uint32_t check_run(const struct pto_engine *engine, const struct pto_engine_run *run,
+			  const struct pto_orch_args *args, struct pto_dev_report *report)
+{
+	const struct pto_arena *arena = run->arena;
+	uint32_t expected, i;
+
+	if (engine->lost)
+		return refuse(report, PTO_DEV_ABORTED,
+			      "a kernel of an earlier run never ended; the context must be reset");
+	if (!arena || arena->magic != PTO_ARENA_MAGIC || arena->version != PTO_ARENA_VERSION)
+		return refuse(report, PTO_DEV_INVALID, "there is no bound arena at %p",
+			      run->arena);
+	for (i = 0; i < args->tensor_count; i++)
+		if (args->tensors[i].owner_task != PTO_NO_TASK)
+			return refuse(report, PTO_DEV_INVALID,
+				      "tensor argument %u belongs to a task of another run", i);
+	if (!run->callable->config)
+		return PTO_DEV_OK;
+	expected = run->callable->config(args).expected_arg_count;
+	if (expected != args->tensor_count + args->scalar_count)
+		return refuse(report, PTO_DEV_INVALID,
+			      "the orchestration expects %u arguments, the run has %u tensors and %u scalars",
+			      expected, args->tensor_count, args->scalar_count);
+	return PTO_DEV_OK;
+}
+
+static uint32_t conclude(struct pto_engine *engine, struct pto_dev_report *report)
+{
+	struct pto_runtime *rt = &engine->rt;
+	uint32_t code = pto_rt_fatal_code(rt);
+
+	if (!code)
+		return PTO_DEV_OK;
+	if (code == PTO_RT_ABORTED)
+		return refuse(report, PTO_DEV_ABORTED, "the run was aborted");
+	refuse(report, 0, "%s", rt->fatal_text);
+	report->code = code;
+	report->subcode = rt->fatal_subcode;
+	report->task = rt->fatal_task;
+	report->func_id = rt->fatal_func;
+	return code == PTO_FATAL_SCHEDULER_TIMEOUT ? PTO_DEV_TIMEOUT : PTO_DEV_PROGRAM;
+}
+
+uint32_t pto_engine_run(struct pto_engine *engine, const struct pto_engine_run *run,
+			struct pto_dev_report *report)
+{
+	struct pto_orch_args args = view_args(run->args);
+	uint32_t status = check_run(engine, run, &args, report);
+
+	if (status != PTO_DEV_OK)
+		return status;
+	engine->kernels = run->callable->kernels;
+	engine->kernel_count = run->callable->kernel_count;
+	engine->timeout_ns = run->timeout_ns ? run->timeout_ns : engine->config.default_timeout_ns;
+	pto_runtime_start(&engine->rt, run->arena, run->epoch);
+	aicpu_run(engine, run->callable->entry, &args);
+	return conclude(engine, report);
+}
