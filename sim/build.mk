@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: MIT
+#
+# The simulator: lib/libptosim.so (driver core, device and interposer in one), the same as an
+# archive, and bin/ptod (the device as a process).
+
+SIM_CORE_SRC := $(wildcard kmod/core/*.c)
+SIM_KERNEL_SRC := $(wildcard sim/kernel/*.c)
+SIM_DEVICE_SRC := $(wildcard sim/device/*.c) $(wildcard libpto/runtime/*.c)
+SIM_PRELOAD_SRC := $(wildcard sim/preload/*.c)
+SIM_SRC := $(SIM_CORE_SRC) $(SIM_KERNEL_SRC) $(SIM_DEVICE_SRC) $(SIM_PRELOAD_SRC)
+SIM_PTOD_SRC := $(wildcard sim/ptod/*.c)
+SIM_LIBS := -lnettle -ldl -lm
+
+# The core sees the rendering of the kernel's headers, and so does what calls the core.
+FLAG_DIRS += kmod/core sim/kernel sim/device sim/preload sim/ptod
+SIM_KERNEL_FLAGS := -Isim/kernel/include -Isim/kernel -Ikmod/core
+CFLAGS-kmod/core := $(SIM_KERNEL_FLAGS)
+CFLAGS-sim/kernel := $(SIM_KERNEL_FLAGS)
+CFLAGS-sim/preload := $(SIM_KERNEL_FLAGS) -Isim/device
+CFLAGS-sim/ptod := -Isim/device
+
+SIM_MAP := sim/preload/libptosim.map
+SIM_FLAGS := -Wl,--version-script=$(SIM_MAP) $(if $(SAN),,-Wl$(comma)-z$(comma)defs)
+
+$(eval $(call shared,libptosim.so,$(SIM_SRC),$(SIM_LIBS),$$(SIM_FLAGS),$(SIM_MAP)))
+
+$(O)/lib/libptosim.a: $(call objs,$(SIM_SRC))
+	@mkdir -p $(@D)
+	@rm -f $@
+	$(call quiet,AR,$(AR) rcs $@ $^)
+
+LIBS += $(O)/lib/libptosim.so $(O)/lib/libptosim.a
+INSTALL_LIBS += $(O)/lib/libptosim.so $(O)/lib/libptosim.a
+INSTALL_MANS += $(wildcard sim/preload/*.7 sim/ptod/*.[0-9])
+
+ifneq ($(SIM_PTOD_SRC),)
+$(eval $(call program,ptod,$(SIM_PTOD_SRC) $(SIM_DEVICE_SRC),$(SIM_LIBS)))
+PROGRAMS += $(O)/bin/ptod
+endif

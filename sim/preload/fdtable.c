@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The table of descriptors: two levels, chunks are made when first needed and stay.
+ * Entries are plain atomics; see preload.h for what they mean.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+
+#include "preload.h"
+#include "raw.h"
+
+/* Internal descriptors go where applications rarely look, but not so high that the
+ * kernel's own table of the process becomes large.
+ */
+#define SIM_INTERNAL_HIGHEST 3072
+#define SIM_INTERNAL_LOWEST 32
+
+_Atomic(uintptr_t) *_Atomic sim_fd_chunks[SIM_FD_CHUNKS];
+_Atomic bool sim_fd_any;
+
+static _Atomic(uintptr_t) *sim_fd_chunk(unsigned int chunk)
+{
+	size_t bytes = SIM_FD_CHUNK * sizeof(_Atomic(uintptr_t));
+	_Atomic(uintptr_t) *entries = atomic_load(&sim_fd_chunks[chunk]);
+	_Atomic(uintptr_t) *none = NULL;
+	long addr;
+
+	if (entries)
+		return entries;
+	/* Not malloc(): this may be called where only async-signal-safe code may run. */
+	addr = sim_raw(SYS_mmap, NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+		       -1, 0);
+	if (addr < 0 && addr > -4096)
+		return NULL;
+	entries = (void *)addr;
+	if (!atomic_compare_exchange_strong(&sim_fd_chunks[chunk], &none, entries)) {
+		sim_raw(SYS_munmap, entries, bytes);
+		entries = none;
+	}
+	return entries;
+}
+
+void sim_fd_set(int fd, uintptr_t entry)
+{
+	unsigned int chunk = (unsigned int)fd / SIM_FD_CHUNK;
+	_Atomic(uintptr_t) *entries;
+
+	if (chunk >= SIM_FD_CHUNKS)
+		return;
+	if (entry && entry != SIM_INTERNAL)
+		atomic_store_explicit(&sim_fd_any, true, memory_order_relaxed);
+	entries = atomic_load_explicit(&sim_fd_chunks[chunk], memory_order_acquire);
+	if (!entries && entry)
+		entries = sim_fd_chunk(chunk);
+	if (entries)
+		atomic_store_explicit(&entries[(unsigned int)fd % SIM_FD_CHUNK], entry,
+				      memory_order_release);
+}
+
+void sim_fd_each(unsigned int first, unsigned int last,
+		 void (*fn)(int fd, uintptr_t entry, void *arg), void *arg)
+{
+	unsigned int chunk, i, fd;
+
+	for (chunk = first / SIM_FD_CHUNK; chunk < SIM_FD_CHUNKS; chunk++) {
+		if (chunk > last / SIM_FD_CHUNK)
+			break;
+		if (!atomic_load_explicit(&sim_fd_chunks[chunk], memory_order_acquire))
+			continue;
+		for (i = 0; i < SIM_FD_CHUNK; i++) {
+			fd = chunk * SIM_FD_CHUNK + i;
+			if (fd >= first && fd <= last && sim_fd_peek((int)fd))
+				fn((int)fd, sim_fd_peek((int)fd), arg);
+		}
+	}
+}
+
+int sim_fd_internal(int fd)
+{
+	struct rlimit limit = { .rlim_cur = 1024 };
+	long base, moved;
+
+	sim_raw(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, &limit);
+	base = limit.rlim_cur / 4 * 3 < SIM_INTERNAL_HIGHEST ? (long)(limit.rlim_cur / 4 * 3) :
+							       SIM_INTERNAL_HIGHEST;
+	moved = base < SIM_INTERNAL_LOWEST ? -EMFILE :
+					     sim_raw(SYS_fcntl, fd, F_DUPFD_CLOEXEC, base);
+	if (moved == -EMFILE || moved == -EINVAL)
+		moved = sim_raw(SYS_fcntl, fd, F_DUPFD_CLOEXEC, 3);
+	if (moved >= 0)
+		sim_fd_set((int)moved, SIM_INTERNAL);
+	sim_raw(SYS_close, fd);
+	return (int)moved;
+}
+
+void sim_fd_close_internal(int fd)
+{
+	if (fd < 0)
+		return;
+	sim_fd_set(fd, 0);
+	sim_raw(SYS_close, fd);
+}

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Interposed: what closes and copies descriptors, and fcntl().
+ */
+#include "hook.h"
+
+#include <errno.h>
+#include <stdarg.h>
+
+static bool is_internal(int fd)
+{
+	return sim_fd_peek(fd) == SIM_INTERNAL;
+}
+
+SIM_EXPORT int close(int fd)
+{
+	uintptr_t entry = sim_fd_peek(fd);
+	struct sim_closing closing;
+	int ret, saved;
+
+	if (__builtin_expect(!entry, 1))
+		return sim_real()->close(fd);
+	/* The loops of daemons, close(3), close(4), ..., must not get at our own. */
+	if (entry == SIM_INTERNAL) {
+		errno = EBADF;
+		return -1;
+	}
+	closing = sim_file_before_close(fd);
+	ret = sim_real()->close(fd);
+	saved = errno;
+	sim_file_after_close(closing);
+	errno = saved;
+	return ret;
+}
+
+/* --- ranges -------------------------------------------------------------------------- */
+
+/**
+ * struct range_close - a close_range() that leaves our own descriptors open
+ * @next: first descriptor that is not dealt with yet
+ * @flags: as for close_range()
+ * @error: first error of the kernel, or 0
+ */
+struct range_close {
+	unsigned int next;
+	unsigned int flags;
+	long error;
+};
+
+static void close_piece(struct range_close *range, unsigned int first, unsigned int last)
+{
+	long ret = sim_raw(SYS_close_range, first, last, range->flags);
+
+	if (ret && !range->error)
+		range->error = ret;
+}
+
+static void before_range(int fd, uintptr_t entry, void *arg)
+{
+	struct range_close *range = arg;
+
+	if (entry != SIM_INTERNAL) {
+		(void)sim_file_before_close(fd);
+		return;
+	}
+	if ((unsigned int)fd > range->next)
+		close_piece(range, range->next, (unsigned int)fd - 1);
+	range->next = (unsigned int)fd + 1;
+}
+
+static int close_all(unsigned int first, unsigned int last, unsigned int flags)
+{
+	struct range_close range = { .next = first, .flags = flags };
+
+	sim_fd_each(first, last, before_range, &range);
+	if (range.next <= last && range.next >= first)
+		close_piece(&range, range.next, last);
+	if (sim_fd_used())
+		sim_file_reap();
+	return (int)sim_return(range.error);
+}
+
+/* Also makes the pieces of an unshared table: only the first piece need unshare it. */
+SIM_EXPORT int close_range(unsigned int first, unsigned int last, int flags)
+{
+	if (!sim_fd_used() || first > last || flags & CLOSE_RANGE_CLOEXEC)
+		return sim_real()->close_range(first, last, flags);
+	return close_all(first, last, (unsigned int)flags);
+}
+
+SIM_EXPORT void closefrom(int low)
+{
+	close_all(low < 0 ? 0 : (unsigned int)low, ~0u, 0);
+}
+
+/* --- copies -------------------------------------------------------------------------- */
+
+/* @fd has become a copy of @from: what is known of that is probably true of it. */
+static int copied(int from, int fd)
+{
+	uintptr_t entry = sim_fd_peek(from);
+
+	if (fd < 0)
+		return fd;
+	if (SIM_UNLIKELY(entry && entry != SIM_INTERNAL && !sim_fork_borrowed()))
+		sim_fd_set(fd, entry == SIM_FOREIGN ? entry : entry | SIM_HINT);
+	else
+		sim_fd_forget(fd);
+	return fd;
+}
+
+SIM_EXPORT int dup(int fd)
+{
+	return copied(fd, sim_real()->dup(fd));
+}
+
+/* After dup2() and dup3(): @closing is what was at @fd before. */
+static int copied_over(int from, int fd, int ret, struct sim_closing closing)
+{
+	int saved = errno;
+
+	copied(from, ret);
+	if (ret >= 0)
+		sim_file_after_close(closing);
+	else if (closing.file)
+		sim_fd_set(fd, (uintptr_t)closing.file | SIM_HINT);
+	errno = saved;
+	return ret;
+}
+
+SIM_EXPORT int dup2(int from, int fd)
+{
+	struct sim_closing closing;
+
+	if (SIM_UNLIKELY(is_internal(fd))) {
+		errno = EBUSY;
+		return -1;
+	}
+	if (from == fd)
+		return sim_real()->dup2(from, fd);
+	closing = sim_file_before_close(fd);
+	return copied_over(from, fd, sim_real()->dup2(from, fd), closing);
+}
+
+SIM_EXPORT int dup3(int from, int fd, int flags)
+{
+	struct sim_closing closing;
+
+	if (SIM_UNLIKELY(is_internal(fd))) {
+		errno = EBUSY;
+		return -1;
+	}
+	if (from == fd)
+		return sim_real()->dup3(from, fd, flags);
+	closing = sim_file_before_close(fd);
+	return copied_over(from, fd, sim_real()->dup3(from, fd, flags), closing);
+}
+
+/* F_GETFL: the socket is open for reading and writing whatever open() was asked for. */
+static int get_flags(int fd, int flags)
+{
+	struct sim_file *file;
+	int saved = errno;
+
+	if (flags < 0 || sim_file_of(fd, &file) != SIM_OURS)
+		return flags;
+	flags = (flags & ~O_ACCMODE) | sim_file_accmode(file);
+	sim_file_put(file);
+	errno = saved;
+	return flags;
+}
+
+static int after_fcntl(int fd, int command, int ret)
+{
+	if (command == F_DUPFD || command == F_DUPFD_CLOEXEC)
+		return copied(fd, ret);
+	return command == F_GETFL ? get_flags(fd, ret) : ret;
+}
+
+#define FCNTL(name)                                                                           \
+	SIM_EXPORT int name(int fd, int command, ...)                                         \
+	{                                                                                     \
+		va_list args;                                                                 \
+		void *arg;                                                                    \
+                                                                                              \
+		va_start(args, command);                                                      \
+		arg = va_arg(args, void *);                                                   \
+		va_end(args);                                                                 \
+		return after_fcntl(fd, command, sim_real()->name(fd, command, arg));          \
+	}
+
+FCNTL(fcntl)
+FCNTL(fcntl64)

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Interposed: ioctl(), and read() and write(), which the driver does not have.
+ */
+#include "hook.h"
+
+#include <errno.h>
+#include <stdarg.h>
+
+#include <linux/pto.h>
+
+/* A PTO ioctl on a descriptor that the table cannot vouch for. */
+static __attribute__((noinline)) long ioctl_verify(int fd, unsigned int cmd, void *arg)
+{
+	struct sim_file *file;
+	long ret;
+
+	switch (sim_file_verify(fd, &file, NULL)) {
+	case SIM_OURS:
+		ret = sim_file_ioctl(file, fd, cmd, arg);
+		sim_file_put(file);
+		return ret;
+	case SIM_OTHER:
+		sim_file_other(fd);
+		return -ENODEV;
+	default:
+		ret = sim_real()->ioctl(fd, cmd, arg);
+		return ret < 0 ? -errno : ret;
+	}
+}
+
+static long ioctl_pto(int fd, unsigned int cmd, void *arg)
+{
+	struct sim_file *file;
+	long ret;
+
+	sim_fork_check();
+	file = sim_file_get(fd);
+	if (SIM_UNLIKELY(!file))
+		return ioctl_verify(fd, cmd, arg);
+	ret = sim_file_ioctl(file, fd, cmd, arg);
+	sim_file_put(file);
+	return ret;
+}
+
+/* Of the ioctls of all files, these are the kernel's own affair; the others are ENOTTY. */
+static bool is_generic(unsigned long request)
+{
+	return request == FIOCLEX || request == FIONCLEX || request == FIONBIO;
+}
+
+SIM_EXPORT int ioctl(int fd, unsigned long request, ...)
+{
+	struct sim_file *file;
+	va_list args;
+	void *arg;
+
+	va_start(args, request);
+	arg = va_arg(args, void *);
+	va_end(args);
+	/* musl's request is an int, so its upper half may be anything. */
+	if (_IOC_TYPE((unsigned int)request) == PTO_IOC_TYPE)
+		return (int)sim_return(ioctl_pto(fd, (unsigned int)request, arg));
+	if (SIM_UNLIKELY(sim_fd_peek(fd)) && !is_generic(request)) {
+		switch (sim_file_of(fd, &file)) {
+		case SIM_OURS:
+			sim_file_put(file);
+			errno = ENOTTY;
+			return -1;
+		case SIM_OTHER:
+			errno = ENODEV;
+			return -1;
+		default:
+			break;
+		}
+	}
+	return sim_real()->ioctl(fd, request, arg);
+}
+
+/* Is @fd a context? Then errno is what the driver would say to reading or writing it. */
+static __attribute__((noinline)) bool is_context(int fd, int accmode)
+{
+	struct sim_file *file;
+	int saved = errno;
+
+	switch (sim_file_of(fd, &file)) {
+	case SIM_OURS:
+		errno = sim_file_accmode(file) == accmode ? EBADF : EINVAL;
+		sim_file_put(file);
+		return true;
+	case SIM_OTHER:
+		errno = EINVAL;
+		return true;
+	default:
+		errno = saved;
+		return false;
+	}
+}
+
+SIM_EXPORT ssize_t read(int fd, void *buf, size_t length)
+{
+	if (SIM_UNLIKELY(sim_fd_peek(fd)) && is_context(fd, O_WRONLY))
+		return -1;
+	return sim_real()->read(fd, buf, length);
+}
+
+SIM_EXPORT ssize_t readv(int fd, const struct iovec *iov, int count)
+{
+	if (SIM_UNLIKELY(sim_fd_peek(fd)) && is_context(fd, O_WRONLY))
+		return -1;
+	return sim_real()->readv(fd, iov, count);
+}
+
+SIM_EXPORT ssize_t write(int fd, const void *buf, size_t length)
+{
+	if (SIM_UNLIKELY(sim_fd_peek(fd)) && is_context(fd, O_RDONLY))
+		return -1;
+	return sim_real()->write(fd, buf, length);
+}
+
+SIM_EXPORT ssize_t writev(int fd, const struct iovec *iov, int count)
+{
+	if (SIM_UNLIKELY(sim_fd_peek(fd)) && is_context(fd, O_RDONLY))
+		return -1;
+	return sim_real()->writev(fd, iov, count);
+}
+
+SIM_EXPORT ssize_t __read_chk(int fd, void *buf, size_t length, size_t size)
+{
+	ssize_t (*next)(int fd, void *buf, size_t length, size_t size);
+
+	if (length <= size)
+		return read(fd, buf, length);
+	/* The C library knows how to end a program that does this. */
+	next = sim_next("__read_chk");
+	return next ? next(fd, buf, length, size) : read(fd, buf, size);
+}

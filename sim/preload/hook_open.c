@@ -1,0 +1,236 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Interposed: what opens a file by name.
+ *
+ * The kernel is asked first. It knows no /dev/ptoN and says ENOENT, and then the path has
+ * been read and can be looked at without fear. Only a call that would create the file is
+ * looked at before. Where a real /dev/ptoN exists it is opened and closed again: under
+ * the simulator the simulated devices are the only ones.
+ */
+#include "hook.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <string.h>
+
+#define OPEN_MODE(flags) ((flags) & O_CREAT || ((flags) & O_TMPFILE) == O_TMPFILE)
+
+static int open_device(int index, int flags, int saved)
+{
+	int fd = (int)sim_return(sim_file_open((unsigned int)index, flags));
+
+	if (fd >= 0)
+		errno = saved;
+	return fd;
+}
+
+bool sim_open_before(int dirfd, const char *path, int flags, int *fd)
+{
+	int index;
+
+	if (!(flags & O_CREAT))
+		return false;
+	index = sim_path_index_user(dirfd, path);
+	if (index < 0)
+		return false;
+	*fd = open_device(index, flags, errno);
+	return true;
+}
+
+int sim_open_after(int dirfd, const char *path, int flags, int fd, int saved)
+{
+	int index, failed = errno;
+
+	if (fd >= 0)
+		sim_fd_forget(fd);
+	else if (failed != ENOENT)
+		return fd;
+	if (__builtin_expect(sim_path_tail(path) < 0, 1))
+		return fd;
+	index = sim_path_index(dirfd, path);
+	if (index < 0) {
+		errno = failed;
+		return fd;
+	}
+	if (fd >= 0)
+		sim_raw(SYS_close, fd);
+	return open_device(index, flags, saved);
+}
+
+#define OPEN(name)                                                                            \
+	SIM_EXPORT int name(const char *path, int flags, ...)                                 \
+	{                                                                                     \
+		mode_t mode = 0;                                                              \
+		int fd, saved = errno;                                                        \
+                                                                                              \
+		if (OPEN_MODE(flags)) {                                                       \
+			va_list args;                                                         \
+                                                                                              \
+			va_start(args, flags);                                                \
+			mode = va_arg(args, mode_t);                                          \
+			va_end(args);                                                         \
+		}                                                                             \
+		if (sim_open_before(AT_FDCWD, path, flags, &fd))                              \
+			return fd;                                                            \
+		fd = sim_real()->name(path, flags, mode);                                     \
+		return sim_open_after(AT_FDCWD, path, flags, fd, saved);                      \
+	}
+
+#define OPENAT(name)                                                                          \
+	SIM_EXPORT int name(int dirfd, const char *path, int flags, ...)                      \
+	{                                                                                     \
+		mode_t mode = 0;                                                              \
+		int fd, saved = errno;                                                        \
+                                                                                              \
+		if (OPEN_MODE(flags)) {                                                       \
+			va_list args;                                                         \
+                                                                                              \
+			va_start(args, flags);                                                \
+			mode = va_arg(args, mode_t);                                          \
+			va_end(args);                                                         \
+		}                                                                             \
+		if (sim_open_before(dirfd, path, flags, &fd))                                 \
+			return fd;                                                            \
+		fd = sim_real()->name(dirfd, path, flags, mode);                              \
+		return sim_open_after(dirfd, path, flags, fd, saved);                         \
+	}
+
+OPEN(open)
+OPEN(open64)
+OPENAT(openat)
+OPENAT(openat64)
+
+#define CREAT(name, opener)                                                                   \
+	SIM_EXPORT int name(const char *path, mode_t mode)                                    \
+	{                                                                                     \
+		return opener(path, O_WRONLY | O_CREAT | O_TRUNC, mode);                      \
+	}
+
+CREAT(creat, open)
+CREAT(creat64, open64)
+
+/*
+ * What -D_FORTIFY_SOURCE makes of a call without a mode. A call that needs one is for the C
+ * library to complain about.
+ */
+#define OPEN_2(name, opener)                                                                  \
+	SIM_EXPORT int name(const char *path, int flags)                                      \
+	{                                                                                     \
+		int (*next)(const char *path, int flags);                                     \
+                                                                                              \
+		if (!OPEN_MODE(flags))                                                        \
+			return opener(path, flags);                                           \
+		next = sim_next(#name);                                                       \
+		return next ? next(path, flags) : opener(path, flags, 0);                     \
+	}
+
+#define OPENAT_2(name, opener)                                                                \
+	SIM_EXPORT int name(int dirfd, const char *path, int flags)                           \
+	{                                                                                     \
+		int (*next)(int dirfd, const char *path, int flags);                          \
+                                                                                              \
+		if (!OPEN_MODE(flags))                                                        \
+			return opener(dirfd, path, flags);                                    \
+		next = sim_next(#name);                                                       \
+		return next ? next(dirfd, path, flags) : opener(dirfd, path, flags, 0);       \
+	}
+
+OPEN_2(__open_2, open)
+OPEN_2(__open64_2, open64)
+OPENAT_2(__openat_2, openat)
+OPENAT_2(__openat64_2, openat64)
+
+/* The flags of an fopen() mode, or -1. */
+static int stream_flags(const char *mode)
+{
+	int flags;
+
+	switch (*mode) {
+	case 'r':
+		flags = O_RDONLY;
+		break;
+	case 'w':
+		flags = O_WRONLY | O_CREAT | O_TRUNC;
+		break;
+	case 'a':
+		flags = O_WRONLY | O_CREAT | O_APPEND;
+		break;
+	default:
+		return -1;
+	}
+	if (strchr(mode, '+'))
+		flags = (flags & ~O_ACCMODE) | O_RDWR;
+	if (strchr(mode, 'e'))
+		flags |= O_CLOEXEC;
+	return strchr(mode, 'x') ? flags | O_EXCL : flags;
+}
+
+static FILE *open_stream(int index, const char *mode)
+{
+	int flags = stream_flags(mode);
+	int fd, failed;
+	FILE *stream;
+
+	if (flags < 0) {
+		errno = EINVAL;
+		return NULL;
+	}
+	fd = open_device(index, flags, errno);
+	if (fd < 0)
+		return NULL;
+	stream = fdopen(fd, mode);
+	if (!stream) {
+		failed = errno;
+		close(fd);
+		errno = failed;
+	}
+	return stream;
+}
+
+/* As for open(): the kernel first, unless the file would be created. */
+static FILE *open_stream_after(const char *path, const char *mode, FILE *stream)
+{
+	int index, failed = errno;
+
+	if (!stream && failed != ENOENT)
+		return NULL;
+	if (__builtin_expect(sim_path_tail(path) < 0, 1))
+		return stream;
+	index = sim_path_index(AT_FDCWD, path);
+	if (index < 0) {
+		errno = failed;
+		return stream;
+	}
+	if (stream)
+		fclose(stream);
+	return open_stream(index, mode);
+}
+
+#define FOPEN(name)                                                                           \
+	SIM_EXPORT FILE *name(const char *path, const char *mode)                             \
+	{                                                                                     \
+		int index;                                                                    \
+                                                                                              \
+		if (*mode == 'r')                                                             \
+			return open_stream_after(path, mode, sim_real()->name(path, mode));   \
+		index = sim_path_index_user(AT_FDCWD, path);                                  \
+		return index < 0 ? sim_real()->name(path, mode) : open_stream(index, mode);   \
+	}
+
+FOPEN(fopen)
+FOPEN(fopen64)
+
+SIM_EXPORT int fclose(FILE *stream)
+{
+	struct sim_closing closing = { NULL, 0 };
+	int fd, ret;
+
+	if (SIM_UNLIKELY(sim_fd_used())) {
+		fd = fileno(stream);
+		if (fd >= 0)
+			closing = sim_file_before_close(fd);
+	}
+	ret = sim_real()->fclose(stream);
+	sim_file_after_close(closing);
+	return ret;
+}

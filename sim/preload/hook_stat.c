@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Interposed: what describes a file. /dev/ptoN is a character device, mode 0660, that
+ * belongs to whoever asks; so is the descriptor of a context. As for open() the kernel is
+ * asked first: it knows no such name, and takes the descriptor for a socket.
+ */
+#include "hook.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+
+/* Major numbers 240 to 254 are for local and experimental use. */
+#define SIM_MAJOR 240
+#define SIM_MODE (S_IFCHR | 0660)
+
+/* A device of ours by that name? For after the kernel has read the path. */
+static int device_at(int dirfd, const char *path)
+{
+	int index = sim_path_tail(path);
+
+	if (__builtin_expect(index < 0, 1))
+		return -1;
+	index = sim_path_index(dirfd, path);
+	return index < (int)sim_config()->devices ? index : -1;
+}
+
+static int fill(int index, struct stat *to)
+{
+	struct stat st;
+
+	memset(&st, 0, sizeof(st));
+	if (sim_raw(SYS_newfstatat, AT_FDCWD, "/dev", &st, 0))
+		memset(&st, 0, sizeof(st));
+	st.st_ino = ~(ino_t)index;
+	st.st_mode = SIM_MODE;
+	st.st_nlink = 1;
+	st.st_uid = geteuid();
+	st.st_gid = getegid();
+	st.st_rdev = makedev(SIM_MAJOR, index);
+	st.st_size = 0;
+	st.st_blocks = 0;
+	return (int)sim_return(sim_copy_out(to, &st, sizeof(st)));
+}
+
+/* The index of a descriptor's device, if it is a context of any process, else -1. */
+static int context_index(int fd)
+{
+	unsigned int index = 0;
+	struct sim_file *file;
+
+	switch (sim_file_verify(fd, &file, &index)) {
+	case SIM_OURS:
+		sim_file_put(file);
+		return (int)index;
+	case SIM_OTHER:
+		return (int)index;
+	default:
+		return -1;
+	}
+}
+
+/* After stat() and the like. */
+static int stat_path(int ret, int dirfd, const char *path, struct stat *st, int saved)
+{
+	int failed = errno;
+	int index;
+
+	if (ret && failed != ENOENT)
+		return ret;
+	index = device_at(dirfd, path);
+	errno = index >= 0 ? saved : failed;
+	return index >= 0 ? fill(index, st) : ret;
+}
+
+/* After fstat() and the like. */
+static int stat_fd(int ret, int fd, struct stat *st, int saved)
+{
+	int index;
+
+	if (ret || !S_ISSOCK(st->st_mode))
+		return ret;
+	index = context_index(fd);
+	errno = saved;
+	return index >= 0 ? fill(index, st) : ret;
+}
+
+static bool is_fd(const char *path, int flags)
+{
+	return flags & AT_EMPTY_PATH && (!path || !*path);
+}
+
+SIM_EXPORT int stat(const char *path, struct stat *st)
+{
+	int saved = errno;
+
+	return stat_path(sim_real()->stat(path, st), AT_FDCWD, path, st, saved);
+}
+
+SIM_EXPORT int lstat(const char *path, struct stat *st)
+{
+	int saved = errno;
+
+	return stat_path(sim_real()->lstat(path, st), AT_FDCWD, path, st, saved);
+}
+
+SIM_EXPORT int fstat(int fd, struct stat *st)
+{
+	int saved = errno;
+
+	return stat_fd(sim_real()->fstat(fd, st), fd, st, saved);
+}
+
+SIM_EXPORT int fstatat(int dirfd, const char *path, struct stat *st, int flags)
+{
+	int saved = errno;
+	int ret = sim_real()->fstatat(dirfd, path, st, flags);
+
+	if (ret && errno != ENOENT)
+		return ret;
+	if (is_fd(path, flags))
+		return stat_fd(ret, dirfd, st, saved);
+	return stat_path(ret, dirfd, path, st, saved);
+}
+
+/* One struct on 64-bit machines, two names for each function. */
+_Static_assert(sizeof(struct stat) == sizeof(struct stat64), "struct stat64 is struct stat");
+
+SIM_EXPORT int stat64(const char *path, struct stat64 *st)
+{
+	return stat(path, (struct stat *)st);
+}
+
+SIM_EXPORT int lstat64(const char *path, struct stat64 *st)
+{
+	return lstat(path, (struct stat *)st);
+}
+
+SIM_EXPORT int fstat64(int fd, struct stat64 *st)
+{
+	return fstat(fd, (struct stat *)st);
+}
+
+SIM_EXPORT int fstatat64(int dirfd, const char *path, struct stat64 *st, int flags)
+{
+	return fstatat(dirfd, path, (struct stat *)st, flags);
+}
+
+/* The names that a C library before 2.33 has; the version is always that of the kernel. */
+
+SIM_EXPORT int __xstat(int version, const char *path, struct stat *st)
+{
+	return stat(path, st);
+}
+
+SIM_EXPORT int __lxstat(int version, const char *path, struct stat *st)
+{
+	return lstat(path, st);
+}
+
+SIM_EXPORT int __fxstat(int version, int fd, struct stat *st)
+{
+	return fstat(fd, st);
+}
+
+SIM_EXPORT int __fxstatat(int version, int dirfd, const char *path, struct stat *st, int flags)
+{
+	return fstatat(dirfd, path, st, flags);
+}
+
+SIM_EXPORT int __xstat64(int version, const char *path, struct stat64 *st)
+{
+	return stat64(path, st);
+}
+
+SIM_EXPORT int __lxstat64(int version, const char *path, struct stat64 *st)
+{
+	return lstat64(path, st);
+}
+
+SIM_EXPORT int __fxstat64(int version, int fd, struct stat64 *st)
+{
+	return fstat64(fd, st);
+}
+
+SIM_EXPORT int __fxstatat64(int version, int dirfd, const char *path, struct stat64 *st,
+			    int flags)
+{
+	return fstatat64(dirfd, path, st, flags);
+}
+
+static int fill_statx(int index, struct statx *to)
+{
+	struct statx sx;
+	struct stat st;
+
+	if (fill(index, &st))
+		return -1;
+	memset(&sx, 0, sizeof(sx));
+	sx.stx_mask = STATX_TYPE | STATX_MODE | STATX_NLINK | STATX_UID | STATX_GID | STATX_INO;
+	sx.stx_blksize = (uint32_t)st.st_blksize;
+	sx.stx_nlink = 1;
+	sx.stx_uid = st.st_uid;
+	sx.stx_gid = st.st_gid;
+	sx.stx_mode = SIM_MODE;
+	sx.stx_ino = st.st_ino;
+	sx.stx_rdev_major = SIM_MAJOR;
+	sx.stx_rdev_minor = (uint32_t)index;
+	sx.stx_dev_major = major(st.st_dev);
+	sx.stx_dev_minor = minor(st.st_dev);
+	return (int)sim_return(sim_copy_out(to, &sx, sizeof(sx)));
+}
+
+SIM_EXPORT int statx(int dirfd, const char *path, int flags, unsigned int mask, struct statx *sx)
+{
+	int failed, index, saved = errno;
+	int ret = sim_real()->statx(dirfd, path, flags, mask, sx);
+
+	failed = errno;
+	if (ret && failed != ENOENT)
+		return ret;
+	if (is_fd(path, flags))
+		index = !ret && S_ISSOCK(sx->stx_mode) ? context_index(dirfd) : -1;
+	else
+		index = device_at(dirfd, path);
+	errno = index >= 0 ? saved : failed;
+	return index >= 0 ? fill_statx(index, sx) : ret;
+}
+
+/* After access() and the like: may be read and written, not executed. */
+static int access_path(int ret, int dirfd, const char *path, int mode, int saved)
+{
+	int failed = errno;
+
+	if (ret && failed != ENOENT)
+		return ret;
+	if (device_at(dirfd, path) < 0) {
+		errno = failed;
+		return ret;
+	}
+	errno = mode & X_OK ? EACCES : saved;
+	return mode & X_OK ? -1 : 0;
+}
+
+SIM_EXPORT int access(const char *path, int mode)
+{
+	int saved = errno;
+
+	return access_path(sim_real()->access(path, mode), AT_FDCWD, path, mode, saved);
+}
+
+SIM_EXPORT int faccessat(int dirfd, const char *path, int mode, int flags)
+{
+	int saved = errno;
+
+	return access_path(sim_real()->faccessat(dirfd, path, mode, flags), dirfd, path, mode,
+			   saved);
+}
+
+SIM_EXPORT int euidaccess(const char *path, int mode)
+{
+	int saved = errno;
+
+	return access_path(sim_real()->euidaccess(path, mode), AT_FDCWD, path, mode, saved);
+}
+
+SIM_EXPORT int eaccess(const char *path, int mode)
+{
+	return euidaccess(path, mode);
+}
+
+/* A device is no symbolic link. */
+static ssize_t link_path(ssize_t ret, int dirfd, const char *path)
+{
+	int failed = errno;
+
+	if (ret < 0 && failed == ENOENT && device_at(dirfd, path) >= 0)
+		failed = EINVAL;
+	errno = failed;
+	return ret;
+}
+
+SIM_EXPORT ssize_t readlink(const char *path, char *buf, size_t length)
+{
+	return link_path(sim_real()->readlink(path, buf, length), AT_FDCWD, path);
+}
+
+SIM_EXPORT ssize_t readlinkat(int dirfd, const char *path, char *buf, size_t length)
+{
+	return link_path(sim_real()->readlinkat(dirfd, path, buf, length), dirfd, path);
+}
+
+SIM_EXPORT char *realpath(const char *path, char *resolved)
+{
+	char name[sizeof("/dev/pto") + 10];
+	int failed, index, saved = errno;
+	char *ret;
+
+	ret = sim_real()->realpath(path, resolved);
+	failed = errno;
+	if (ret || failed != ENOENT)
+		return ret;
+	index = device_at(AT_FDCWD, path);
+	if (index < 0) {
+		errno = failed;
+		return NULL;
+	}
+	snprintf(name, sizeof(name), "/dev/pto%d", index);
+	if (!resolved)
+		return strdup(name);
+	errno = saved;
+	return strcpy(resolved, name);
+}
+
+SIM_EXPORT char *__realpath_chk(const char *path, char *resolved, size_t size)
+{
+	char *(*next)(const char *path, char *resolved, size_t size);
+
+	if (size >= PATH_MAX)
+		return realpath(path, resolved);
+	next = sim_next("__realpath_chk");
+	return next ? next(path, resolved, size) : NULL;
+}

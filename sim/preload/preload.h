@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * libptosim.so: simulated /dev/ptoN by interposition. What its files share.
+ *
+ * The files fall in two groups, which see different headers:
+ *
+ *   hook_*.c    the interposed entry points: C library headers only
+ *   the others  files, devices, mappings; those that touch the driver core also
+ *               include pto_core.h and with it sim/kernel's headers
+ *
+ * Identity. The file descriptor of a context is one end of a socket pair, bound to an
+ * abstract name that says what it is and whose ("pto-sim/INDEX/PID/NONCE"). So any
+ * descriptor can be identified by one getsockname(), in whatever process and by
+ * whatever way it came there; and the other end, which a helper thread watches, hangs up
+ * exactly when the last descriptor is closed.
+ *
+ * The fd table caches identities. An entry is one word:
+ *
+ *   0                 unknown: not asked yet, or known to be none of ours
+ *   file              verified; PTO ioctls trust it and make no system call
+ *   file | SIM_HINT   a copy made by dup(): probably this file, verify before use
+ *   SIM_INTERNAL      a descriptor of the simulator itself, which the application must
+ *                     not close
+ *   SIM_FOREIGN       probably a context of another process, verify before use
+ *
+ * Every interposed call that closes or replaces a descriptor drops the entry first. A
+ * descriptor that is closed behind our back (a raw system call instruction, io_uring) and
+ * whose number is used again leaves a stale entry, so everything but a PTO ioctl
+ * verifies what the table says before acting on it: a stale entry cannot make a read(),
+ * an mmap() or an fstat() of another file go wrong. A PTO ioctl on a stale entry reaches
+ * the old context if a duplicate keeps that open, else it is ENOTTY as it should be.
+ *
+ * Locks, outermost first: device, file, mapping. None is held while the driver core waits
+ * for a run. Lookups take no lock, so that the interposed functions that POSIX calls
+ * async-signal-safe remain so for every descriptor that is not ours.
+ *
+ * Fork. A page that the kernel wipes in a forked child tells the child, at no cost, that
+ * it is one; it then forgets everything the parent had (see fork.c).
+ */
+#ifndef PTO_SIM_PRELOAD_H
+#define PTO_SIM_PRELOAD_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define SIM_EXPORT __attribute__((visibility("default")))
+#define SIM_UNLIKELY(x) __builtin_expect(!!(x), 0)
+#define SIM_MAX_DEVICES 16
+
+struct sim_file;
+struct sim_device;
+struct pto_device;
+struct pto_bo;
+struct stat;
+struct statx;
+
+/* --- config.c: the environment ---------------------------------------------- */
+
+/**
+ * struct sim_config - what the environment asks for; constant once it was read
+ * @error: 0, or -EINVAL if a variable is wrong (said on stderr)
+ * @devices: PTO_SIM_DEVICES
+ * @arch: PTO_SIM_ARCH of each device, PTO_ARCH_*
+ * @memory_size: PTO_SIM_MEMORY in bytes, 0 for the default
+ * @workers: PTO_SIM_WORKERS, 0 for the default
+ * @timeout_ns: PTO_SIM_TIMEOUT_MS, 0 for the default
+ * @trace: PTO_SIM_TRACE: NULL, "1" for stderr, or a path
+ * @fail_alloc: PTO_SIM_FAIL=alloc:N: the Nth allocation fails; 0 for none
+ * @fail_gone: PTO_SIM_FAIL=gone:N: a device is gone after N runs; 0 for never
+ * @fail_interrupt: PTO_SIM_FAIL=interrupt:N: the Nth interrupt is lost; 0 for none
+ * @fail_kick: PTO_SIM_FAIL=kick:N: the Nth doorbell is lost; 0 for none
+ * @check: PTO_SIM_CHECK: 0, 1 to report leaks at exit, 2 to abort on one
+ */
+struct sim_config {
+	int error;
+	unsigned int devices;
+	uint32_t arch[SIM_MAX_DEVICES];
+	uint64_t memory_size;
+	uint32_t workers;
+	uint64_t timeout_ns;
+	const char *trace;
+	uint64_t fail_alloc;
+	uint64_t fail_gone;
+	uint64_t fail_interrupt;
+	uint64_t fail_kick;
+	int check;
+};
+
+/** sim_config() - the configuration; reads the environment at the first call */
+const struct sim_config *sim_config(void);
+
+/** sim_say() - one line on stderr, "pto: " before it; does not touch errno */
+void sim_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* --- path.c ------------------------------------------------------------------ */
+
+/** sim_path_tail() - N if the last component of @path is "ptoN", else -1; no system call */
+int sim_path_tail(const char *path);
+
+/**
+ * sim_path_index() - the device that a path names
+ * @dirfd: as for openat()
+ * @path: a readable string
+ *
+ * Return: N of /dev/ptoN, existing or not; -1 if it names something else.
+ */
+int sim_path_index(int dirfd, const char *path);
+
+/** sim_path_index_user() - sim_path_index() of a string that may not be readable */
+int sim_path_index_user(int dirfd, const char *path);
+
+/* --- fdtable.c: the cache of identities -------------------------------------- */
+
+#define SIM_HINT	((uintptr_t)1)
+#define SIM_INTERNAL	((uintptr_t)2)
+#define SIM_FOREIGN	((uintptr_t)4)
+
+#define SIM_FD_CHUNK	1024
+#define SIM_FD_CHUNKS	1024
+
+extern _Atomic(uintptr_t) *_Atomic sim_fd_chunks[SIM_FD_CHUNKS];
+extern _Atomic bool sim_fd_any;
+
+/** sim_fd_used() - has the process ever had a context, of its own or another's? */
+static inline bool sim_fd_used(void)
+{
+	return atomic_load_explicit(&sim_fd_any, memory_order_relaxed);
+}
+
+/** sim_fd_peek() - the entry of a descriptor; 0 for one the table does not reach */
+static inline uintptr_t sim_fd_peek(int fd)
+{
+	unsigned int chunk = (unsigned int)fd / SIM_FD_CHUNK;
+	_Atomic(uintptr_t) *entries;
+
+	if (chunk >= SIM_FD_CHUNKS)
+		return 0;
+	entries = atomic_load_explicit(&sim_fd_chunks[chunk], memory_order_acquire);
+	if (!entries)
+		return 0;
+	return atomic_load_explicit(&entries[(unsigned int)fd % SIM_FD_CHUNK],
+				    memory_order_acquire);
+}
+
+/** sim_fd_set() - replace an entry; best effort, only SIM_INTERNAL need not be re-made */
+void sim_fd_set(int fd, uintptr_t entry);
+
+/** sim_fd_forget() - drop what is known about a descriptor that has just been made */
+static inline void sim_fd_forget(int fd)
+{
+	if (SIM_UNLIKELY(sim_fd_peek(fd)))
+		sim_fd_set(fd, 0);
+}
+
+/** sim_fd_each() - call @fn for each non-zero entry of descriptors in [first, last] */
+void sim_fd_each(unsigned int first, unsigned int last,
+		 void (*fn)(int fd, uintptr_t entry, void *arg), void *arg);
+
+/** sim_fd_internal() - move @fd to a high number, marked SIM_INTERNAL. Return: it, or -errno */
+int sim_fd_internal(int fd);
+
+/** sim_fd_close_internal() - close a descriptor that sim_fd_internal() returned */
+void sim_fd_close_internal(int fd);
+
+/* --- file.c: open contexts ---------------------------------------------------- */
+
+/** enum sim_kind - what a descriptor turned out to be */
+enum sim_kind {
+	SIM_NONE,	/* nothing of ours */
+	SIM_OURS,	/* a context of this process; a reference was taken */
+	SIM_OTHER,	/* a context of another process */
+};
+
+/**
+ * sim_file_open() - open a context: open() of /dev/pto@index
+ * @index: which device
+ * @flags: as for open()
+ *
+ * Return: a descriptor or a negative errno.
+ */
+int sim_file_open(unsigned int index, int flags);
+
+/** sim_file_get() - the file of a verified entry, with a reference; NULL if it needs verifying */
+struct sim_file *sim_file_get(int fd);
+
+/** sim_file_put() - drop a reference; the last one after the last close ends the context */
+void sim_file_put(struct sim_file *file);
+
+/**
+ * sim_file_verify() - ask the kernel what a descriptor is
+ * @fd: the descriptor
+ * @file: out: for SIM_OURS
+ * @index: out: device of a SIM_OURS or SIM_OTHER one, or NULL
+ *
+ * One system call, no lock. Corrects the table.
+ */
+enum sim_kind sim_file_verify(int fd, struct sim_file **file, unsigned int *index);
+
+/** sim_file_of() - sim_file_verify() if the table knows something of @fd, else SIM_NONE */
+static inline enum sim_kind sim_file_of(int fd, struct sim_file **file)
+{
+	uintptr_t entry = sim_fd_peek(fd);
+
+	if (__builtin_expect(!entry || entry == SIM_INTERNAL, 1))
+		return SIM_NONE;
+	return sim_file_verify(fd, file, NULL);
+}
+
+/** sim_file_other() - explain, once a process, that a context is not this process's */
+void sim_file_other(int fd);
+
+/**
+ * struct sim_closing - what has to be looked after when descriptors were closed
+ * @file: the file that a closed descriptor may have been the last of, or NULL
+ * @generation: which use of @file that was
+ */
+struct sim_closing {
+	struct sim_file *file;
+	uint64_t generation;
+};
+
+/** sim_file_before_close() - @fd is going to be closed or replaced: drop its entry */
+struct sim_closing sim_file_before_close(int fd);
+
+/** sim_file_after_close() - it was: end the context if that was its last descriptor */
+void sim_file_after_close(struct sim_closing closing);
+
+/** sim_file_reap() - end every context whose last descriptor is closed */
+void sim_file_reap(void);
+
+/** sim_file_ioctl() - an ioctl on @file by way of @fd. Return: 0 or a negative errno */
+long sim_file_ioctl(struct sim_file *file, int fd, unsigned int cmd, void *arg);
+
+/** sim_file_accmode() - O_RDONLY, O_WRONLY or O_RDWR */
+int sim_file_accmode(const struct sim_file *file);
+
+/** sim_file_index() - N of its device */
+unsigned int sim_file_index(const struct sim_file *file);
+
+/** sim_file_mmap() - struct pto_bo of a mapping, see pto_ctx_mmap(). Return: 0 or -errno */
+int sim_file_mmap(struct sim_file *file, uint64_t offset, uint64_t length, struct pto_bo **bo,
+		  int *memory_fd, uint64_t *window_offset);
+
+/** sim_file_fork_child() - forget all files; they are the parent's */
+void sim_file_fork_child(void);
+
+/** sim_file_count() - contexts that are open */
+unsigned int sim_file_count(void);
+
+/* --- ready.c: readiness of the descriptors ------------------------------------ */
+
+/** sim_ready_arm() - somebody is about to poll @file by way of @fd. Return: EPOLL* bits now */
+uint32_t sim_ready_arm(struct sim_file *file, int fd, bool forever);
+
+/** sim_ready_disarm() - the end of a sim_ready_arm(..., false). Return: EPOLL* bits now */
+uint32_t sim_ready_disarm(struct sim_file *file, int fd);
+
+/* --- map.c: user mappings of buffer objects ------------------------------------ */
+
+extern _Atomic(uintptr_t) sim_map_low, sim_map_high; /* nothing of ours is outside */
+
+/** sim_map_overlaps() - may [addr, addr + length) show a buffer object? No lock */
+static inline bool sim_map_overlaps(const void *addr, size_t length)
+{
+	uintptr_t start = (uintptr_t)addr;
+
+	return start < atomic_load_explicit(&sim_map_high, memory_order_relaxed) &&
+	       start + length > atomic_load_explicit(&sim_map_low, memory_order_relaxed);
+}
+
+/** sim_map_create() - mmap() of a context's file. Return: address or negative errno */
+long sim_map_create(struct sim_file *file, void *addr, size_t length, int prot, int flags,
+		    off_t offset);
+
+/** sim_map_over() - mmap() with MAP_FIXED over our mappings */
+long sim_map_over(void *addr, size_t length, int prot, int flags, int fd, off_t offset);
+
+/** sim_map_remove() - munmap() of a range that may show buffer objects */
+long sim_map_remove(void *addr, size_t length);
+
+/** sim_map_move() - mremap() of or onto a range that may show buffer objects */
+long sim_map_move(void *addr, size_t old_length, size_t new_length, int flags, void *new_addr);
+
+/** sim_map_fork_child() - forget all mappings; their references are the parent's */
+void sim_map_fork_child(void);
+
+/* --- device.c, transport.c ------------------------------------------------------ */
+
+/** sim_device_get() - the device, made at the first call. Return: 0 or a negative errno */
+int sim_device_get(unsigned int index, struct sim_device **out);
+
+/** sim_device_core() - the core's device */
+struct pto_device *sim_device_core(const struct sim_device *dev);
+
+/** sim_device_index() - N of /dev/ptoN */
+unsigned int sim_device_index(const struct sim_device *dev);
+
+/** sim_device_memory_fd() - its window as a file; SIM_INTERNAL */
+int sim_device_memory_fd(const struct sim_device *dev);
+
+/** sim_device_runs() - @count more runs were accepted (PTO_SIM_FAIL=gone:N counts them) */
+void sim_device_runs(struct sim_device *dev, uint32_t count);
+
+/** sim_device_check() - say what of each device is in use with no context open; count leaks */
+unsigned int sim_device_check(void);
+
+/** sim_device_fork_child() - forget all devices; their threads are the parent's */
+void sim_device_fork_child(void);
+
+/* --- helper.c: the thread that sees the last close --------------------------------- */
+
+/** sim_helper_watch() - report when the other end of @peer is closed for good. 0 or -errno */
+int sim_helper_watch(struct sim_file *file, int peer);
+
+/** sim_helper_unwatch() - end of it, before @peer is closed */
+void sim_helper_unwatch(int peer);
+
+/** sim_helper_poke() - make it look at files that sim_ready marked. Any context */
+void sim_helper_poke(void);
+
+/** sim_helper_fork_child() - forget the thread; it is the parent's */
+void sim_helper_fork_child(void);
+
+/* Called by the helper thread. */
+void sim_file_hung_up(struct sim_file *file);
+void sim_ready_scan(void);
+
+/* --- fork.c ------------------------------------------------------------------------ */
+
+/** sim_fork_word - non-zero in the process that set the state up; wiped in a child */
+extern _Atomic uint32_t *sim_fork_word;
+
+/**
+ * sim_fork_borrowed() - is this a child made by vfork(), which runs in its parent's memory?
+ * It has descriptors of its own, so the table says nothing about them and is not changed.
+ * One system call.
+ */
+bool sim_fork_borrowed(void);
+
+void sim_fork_init(void);
+void sim_fork_check_slow(void);
+
+/** sim_fork_check() - before anything that uses the state: are we a forked child? */
+static inline void sim_fork_check(void)
+{
+	if (SIM_UNLIKELY(atomic_load_explicit(sim_fork_word, memory_order_acquire) != 1))
+		sim_fork_check_slow();
+}
+
+/* --- trace.c ------------------------------------------------------------------------- */
+
+/** sim_trace_on() - is PTO_SIM_TRACE set? */
+bool sim_trace_on(void);
+
+/** sim_trace() - one line of trace */
+void sim_trace(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/** sim_trace_fork_child() - open the trace again when it is needed */
+void sim_trace_fork_child(void);
+
+/** sim_trace_now() - CLOCK_MONOTONIC, nanoseconds */
+uint64_t sim_trace_now(void);
+
+/** sim_trace_ioctl() - the line of an ioctl */
+void sim_trace_ioctl(const struct sim_file *file, int fd, unsigned int cmd, const void *arg,
+		     long result, uint64_t start_ns);
+
+/* --- check.c --------------------------------------------------------------------------- */
+
+/** sim_check() - PTO_SIM_CHECK: at exit, report what was not given back */
+void sim_check(void);
+
+/* --- user.c: user memory ---------------------------------------------------------------- */
+
+/** sim_copy_in() - copy_from_user(). Return: 0 or -EFAULT */
+int sim_copy_in(void *to, const void *from, size_t length);
+
+/** sim_copy_out() - copy_to_user(). Return: 0 or -EFAULT */
+int sim_copy_out(void *to, const void *from, size_t length);
+
+#endif /* PTO_SIM_PRELOAD_H */

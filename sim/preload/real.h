@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The next definitions of the functions that we interpose.
+ *
+ * They are bound by a constructor. A function that is called earlier (by another
+ * library's constructor, or by dlsym() itself through somebody's malloc()) goes straight
+ * to the kernel.
+ */
+#ifndef PTO_SIM_REAL_H
+#define PTO_SIM_REAL_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/select.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+/* Functions that are called by the same type that their header declares. */
+#define SIM_REALS(X)                                                                   \
+	X(open) X(open64) X(openat) X(openat64) X(creat) X(creat64)                    \
+	X(fopen) X(fopen64) X(fclose)                                                  \
+	X(close) X(close_range) X(dup) X(dup2) X(dup3) X(fcntl) X(fcntl64) X(ioctl)    \
+	X(read) X(write) X(readv) X(writev)                                            \
+	X(mmap) X(mmap64) X(munmap) X(mremap)                                          \
+	X(poll) X(ppoll) X(select) X(pselect) X(epoll_ctl)                             \
+	X(stat) X(lstat) X(fstat) X(fstatat) X(statx)                                  \
+	X(access) X(faccessat) X(euidaccess) X(readlink) X(readlinkat) X(realpath)     \
+	X(syscall)
+
+struct sim_real {
+#define SIM_REAL_MEMBER(name) __typeof__(name) *name;
+	SIM_REALS(SIM_REAL_MEMBER)
+#undef SIM_REAL_MEMBER
+};
+
+extern struct sim_real sim_reals;
+extern _Bool sim_bound;
+
+void sim_bind(void);
+
+/** sim_real() - the table; bound by the time main() runs */
+static inline const struct sim_real *sim_real(void)
+{
+	if (__builtin_expect(!sim_bound, 0))
+		sim_bind();
+	return &sim_reals;
+}
+
+/** sim_next() - the next definition of a function that is rarely needed; NULL if none */
+void *sim_next(const char *name);
+
+/** sim_return() - a negative errno as the C library returns it */
+static inline long sim_return(long result)
+{
+	if (result >= 0)
+		return result;
+	errno = (int)-result;
+	return -1;
+}
+
+#endif /* PTO_SIM_REAL_H */

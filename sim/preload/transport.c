@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: MIT
+/*
+ * struct pto_transport_ops over a software device in the same process: the window is
+ * ordinary memory, a doorbell is a function call in one direction and an interrupt one in
+ * the other.
+ */
+#include "transport.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/falloc.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include <device.h>
+#include <sim_kernel.h>
+
+#include "preload.h"
+#include "raw.h"
+
+/**
+ * struct transport - one device
+ * @dev: the device side
+ * @pdev: the driver side; NULL until it exists, interrupts before that are for nobody
+ * @window: where the device's memory is mapped
+ * @size: bytes of it
+ * @memory_fd: the same as a file; owned by the transport, SIM_INTERNAL
+ * @interrupts: counted for PTO_SIM_FAIL=interrupt:N
+ * @kicks: counted for PTO_SIM_FAIL=kick:N
+ *
+ * Made with the first open of the device; ends with the last reference of @pdev.
+ */
+struct transport {
+	struct ptodev *dev;
+	struct pto_device *_Atomic pdev;
+	char *window;
+	uint64_t size;
+	int memory_fd;
+	_Atomic uint64_t interrupts;
+	_Atomic uint64_t kicks;
+};
+
+static bool within(const struct transport *t, u64 offset, u64 length)
+{
+	return offset <= t->size && length <= t->size - offset;
+}
+
+static void *transport_map(void *priv, u64 offset, u64 length)
+{
+	struct transport *t = priv;
+
+	return within(t, offset, length) ? t->window + offset : NULL;
+}
+
+static void transport_unmap(void *priv, void *addr, u64 length)
+{
+}
+
+static void *transport_access(void *priv, u64 offset, size_t *length)
+{
+	struct transport *t = priv;
+
+	if (offset >= t->size)
+		return ERR_PTR(-EINVAL);
+	if (*length > t->size - offset)
+		*length = t->size - offset;
+	return t->window + offset;
+}
+
+static void transport_access_end(void *priv, void *addr)
+{
+}
+
+static int transport_clear(void *priv, u64 offset, u64 length)
+{
+	struct transport *t = priv;
+
+	if (!within(t, offset, length))
+		return -EINVAL;
+	return (int)sim_raw(SYS_fallocate, t->memory_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+			    offset, length);
+}
+
+static void transport_kick(void *priv, u32 queue)
+{
+	struct transport *t = priv;
+	uint64_t nth = sim_config()->fail_kick;
+
+	if (SIM_UNLIKELY(nth) && atomic_fetch_add(&t->kicks, 1) + 1 == nth)
+		return;
+	ptodev_kick(t->dev, queue);
+}
+
+static void transport_interrupt(void *arg)
+{
+	struct transport *t = arg;
+	struct pto_device *pdev = atomic_load_explicit(&t->pdev, memory_order_acquire);
+	uint64_t nth = sim_config()->fail_interrupt;
+
+	if (SIM_UNLIKELY(nth) && atomic_fetch_add(&t->interrupts, 1) + 1 == nth)
+		return;
+	if (pdev)
+		pto_device_interrupt(pdev);
+}
+
+static void transport_release(void *priv)
+{
+	struct transport *t = priv;
+
+	atomic_store(&t->pdev, NULL);
+	sim_mapping_del(t->window);
+	ptodev_destroy(t->dev);
+	sim_fd_close_internal(t->memory_fd);
+	free(t);
+}
+
+static const struct pto_transport_ops transport_ops = {
+	.name = "sim",
+	.map = transport_map,
+	.unmap = transport_unmap,
+	.access = transport_access,
+	.access_end = transport_access_end,
+	.clear = transport_clear,
+	.kick = transport_kick,
+	.release = transport_release,
+};
+
+/* The application may close every descriptor that it finds: keep one where it cannot. */
+static int keep_memory_fd(struct transport *t)
+{
+	long fd = sim_raw(SYS_fcntl, ptodev_memory_fd(t->dev), F_DUPFD_CLOEXEC, 3);
+
+	t->memory_fd = fd < 0 ? (int)fd : sim_fd_internal((int)fd);
+	return t->memory_fd < 0 ? t->memory_fd : 0;
+}
+
+static int transport_start(struct transport *t, struct ptodev_config *config)
+{
+	int ret;
+
+	config->interrupt = transport_interrupt;
+	config->interrupt_arg = t;
+	ret = ptodev_create(config, &t->dev);
+	if (ret)
+		return ret;
+	ret = keep_memory_fd(t);
+	if (ret) {
+		ptodev_destroy(t->dev);
+		return ret;
+	}
+	t->window = ptodev_window(t->dev);
+	t->size = ptodev_window_size(t->dev);
+	/* A forked child cannot use the device, so it need not copy its page tables. */
+	sim_raw(SYS_madvise, t->window, t->size, MADV_DONTFORK);
+	/* If there are too many, copies are probed instead. */
+	(void)sim_mapping_add(t->window, t->size);
+	return 0;
+}
+
+int sim_transport_create(struct ptodev_config *config, unsigned int index,
+			 struct pto_device **pdev, int *memory_fd)
+{
+	struct transport *t = calloc(1, sizeof(*t));
+	int ret;
+
+	if (!t)
+		return -ENOMEM;
+	ret = transport_start(t, config);
+	if (ret) {
+		free(t);
+		return ret;
+	}
+	*pdev = pto_device_create(&transport_ops, t, index, t->size);
+	if (IS_ERR(*pdev)) {
+		ret = (int)PTR_ERR(*pdev);
+		transport_release(t);
+		return ret;
+	}
+	*memory_fd = t->memory_fd;
+	atomic_store_explicit(&t->pdev, *pdev, memory_order_release);
+	return 0;
+}
