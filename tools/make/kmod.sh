@@ -14,19 +14,18 @@ kdir=$(readlink -e "$1") || { echo "kmod.sh: no kernel build tree at $1" >&2; ex
 out=$2 extra=$1/../extra/Module.symvers
 shift 2
 
-release_file=$kdir/include/config/kernel.release
-[ -f "$release_file" ] || { echo "kmod.sh: $kdir is not prepared for building modules" >&2; exit 1; }
-release=$(cat "$release_file")
+release=$(sed -n 's/.*UTS_RELEASE "\(.*\)"/\1/p' "$kdir/include/generated/utsrelease.h" 2>/dev/null) ||
+	{ echo "kmod.sh: $kdir is not prepared for building modules" >&2; exit 1; }
 copy=$out/$release
-mkdir -p "$copy"
+mkdir -p "$copy/kmod" "$copy/uapi"
 copy=$(readlink -e "$copy")
 
 (
 	flock 9
 	# What the source tree does not have any more must not be built any more.
 	cd "$copy"
-	find kmod uapi -name '*.[ch]' 2>/dev/null | while read -r file; do
-		[ "${file%.mod.c}" != "$file" ] || [ -f "$top/$file" ] || rm "$file"
+	find kmod uapi -name '*.[ch]' ! -name '*.mod.c' | while read -r file; do
+		[ -f "$top/$file" ] || rm "$file"
 	done
 	cd "$top"
 	cp -pu Kbuild "$copy"
@@ -35,10 +34,13 @@ copy=$(readlink -e "$copy")
 
 	args=(-C "$kdir" M="$copy")
 	[ ! -f "$extra" ] || args+=(KBUILD_EXTRA_SYMBOLS="$(readlink -e "$extra")")
-	grep -q '^CONFIG_UML=y' "$kdir/.config" 2>/dev/null && args+=(ARCH=um)
-	# Our own make's variables, O above all, mean something else to the kernel's.
-	env -u MAKEFLAGS -u MAKEOVERRIDES -u MAKELEVEL -u O -u V -u CC -u CFLAGS -u LDFLAGS \
-		make -s -j"$(nproc)" "${args[@]}" "$@" modules 2>&1 |
-		grep -vE '^Skipping BTF generation|^warning: the compiler differs|The kernel was built by|You are using:' >&2 || [ "${PIPESTATUS[0]}" -eq 0 ]
+	! grep -qs '^CONFIG_UML=y' "$kdir/.config" || args+=(ARCH=um)
+	# Our own make's variables, O above all, mean something else to the kernel's. What is
+	# filtered out is said about every module that is built outside a kernel's tree.
+	{
+		env -u MAKEFLAGS -u MAKEOVERRIDES -u MAKELEVEL -u O -u V -u CC -u CFLAGS -u LDFLAGS \
+			make -s -j"$(nproc)" "${args[@]}" "$@" modules 2>&1 || touch "$copy/.failed"
+	} | grep -vE '^Skipping BTF generation|^warning: the compiler differs|^  (The kernel was|You are using)' >&2 || :
+	! rm "$copy/.failed" 2>/dev/null
 ) 9>"$copy/.lock"
 echo "$copy/pto.ko"
