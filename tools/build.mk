@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: MIT
+#
+# The tools, the module, the virtual machines and the tests.
+
+include $(wildcard tools/*/build.mk)
+
+# --- module ---------------------------------------------------------------------------
+
+KDIR ?= /lib/modules/$(shell uname -r)/build
+
+.PHONY: modules modules-if-possible
+modules: ## KDIR=DIR: build pto.ko for the kernel whose build tree this is
+	@if [ ! -e "$(KDIR)/Makefile" ]; then \
+		echo "There is no kernel build tree at $(KDIR)." >&2; \
+		echo "Install the headers of the running kernel (apt install linux-headers-$$(uname -r))," >&2; \
+		echo "or name another kernel's: make modules KDIR=DIR, such as" >&2; \
+		echo '  make modules KDIR=$$(tools/setup/kernel.sh stock-6.1)/build' >&2; \
+		exit 1; \
+	fi
+	@tools/make/kmod.sh $(KDIR) $(O)/kmod
+
+modules-if-possible:
+	@if [ -e "$(KDIR)/Makefile" ]; then \
+		tools/make/kmod.sh $(KDIR) $(O)/kmod; \
+	else \
+		echo "  (pto.ko is not built: no headers of the running kernel; see make modules)"; \
+	fi
+
+# --- virtual machines -----------------------------------------------------------------
+
+KERNEL ?= stock-6.1
+
+.PHONY: vm-shell
+vm-shell: ## KERNEL=NAME: a shell in a virtual machine with the module loaded and ptod running
+	@tools/setup/deps.sh build vm
+	@$(MAKE) --no-print-directory libs tools examples
+	@tools/vm/run --build $(O) --kernel $(KERNEL) --shell
+
+# --- tests ----------------------------------------------------------------------------
+
+STAGES ?=
+
+.PHONY: selftests
+selftests: libs tools examples ## build the selftests
+	@$(MAKE) --no-print-directory -C selftests O=$(abspath $(O)) \
+		KSELFTEST_DIR=$(or $(KSELFTEST_DIR),$$(tools/setup/kernel.sh src-6.12)/tools/testing/selftests)
+
+.PHONY: test-all
+test-all: ## STAGES="...": what "make test" runs (tools/test/run-all --list names the stages)
+	@MAKE="$(MAKE)" tools/test/run-all --build $(O) $(STAGES)
+
+.PHONY: check-style
+check-style: ## checkpatch, sparse, header tests, shellcheck, man pages, licence lines
+	@tools/setup/deps.sh build vm style
+	@tools/style/check --build $(O)
