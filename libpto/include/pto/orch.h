@@ -102,7 +102,7 @@ aicpu_orchestration_config(const struct pto_orch_args *args);
 #define PTO_SCOPE_AUTO		0	/* tensors order tasks */
 #define PTO_SCOPE_MANUAL	1	/* only explicit dependencies do */
 
-/* What a struct pto_task_args was filled wrongly with; pto_submit() reports it. */
+/* What a struct pto_task_args was filled wrongly with; pto_submit_task() reports it. */
 #define PTO_ARGS_OK			0
 #define PTO_ARGS_TOO_MANY_TENSORS	1
 #define PTO_ARGS_TOO_MANY_SCALARS	2
@@ -163,7 +163,7 @@ struct pto_func_ids {
 };
 
 /**
- * struct pto_task_args - arguments of a task; filled by pto_add_*(), read by pto_submit()
+ * struct pto_task_args - arguments of a task; filled by pto_add_*(), read by pto_submit_task()
  * @size: sizeof(struct pto_task_args)
  * @error: first misuse, PTO_ARGS_*
  * @tensor_count: tensors
@@ -220,7 +220,7 @@ struct pto_task {
  * struct pto_rt_ops - the runtime as an orchestration object sees it
  * @version: PTO_RT_OPS_VERSION; raised only if what exists changes its meaning
  * @size: bytes of the table; functions are appended, so a longer one is compatible
- * @submit: see pto_submit()
+ * @submit: see pto_submit_task()
  * @alloc: see pto_alloc_tensors()
  * @scope_begin: see pto_scope_begin()
  * @scope_end: see pto_scope_end()
@@ -480,7 +480,7 @@ static inline void pto_set_block_num(struct pto_task_args *args, uint32_t blocks
 /* --- tasks ------------------------------------------- */
 
 /**
- * pto_submit() - submit a task
+ * pto_submit_task() - submit a task
  * @rt: the run
  * @funcs: its kernels; none at all makes a task that only orders others
  * @args: its arguments, which all its kernels get
@@ -490,8 +490,8 @@ static inline void pto_set_block_num(struct pto_task_args *args, uint32_t blocks
  * PTO_FATAL_HEAP_RING_DEADLOCK, PTO_FATAL_FLOW_CONTROL_DEADLOCK,
  * PTO_FATAL_DEP_POOL_OVERFLOW, PTO_FATAL_TENSORMAP_OVERFLOW.
  */
-static inline struct pto_task pto_submit(struct pto_rt *rt, const struct pto_func_ids *funcs,
-					 const struct pto_task_args *args)
+static inline struct pto_task pto_submit_task(struct pto_rt *rt, const struct pto_func_ids *funcs,
+					      const struct pto_task_args *args)
 {
 	return rt->ops->submit(rt, funcs, args);
 }
@@ -532,7 +532,7 @@ static inline struct pto_task pto_submit_dummy(struct pto_rt *rt, const struct p
  * @count: how many, at most PTO_TASK_MAX_TENSORS
  *
  * They belong to a task that has finished when the call returns, and live until the
- * current scope has ended and their last user has finished. Errors as pto_submit().
+ * current scope has ended and their last user has finished. Errors as pto_submit_task().
  */
 static inline struct pto_task pto_alloc_tensors(struct pto_rt *rt,
 						const struct pto_create_info *infos, uint32_t count)
