@@ -79,7 +79,7 @@ static void keep_result(struct pto_run_handle *run, int rc, const struct pto_wai
 static int reap_once(struct pto_stream *stream, uint64_t deadline)
 {
 	struct pto_run_handle *run = stream->oldest;
-	char log[PTO_LOG_SIZE] = "";
+	char log[PTO_LOG_SIZE];
 	struct pto_wait wait = {
 		.size = sizeof(wait),
 		.run = run->result.id,
@@ -89,6 +89,7 @@ static int reap_once(struct pto_stream *stream, uint64_t deadline)
 	};
 	int rc;
 
+	log[0] = '\0';
 	rc = pto_ioctl_once(stream->ctx, PTO_WAIT, &wait);
 	if (rc == -ETIMEDOUT || rc == -EINTR)
 		return rc;
