@@ -167,7 +167,7 @@ static void forget_entry(int fd, uintptr_t entry, void *file)
 		sim_fd_set(fd, 0);
 }
 
-/* The last reference is gone, so nobody can find the file any more. */
+/* The last reference is gone: nobody uses the file, and nobody can find it any more. */
 static void file_release(struct sim_file *file)
 {
 	if (sim_trace_on())
@@ -195,10 +195,19 @@ struct sim_file *sim_file_get(int fd)
 	return NULL;
 }
 
+static void put_refs(struct sim_file *file, uint32_t refs)
+{
+	uint32_t state = FILE_CLOSED;
+
+	if (SIM_UNLIKELY(atomic_fetch_sub_explicit(&file->refs, refs, memory_order_acq_rel) ==
+			 refs) &&
+	    atomic_compare_exchange_strong(&file->state, &state, FILE_SETUP))
+		file_release(file);
+}
+
 void sim_file_put(struct sim_file *file)
 {
-	if (atomic_fetch_sub_explicit(&file->refs, 1, memory_order_acq_rel) == 1)
-		file_release(file);
+	put_refs(file, 1);
 }
 
 static struct sim_file *file_by_nonce(uint64_t nonce)
@@ -311,7 +320,7 @@ static void publish(struct sim_file *file, int fd, int flags)
 			  (config->fail_gone ? ATTENTION_FAULT : 0);
 	sim_ready_begin(file);
 	atomic_store(&file->state, FILE_OPEN);
-	atomic_store_explicit(&file->refs, 1, memory_order_release);
+	atomic_fetch_add_explicit(&file->refs, FILE_OPEN_REF, memory_order_release);
 	sim_fd_set(fd, (uintptr_t)file);
 	if (sim_trace_on())
 		sim_trace("pto%u context %llu opened as fd %d", sim_device_index(file->dev),
@@ -382,7 +391,7 @@ static void close_if_hung_up(struct sim_file *file, uint64_t generation)
 	if (atomic_load(&file->generation) == generation &&
 	    atomic_load(&file->state) == FILE_OPEN && hung_up(file)) {
 		atomic_store(&file->state, FILE_CLOSED);
-		sim_file_put(file);
+		put_refs(file, FILE_OPEN_REF);
 	}
 	pthread_mutex_unlock(&file->close_lock);
 }
@@ -485,7 +494,8 @@ unsigned int sim_file_count(void)
 	unsigned int count = 0;
 
 	for (file = atomic_load(&sim_files); file; file = file->next)
-		count += atomic_load(&file->refs) != 0;
+		count += atomic_load(&file->state) == FILE_OPEN ||
+			 atomic_load(&file->state) == FILE_CLOSED;
 	return count;
 }
 

@@ -18,9 +18,11 @@
 enum {
 	FILE_FREE,	/* in no use; whoever swaps it to FILE_SETUP owns it */
 	FILE_SETUP,	/* being opened, or being torn down */
-	FILE_OPEN,	/* descriptors exist; they hold one reference together */
+	FILE_OPEN,	/* descriptors exist; they hold FILE_OPEN_REF together */
 	FILE_CLOSED,	/* none exists any more; ioctls in flight hold the rest */
 };
+
+#define FILE_OPEN_REF (1u << 31)
 
 /* sim_file.attention: why an ioctl has to look at more than the core's answer */
 #define ATTENTION_TRACE	1u	/* PTO_SIM_TRACE */
@@ -28,7 +30,7 @@ enum {
 
 /**
  * struct sim_file - an open context
- * @refs: 0 while nobody may use it; a lookup raises it only from 1 upwards
+ * @refs: FILE_OPEN_REF while descriptors exist, plus one for each use in progress
  * @state: FILE_*
  * @generation: counts uses of this struct
  * @nonce: what is random in @name, to find it fast; 0 while not open
@@ -51,8 +53,9 @@ enum {
  * @next: list of all, which only grows
  *
  * These structs are never freed, only used again, so that a lookup without a lock may
- * follow a stale pointer: it raises @refs if that is not 0, then looks whether this is
- * still the file it meant.
+ * follow a stale pointer: it raises @refs, finds out whether FILE_OPEN_REF is there and this
+ * still the file it meant, and puts the reference back if not. Whoever brings @refs to 0
+ * ends the context if @state is FILE_CLOSED.
  */
 struct sim_file {
 	_Atomic uint32_t refs;
@@ -80,18 +83,15 @@ struct sim_file {
 /** sim_files - all of them */
 extern struct sim_file *_Atomic sim_files;
 
-/** sim_file_try_get() - take a reference if the file is in use */
+/** sim_file_try_get() - take a reference if the file is open */
 static inline bool sim_file_try_get(struct sim_file *file)
 {
-	uint32_t refs = atomic_load_explicit(&file->refs, memory_order_relaxed);
+	uint32_t before = atomic_fetch_add_explicit(&file->refs, 1, memory_order_acquire);
 
-	do {
-		if (!refs)
-			return false;
-	} while (!atomic_compare_exchange_weak_explicit(&file->refs, &refs, refs + 1,
-							memory_order_acquire,
-							memory_order_relaxed));
-	return true;
+	if (__builtin_expect(before & FILE_OPEN_REF, 1))
+		return true;
+	sim_file_put(file);
+	return false;
 }
 
 /** sim_ready_begin() - follow the context's wait queue */

@@ -10,16 +10,21 @@
 #include <stdarg.h>
 
 /*
- * The kernel said ENODEV, or EACCES, EINVAL: those it looks for before. With MAP_FIXED it
- * has not unmapped anything for a file that it cannot map.
+ * What the kernel says to mapping a socket: ENODEV, or before that EPERM, since the
+ * sockets' file system has nothing to execute. With MAP_FIXED it has unmapped nothing yet.
  */
+static bool may_be_socket(int error, int prot)
+{
+	return error == ENODEV || (error == EPERM && prot & PROT_EXEC);
+}
+
 static void *map_refused(void *addr, size_t length, int prot, int flags, int fd, off_t offset)
 {
 	struct sim_file *file;
 	int saved = errno;
 	long ret;
 
-	if (saved != ENODEV || flags & MAP_ANONYMOUS)
+	if (!may_be_socket(saved, prot) || flags & MAP_ANONYMOUS)
 		return MAP_FAILED;
 	sim_fork_check();
 	switch (sim_file_verify(fd, &file, NULL)) {

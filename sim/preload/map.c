@@ -290,7 +290,8 @@ struct move {
 /* Called with map_lock held. */
 static long move(struct fresh *fresh, const struct move *m, struct map **gone)
 {
-	uintptr_t end = m->start + page_align(m->old_length);
+	/* An old length of 0 asks for another mapping of the same pages. */
+	uintptr_t end = m->start + page_align(m->old_length ? m->old_length : 1);
 	struct map *map = find(m->start, end, true);
 	struct pto_bo *bo = map ? map->bo : NULL;
 	long ret;
