@@ -1,0 +1,577 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The preload library as a program meets it: a descriptor of a simulated device behaves like
+ * one of a real device through every entry point of the C library, and everything else passes
+ * through untouched.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/select.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "pttest.h"
+
+#define PATH "/dev/pto0"
+#define NO_PATH "/dev/pto9"
+
+/* What fortified and large-file builds call; declared here so that every build tries them. */
+int open64(const char *path, int flags, ...);
+int openat64(int dirfd, const char *path, int flags, ...);
+int __open_2(const char *path, int flags);
+int __open64_2(const char *path, int flags);
+int __openat_2(int dirfd, const char *path, int flags);
+int __openat64_2(int dirfd, const char *path, int flags);
+FILE *fopen64(const char *path, const char *mode);
+int __poll_chk(struct pollfd *fds, nfds_t n, int timeout, size_t size);
+ssize_t __read_chk(int fd, void *buf, size_t length, size_t size);
+
+FIXTURE(entry) {
+	int fd;
+	struct pto_device_usage base;
+};
+
+FIXTURE_SETUP(entry)
+{
+	self->fd = -1;
+	if (!pt_simulator())
+		SKIP(return, "not on the simulator");
+	PT_OPEN(self->fd, 0);
+	ASSERT_EQ(0, pt_usage(self->fd, &self->base));
+}
+
+FIXTURE_TEARDOWN(entry)
+{
+	if (self->fd >= 0)
+		close(self->fd);
+}
+
+static bool is_device(int fd)
+{
+	struct pto_device_info info;
+
+	return fd >= 0 && !pt_info(fd, &info) && info.index == 0;
+}
+
+static int raw_close(int fd)
+{
+#ifdef __x86_64__
+	long ret;
+
+	__asm__ volatile ("syscall" : "=a" (ret) : "0" ((long)SYS_close), "D" ((long)fd)
+			  : "rcx", "r11", "memory");
+	return ret;
+#else
+	return -ENOSYS;
+#endif
+}
+
+/* --- opening ------------------------------------------------------------------ */
+
+static int open_one(unsigned int way)
+{
+	int dev = open("/dev", O_RDONLY | O_DIRECTORY | O_CLOEXEC), fd = -2;
+	volatile int flags = O_RDWR | O_CLOEXEC;
+
+	switch (way) {
+	case 0: fd = open(PATH, flags); break;
+	case 1: fd = open64(PATH, flags); break;
+	case 2: fd = openat(AT_FDCWD, PATH, flags); break;
+	case 3: fd = openat(dev, "pto0", flags); break;
+	case 4: fd = openat64(AT_FDCWD, PATH, flags); break;
+	case 5: fd = openat64(dev, "pto0", flags); break;
+	case 6: fd = __open_2(PATH, flags); break;
+	case 7: fd = __open64_2(PATH, flags); break;
+	case 8: fd = __openat_2(AT_FDCWD, PATH, flags); break;
+	case 9: fd = __openat64_2(dev, "pto0", flags); break;
+	case 10: fd = syscall(SYS_openat, AT_FDCWD, PATH, flags, 0); break;
+	case 11: fd = open("/dev//pto0", flags); break;
+	case 12: fd = open("/dev/./pto0", flags); break;
+	case 13: fd = open("/dev/../dev/pto0", flags); break;
+	case 14: fd = open(PATH, flags | O_CREAT, 0600); break;
+	case 15: fd = open(PATH, flags | O_TRUNC | O_APPEND); break;
+	default: break;
+	}
+	close(dev);
+	return fd;
+}
+
+PT_TEST_F(entry, every_way_to_open)
+{
+	unsigned int way;
+	int fd;
+
+	for (way = 0; way <= 15; way++) {
+		fd = open_one(way);
+		EXPECT_TRUE(is_device(fd)) {
+			TH_LOG("way %u gives %d (%s)", way, fd, strerror(errno));
+		}
+		EXPECT_EQ(FD_CLOEXEC, fcntl(fd, F_GETFD));
+		EXPECT_EQ(O_RDWR, fcntl(fd, F_GETFL) & O_ACCMODE);
+		EXPECT_EQ(0, close(fd));
+		EXPECT_EQ(-EBADF, pt_ioctl(fd, PTO_QUERY, NULL));
+	}
+	EXPECT_EQ(0, pt_usage_settles(self->fd, &self->base, NULL));
+}
+
+PT_TEST_F(entry, relative_to_the_working_directory)
+{
+	int fd;
+
+	ASSERT_EQ(0, chdir("/dev"));
+	fd = open("pto0", O_RDWR);
+	EXPECT_TRUE(is_device(fd));
+	EXPECT_EQ(0, fcntl(fd, F_GETFD));
+	close(fd);
+	ASSERT_EQ(0, chdir("/"));
+	EXPECT_EQ(-1, open("pto0", O_RDWR));
+	EXPECT_EQ(ENOENT, errno);
+}
+
+PT_TEST_F(entry, stdio_streams)
+{
+	FILE *file = fopen(PATH, "r+e");
+
+	ASSERT_NE(NULL, file);
+	EXPECT_TRUE(is_device(fileno(file)));
+	EXPECT_EQ(0, fclose(file));
+	file = fopen64(PATH, "r+");
+	ASSERT_NE(NULL, file);
+	EXPECT_TRUE(is_device(fileno(file)));
+	EXPECT_EQ(0, fclose(file));
+	EXPECT_EQ(NULL, fopen(NO_PATH, "r"));
+	EXPECT_EQ(ENOENT, errno);
+	EXPECT_EQ(0, pt_usage_settles(self->fd, &self->base, NULL));
+}
+
+static void cannot_open(struct __test_metadata *_metadata, const char *path, int flags, int want)
+{
+	int fd;
+
+	errno = 0;
+	fd = open(path, flags, 0600);
+	EXPECT_EQ(-1, fd);
+	EXPECT_EQ(want, errno);
+	if (fd >= 0)
+		close(fd);
+}
+
+PT_TEST_F(entry, what_cannot_be_opened)
+{
+	cannot_open(_metadata, NO_PATH, O_RDWR, ENOENT);
+	cannot_open(_metadata, "/dev/pto", O_RDWR, ENOENT);
+	cannot_open(_metadata, "/dev/pto00", O_RDWR, ENOENT);
+	cannot_open(_metadata, "/dev/pto0x", O_RDWR, ENOENT);
+	cannot_open(_metadata, "/dev/pto-1", O_RDWR, ENOENT);
+	cannot_open(_metadata, "/dev/pto4294967296", O_RDWR, ENOENT);
+	cannot_open(_metadata, PATH, O_RDWR | O_DIRECTORY, ENOTDIR);
+	cannot_open(_metadata, PATH, O_RDWR | O_CREAT | O_EXCL, EEXIST);
+	cannot_open(_metadata, "/dev/pto0/x", O_RDWR, ENOTDIR);
+	cannot_open(_metadata, (char *)16, O_RDWR, EFAULT);
+	cannot_open(_metadata, "", O_RDWR, ENOENT);
+}
+
+/* --- status --------------------------------------------------------------------- */
+
+PT_TEST_F(entry, status_is_a_character_devices)
+{
+	struct stat by_path, by_fd, by_at;
+	struct statx sx;
+
+	ASSERT_EQ(0, stat(PATH, &by_path));
+	EXPECT_TRUE(S_ISCHR(by_path.st_mode));
+	ASSERT_EQ(0, fstat(self->fd, &by_fd));
+	EXPECT_TRUE(S_ISCHR(by_fd.st_mode));
+	EXPECT_EQ(by_path.st_rdev, by_fd.st_rdev);
+	EXPECT_EQ(by_path.st_ino, by_fd.st_ino);
+	ASSERT_EQ(0, lstat(PATH, &by_at));
+	EXPECT_EQ(by_path.st_rdev, by_at.st_rdev);
+	ASSERT_EQ(0, fstatat(AT_FDCWD, PATH, &by_at, 0));
+	EXPECT_EQ(by_path.st_rdev, by_at.st_rdev);
+	ASSERT_EQ(0, fstatat(self->fd, "", &by_at, AT_EMPTY_PATH));
+	EXPECT_EQ(by_path.st_rdev, by_at.st_rdev);
+	ASSERT_EQ(0, statx(AT_FDCWD, PATH, 0, STATX_BASIC_STATS, &sx));
+	EXPECT_TRUE(S_ISCHR(sx.stx_mode));
+	EXPECT_EQ(major(by_path.st_rdev), sx.stx_rdev_major);
+	EXPECT_EQ(minor(by_path.st_rdev), sx.stx_rdev_minor);
+	EXPECT_EQ(-1, stat(NO_PATH, &by_path));
+	EXPECT_EQ(ENOENT, errno);
+}
+
+PT_TEST_F(entry, access_and_names)
+{
+	char resolved[PATH_MAX];
+
+	EXPECT_EQ(0, access(PATH, F_OK));
+	EXPECT_EQ(0, access(PATH, R_OK | W_OK));
+	EXPECT_EQ(0, faccessat(AT_FDCWD, PATH, R_OK, 0));
+	EXPECT_EQ(-1, access(NO_PATH, F_OK));
+	EXPECT_EQ(ENOENT, errno);
+	ASSERT_NE(NULL, realpath("/dev/../dev/pto0", resolved));
+	EXPECT_STREQ(PATH, resolved);
+	EXPECT_EQ(0, isatty(self->fd));
+	EXPECT_EQ(ENOTTY, errno);
+}
+
+/* --- closing ----------------------------------------------------------------------- */
+
+static bool closed_by(FIXTURE_DATA(entry) *self, int way)
+{
+	int fd = open(PATH, O_RDWR | O_CLOEXEC), null;
+
+	if (!is_device(fd))
+		return false;
+	switch (way) {
+	case 0: close(fd); break;
+	case 1: close_range(fd, fd, 0); break;
+	case 2: syscall(SYS_close, fd); break;
+	case 3: syscall(SYS_close_range, fd, fd, 0); break;
+	case 4: raw_close(fd); break;
+	case 5:
+		null = open("/dev/null", O_RDWR | O_CLOEXEC);
+		dup2(null, fd);
+		close(null);
+		close(fd);
+		break;
+	case 6: close_range(fd, fd, CLOSE_RANGE_UNSHARE); break;
+	default: return false;
+	}
+	return !pt_usage_settles(self->fd, &self->base, NULL) && fcntl(fd, F_GETFD) < 0;
+}
+
+PT_TEST_F(entry, every_way_to_close)
+{
+	int way;
+
+	for (way = 0; way <= 6; way++) {
+		EXPECT_TRUE(closed_by(self, way)) {
+			TH_LOG("way %d", way);
+		}
+	}
+}
+
+PT_TEST_F(entry, number_reused_behind_its_back)
+{
+	int fd, null, i;
+	char byte;
+
+	for (i = 0; i < 3; i++) {
+		fd = open(PATH, O_RDWR | O_CLOEXEC);
+		ASSERT_TRUE(is_device(fd));
+		if (raw_close(fd) == -ENOSYS)
+			SKIP(return, "no raw system calls on this architecture");
+		null = open("/dev/null", O_RDWR | O_CLOEXEC);
+		ASSERT_EQ(fd, null);
+		EXPECT_EQ(0, read(null, &byte, 1));
+		EXPECT_EQ(1, write(null, &byte, 1));
+		EXPECT_EQ(-ENOTTY, pt_ioctl(null, PTO_QUERY, NULL));
+		EXPECT_EQ(0, close(null));
+	}
+	EXPECT_EQ(0, pt_usage_settles(self->fd, &self->base, NULL));
+}
+
+/* A daemon closes all it does not know. What the simulator keeps for itself must survive. */
+PT_TEST_F(entry, daemon_closes_everything)
+{
+	int status;
+	pid_t child = fork();
+
+	ASSERT_GE(child, 0);
+	if (!child) {
+		int fd;
+
+		closefrom(3);
+		fd = open(PATH, O_RDWR);
+		_exit(is_device(fd) ? 0 : 1);
+	}
+	ASSERT_EQ(child, waitpid(child, &status, 0));
+	EXPECT_EQ(0, status);
+	closefrom(3);
+	self->fd = open(PATH, O_RDWR);
+	EXPECT_TRUE(is_device(self->fd));
+}
+
+/* --- reading, writing, mapping ---------------------------------------------------------- */
+
+PT_TEST_F(entry, cannot_be_read_or_written)
+{
+	char bytes[8] = "";
+	struct iovec iov = { bytes, sizeof(bytes) };
+
+	EXPECT_EQ(-1, read(self->fd, bytes, sizeof(bytes)));
+	EXPECT_EQ(EINVAL, errno);
+	errno = 0;
+	EXPECT_EQ(-1, write(self->fd, bytes, sizeof(bytes)));
+	EXPECT_EQ(EINVAL, errno);
+	errno = 0;
+	EXPECT_EQ(-1, readv(self->fd, &iov, 1));
+	EXPECT_EQ(EINVAL, errno);
+	errno = 0;
+	EXPECT_EQ(-1, writev(self->fd, &iov, 1));
+	EXPECT_EQ(EINVAL, errno);
+	errno = 0;
+	EXPECT_EQ(-1, __read_chk(self->fd, bytes, sizeof(bytes), sizeof(bytes)));
+	EXPECT_EQ(EINVAL, errno);
+}
+
+PT_TEST_F(entry, foreign_ioctls_are_the_kernels)
+{
+	int value = 0;
+
+	EXPECT_EQ(-ENOTTY, pt_ioctl(self->fd, FIONREAD, &value));
+	EXPECT_EQ(-ENOTTY, pt_ioctl(self->fd, TIOCGWINSZ, &value));
+	EXPECT_EQ(0, pt_ioctl(self->fd, FIONCLEX, NULL));
+	EXPECT_EQ(0, fcntl(self->fd, F_GETFD));
+	EXPECT_EQ(0, pt_ioctl(self->fd, FIOCLEX, NULL));
+	EXPECT_EQ(FD_CLOEXEC, fcntl(self->fd, F_GETFD));
+	EXPECT_EQ(-EBADF, pt_ioctl(-1, PTO_QUERY, NULL));
+	EXPECT_EQ(-EBADF, pt_ioctl(INT_MAX, PTO_QUERY, NULL));
+}
+
+static uint32_t mappings(int fd, uint32_t id)
+{
+	struct pto_bo_info info = { .size = sizeof(info), .id = id };
+
+	return pt_ioctl(fd, PTO_BO_INFO, &info) ? UINT32_MAX : info.mappings;
+}
+
+PT_TEST_F(entry, mapping_over_a_mapping_ends_it)
+{
+	struct pt_buf buf;
+	void *map;
+
+	ASSERT_EQ(0, pt_buf_new(self->fd, 8192, &buf));
+	EXPECT_EQ(1, mappings(self->fd, buf.id));
+	map = mmap(buf.map, buf.bytes, PROT_READ | PROT_WRITE,
+		   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	ASSERT_EQ(buf.map, map);
+	EXPECT_EQ(0, mappings(self->fd, buf.id));
+	munmap(map, buf.bytes);
+	buf.map = NULL;
+	pt_buf_free(self->fd, &buf);
+}
+
+PT_TEST_F(entry, moved_mapping_is_still_one)
+{
+	struct pt_buf buf;
+	uint32_t *words;
+	void *map;
+
+	ASSERT_EQ(0, pt_buf_new(self->fd, 8192, &buf));
+	words = buf.map;
+	words[0] = 77;
+	map = mmap(NULL, 8192, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, map);
+	words = mremap(buf.map, 8192, 8192, MREMAP_MAYMOVE | MREMAP_FIXED, map);
+	if (words != MAP_FAILED) {
+		EXPECT_EQ(77, words[0]);
+		buf.map = words;
+	}
+	EXPECT_EQ(1, mappings(self->fd, buf.id));
+	munmap(buf.map, buf.bytes);
+	EXPECT_EQ(0, mappings(self->fd, buf.id));
+	buf.map = NULL;
+	pt_buf_free(self->fd, &buf);
+}
+
+PT_TEST_F(entry, mapping_does_not_grow_into_the_neighbour)
+{
+	struct pt_buf one, two;
+	void *map;
+
+	ASSERT_EQ(0, pt_buf_new(self->fd, 4096, &one));
+	ASSERT_EQ(0, pt_buf_new(self->fd, 4096, &two));
+	map = mremap(one.map, 4096, 8192, MREMAP_MAYMOVE);
+	EXPECT_EQ(MAP_FAILED, map);
+	pt_buf_free(self->fd, &one);
+	pt_buf_free(self->fd, &two);
+}
+
+/* A child sees the shared memory, as it would of a device, and frees nothing when it ends. */
+PT_TEST_F(entry, child_sees_the_mapping)
+{
+	struct pt_buf buf;
+	uint32_t *words;
+	int status;
+	pid_t child;
+
+	ASSERT_EQ(0, pt_buf_new(self->fd, 4096, &buf));
+	words = buf.map;
+	words[0] = 1;
+	child = fork();
+	ASSERT_GE(child, 0);
+	if (!child) {
+		words[1] = words[0] + 1;
+		munmap(buf.map, buf.bytes);
+		_exit(0);
+	}
+	ASSERT_EQ(child, waitpid(child, &status, 0));
+	EXPECT_EQ(0, status);
+	EXPECT_EQ(2, words[1]);
+	EXPECT_EQ(1, mappings(self->fd, buf.id));
+	pt_buf_free(self->fd, &buf);
+}
+
+/* --- polling ------------------------------------------------------------------------------- */
+
+PT_TEST_F(entry, every_way_to_poll)
+{
+	static const struct pt_callable empty = { .orch = "orch_empty" };
+	struct pollfd fds[2] = { { .events = POLLIN | POLLOUT }, { .events = POLLIN } };
+	struct timespec none = { 0 };
+	fd_set readable, writable;
+	uint64_t id;
+	int pipefd[2];
+
+	ASSERT_EQ(0, pipe(pipefd));
+	fds[0].fd = self->fd;
+	fds[1].fd = pipefd[0];
+	EXPECT_EQ(0, poll(fds, 2, 0));
+	EXPECT_EQ(0, ppoll(fds, 2, &none, NULL));
+	EXPECT_EQ(0, __poll_chk(fds, 2, 0, sizeof(fds)));
+	ASSERT_EQ(0, pt_prepare(self->fd, 0, &empty, NULL));
+	ASSERT_EQ(0, pt_submit(self->fd, PTO_STREAM_DEFAULT, 0, NULL, 0, &id));
+	EXPECT_EQ(1, poll(fds, 2, 60000));
+	EXPECT_EQ(POLLIN, fds[0].revents);
+	EXPECT_EQ(0, fds[1].revents);
+	EXPECT_EQ(1, ppoll(fds, 2, &none, NULL));
+	EXPECT_EQ(1, __poll_chk(fds, 2, 0, sizeof(fds)));
+	FD_ZERO(&readable);
+	FD_ZERO(&writable);
+	FD_SET(self->fd, &readable);
+	FD_SET(self->fd, &writable);
+	EXPECT_EQ(1, pselect(self->fd + 1, &readable, &writable, NULL, &none, NULL));
+	EXPECT_TRUE(FD_ISSET(self->fd, &readable));
+	EXPECT_FALSE(FD_ISSET(self->fd, &writable));
+	EXPECT_EQ(1, write(pipefd[1], "", 1));
+	EXPECT_EQ(2, poll(fds, 2, 60000));
+	EXPECT_EQ(POLLIN, fds[1].revents);
+	EXPECT_EQ(0, pt_finish(self->fd, id));
+	EXPECT_EQ(1, poll(fds, 2, 0));
+	EXPECT_EQ(0, fds[0].revents);
+	close(pipefd[0]);
+	close(pipefd[1]);
+}
+
+/* --- everything else -------------------------------------------------------------------------- */
+
+PT_TEST_F(entry, errno_is_left_alone)
+{
+	struct pto_device_info info;
+	struct pollfd pollfd = { .fd = self->fd, .events = POLLIN };
+	struct stat st;
+	int fd;
+
+	errno = 77;
+	fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	EXPECT_EQ(77, errno);
+	close(fd);
+	EXPECT_EQ(77, errno);
+	fd = open(PATH, O_RDWR | O_CLOEXEC);
+	EXPECT_EQ(77, errno);
+	EXPECT_EQ(0, pt_info(fd, &info));
+	EXPECT_EQ(77, errno);
+	EXPECT_EQ(0, fstat(fd, &st));
+	EXPECT_EQ(0, stat(PATH, &st));
+	EXPECT_EQ(0, access(PATH, R_OK));
+	EXPECT_EQ(77, errno);
+	EXPECT_EQ(0, poll(&pollfd, 1, 0));
+	EXPECT_EQ(77, errno);
+	close(dup(fd));
+	close(fd);
+	EXPECT_EQ(77, errno);
+}
+
+/* A file of that name elsewhere is just a file. */
+PT_TEST_F(entry, other_files_are_not_touched)
+{
+	char dir[] = "/tmp/pto-selftest-XXXXXX", path[64], byte = 0;
+	struct stat st;
+	int fd;
+
+	ASSERT_NE(NULL, mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/pto0", dir);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	ASSERT_GE(fd, 0);
+	EXPECT_EQ(1, write(fd, "x", 1));
+	EXPECT_EQ(1, pread(fd, &byte, 1, 0));
+	EXPECT_EQ('x', byte);
+	EXPECT_EQ(-ENOTTY, pt_ioctl(fd, PTO_QUERY, NULL));
+	ASSERT_EQ(0, fstat(fd, &st));
+	EXPECT_TRUE(S_ISREG(st.st_mode));
+	close(fd);
+	unlink(path);
+	rmdir(dir);
+}
+
+PT_TEST_F(entry, spawned_programs_run)
+{
+	char * const argv[] = { "sh", "-c", "exit 5", NULL };
+	int status;
+	pid_t child;
+
+	ASSERT_EQ(0, posix_spawn(&child, "/bin/sh", NULL, NULL, argv, environ));
+	ASSERT_EQ(child, waitpid(child, &status, 0));
+	EXPECT_EQ(5, WEXITSTATUS(status));
+	EXPECT_TRUE(is_device(self->fd));
+}
+
+/* A child that uses what is not its own is told so, once, in words. */
+PT_TEST_F(entry, stranger_gets_a_line_of_explanation)
+{
+	struct pto_device_info info;
+	char text[512] = "", *newline;
+	int pipefd[2], status;
+	ssize_t length;
+	pid_t child;
+
+	ASSERT_EQ(0, pipe(pipefd));
+	child = fork();
+	ASSERT_GE(child, 0);
+	if (!child) {
+		dup2(pipefd[1], STDERR_FILENO);
+		_exit(pt_info(self->fd, &info) == -ENODEV && pt_info(self->fd, &info) == -ENODEV ?
+		      0 : 1);
+	}
+	close(pipefd[1]);
+	ASSERT_EQ(child, waitpid(child, &status, 0));
+	EXPECT_EQ(0, status);
+	length = read(pipefd[0], text, sizeof(text) - 1);
+	EXPECT_GT(length, 0);
+	EXPECT_TRUE(!!strstr(text, "process")) {
+		TH_LOG("'%s'", text);
+	}
+	newline = strchr(text, '\n');
+	EXPECT_TRUE(newline && !newline[1]);
+	close(pipefd[0]);
+}
+
+PT_TEST_F(entry, read_only_context_cannot_be_mapped_for_writing)
+{
+	struct pto_bo_create create = { .size = sizeof(create), .length = 4096 };
+	int fd = open(PATH, O_RDONLY | O_CLOEXEC);
+	void *map;
+
+	ASSERT_GE(fd, 0);
+	ASSERT_EQ(0, pt_ioctl(fd, PTO_BO_CREATE, &create));
+	EXPECT_EQ(MAP_FAILED, mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
+				   create.mmap_offset));
+	EXPECT_EQ(EACCES, errno);
+	map = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, create.mmap_offset);
+	EXPECT_NE(MAP_FAILED, map);
+	munmap(map, 4096);
+	close(fd);
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: GPL-2.0
+/* The simulator's environment variables: how many devices, which, and what shall go wrong. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "pttest.h"
+
+#define ACTION "PTO_SELFTEST_ACTION"
+
+static const struct pt_callable empty = { .orch = "orch_empty" };
+
+/* --- what the program does when it is started again with other variables -------------- */
+
+/* Digits: the architecture of each device that can be opened. */
+static int act_list(void)
+{
+	struct pto_device_info info;
+	char path[32];
+	int fd, i, digits = 0;
+
+	for (i = 0; i < 20; i++) {
+		snprintf(path, sizeof(path), "/dev/pto%d", i);
+		fd = pt_open_path(path);
+		if (fd < 0)
+			break;
+		if (pt_info(fd, &info) || info.index != (uint32_t)i)
+			return 255;
+		digits = digits * 3 + info.arch;
+		close(fd);
+	}
+	return digits;
+}
+
+/* Runs until the device is gone; how many have ended well. */
+static int act_run_until_gone(void)
+{
+	struct pto_context_stats stats;
+	int fd = pt_open(0), count = 0, err = 0;
+
+	if (fd < 0 || pt_prepare(fd, 0, &empty, NULL))
+		return 255;
+	while (count < 100) {
+		err = pt_run(fd, 0, NULL, 0);
+		if (err)
+			break;
+		count++;
+	}
+	if (count < 100 && err != -ENODEV && err != -EIO && err != -ECANCELED)
+		return 254;
+	if (count < 100 && pt_stats(fd, &stats) != -ENODEV)
+		return 253;
+	close(fd);
+	return count;
+}
+
+/* Runs that all must end well, whatever gets lost on the way. */
+static int act_run_all(void)
+{
+	int fd = pt_open(0), count;
+
+	if (fd < 0 || pt_prepare(fd, 0, &empty, NULL))
+		return 255;
+	for (count = 0; count < 50; count++) {
+		if (pt_run(fd, 0, NULL, 0))
+			break;
+		usleep(1000);	/* long enough for either side to fall asleep */
+	}
+	close(fd);
+	return count;
+}
+
+/* Device memory, in units of 16 MiB, rounded up. */
+static int act_memory(void)
+{
+	struct pto_device_info info;
+	int fd = pt_open(0);
+
+	if (fd < 0 || pt_info(fd, &info))
+		return 255;
+	return (info.memory_size + (1 << 24) - 1) >> 24;
+}
+
+static void __attribute__((constructor)) act(void)
+{
+	const char *action = getenv(ACTION);
+
+	if (!action)
+		return;
+	if (!strcmp(action, "list"))
+		_exit(act_list());
+	if (!strcmp(action, "run until gone"))
+		_exit(act_run_until_gone());
+	if (!strcmp(action, "run all"))
+		_exit(act_run_all());
+	if (!strcmp(action, "memory"))
+		_exit(act_memory());
+	_exit(255);
+}
+
+/* --- the tests --------------------------------------------------------------------------- */
+
+FIXTURE(environment) {
+	int fd;	/* only says that there is something to test */
+};
+
+FIXTURE_SETUP(environment)
+{
+	self->fd = -1;
+	if (!pt_simulator())
+		SKIP(return, "not on the simulator");
+	self->fd = 0;
+}
+
+FIXTURE_TEARDOWN(environment)
+{
+}
+
+/* Start this program again; @quiet: what it says on stderr is expected. Return: exit status */
+static int again(const char *action, const char *variables[][2], bool quiet)
+{
+	int status, i;
+	pid_t child = fork();
+
+	if (child < 0)
+		return -1;
+	if (!child) {
+		if (quiet)
+			dup2(open("/dev/null", O_WRONLY), STDERR_FILENO);
+		setenv(ACTION, action, 1);
+		for (i = 0; variables[i][0]; i++)
+			setenv(variables[i][0], variables[i][1], 1);
+		execl("/proc/self/exe", "environment", NULL);
+		_exit(255);
+	}
+	if (waitpid(child, &status, 0) != child || !WIFEXITED(status))
+		return -1;
+	return WEXITSTATUS(status);
+}
+
+#define AGAIN(action, quiet, ...) \
+	again(action, (const char *[][2]) { __VA_ARGS__, { NULL, NULL } }, quiet)
+
+PT_TEST_F(environment, devices_and_architectures)
+{
+	EXPECT_EQ(1, AGAIN("list", false, { "PTO_SIM_DEVICES", "1" }, { "PTO_SIM_ARCH", "a2a3" }));
+	EXPECT_EQ(2, AGAIN("list", false, { "PTO_SIM_DEVICES", "1" }, { "PTO_SIM_ARCH", "a5" }));
+	EXPECT_EQ(1 * 3 + 2, AGAIN("list", false, { "PTO_SIM_DEVICES", "2" },
+				   { "PTO_SIM_ARCH", "a2a3,a5" }));
+	EXPECT_EQ((2 * 3 + 2) * 3 + 2, AGAIN("list", false, { "PTO_SIM_DEVICES", "3" },
+					     { "PTO_SIM_ARCH", "a5" }));
+	EXPECT_EQ(1, AGAIN("list", false, { "PTO_SIM_DEVICES", "" }, { "PTO_SIM_ARCH", "" }));
+}
+
+PT_TEST_F(environment, wrong_values_open_nothing)
+{
+	EXPECT_EQ(0, AGAIN("list", true, { "PTO_SIM_DEVICES", "0" }));
+	EXPECT_EQ(0, AGAIN("list", true, { "PTO_SIM_DEVICES", "17" }));
+	EXPECT_EQ(0, AGAIN("list", true, { "PTO_SIM_DEVICES", "two" }));
+	EXPECT_EQ(0, AGAIN("list", true, { "PTO_SIM_ARCH", "a4" }));
+	EXPECT_EQ(0, AGAIN("list", true, { "PTO_SIM_DEVICES", "3" },
+			   { "PTO_SIM_ARCH", "a2a3,a5" }));
+	EXPECT_EQ(0, AGAIN("list", true, { "PTO_SIM_FAIL", "everything" }));
+}
+
+PT_TEST_F(environment, device_goes_away_when_told_to)
+{
+	EXPECT_EQ(100, AGAIN("run until gone", false, { "PTO_SIM_FAIL", "" }));
+	EXPECT_LT(AGAIN("run until gone", true, { "PTO_SIM_FAIL", "gone:5" }), 6);
+	EXPECT_LT(AGAIN("run until gone", true, { "PTO_SIM_FAIL", "gone:1" }), 2);
+}
+
+PT_TEST_F(environment, lost_interrupts_and_doorbells_are_made_up_for)
+{
+	EXPECT_EQ(50, AGAIN("run all", true, { "PTO_SIM_FAIL", "interrupt:3" }));
+	EXPECT_EQ(50, AGAIN("run all", true, { "PTO_SIM_FAIL", "kick:7" }));
+}
+
+PT_TEST_F(environment, memory_size)
+{
+	int units = AGAIN("memory", false, { "PTO_SIM_MEMORY", "1G" });
+
+	EXPECT_GT(units, 32);
+	EXPECT_LE(units, 64);
+}
+
+TEST_HARNESS_MAIN
