@@ -67,17 +67,6 @@ void sim_mutex_lock_slow(struct mutex *lock)
 		futex_wait(&lock->state, 2, NULL);
 }
 
-int sim_mutex_lock_slow_interruptible(struct mutex *lock)
-{
-	if (mutex_spin(lock))
-		return 0;
-	while (__atomic_exchange_n(&lock->state, 2, __ATOMIC_ACQUIRE)) {
-		if (futex_wait(&lock->state, 2, NULL) == -EINTR)
-			return -EINTR;
-	}
-	return 0;
-}
-
 void sim_mutex_wake(struct mutex *lock)
 {
 	futex_wake(&lock->state, 1);

@@ -91,7 +91,7 @@ static int grow(struct xarray *xa, unsigned long index)
 
 static void set_bit_to(u64 *bits, unsigned int bit, bool value)
 {
-	*bits = (*bits & ~(1ULL << bit)) | (u64)value << bit;
+	WRITE_ONCE(*bits, (*bits & ~(1ULL << bit)) | (u64)value << bit);
 }
 
 /* The path to the leaf of index, made if create. Return: nodes on it, or -ENOMEM. */
@@ -213,7 +213,7 @@ static bool search(struct xarray *xa, unsigned long *from, unsigned long max, bo
 	unsigned long index = *from;
 
 	while (index <= max) {
-		struct sim_xa_node *node = xa->root;
+		struct sim_xa_node *node = __atomic_load_n(&xa->root, __ATOMIC_ACQUIRE);
 		unsigned long next;
 
 		if (!node || node_beyond(node, index)) {
@@ -222,17 +222,18 @@ static bool search(struct xarray *xa, unsigned long *from, unsigned long max, bo
 		}
 		for (;;) {
 			unsigned int slot = node_slot(node, index);
-			u64 bits = free ? node->full : ~node->used;
+			u64 bits = free ? READ_ONCE(node->full) : ~READ_ONCE(node->used);
+			struct sim_xa_node *child = slot_load(node, slot);
 
 			if (bits >> slot & 1) {
 				next = slot_end(node, index);
 				break;
 			}
-			if (!node->shift || !node->slot[slot]) {
+			if (!node->shift || !child) {
 				*from = index;
 				return true;
 			}
-			node = node->slot[slot];
+			node = child;
 		}
 		if (next <= index)
 			return false;
@@ -287,20 +288,18 @@ int xa_alloc_cyclic(struct xarray *xa, u32 *id, void *entry, struct xa_limit lim
 void *xa_find(struct xarray *xa, unsigned long *index, unsigned long max, unsigned int filter)
 {
 	unsigned long at = *index;
-	void *entry = NULL;
 
-	xa_lock(xa);
 	while (search(xa, &at, max, false)) {
-		entry = xa_load(xa, at);
+		void *entry = xa_load(xa, at);
+
 		if (entry) {
 			*index = at;
-			break;
+			return entry;
 		}
 		if (++at == 0)
 			break;
 	}
-	xa_unlock(xa);
-	return entry;
+	return NULL;
 }
 
 static void node_free(struct sim_xa_node *node)

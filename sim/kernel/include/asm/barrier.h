@@ -32,4 +32,9 @@ extern int sim_barrier_word;
 #define smp_wmb() __atomic_thread_fence(__ATOMIC_RELEASE)
 #endif
 
+/* Towards whoever shares memory with this "machine". */
+#define virt_mb() smp_mb()
+#define virt_load_acquire(p) smp_load_acquire(p)
+#define virt_store_release(p, v) smp_store_release(p, v)
+
 #endif /* SIM_ASM_BARRIER_H */

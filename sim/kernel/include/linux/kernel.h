@@ -3,7 +3,7 @@
 #ifndef SIM_LINUX_KERNEL_H
 #define SIM_LINUX_KERNEL_H
 
-#include <stdio.h>
+#include <limits.h>
 #include <linux/build_bug.h>
 #include <linux/compiler.h>
 #include <linux/err.h>

@@ -17,7 +17,6 @@ struct mutex {
 };
 
 void sim_mutex_lock_slow(struct mutex *lock);
-int sim_mutex_lock_slow_interruptible(struct mutex *lock);
 void sim_mutex_wake(struct mutex *lock);
 
 static inline void mutex_init(struct mutex *lock)
@@ -43,12 +42,11 @@ static inline void mutex_lock(struct mutex *lock)
 		sim_mutex_lock_slow(lock);
 }
 
-/* 0, or -EINTR when a signal handler has run. */
-static inline int __must_check mutex_lock_interruptible(struct mutex *lock)
+/* What would kill the process does. */
+static inline int __must_check mutex_lock_killable(struct mutex *lock)
 {
-	if (likely(mutex_trylock(lock)))
-		return 0;
-	return sim_mutex_lock_slow_interruptible(lock);
+	mutex_lock(lock);
+	return 0;
 }
 
 static inline void mutex_unlock(struct mutex *lock)

@@ -9,6 +9,8 @@
 #define TASK_RUNNING 0
 #define TASK_INTERRUPTIBLE 1
 #define TASK_UNINTERRUPTIBLE 2
+/* What would kill the process does: there is no sleep left to be ended. */
+#define TASK_KILLABLE TASK_UNINTERRUPTIBLE
 
 /**
  * struct task_struct - a thread, as far as it sleeps and is woken

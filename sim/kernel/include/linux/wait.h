@@ -70,7 +70,5 @@ void finish_wait(struct wait_queue_head *wq, struct wait_queue_entry *entry);
 void sim_wake_up(struct wait_queue_head *wq, void *key);
 
 #define wake_up_all(wq) sim_wake_up(wq, NULL)
-#define wake_up_interruptible_all(wq) sim_wake_up(wq, NULL)
-#define wake_up_all_poll(wq, mask) sim_wake_up(wq, (void *)(uintptr_t)(mask))
 
 #endif /* SIM_LINUX_WAIT_H */

@@ -17,6 +17,11 @@ static inline bool signal_pending(struct task_struct *task)
 	return signalled;
 }
 
+static inline bool signal_pending_state(unsigned int state, struct task_struct *task)
+{
+	return state == TASK_INTERRUPTIBLE && signal_pending(task);
+}
+
 static inline bool fatal_signal_pending(struct task_struct *task)
 {
 	return false;

@@ -1,0 +1,366 @@
+// SPDX-License-Identifier: MIT OR GPL-2.0
+/*
+ * Arenas: the working memory of runs, one per ring configuration, a few per context.
+ */
+#include <linux/err.h>
+#include <linux/log2.h>
+#include <linux/slab.h>
+
+#include "core.h"
+
+/* Defaults and limits are those of the seed runtime. */
+#define PTO_DEFAULT_TASK_WINDOW	16384ULL
+#define PTO_DEFAULT_HEAP	(256ULL << 20)
+#define PTO_DEFAULT_DEP_POOL	16384ULL
+#define PTO_MIN_TASK_WINDOW	4
+#define PTO_MIN_HEAP		1024
+#define PTO_MIN_DEP_POOL	4
+#define PTO_MAX_ENTRIES		((1ULL << 31) - 1)
+
+static u64 pto_resolve(u64 value, u64 fallback)
+{
+	return value ? value : fallback;
+}
+
+static int pto_arena_resolve(const struct pto_prewarm *arg, struct pto_arena_config *config)
+{
+	int i;
+
+	for (i = 0; i < PTO_RING_DEPTHS; i++) {
+		u64 window = pto_resolve(arg->task_window[i], PTO_DEFAULT_TASK_WINDOW);
+		u64 heap = pto_resolve(arg->heap[i], PTO_DEFAULT_HEAP);
+		u64 deps = pto_resolve(arg->dep_pool[i], PTO_DEFAULT_DEP_POOL);
+
+		if (window < PTO_MIN_TASK_WINDOW || window > PTO_MAX_ENTRIES ||
+		    !is_power_of_2(window) || heap < PTO_MIN_HEAP ||
+		    deps < PTO_MIN_DEP_POOL || deps > PTO_MAX_ENTRIES)
+			return -EINVAL;
+		config->task_window[i] = window;
+		config->heap[i] = heap;
+		config->dep_pool[i] = deps;
+	}
+	return 0;
+}
+
+static bool pto_arena_is_default(const struct pto_arena *arena)
+{
+	const struct pto_arena_config *config = &arena->image->config;
+	int i;
+
+	for (i = 0; i < PTO_RING_DEPTHS; i++) {
+		if (config->task_window[i] != PTO_DEFAULT_TASK_WINDOW ||
+		    config->heap[i] != PTO_DEFAULT_HEAP ||
+		    config->dep_pool[i] != PTO_DEFAULT_DEP_POOL)
+			return false;
+	}
+	return true;
+}
+
+static void pto_arena_map_command(struct pto_arena *arena, u16 opcode, struct pto_dev_cmd *cmd)
+{
+	struct pto_dev_cmd_map *map = (struct pto_dev_cmd_map *)cmd;
+
+	*map = (struct pto_dev_cmd_map){
+		.opcode = opcode,
+		.addr = pto_mem_addr(arena->ctx->pdev, &arena->mem),
+		.length = arena->mem.length,
+	};
+	if (opcode == PTO_DEV_MAP)
+		map->prot = PTO_DEV_PROT_READ | PTO_DEV_PROT_WRITE;
+}
+
+static void pto_arena_bind_command(struct pto_arena *arena, u16 opcode, struct pto_dev_cmd *cmd)
+{
+	struct pto_dev_cmd_arena *bind = (struct pto_dev_cmd_arena *)cmd;
+	struct pto_device *pdev = arena->ctx->pdev;
+
+	*bind = (struct pto_dev_cmd_arena){
+		.opcode = opcode,
+		.addr = pto_mem_addr(pdev, &arena->mem),
+		.size = arena->image->arena_size,
+	};
+	if (opcode == PTO_DEV_ARENA_BIND) {
+		bind->image_addr = pto_mem_addr(pdev, &arena->image->mem) +
+				   sizeof(struct pto_dev_arena_plan);
+		bind->image_size = arena->image->image_size;
+	}
+}
+
+static unsigned int pto_arena_drop_commands(struct pto_deferred *d, struct pto_dev_cmd *cmd)
+{
+	struct pto_arena *arena = container_of(d, struct pto_arena, deferred);
+
+	pto_arena_bind_command(arena, PTO_DEV_ARENA_DROP, &cmd[0]);
+	pto_arena_map_command(arena, PTO_DEV_UNMAP, &cmd[1]);
+	return 2;
+}
+
+static void pto_arena_release(struct pto_deferred *d)
+{
+	struct pto_arena *arena = container_of(d, struct pto_arena, deferred);
+
+	pto_ctx_free_mem(arena->ctx, &arena->mem);
+	pto_arena_image_put(arena->ctx->pdev, arena->image);
+	kfree(arena);
+}
+
+static const struct pto_deferred_ops pto_arena_deferred_ops = {
+	.commands = pto_arena_drop_commands,
+	.release = pto_arena_release,
+};
+
+/** pto_arena_close() - free the arenas of a context that ends */
+void pto_arena_close(struct pto_ctx *ctx)
+{
+	int i;
+
+	for (i = 0; i < PTO_MAX_ARENAS; i++) {
+		if (ctx->arenas[i])
+			pto_arena_release(&ctx->arenas[i]->deferred);
+	}
+}
+
+/*
+ * Give an arena to the hardware context. *@known: it may know of it, even after an error.
+ */
+static int pto_arena_attach(struct pto_arena *arena, struct pto_section *section, bool *known)
+{
+	struct pto_dev_cmd cmd;
+	struct pto_reply reply;
+	int err;
+
+	pto_arena_map_command(arena, PTO_DEV_MAP, &cmd);
+	err = pto_ctx_command(arena->ctx, section, &cmd, &reply);
+	*known = !err || !reply.done;
+	if (err)
+		return err;
+	pto_arena_bind_command(arena, PTO_DEV_ARENA_BIND, &cmd);
+	return pto_ctx_command(arena->ctx, section, &cmd, &reply);
+}
+
+/**
+ * pto_arena_bind_all() - give the arenas to a new hardware context
+ * @ctx: the context; its mutex is held
+ * @section: the section
+ */
+int pto_arena_bind_all(struct pto_ctx *ctx, struct pto_section *section)
+{
+	struct pto_device *pdev = ctx->pdev;
+	bool known;
+	int i, err;
+
+	for (i = 0; i < PTO_MAX_ARENAS; i++) {
+		struct pto_arena *arena = ctx->arenas[i];
+
+		if (!arena)
+			continue;
+		err = pto_mem_clear(pdev, &arena->mem);
+		if (!err)
+			err = pto_arena_attach(arena, section, &known);
+		if (err)
+			return err;
+		atomic64_inc(&ctx->count.arena_rebinds);
+	}
+	return 0;
+}
+
+/** pto_arena_find() - the arena with an id, 0 for the default one; NULL if there is none */
+struct pto_arena *pto_arena_find(struct pto_ctx *ctx, u32 id)
+{
+	int i;
+
+	for (i = 0; i < PTO_MAX_ARENAS; i++) {
+		struct pto_arena *arena = READ_ONCE(ctx->arenas[i]);
+
+		if (arena && (id ? arena->id == id : arena->is_default))
+			return arena;
+	}
+	return NULL;
+}
+
+static struct pto_arena *pto_arena_find_config(struct pto_ctx *ctx,
+					       const struct pto_arena_config *config)
+{
+	int i;
+
+	for (i = 0; i < PTO_MAX_ARENAS; i++) {
+		struct pto_arena *arena = ctx->arenas[i];
+
+		if (arena && !memcmp(&arena->image->config, config, sizeof(*config)))
+			return arena;
+	}
+	return NULL;
+}
+
+static bool pto_arena_idle(struct pto_ctx *ctx, const struct pto_arena *arena)
+{
+	struct pto_stream *s;
+	bool idle = true;
+
+	spin_lock(&ctx->lock);
+	list_for_each_entry(s, &ctx->stream_list, link) {
+		spin_lock(&s->queue.lock);
+		if (s->submitted != s->completed &&
+		    s->runs[s->completed & s->run_mask].ctx_seq <= READ_ONCE(arena->last_run))
+			idle = false;
+		spin_unlock(&s->queue.lock);
+	}
+	spin_unlock(&ctx->lock);
+	return idle;
+}
+
+/*
+ * A place for one more: a free one, or that of the arena which was used longest ago, an idle
+ * one rather than one in use. Runs that use it still finish: it goes when they have ended.
+ */
+static int pto_arena_place(struct pto_ctx *ctx)
+{
+	int i, best = 0;
+	bool best_idle = false;
+
+	for (i = 0; i < PTO_MAX_ARENAS; i++) {
+		struct pto_arena *arena = ctx->arenas[i];
+		bool idle;
+
+		if (!arena)
+			return i;
+		idle = pto_arena_idle(ctx, arena);
+		if (!i || (idle && !best_idle) ||
+		    (idle == best_idle &&
+		     READ_ONCE(arena->last_run) < READ_ONCE(ctx->arenas[best]->last_run))) {
+			best = i;
+			best_idle = idle;
+		}
+	}
+	return best;
+}
+
+static void pto_arena_evict(struct pto_ctx *ctx, int place)
+{
+	struct pto_arena *arena = ctx->arenas[place];
+
+	if (!arena)
+		return;
+	WRITE_ONCE(ctx->arenas[place], NULL);
+	pto_defer(ctx, &arena->deferred, &pto_arena_deferred_ops);
+	pto_reclaim_locked(ctx);
+}
+
+static struct pto_arena *pto_arena_alloc(struct pto_ctx *ctx, struct pto_section *section,
+					 const struct pto_arena_config *config)
+{
+	struct pto_arena *arena = kzalloc(sizeof(*arena), GFP_KERNEL_ACCOUNT);
+	int err;
+
+	if (!arena)
+		return ERR_PTR(-ENOMEM);
+	arena->ctx = ctx;
+	arena->image = pto_arena_image_get(ctx, section, config);
+	if (IS_ERR(arena->image)) {
+		err = PTR_ERR(arena->image);
+		kfree(arena);
+		return ERR_PTR(err);
+	}
+	err = pto_mem_alloc(ctx->pdev, arena->image->arena_size, &arena->mem);
+	if (err) {
+		pto_arena_release(&arena->deferred);
+		return ERR_PTR(err);
+	}
+	arena->is_default = pto_arena_is_default(arena);
+	return arena;
+}
+
+static void pto_arena_install(struct pto_ctx *ctx, struct pto_arena *arena, int place)
+{
+	arena->id = ctx->next_arena;
+	ctx->next_arena = arena->id + 1 ? arena->id + 1 : 1;
+	arena->last_run = atomic64_read(&ctx->run_seq);
+	atomic64_inc(&ctx->count.arena_misses);
+	smp_store_release(&ctx->arenas[place], arena);
+}
+
+/* ctx->mutex is held. The arena stays in the table at least as long. */
+static struct pto_arena *pto_arena_get(struct pto_ctx *ctx, struct pto_section *section,
+				       const struct pto_arena_config *config)
+{
+	struct pto_arena *arena = pto_arena_find_config(ctx, config);
+	bool known;
+	int place, err;
+
+	if (arena)
+		return arena;
+	arena = pto_arena_alloc(ctx, section, config);
+	place = pto_arena_place(ctx);
+	if (PTR_ERR_OR_ZERO(arena) == -ENOMEM && ctx->arenas[place]) {
+		/* Perhaps what has to go anyway was in the way. */
+		pto_arena_evict(ctx, place);
+		arena = pto_arena_alloc(ctx, section, config);
+	}
+	if (IS_ERR(arena))
+		return arena;
+	err = pto_arena_attach(arena, section, &known);
+	if (err) {
+		if (known)
+			pto_defer(ctx, &arena->deferred, &pto_arena_deferred_ops);
+		else
+			pto_arena_release(&arena->deferred);
+		return ERR_PTR(err);
+	}
+	pto_arena_evict(ctx, place);
+	pto_arena_install(ctx, arena, place);
+	return arena;
+}
+
+/**
+ * pto_arena_default() - have an arena for runs that name none
+ * @ctx: the context; between pto_ctx_begin_hw() and pto_ctx_end()
+ * @section: the section
+ * @only_first: not if the context has any arena
+ *
+ * Return: 0 or an error.
+ */
+int pto_arena_default(struct pto_ctx *ctx, struct pto_section *section, bool only_first)
+{
+	static const struct pto_prewarm defaults;
+	struct pto_arena_config config;
+	int i;
+
+	for (i = 0; only_first && i < PTO_MAX_ARENAS; i++) {
+		if (ctx->arenas[i])
+			return 0;
+	}
+	pto_arena_resolve(&defaults, &config);
+	return PTR_ERR_OR_ZERO(pto_arena_get(ctx, section, &config));
+}
+
+/**
+ * pto_prewarm() - PTO_PREWARM
+ *
+ * An arena whose id could not be handed out for a bad pointer stays: it is cached.
+ */
+int pto_prewarm(struct pto_call *call)
+{
+	struct pto_prewarm *arg = call->arg;
+	struct pto_arena_config config;
+	struct pto_section section;
+	struct pto_arena *arena;
+	int err;
+
+	if (arg->flags)
+		return -EOPNOTSUPP;
+	if (arg->pad)
+		return -EINVAL;
+	err = pto_arena_resolve(arg, &config);
+	if (err)
+		return err;
+	err = pto_ctx_begin_hw(call->ctx, &section);
+	if (err)
+		return err;
+	arena = pto_arena_get(call->ctx, &section, &config);
+	if (!IS_ERR(arena)) {
+		arg->arena = arena->id;
+		arg->arena_size = arena->mem.length;
+	}
+	pto_ctx_end(call->ctx, &section);
+	return IS_ERR(arena) ? PTR_ERR(arena) : pto_call_reply(call);
+}

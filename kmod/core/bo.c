@@ -1,0 +1,340 @@
+// SPDX-License-Identifier: MIT OR GPL-2.0
+/*
+ * Buffer objects: device memory with an id, an address, and user mappings.
+ *
+ * A buffer's mmap offset is its offset in the window. ctx->bo_at finds the buffer around an
+ * offset: it is indexed by the *distance* of a buffer's first page from the end of the
+ * window, so that the first entry at or after a page's distance is the last buffer that
+ * begins at or before that page.
+ */
+#include <linux/err.h>
+#include <linux/slab.h>
+
+#include "core.h"
+
+static unsigned long pto_bo_distance(struct pto_ctx *ctx, u64 offset)
+{
+	return (ctx->pdev->ident.window_size >> PAGE_SHIFT) - 1 - (offset >> PAGE_SHIFT);
+}
+
+static void pto_bo_free(struct pto_bo *bo)
+{
+	struct pto_ctx *ctx = bo->ctx;
+
+	list_del(&bo->link);
+	atomic64_sub(bo->mem.length, &ctx->count.bo_bytes);
+	pto_ctx_free_mem(ctx, &bo->mem);
+	kfree(bo);
+}
+
+static void pto_bo_command(struct pto_bo *bo, u16 opcode, struct pto_dev_cmd_map *cmd)
+{
+	*cmd = (struct pto_dev_cmd_map){
+		.opcode = opcode,
+		.addr = pto_mem_addr(bo->ctx->pdev, &bo->mem),
+		.length = bo->mem.length,
+		.prot = opcode == PTO_DEV_MAP ? PTO_DEV_PROT_READ | PTO_DEV_PROT_WRITE : 0,
+	};
+}
+
+static unsigned int pto_bo_unmap_commands(struct pto_deferred *d, struct pto_dev_cmd *cmd)
+{
+	pto_bo_command(container_of(d, struct pto_bo, deferred), PTO_DEV_UNMAP,
+		       (struct pto_dev_cmd_map *)cmd);
+	return 1;
+}
+
+static void pto_bo_deferred_release(struct pto_deferred *d)
+{
+	pto_bo_free(container_of(d, struct pto_bo, deferred));
+}
+
+static const struct pto_deferred_ops pto_bo_deferred_ops = {
+	.commands = pto_bo_unmap_commands,
+	.release = pto_bo_deferred_release,
+};
+
+static void pto_bo_release(struct kref *ref)
+{
+	struct pto_bo *bo = container_of(ref, struct pto_bo, ref);
+
+	pto_defer(bo->ctx, &bo->deferred, &pto_bo_deferred_ops);
+}
+
+/** pto_bo_put() - drop a reference. Does not sleep */
+void pto_bo_put(struct pto_bo *bo)
+{
+	struct pto_ctx *ctx = bo->ctx;
+
+	if (kref_put(&bo->ref, pto_bo_release))
+		schedule_work(&ctx->reclaim_work);
+}
+
+/** pto_bo_find() - the buffer with an id, with a reference, or NULL */
+struct pto_bo *pto_bo_find(struct pto_ctx *ctx, u32 id)
+{
+	struct pto_bo *bo;
+
+	xa_lock(&ctx->bos);
+	bo = xa_load(&ctx->bos, id);
+	if (bo)
+		kref_get(&bo->ref);
+	xa_unlock(&ctx->bos);
+	return bo;
+}
+
+static int pto_bo_map(struct pto_bo *bo, struct pto_section *section, struct pto_reply *reply)
+{
+	struct pto_dev_cmd_map cmd;
+
+	pto_bo_command(bo, PTO_DEV_MAP, &cmd);
+	return pto_ctx_command(bo->ctx, section, (struct pto_dev_cmd *)&cmd, reply);
+}
+
+/** pto_bo_map_all() - tell a new hardware context what the old one had; see pto_ctx_reset() */
+int pto_bo_map_all(struct pto_ctx *ctx, struct pto_section *section)
+{
+	struct pto_reply reply;
+	struct pto_bo *bo;
+	int err;
+
+	list_for_each_entry(bo, &ctx->bo_list, link) {
+		err = pto_bo_map(bo, section, &reply);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/** pto_bo_close() - free all buffers of a context that ends */
+void pto_bo_close(struct pto_ctx *ctx)
+{
+	struct pto_bo *bo, *next;
+
+	list_for_each_entry_safe(bo, next, &ctx->bo_list, link) {
+		WARN_ON(atomic_read(&bo->mappings));
+		pto_bo_free(bo);
+	}
+	xa_destroy(&ctx->bo_at);
+	xa_destroy(&ctx->bos);
+}
+
+/* Take the id and the address, without being visible there yet. */
+static int pto_bo_reserve(struct pto_bo *bo)
+{
+	struct pto_ctx *ctx = bo->ctx;
+	int err;
+
+	err = xa_alloc(&ctx->bos, &bo->id, XA_ZERO_ENTRY, XA_LIMIT(1, PTO_MAX_BOS),
+		       GFP_KERNEL_ACCOUNT);
+	if (err)
+		return err == -EBUSY ? -ENOSPC : err;
+	err = xa_reserve(&ctx->bo_at, pto_bo_distance(ctx, bo->mem.offset), GFP_KERNEL_ACCOUNT);
+	if (err)
+		xa_erase(&ctx->bos, bo->id);
+	return err;
+}
+
+static void pto_bo_erase(struct pto_bo *bo)
+{
+	xa_erase(&bo->ctx->bo_at, pto_bo_distance(bo->ctx, bo->mem.offset));
+	xa_erase(&bo->ctx->bos, bo->id);
+}
+
+/* Entries that are reserved can be stored without failing. */
+static void pto_bo_publish(struct pto_bo *bo)
+{
+	atomic_inc(&bo->ctx->count.bo_live);
+	xa_store(&bo->ctx->bo_at, pto_bo_distance(bo->ctx, bo->mem.offset), bo, GFP_KERNEL);
+	xa_store(&bo->ctx->bos, bo->id, bo, GFP_KERNEL);
+}
+
+/* Memory that only waits to be freed is not worth failing for. */
+static int pto_bo_alloc_mem(struct pto_ctx *ctx, u64 length, struct pto_mem *mem)
+{
+	struct pto_section section;
+	int err;
+
+	err = pto_mem_alloc(ctx->pdev, length, mem);
+	if (err != -ENOMEM || !pto_reclaim_pending(ctx))
+		return err;
+	if (!pto_section_enter(&section, ctx->pdev))
+		return -ENODEV;
+	pto_reclaim_settle(ctx, &section);
+	pto_section_leave(&section);
+	return pto_mem_alloc(ctx->pdev, length, mem);
+}
+
+static struct pto_bo *pto_bo_new(struct pto_ctx *ctx, u64 length, u32 placement)
+{
+	struct pto_bo *bo = kzalloc(sizeof(*bo), GFP_KERNEL_ACCOUNT);
+	int err;
+
+	if (!bo)
+		return ERR_PTR(-ENOMEM);
+	kref_init(&bo->ref);
+	INIT_LIST_HEAD(&bo->link);
+	bo->ctx = ctx;
+	bo->placement = placement;
+	err = pto_bo_alloc_mem(ctx, length, &bo->mem);
+	if (err) {
+		kfree(bo);
+		return ERR_PTR(err);
+	}
+	atomic64_add(bo->mem.length, &ctx->count.bo_bytes);
+	return bo;
+}
+
+/* Give the buffer to the hardware context. *@known: it may have it, even after an error. */
+static int pto_bo_attach(struct pto_bo *bo, bool *known)
+{
+	struct pto_ctx *ctx = bo->ctx;
+	struct pto_section section;
+	struct pto_reply reply;
+	int err;
+
+	*known = false;
+	err = pto_ctx_begin_hw(ctx, &section);
+	if (err)
+		return err;
+	list_add_tail(&bo->link, &ctx->bo_list);
+	err = pto_bo_map(bo, &section, &reply);
+	*known = !err || !reply.done;
+	if (!*known)
+		list_del_init(&bo->link);
+	pto_ctx_end(ctx, &section);
+	return err;
+}
+
+/** pto_bo_create() - PTO_BO_CREATE */
+int pto_bo_create(struct pto_call *call)
+{
+	struct pto_bo_create *arg = call->arg;
+	struct pto_ctx *ctx = call->ctx;
+	struct pto_bo *bo;
+	bool known;
+	int err;
+
+	if (arg->flags)
+		return -EOPNOTSUPP;
+	if (!arg->length)
+		return -EINVAL;
+	if (arg->placement != PTO_PLACE_DEVICE &&
+	    (arg->placement != PTO_PLACE_HOST ||
+	     !(ctx->pdev->ident.features & PTO_FEATURE_UNIFIED)))
+		return -EOPNOTSUPP;
+	bo = pto_bo_new(ctx, arg->length, arg->placement);
+	if (IS_ERR(bo))
+		return PTR_ERR(bo);
+	err = pto_bo_reserve(bo);
+	if (err) {
+		pto_bo_free(bo);
+		return err;
+	}
+	arg->id = bo->id;
+	arg->device_addr = pto_mem_addr(ctx->pdev, &bo->mem);
+	arg->mmap_offset = bo->mem.offset;
+	err = pto_bo_attach(bo, &known);
+	if (!err)
+		err = pto_call_reply(call);
+	if (err) {
+		pto_bo_erase(bo);
+		if (known)
+			pto_bo_put(bo);
+		else
+			pto_bo_free(bo);
+		return err;
+	}
+	pto_bo_publish(bo);
+	return 0;
+}
+
+/** pto_bo_info() - PTO_BO_INFO */
+int pto_bo_info(struct pto_call *call)
+{
+	struct pto_bo_info *arg = call->arg;
+	struct pto_bo *bo;
+
+	if (arg->pad)
+		return -EINVAL;
+	bo = pto_bo_find(call->ctx, arg->id);
+	if (!bo)
+		return -ENOENT;
+	arg->length = bo->mem.length;
+	arg->device_addr = pto_mem_addr(call->ctx->pdev, &bo->mem);
+	arg->mmap_offset = bo->mem.offset;
+	arg->placement = bo->placement;
+	arg->references = kref_read(&bo->ref) - 1;
+	arg->mappings = atomic_read(&bo->mappings);
+	pto_bo_put(bo);
+	return pto_call_reply(call);
+}
+
+/** pto_bo_destroy() - PTO_BO_DESTROY */
+int pto_bo_destroy(struct pto_call *call)
+{
+	struct pto_bo_destroy *arg = call->arg;
+	struct pto_ctx *ctx = call->ctx;
+	struct pto_section section;
+	struct pto_bo *bo;
+
+	if (!pto_section_enter(&section, ctx->pdev))
+		return -ENODEV;
+	bo = xa_erase(&ctx->bos, arg->id);
+	if (bo) {
+		xa_erase(&ctx->bo_at, pto_bo_distance(ctx, bo->mem.offset));
+		atomic_dec(&ctx->count.bo_live);
+		if (kref_put(&bo->ref, pto_bo_release))
+			pto_reclaim_settle(ctx, &section);
+	}
+	pto_section_leave(&section);
+	return bo ? 0 : -ENOENT;
+}
+
+/* The buffer around a window offset, with a reference, or NULL. */
+static struct pto_bo *pto_bo_find_at(struct pto_ctx *ctx, u64 offset)
+{
+	unsigned long distance = pto_bo_distance(ctx, offset);
+	struct pto_bo *bo;
+
+	xa_lock(&ctx->bo_at);
+	bo = xa_find(&ctx->bo_at, &distance, ULONG_MAX, XA_PRESENT);
+	if (bo)
+		kref_get(&bo->ref);
+	xa_unlock(&ctx->bo_at);
+	return bo;
+}
+
+struct pto_bo *pto_ctx_mmap(struct pto_ctx *ctx, u64 offset, u64 length, u64 *window_offset)
+{
+	u64 window_size = ctx->pdev->ident.window_size;
+	struct pto_section section;
+	struct pto_bo *bo;
+
+	if (!pto_section_enter(&section, ctx->pdev))
+		return ERR_PTR(-ENODEV);
+	bo = offset < window_size ? pto_bo_find_at(ctx, offset) : NULL;
+	pto_section_leave(&section);
+	if (!bo)
+		return ERR_PTR(-EINVAL);
+	if (!length || offset - bo->mem.offset >= bo->mem.length ||
+	    length > bo->mem.length - (offset - bo->mem.offset)) {
+		pto_bo_put(bo);
+		return ERR_PTR(-EINVAL);
+	}
+	atomic_inc(&bo->mappings);
+	*window_offset = offset;
+	return bo;
+}
+
+void pto_bo_mapped(struct pto_bo *bo)
+{
+	kref_get(&bo->ref);
+	atomic_inc(&bo->mappings);
+}
+
+void pto_bo_unmapped(struct pto_bo *bo)
+{
+	atomic_dec(&bo->mappings);
+	pto_bo_put(bo);
+}

@@ -1,0 +1,339 @@
+// SPDX-License-Identifier: MIT OR GPL-2.0
+/*
+ * The table of prepared callables: filling a slot and emptying it. A slot is filled only after
+ * the device has loaded everything; see load.c.
+ */
+#include <linux/err.h>
+#include <linux/nospec.h>
+#include <linux/overflow.h>
+#include <linux/slab.h>
+#include <linux/string.h>
+#include <linux/uaccess.h>
+
+#include "core.h"
+
+static const char pto_default_entry[] = "aicpu_orchestration_entry";
+static const char pto_default_config[] = "aicpu_orchestration_config";
+
+static void pto_callable_free(struct pto_callable *cal)
+{
+	u32 i;
+
+	pto_ctx_free_mem(cal->ctx, &cal->desc);
+	for (i = 0; i < cal->kernel_count; i++) {
+		if (cal->kernels[i].image)
+			pto_image_put(cal->kernels[i].image);
+	}
+	if (cal->orch)
+		pto_image_put(cal->orch);
+	kvfree(cal);
+}
+
+static unsigned int pto_callable_commands(struct pto_deferred *d, struct pto_dev_cmd *cmd)
+{
+	struct pto_callable *cal = container_of(d, struct pto_callable, deferred);
+
+	cmd->opcode = PTO_DEV_UNLOAD;
+	cmd->handle = cal->handle;
+	return 1;
+}
+
+/* ctx->mutex is held, or the context is being closed. */
+static void pto_callable_release(struct pto_deferred *d)
+{
+	struct pto_callable *cal = container_of(d, struct pto_callable, deferred);
+
+	list_del(&cal->link);
+	__clear_bit(cal->handle, cal->ctx->handles);
+	pto_callable_free(cal);
+}
+
+static const struct pto_deferred_ops pto_callable_deferred_ops = {
+	.commands = pto_callable_commands,
+	.release = pto_callable_release,
+};
+
+/** pto_callable_close() - free the callables of a context that ends */
+void pto_callable_close(struct pto_ctx *ctx)
+{
+	struct pto_callable *cal, *next;
+
+	list_for_each_entry_safe(cal, next, &ctx->loaded, link)
+		pto_callable_release(&cal->deferred);
+}
+
+static bool pto_symbol_ok(const u8 *symbol)
+{
+	return memchr(symbol, 0, PTO_SYMBOL_MAX);
+}
+
+static int pto_prepare_check(const struct pto_prepare *arg)
+{
+	if (arg->flags || arg->kind != PTO_KIND_DEVICE_ORCH)
+		return -EOPNOTSUPP;
+	if (arg->pad || arg->cid < -1 || arg->cid >= PTO_MAX_CALLABLES ||
+	    arg->kernel_count > PTO_MAX_FUNC_ID ||
+	    (arg->kernel_count && arg->kernel_stride < sizeof(struct pto_kernel)) ||
+	    !pto_symbol_ok(arg->entry) || !pto_symbol_ok(arg->config))
+		return -EINVAL;
+	return arg->kernel_stride > PAGE_SIZE ? -E2BIG : 0;
+}
+
+static struct pto_callable *pto_callable_new(struct pto_ctx *ctx, const struct pto_prepare *arg)
+{
+	struct pto_callable *cal;
+
+	cal = kvzalloc(struct_size(cal, kernels, arg->kernel_count), GFP_KERNEL_ACCOUNT);
+	if (!cal)
+		return NULL;
+	cal->ctx = ctx;
+	INIT_LIST_HEAD(&cal->link);
+	memcpy(cal->entry, arg->entry[0] ? (const char *)arg->entry : pto_default_entry,
+	       arg->entry[0] ? sizeof(cal->entry) : sizeof(pto_default_entry));
+	memcpy(cal->config, arg->config[0] ? (const char *)arg->config : pto_default_config,
+	       arg->config[0] ? sizeof(cal->config) : sizeof(pto_default_config));
+	if (!arg->config[0])
+		cal->load_flags = PTO_DEV_LOAD_CONFIG_OPTIONAL;
+	return cal;
+}
+
+/* One element of the caller's array. *func_ids: those that were seen. */
+static int pto_callable_add_kernel(struct pto_callable *cal, const struct pto_prepare *arg,
+				   u32 i, unsigned long *func_ids)
+{
+	struct pto_callable_kernel *k = &cal->kernels[i];
+	struct pto_kernel user;
+	u64 ptr;
+	int err;
+
+	if (check_add_overflow(arg->kernels_ptr, (u64)i * arg->kernel_stride, &ptr))
+		return -EFAULT;
+	err = copy_struct_from_user(&user, sizeof(user), u64_to_user_ptr(ptr),
+				    arg->kernel_stride);
+	if (err)
+		return err;
+	if (user.pad || user.func_id >= PTO_MAX_FUNC_ID || user.core_type > PTO_CORE_AIV ||
+	    test_bit(user.func_id, func_ids))
+		return -EINVAL;
+	__set_bit(user.func_id, func_ids);
+	k->func_id = user.func_id;
+	k->core_type = user.core_type;
+	k->image = pto_image_find(cal->ctx, user.image);
+	if (!k->image)
+		return -ENOENT;
+	cal->kernel_count = i + 1;
+	return 0;
+}
+
+static int pto_callable_add_images(struct pto_callable *cal, const struct pto_prepare *arg)
+{
+	DECLARE_BITMAP(func_ids, PTO_MAX_FUNC_ID);
+	int err = 0;
+	u32 i;
+
+	cal->orch = pto_image_find(cal->ctx, arg->image);
+	if (!cal->orch)
+		return -ENOENT;
+	bitmap_zero(func_ids, PTO_MAX_FUNC_ID);
+	for (i = 0; i < arg->kernel_count && !err; i++)
+		err = pto_callable_add_kernel(cal, arg, i, func_ids);
+	return err;
+}
+
+/* What the application asked for, checked, with references to the images. */
+static struct pto_callable *pto_callable_from(struct pto_call *call)
+{
+	const struct pto_prepare *arg = call->arg;
+	struct pto_callable *cal;
+	int err;
+
+	err = pto_prepare_check(arg);
+	if (err)
+		return ERR_PTR(err);
+	cal = pto_callable_new(call->ctx, arg);
+	if (!cal)
+		return ERR_PTR(-ENOMEM);
+	err = pto_callable_add_images(cal, arg);
+	if (err) {
+		pto_callable_free(cal);
+		return ERR_PTR(err);
+	}
+	return cal;
+}
+
+static u32 pto_next_generation(u32 generation)
+{
+	return generation + 1 ? generation + 1 : 1;
+}
+
+/* Return: the cid, from now on not free, or an error. */
+static s32 pto_cid_take(struct pto_ctx *ctx, s32 cid)
+{
+	spin_lock(&ctx->lock);
+	if (cid < 0) {
+		cid = find_first_zero_bit(ctx->cids_reserved, PTO_MAX_CALLABLES);
+		if (cid >= PTO_MAX_CALLABLES)
+			cid = -ENOSPC;
+	} else if (test_bit(cid, ctx->cids_reserved)) {
+		cid = -EEXIST;
+	}
+	if (cid >= 0)
+		__set_bit(cid, ctx->cids_reserved);
+	spin_unlock(&ctx->lock);
+	return cid;
+}
+
+static void pto_cid_give_back(struct pto_ctx *ctx, u32 cid)
+{
+	spin_lock(&ctx->lock);
+	__clear_bit(cid, ctx->cids_reserved);
+	spin_unlock(&ctx->lock);
+}
+
+/* Take a cid and a handle; ctx->mutex is held. */
+static int pto_callable_reserve(struct pto_callable *cal, s32 cid)
+{
+	struct pto_ctx *ctx = cal->ctx;
+	unsigned long handle;
+
+	cid = pto_cid_take(ctx, cid);
+	if (cid < 0)
+		return cid;
+	handle = find_first_zero_bit(ctx->handles, PTO_DEV_MAX_HANDLES);
+	if (handle >= PTO_DEV_MAX_HANDLES) {
+		pto_cid_give_back(ctx, cid);
+		return -EBUSY;
+	}
+	__set_bit(handle, ctx->handles);
+	cal->cid = cid;
+	cal->handle = handle;
+	cal->generation = pto_next_generation(ctx->generations[cid]);
+	list_add_tail(&cal->link, &ctx->loaded);
+	return 0;
+}
+
+/* Unload when it is not used any more. Does not sleep. */
+static void pto_callable_drop(struct pto_callable *cal)
+{
+	pto_cid_give_back(cal->ctx, cal->cid);
+	pto_defer(cal->ctx, &cal->deferred, &pto_callable_deferred_ops);
+}
+
+static int pto_callable_attach(struct pto_callable *cal, struct pto_call *call,
+			       struct pto_reply *reply)
+{
+	struct pto_prepare *arg = call->arg;
+	struct pto_ctx *ctx = call->ctx;
+	struct pto_section section;
+	bool known;
+	int err;
+
+	reply->done = false;
+	reply->reported = false;
+	err = pto_ctx_begin_hw(ctx, &section);
+	if (err) {
+		pto_callable_free(cal);
+		return err;
+	}
+	err = pto_callable_reserve(cal, arg->cid);
+	if (err) {
+		pto_callable_free(cal);
+		pto_ctx_end(ctx, &section);
+		return err;
+	}
+	err = pto_callable_load(cal, &section, reply);
+	known = !err || !reply->done;
+	if (!err)
+		err = pto_arena_default(ctx, &section, true);
+	if (err && known) {
+		pto_callable_drop(cal);
+	} else if (err) {
+		pto_cid_give_back(ctx, cal->cid);
+		pto_callable_release(&cal->deferred);
+	}
+	pto_ctx_end(ctx, &section);
+	return err;
+}
+
+static void pto_callable_commit(struct pto_callable *cal, const struct pto_reply *reply)
+{
+	struct pto_ctx *ctx = cal->ctx;
+
+	atomic64_inc(&ctx->count.prepares);
+	atomic64_inc(&ctx->count.aicpu_dlopens);
+	atomic64_add(min_t(u64, reply->cqe.detail, cal->kernel_count), &ctx->count.kernel_loads);
+	atomic_inc(&ctx->count.callables_live);
+	spin_lock(&ctx->lock);
+	ctx->generations[cal->cid] = cal->generation;
+	smp_store_release(&ctx->callables[cal->cid], cal);
+	spin_unlock(&ctx->lock);
+}
+
+/** pto_prepare() - PTO_PREPARE */
+int pto_prepare(struct pto_call *call)
+{
+	struct pto_prepare *arg = call->arg;
+	struct pto_callable *cal;
+	struct pto_reply reply;
+	int err;
+
+	cal = pto_callable_from(call);
+	if (IS_ERR(cal))
+		return PTR_ERR(cal);
+	err = pto_callable_attach(cal, call, &reply);
+	if (err) {
+		if (reply.reported)
+			pto_call_log(arg->log_ptr, arg->log_size, reply.report.text);
+		return err;
+	}
+	arg->cid = cal->cid;
+	arg->generation = cal->generation;
+	err = pto_call_reply(call);
+	if (!err) {
+		pto_callable_commit(cal, &reply);
+	} else {
+		/* The caller cannot be told of it. */
+		pto_callable_drop(cal);
+		schedule_work(&call->ctx->reclaim_work);
+	}
+	return err;
+}
+
+/* Make a slot empty for everybody. Return: what was in it, NULL if nothing, or ERR_PTR. */
+static struct pto_callable *pto_slot_empty(struct pto_ctx *ctx, u32 cid, u32 generation)
+{
+	struct pto_callable *cal;
+
+	spin_lock(&ctx->lock);
+	cal = ctx->callables[cid];
+	if (generation && (!cal || cal->generation != generation))
+		cal = ERR_PTR(-ENOENT);
+	else
+		WRITE_ONCE(ctx->callables[cid], NULL);
+	spin_unlock(&ctx->lock);
+	return cal;
+}
+
+/** pto_unprepare() - PTO_UNPREPARE */
+int pto_unprepare(struct pto_call *call)
+{
+	struct pto_unprepare *arg = call->arg;
+	struct pto_ctx *ctx = call->ctx;
+	struct pto_section section;
+	struct pto_callable *cal;
+
+	if (arg->pad || arg->cid < 0 || arg->cid >= PTO_MAX_CALLABLES)
+		return -EINVAL;
+	if (!pto_section_enter(&section, ctx->pdev))
+		return -ENODEV;
+	cal = pto_slot_empty(ctx, array_index_nospec(arg->cid, PTO_MAX_CALLABLES),
+			     arg->generation);
+	if (!IS_ERR_OR_NULL(cal)) {
+		atomic64_inc(&ctx->count.unprepares);
+		atomic_dec(&ctx->count.callables_live);
+		pto_callable_drop(cal);
+		pto_reclaim_settle(ctx, &section);
+	}
+	pto_section_leave(&section);
+	return PTR_ERR_OR_ZERO(cal);
+}

@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: MIT OR GPL-2.0
+/*
+ * PTO_BO_COPY: between user memory and buffers, and between buffers.
+ *
+ * User memory is made present outside the section and copied inside it without taking
+ * faults, so that neither a userfault handler nor a slow file system can keep a thread
+ * inside the device.
+ */
+#include <linux/err.h>
+#include <linux/overflow.h>
+#include <linux/pagemap.h>
+#include <linux/sched/signal.h>
+#include <linux/uaccess.h>
+
+#include "core.h"
+
+#define PTO_COPY_CHUNK (64 * 1024UL)
+
+static int pto_copy_check(u32 id, const struct pto_bo *bo, u64 offset, u64 length)
+{
+	u64 end;
+
+	if (!id)
+		return offset ? -EINVAL : 0;
+	if (check_add_overflow(offset, length, &end))
+		return -EOVERFLOW;
+	return end > bo->mem.length ? -EINVAL : 0;
+}
+
+/* Copy what can be copied without a fault. Return: bytes, or -errno. */
+static ssize_t pto_copy_present(struct pto_device *pdev, u64 window_offset, void __user *user,
+				size_t length, bool to_device)
+{
+	struct pto_section section;
+	size_t left;
+	void *p;
+
+	if (!pto_section_enter(&section, pdev))
+		return -ENODEV;
+	p = pdev->ops->access(pdev->priv, window_offset, &length);
+	if (IS_ERR(p)) {
+		pto_section_leave(&section);
+		return PTR_ERR(p);
+	}
+	pagefault_disable();
+	if (to_device)
+		left = __copy_from_user_inatomic(p, user, length);
+	else
+		left = __copy_to_user_inatomic(user, p, length);
+	pagefault_enable();
+	pdev->ops->access_end(pdev->priv, p);
+	pto_section_leave(&section);
+	return length - left;
+}
+
+static int pto_copy_user(struct pto_device *pdev, const struct pto_bo *bo, u64 offset,
+			 u64 user_addr, u64 length, bool to_device)
+{
+	u64 window_offset = bo->mem.offset + offset;
+
+	while (length) {
+		char __user *user = u64_to_user_ptr(user_addr);
+		size_t chunk = min_t(u64, length, PTO_COPY_CHUNK);
+		ssize_t n;
+
+		if (!access_ok(user, chunk))
+			return -EFAULT;
+		n = pto_copy_present(pdev, window_offset, user, chunk, to_device);
+		if (n < 0)
+			return n;
+		if (!n && (to_device ? fault_in_readable(user, chunk) == chunk :
+				       fault_in_writeable(user, chunk) == chunk))
+			return -EFAULT;
+		window_offset += n;
+		user_addr += n;
+		length -= n;
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		cond_resched();
+	}
+	return 0;
+}
+
+static size_t pto_rest_of_page(u64 offset)
+{
+	return PAGE_SIZE - offset_in_page(offset);
+}
+
+/* Bytes before this offset in its page; a whole page if it is the first of one. */
+static size_t pto_start_of_page(u64 offset)
+{
+	return offset_in_page(offset - 1) + 1;
+}
+
+static int pto_copy_within(struct pto_device *pdev, u64 dst, u64 src, size_t length)
+{
+	size_t dst_length = length, src_length = length;
+	void *from, *to;
+
+	from = pdev->ops->access(pdev->priv, src, &src_length);
+	if (IS_ERR(from))
+		return PTR_ERR(from);
+	to = pdev->ops->access(pdev->priv, dst, &dst_length);
+	if (!IS_ERR(to)) {
+		memmove(to, from, length);
+		pdev->ops->access_end(pdev->priv, to);
+	}
+	pdev->ops->access_end(pdev->priv, from);
+	return PTR_ERR_OR_ZERO(to);
+}
+
+/* Page by page; from the end if the destination overlaps what comes later in the source. */
+static int pto_copy_device(struct pto_device *pdev, u64 dst, u64 src, u64 length)
+{
+	bool backward = dst > src && dst < src + length;
+	struct pto_section section;
+	int err;
+
+	while (length) {
+		size_t n;
+
+		if (backward)
+			n = min(pto_start_of_page(dst + length), pto_start_of_page(src + length));
+		else
+			n = min(pto_rest_of_page(dst), pto_rest_of_page(src));
+		n = min_t(u64, n, length);
+		if (!pto_section_enter(&section, pdev))
+			return -ENODEV;
+		if (backward)
+			err = pto_copy_within(pdev, dst + length - n, src + length - n, n);
+		else
+			err = pto_copy_within(pdev, dst, src, n);
+		pto_section_leave(&section);
+		if (err)
+			return err;
+		if (!backward) {
+			dst += n;
+			src += n;
+		}
+		length -= n;
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		cond_resched();
+	}
+	return 0;
+}
+
+static int pto_copy_between(struct pto_device *pdev, const struct pto_bo_copy *arg,
+			    const struct pto_bo *dst, const struct pto_bo *src)
+{
+	int err;
+
+	err = pto_copy_check(arg->dst_id, dst, arg->dst_offset, arg->length);
+	if (!err)
+		err = pto_copy_check(arg->src_id, src, arg->src_offset, arg->length);
+	if (err || !arg->length)
+		return err;
+	switch (arg->direction) {
+	case PTO_COPY_TO_DEVICE:
+		return pto_copy_user(pdev, dst, arg->dst_offset, arg->user_ptr, arg->length, true);
+	case PTO_COPY_FROM_DEVICE:
+		return pto_copy_user(pdev, src, arg->src_offset, arg->user_ptr, arg->length,
+				     false);
+	default:
+		return pto_copy_device(pdev, dst->mem.offset + arg->dst_offset,
+				       src->mem.offset + arg->src_offset, arg->length);
+	}
+}
+
+/** pto_bo_copy() - PTO_BO_COPY */
+int pto_bo_copy(struct pto_call *call)
+{
+	const struct pto_bo_copy *arg = call->arg;
+	bool to = arg->direction == PTO_COPY_TO_DEVICE;
+	bool from = arg->direction == PTO_COPY_FROM_DEVICE;
+	struct pto_bo *dst = NULL, *src = NULL;
+	int err = -ENOENT;
+
+	if (!to && !from && arg->direction != PTO_COPY_DEVICE)
+		return -EOPNOTSUPP;
+	if ((from && arg->dst_id) || (to && arg->src_id) || (!to && !from && arg->user_ptr))
+		return -EINVAL;
+	if (!from)
+		dst = pto_bo_find(call->ctx, arg->dst_id);
+	if (!to)
+		src = pto_bo_find(call->ctx, arg->src_id);
+	if ((from || dst) && (to || src))
+		err = pto_copy_between(call->ctx->pdev, arg, dst, src);
+	if (src)
+		pto_bo_put(src);
+	if (dst)
+		pto_bo_put(dst);
+	return err;
+}

@@ -1,0 +1,119 @@
+// SPDX-License-Identifier: MIT OR GPL-2.0
+/*
+ * Having the device load a callable: a description in device memory, a command, its answer.
+ */
+#include <linux/err.h>
+#include <linux/overflow.h>
+#include <linux/slab.h>
+
+#include "core.h"
+
+static void pto_desc_fill(const struct pto_callable *cal, struct pto_dev_load *desc,
+			  struct pto_dev_kernel *kernels)
+{
+	struct pto_device *pdev = cal->ctx->pdev;
+	u32 i;
+
+	*desc = (struct pto_dev_load){
+		.size = sizeof(*desc),
+		.kind = PTO_KIND_DEVICE_ORCH,
+		.image_addr = pto_mem_addr(pdev, &cal->orch->mem),
+		.image_size = cal->orch->size,
+		.image_id = cal->orch->number,
+		.kernel_count = cal->kernel_count,
+		.flags = cal->load_flags,
+	};
+	memcpy(desc->entry, cal->entry, sizeof(desc->entry));
+	memcpy(desc->config, cal->config, sizeof(desc->config));
+	for (i = 0; i < cal->kernel_count; i++) {
+		const struct pto_callable_kernel *k = &cal->kernels[i];
+
+		kernels[i] = (struct pto_dev_kernel){
+			.func_id = k->func_id,
+			.core_type = k->core_type,
+			.image_addr = pto_mem_addr(pdev, &k->image->mem),
+			.image_size = k->image->size,
+			.image_id = k->image->number,
+		};
+	}
+}
+
+/* Bytes of a description: the head, and the kernels right behind it. */
+static u64 pto_desc_size(const struct pto_callable *cal)
+{
+	return sizeof(struct pto_dev_load) +
+	       (u64)cal->kernel_count * sizeof(struct pto_dev_kernel);
+}
+
+static int pto_desc_write(struct pto_callable *cal)
+{
+	struct pto_device *pdev = cal->ctx->pdev;
+	u64 size = pto_desc_size(cal);
+	struct pto_dev_load *desc;
+	int err;
+
+	desc = kvzalloc(size, GFP_KERNEL_ACCOUNT);
+	if (!desc)
+		return -ENOMEM;
+	pto_desc_fill(cal, desc, (struct pto_dev_kernel *)(desc + 1));
+	err = pto_mem_alloc(pdev, size, &cal->desc);
+	if (!err)
+		err = pto_mem_write(pdev, &cal->desc, 0, desc, size);
+	kvfree(desc);
+	return err;
+}
+
+/**
+ * pto_callable_load() - have a callable loaded under its handle
+ * @cal: the callable; between pto_ctx_begin_hw() and pto_ctx_end()
+ * @section: the section
+ * @reply: the device's answer
+ *
+ * Return: 0 or an error. After an error without an answer (@reply->done false, and the
+ * description not freed) the device may yet load it.
+ */
+int pto_callable_load(struct pto_callable *cal, struct pto_section *section,
+		      struct pto_reply *reply)
+{
+	struct pto_device *pdev = cal->ctx->pdev;
+	struct pto_dev_cmd_load cmd = {
+		.opcode = PTO_DEV_LOAD,
+		.handle = cal->handle,
+		.desc_size = pto_desc_size(cal),
+	};
+	int err;
+
+	err = pto_desc_write(cal);
+	if (!err) {
+		cmd.desc_addr = pto_mem_addr(pdev, &cal->desc);
+		err = pto_ctx_command(cal->ctx, section, (struct pto_dev_cmd *)&cmd, reply);
+		if (!reply->done)
+			return err;
+	}
+	pto_mem_free(pdev, &cal->desc);
+	return err;
+}
+
+/**
+ * pto_callable_load_all() - load what is prepared into a new hardware context
+ * @ctx: the context; its mutex is held
+ * @section: the section
+ */
+int pto_callable_load_all(struct pto_ctx *ctx, struct pto_section *section)
+{
+	struct pto_callable *cal;
+	struct pto_reply reply;
+	int err;
+
+	list_for_each_entry(cal, &ctx->loaded, link) {
+		/* Left by a load that nobody waited for, of a hardware context that is no more. */
+		pto_mem_free(ctx->pdev, &cal->desc);
+		err = pto_callable_load(cal, section, &reply);
+		if (err)
+			return err;
+		atomic64_inc(&ctx->count.aicpu_dlopens);
+		atomic64_add(min_t(u64, reply.cqe.detail, cal->kernel_count),
+			     &ctx->count.kernel_loads);
+	}
+	return 0;
+}

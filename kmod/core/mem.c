@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: MIT OR GPL-2.0
+/*
+ * Device memory: who has which pages of the window, and the driver's own access to them.
+ * What is free reads as zero.
+ */
+#include <linux/err.h>
+#include <linux/genalloc.h>
+#include <linux/overflow.h>
+#include <linux/slab.h>
+
+#include "core.h"
+
+/**
+ * struct pto_leak - memory that must not be used again while the device lives
+ * @link: in pdev->leaks
+ * @mem: the memory
+ */
+struct pto_leak {
+	struct list_head link;
+	struct pto_mem mem;
+};
+
+/** pto_mem_init() - all of the heap is free */
+int pto_mem_init(struct pto_device *pdev)
+{
+	pdev->heap_size = pdev->ident.window_size - pdev->ident.heap_offset;
+	pdev->pool = gen_pool_create(PAGE_SHIFT, -1);
+	if (!pdev->pool)
+		return -ENOMEM;
+	return gen_pool_add(pdev->pool, pdev->ident.heap_offset, pdev->heap_size, -1) ?
+		-ENOMEM : 0;
+}
+
+/** pto_mem_exit() - the device goes; nothing but leaks is allocated any more */
+void pto_mem_exit(struct pto_device *pdev)
+{
+	struct pto_leak *leak, *next;
+
+	list_for_each_entry_safe(leak, next, &pdev->leaks, link) {
+		gen_pool_free(pdev->pool, leak->mem.offset, leak->mem.length);
+		kfree(leak);
+	}
+	if (pdev->pool)
+		gen_pool_destroy(pdev->pool);
+}
+
+/**
+ * pto_mem_alloc() - allocate device memory
+ * @pdev: the device
+ * @length: bytes; rounded up to pages
+ * @mem: filled in if there is some
+ *
+ * Return: 0, -EOVERFLOW or -ENOMEM.
+ */
+int pto_mem_alloc(struct pto_device *pdev, u64 length, struct pto_mem *mem)
+{
+	u64 rounded;
+
+	if (check_add_overflow(length, (u64)PAGE_SIZE - 1, &rounded))
+		return -EOVERFLOW;
+	rounded &= PAGE_MASK;
+	if (rounded > pdev->heap_size)
+		return -ENOMEM;
+	mem->offset = gen_pool_alloc(pdev->pool, rounded);
+	if (!mem->offset)
+		return -ENOMEM;
+	mem->length = rounded;
+	atomic64_add(rounded, &pdev->memory_used);
+	return 0;
+}
+
+/* Without the transport's help, page by page. */
+static int pto_mem_zero(struct pto_device *pdev, const struct pto_mem *mem)
+{
+	u64 done = 0;
+
+	while (done < mem->length) {
+		size_t n = mem->length - done;
+		void *p = pdev->ops->access(pdev->priv, mem->offset + done, &n);
+
+		if (IS_ERR(p))
+			return PTR_ERR(p);
+		memset(p, 0, n);
+		pdev->ops->access_end(pdev->priv, p);
+		done += n;
+		cond_resched();
+	}
+	return 0;
+}
+
+/**
+ * pto_mem_clear() - make memory read as zero. May sleep
+ *
+ * Nobody may find what the last owner left: a device that prevents that is out of service.
+ *
+ * Return: 0 or -ENODEV.
+ */
+int pto_mem_clear(struct pto_device *pdev, const struct pto_mem *mem)
+{
+	struct pto_section section;
+
+	if (!pto_section_enter(&section, pdev))
+		return -ENODEV;
+	if (pdev->ops->clear(pdev->priv, mem->offset, mem->length) && pto_mem_zero(pdev, mem))
+		pto_device_fail(pdev, "its memory cannot be cleared");
+	pto_section_leave(&section);
+	return pto_device_is_gone(pdev) ? -ENODEV : 0;
+}
+
+/** pto_mem_free() - give memory back, if there is any in @mem. May sleep */
+void pto_mem_free(struct pto_device *pdev, struct pto_mem *mem)
+{
+	if (!mem->length)
+		return;
+	pto_mem_clear(pdev, mem);
+	gen_pool_free(pdev->pool, mem->offset, mem->length);
+	atomic64_sub(mem->length, &pdev->memory_used);
+	mem->length = 0;
+}
+
+/**
+ * pto_mem_leak() - keep memory from being used again, as the device may still write to it
+ * @pdev: the device
+ * @mem: the memory, if there is any in it
+ *
+ * It counts as used until the device goes.
+ */
+void pto_mem_leak(struct pto_device *pdev, struct pto_mem *mem)
+{
+	struct pto_leak *leak;
+
+	if (!mem->length)
+		return;
+	leak = kmalloc(sizeof(*leak), GFP_KERNEL);
+	if (!leak) {
+		pto_device_fail(pdev, "memory in use by a dead context cannot be set aside");
+		pto_mem_free(pdev, mem);
+		return;
+	}
+	leak->mem = *mem;
+	mem->length = 0;
+	mutex_lock(&pdev->mutex);
+	list_add(&leak->link, &pdev->leaks);
+	mutex_unlock(&pdev->mutex);
+}
+
+/** pto_mem_write() - copy to device memory; in a section; the range is within @mem */
+int pto_mem_write(struct pto_device *pdev, const struct pto_mem *mem, u64 offset,
+		  const void *from, u64 length)
+{
+	const u8 *source = from;
+
+	while (length) {
+		size_t n = length;
+		void *p = pdev->ops->access(pdev->priv, mem->offset + offset, &n);
+
+		if (IS_ERR(p))
+			return PTR_ERR(p);
+		memcpy(p, source, n);
+		pdev->ops->access_end(pdev->priv, p);
+		source += n;
+		offset += n;
+		length -= n;
+		cond_resched();
+	}
+	return 0;
+}
+
+/** pto_mem_read() - copy from device memory; in a section; the range is within @mem */
+int pto_mem_read(struct pto_device *pdev, const struct pto_mem *mem, u64 offset, void *to,
+		 u64 length)
+{
+	u8 *target = to;
+
+	while (length) {
+		size_t n = length;
+		void *p = pdev->ops->access(pdev->priv, mem->offset + offset, &n);
+
+		if (IS_ERR(p))
+			return PTR_ERR(p);
+		memcpy(target, p, n);
+		pdev->ops->access_end(pdev->priv, p);
+		target += n;
+		offset += n;
+		length -= n;
+		cond_resched();
+	}
+	return 0;
+}

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: MIT OR GPL-2.0
+/*
+ * PTO_QUERY: what the device is, what the context did, what is in use.
+ */
+#include <linux/string.h>
+#include <linux/uaccess.h>
+
+#include "core.h"
+
+static void pto_query_device(struct pto_ctx *ctx, struct pto_device_info *info)
+{
+	struct pto_device *pdev = ctx->pdev;
+	const struct pto_dev_ident *id = &pdev->ident;
+
+	*info = (struct pto_device_info){
+		.size = sizeof(*info),
+		.arch = id->arch,
+		.features = id->features & (PTO_FEATURE_UNIFIED | PTO_FEATURE_ISOLATED |
+					    PTO_FEATURE_SIMULATED),
+		.index = pdev->index,
+		.cluster_count = id->cluster_count,
+		.aic_count = id->aic_count,
+		.aiv_count = id->aiv_count,
+		.aicpu_threads = id->aicpu_threads,
+		.worker_threads = id->worker_threads,
+		.max_contexts = id->max_contexts,
+		.max_streams = min_t(u32, PTO_MAX_STREAMS, id->queue_count - 2),
+		.stream_depth = id->queue_depth,
+		.max_callables = PTO_MAX_CALLABLES,
+		.max_func_id = PTO_MAX_FUNC_ID,
+		.max_arenas = PTO_MAX_ARENAS,
+		.page_size = PAGE_SIZE,
+		.memory_size = pdev->heap_size,
+		.memory_base = id->memory_base,
+		.max_image_size = PTO_MAX_IMAGE_SIZE,
+	};
+	memcpy(info->arch_name, id->arch == PTO_ARCH_A5 ? "a5" : "a2a3",
+	       id->arch == PTO_ARCH_A5 ? 2 : 4);
+	memcpy(info->name, id->name, sizeof(info->name));
+}
+
+/* What the living streams count; the queue's lock makes each of them consistent. */
+static void pto_query_streams(struct pto_ctx *ctx, struct pto_context_stats *stats)
+{
+	struct pto_stream *s;
+
+	spin_lock(&ctx->lock);
+	stats->arena_hits = atomic64_read(&ctx->count.arena_hits);
+	stats->runs_submitted = atomic64_read(&ctx->count.runs_submitted);
+	stats->runs_completed = atomic64_read(&ctx->count.runs_completed);
+	stats->runs_failed = atomic64_read(&ctx->count.runs_failed);
+	stats->doorbells = atomic64_read(&ctx->count.doorbells);
+	list_for_each_entry(s, &ctx->stream_list, link) {
+		spin_lock(&s->queue.lock);
+		stats->arena_hits += s->arena_hits;
+		stats->runs_submitted += s->submitted;
+		stats->runs_completed += s->completed;
+		stats->runs_failed += s->failed;
+		stats->doorbells += s->queue.doorbells;
+		spin_unlock(&s->queue.lock);
+	}
+	spin_lock(&ctx->control.lock);
+	stats->doorbells += ctx->control.doorbells;
+	spin_unlock(&ctx->control.lock);
+	spin_unlock(&ctx->lock);
+}
+
+static u32 pto_query_state(struct pto_ctx *ctx)
+{
+	if (pto_device_is_gone(ctx->pdev))
+		return PTO_CTX_GONE;
+	return READ_ONCE(ctx->lost) ? PTO_CTX_LOST : PTO_CTX_OK;
+}
+
+/* Runs that have ended count as completed even if nobody has looked yet. */
+static void pto_query_reap(struct pto_ctx *ctx)
+{
+	struct pto_section section;
+
+	if (!pto_section_enter(&section, ctx->pdev))
+		return;
+	pto_reclaim_reap(ctx);
+	if (pto_reclaim_pending(ctx))
+		pto_reclaim_settle(ctx, &section);
+	pto_section_leave(&section);
+}
+
+static void pto_query_context(struct pto_ctx *ctx, struct pto_context_stats *stats)
+{
+	struct pto_counters *count = &ctx->count;
+
+	pto_query_reap(ctx);
+	*stats = (struct pto_context_stats){
+		.size = sizeof(*stats),
+		.state = pto_query_state(ctx),
+		.streams_created = atomic64_read(&count->streams_created),
+		.streams_live = atomic_read(&count->streams_live),
+		.callables_live = atomic_read(&count->callables_live),
+		.bo_live = atomic_read(&count->bo_live),
+		.bo_bytes = atomic64_read(&count->bo_bytes),
+		.images_live = atomic_read(&count->images_live),
+		.prepares = atomic64_read(&count->prepares),
+		.unprepares = atomic64_read(&count->unprepares),
+		.aicpu_dlopen_count = atomic64_read(&count->aicpu_dlopens),
+		.kernel_load_count = atomic64_read(&count->kernel_loads),
+		.image_uploads = atomic64_read(&count->image_uploads),
+		.image_upload_bytes = atomic64_read(&count->image_upload_bytes),
+		.image_dedup_hits = atomic64_read(&count->image_dedup_hits),
+		.arena_misses = atomic64_read(&count->arena_misses),
+		.arena_builds = atomic64_read(&count->arena_builds),
+		.arena_rebinds = atomic64_read(&count->arena_rebinds),
+		.interrupts = atomic64_read(&count->interrupts),
+		.device_commands = atomic64_read(&count->device_commands),
+		.resets = atomic64_read(&count->resets),
+	};
+	pto_query_streams(ctx, stats);
+}
+
+static void pto_query_usage(struct pto_ctx *ctx, struct pto_device_usage *usage)
+{
+	struct pto_device *pdev = ctx->pdev;
+
+	pto_query_reap(ctx);
+	*usage = (struct pto_device_usage){
+		.size = sizeof(*usage),
+		.contexts = atomic_read(&pdev->context_count),
+		.memory_size = pdev->heap_size,
+		.memory_used = atomic64_read(&pdev->memory_used),
+		.images = atomic64_read(&pdev->image_count),
+		.image_bytes = atomic64_read(&pdev->image_bytes),
+		.arena_images = atomic64_read(&pdev->arena_image_count),
+		.arena_image_bytes = atomic64_read(&pdev->arena_image_bytes),
+		.streams = atomic_read(&pdev->stream_count),
+		.contexts_opened = atomic64_read(&pdev->contexts_opened),
+	};
+}
+
+/**
+ * pto_query() - PTO_QUERY
+ *
+ * The context's counters can be read even when the device is gone; they are the driver's.
+ */
+int pto_query(struct pto_call *call)
+{
+	union {
+		u32 size;
+		struct pto_device_info device;
+		struct pto_context_stats context;
+		struct pto_device_usage usage;
+	} answer;
+	struct pto_query *arg = call->arg;
+	struct pto_ctx *ctx = call->ctx;
+	u32 bytes;
+
+	if (arg->pad)
+		return -EINVAL;
+	if (arg->item != PTO_QUERY_CONTEXT && pto_device_is_gone(ctx->pdev))
+		return -ENODEV;
+	switch (arg->item) {
+	case PTO_QUERY_DEVICE:
+		pto_query_device(ctx, &answer.device);
+		break;
+	case PTO_QUERY_CONTEXT:
+		pto_query_context(ctx, &answer.context);
+		break;
+	case PTO_QUERY_USAGE:
+		pto_query_usage(ctx, &answer.usage);
+		break;
+	default:
+		return -EOPNOTSUPP;
+	}
+	bytes = answer.size;
+	answer.size = min(bytes, arg->data_size);
+	if (arg->data_ptr &&
+	    copy_to_user(u64_to_user_ptr(arg->data_ptr), &answer, answer.size))
+		return -EFAULT;
+	arg->data_size = bytes;
+	return pto_call_reply(call);
+}

@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: MIT OR GPL-2.0
+/*
+ * PTO_RUN. The warm path: no allocation, one spinlock, and nothing but stores to shared memory
+ * as long as the device is awake.
+ */
+#include <linux/nospec.h>
+#include <linux/overflow.h>
+#include <linux/uaccess.h>
+
+#include "core.h"
+
+#define PTO_RUN_CHUNK 8		/* entries copied from the caller at a time */
+
+static struct pto_callable *pto_run_callable(struct pto_ctx *ctx,
+					     const struct pto_run_entry *entry)
+{
+	u32 cid = array_index_nospec((u32)entry->cid, PTO_MAX_CALLABLES);
+	struct pto_callable *cal = smp_load_acquire(&ctx->callables[cid]);
+
+	if (!cal || (entry->generation && entry->generation != cal->generation))
+		return NULL;
+	return cal;
+}
+
+/* Device address of the arguments, 0 for none. */
+static int pto_run_args_addr(struct pto_ctx *ctx, const struct pto_run_entry *entry, u64 *addr)
+{
+	struct pto_bo *bo;
+	u64 end;
+
+	*addr = 0;
+	if (!entry->args_bo)
+		return entry->args_size || entry->args_offset ? -EINVAL : 0;
+	if (!entry->args_size || !IS_ALIGNED(entry->args_offset, 64))
+		return -EINVAL;
+	bo = xa_load(&ctx->bos, entry->args_bo);
+	if (!bo)
+		return -ENOENT;
+	if (check_add_overflow(entry->args_offset, (u64)entry->args_size, &end))
+		return -EOVERFLOW;
+	if (end > bo->mem.length)
+		return -EINVAL;
+	*addr = pto_mem_addr(ctx->pdev, &bo->mem) + entry->args_offset;
+	return 0;
+}
+
+static u32 pto_arena_next_epoch(struct pto_arena *arena)
+{
+	u32 epoch = atomic_inc_return(&arena->epoch);
+
+	if (unlikely(!epoch))
+		epoch = atomic_inc_return(&arena->epoch);
+	return epoch;
+}
+
+static void pto_run_record(struct pto_stream *s, const struct pto_run_entry *entry,
+			   struct pto_arena *arena, u64 now)
+{
+	struct pto_run_record *run = &s->runs[s->submitted & s->run_mask];
+	u64 seq = atomic64_inc_return(&s->queue.ctx->run_seq);
+
+	run->user_data = entry->user_data;
+	run->submit_ns = now;
+	run->ctx_seq = seq;
+	WRITE_ONCE(arena->last_run, seq);
+	s->arena_hits++;
+	WRITE_ONCE(s->submitted, s->submitted + 1);
+}
+
+/*
+ * Queue one run; the queue's lock is held, so what is found here stays until the run has
+ * ended: see reclaim.c. -ENXIO: there is no default arena yet.
+ */
+static int pto_run_one(struct pto_stream *s, const struct pto_run_entry *entry, u64 now)
+{
+	struct pto_ctx *ctx = s->queue.ctx;
+	struct pto_dev_cmd_run *cmd;
+	struct pto_callable *cal;
+	struct pto_arena *arena;
+	u64 args_addr;
+	int err;
+
+	if (unlikely(entry->flags))
+		return -EOPNOTSUPP;
+	if (unlikely(entry->pad[0] || entry->pad[1] || entry->cid < 0 ||
+		     entry->cid >= PTO_MAX_CALLABLES))
+		return -EINVAL;
+	cal = pto_run_callable(ctx, entry);
+	if (unlikely(!cal))
+		return -ENOENT;
+	err = pto_run_args_addr(ctx, entry, &args_addr);
+	if (unlikely(err))
+		return err;
+	arena = pto_arena_find(ctx, entry->arena);
+	if (unlikely(!arena))
+		return entry->arena ? -ENOENT : -ENXIO;
+	cmd = (struct pto_dev_cmd_run *)pto_queue_slot(&s->queue);
+	if (unlikely(!cmd))
+		return -EAGAIN;
+	*cmd = (struct pto_dev_cmd_run){
+		.opcode = PTO_DEV_RUN,
+		.id = s->queue.sq_tail,
+		.ctx = ctx->hw_id,
+		.handle = cal->handle,
+		.args_addr = args_addr,
+		.args_size = entry->args_size,
+		.epoch = pto_arena_next_epoch(arena),
+		.arena_addr = pto_mem_addr(ctx->pdev, &arena->mem),
+		.timeout_ns = entry->timeout_ns,
+	};
+	pto_run_record(s, entry, arena, now);
+	pto_queue_publish(&s->queue);
+	return 0;
+}
+
+/* Queue runs until one cannot be. Return: how many; *err says why it stopped. */
+static u32 pto_run_some(struct pto_stream *s, const struct pto_run_entry *entries, u32 count,
+			u64 *first, int *err)
+{
+	struct pto_queue *q = &s->queue;
+	struct pto_ctx *ctx = q->ctx;
+	u64 now = ktime_get_ns();
+	unsigned int taken = 0;
+	u32 done = 0;
+
+	*err = 0;
+	spin_lock(&q->lock);
+	if (unlikely(q->sq_tail - q->cq_head + count > q->mask + 1))
+		taken = pto_queue_reap(q);
+	if (unlikely(q->stopped || READ_ONCE(ctx->lost)))
+		*err = -EIO;
+	*first = s->submitted + 1;
+	while (!*err && done < count) {
+		*err = pto_run_one(s, &entries[done], now);
+		done += !*err;
+	}
+	if (done) {
+		pto_queue_kick(q);
+		/* The kick was a full barrier: see pto_ctx_poll(). */
+		if (unlikely(READ_ONCE(ctx->poll_armed)))
+			pto_queue_arm(q);
+	}
+	spin_unlock(&q->lock);
+	pto_queue_wake(q, taken);
+	return done;
+}
+
+static int pto_run_fetch(const struct pto_run *arg, u32 from, u32 count,
+			 struct pto_run_entry *entries)
+{
+	u64 ptr;
+	u32 i;
+	int err;
+
+	if (check_add_overflow(arg->entries_ptr, (u64)from * arg->stride, &ptr))
+		return -EFAULT;
+	if (likely(arg->stride == sizeof(*entries)))
+		return copy_from_user(entries, u64_to_user_ptr(ptr), count * sizeof(*entries)) ?
+			-EFAULT : 0;
+	for (i = 0; i < count; i++) {
+		err = copy_struct_from_user(&entries[i], sizeof(entries[i]),
+					    u64_to_user_ptr(ptr + (u64)i * arg->stride),
+					    arg->stride);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static int pto_run_make_arena(struct pto_ctx *ctx)
+{
+	struct pto_section section;
+	int err;
+
+	err = pto_ctx_begin_hw(ctx, &section);
+	if (err)
+		return err;
+	err = pto_arena_default(ctx, &section, false);
+	pto_ctx_end(ctx, &section);
+	return err;
+}
+
+/* Queue one chunk of the caller's array. Return: how many runs; *err says why it stopped. */
+static u32 pto_run_chunk(struct pto_stream *s, const struct pto_run_entry *entries, u32 count,
+			 u64 *first, int *err)
+{
+	struct pto_ctx *ctx = s->queue.ctx;
+	struct pto_section section;
+	u64 again;
+	u32 done;
+
+	if (!pto_section_enter(&section, ctx->pdev)) {
+		*err = -ENODEV;
+		return 0;
+	}
+	done = pto_run_some(s, entries, count, first, err);
+	pto_section_leave(&section);
+	while (unlikely(*err == -ENXIO)) {
+		*err = pto_run_make_arena(ctx);
+		if (*err)
+			break;
+		if (!pto_section_enter(&section, ctx->pdev)) {
+			*err = -ENODEV;
+			break;
+		}
+		done += pto_run_some(s, entries + done, count - done, done ? &again : first, err);
+		pto_section_leave(&section);
+	}
+	return done;
+}
+
+static int pto_run_check(const struct pto_call *call)
+{
+	const struct pto_run *arg = call->arg;
+
+	if (unlikely(arg->flags))
+		return -EOPNOTSUPP;
+	if (unlikely(!arg->count || arg->count > call->ctx->pdev->ident.queue_depth ||
+		     arg->stride < sizeof(struct pto_run_entry)))
+		return -EINVAL;
+	if (unlikely(arg->stride > PAGE_SIZE))
+		return -E2BIG;
+	/* What cannot be undone must be reportable: write what is there already. */
+	return put_user(call->user_size, (u32 __user *)call->user);
+}
+
+/** pto_run() - PTO_RUN */
+int pto_run(struct pto_call *call)
+{
+	struct pto_run_entry entries[PTO_RUN_CHUNK];
+	struct pto_run *arg = call->arg;
+	struct pto_stream *s;
+	u32 accepted = 0;
+	u64 first = 0, chunk_first;
+	int err;
+
+	err = pto_run_check(call);
+	if (unlikely(err))
+		return err;
+	s = pto_stream_get(call->ctx, arg->stream);
+	if (unlikely(!s))
+		return -ENOENT;
+	while (accepted < arg->count) {
+		u32 count = min_t(u32, arg->count - accepted, PTO_RUN_CHUNK);
+		u32 done;
+
+		err = pto_run_fetch(arg, accepted, count, entries);
+		if (unlikely(err))
+			break;
+		done = pto_run_chunk(s, entries, count, &chunk_first, &err);
+		if (!accepted && done)
+			first = (u64)s->id << PTO_RUN_STREAM_SHIFT | chunk_first;
+		accepted += done;
+		if (unlikely(err))
+			break;
+	}
+	pto_stream_put(call->ctx, s);
+	if (unlikely(!accepted))
+		return err;
+	arg->accepted = accepted;
+	arg->first_id = first;
+	return pto_call_reply(call);
+}

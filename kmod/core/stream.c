@@ -1,0 +1,381 @@
+// SPDX-License-Identifier: MIT OR GPL-2.0
+/*
+ * Streams: queues of runs, and the records of the latest runs of each.
+ */
+#include <linux/err.h>
+#include <linux/slab.h>
+
+#include "core.h"
+
+static int pto_stream_bind(struct pto_stream *s, struct pto_section *section, u16 opcode)
+{
+	struct pto_ctx *ctx = s->queue.ctx;
+	struct pto_dev_cmd_queue cmd = {
+		.opcode = opcode,
+		.ctx = ctx->hw_id,
+		.queue = s->queue.index,
+	};
+	struct pto_reply reply;
+
+	if (opcode == PTO_DEV_QUEUE_BIND)
+		pto_queue_reset(&s->queue);
+	return pto_ctx_admin(ctx, section, (struct pto_dev_cmd *)&cmd, &reply);
+}
+
+/** pto_stream_bind_all() - bind the streams to a new hardware context */
+int pto_stream_bind_all(struct pto_ctx *ctx, struct pto_section *section)
+{
+	struct pto_stream *s;
+	int err;
+
+	/* The list changes only under ctx->mutex, which is held. */
+	list_for_each_entry(s, &ctx->stream_list, link) {
+		err = pto_stream_bind(s, section, PTO_DEV_QUEUE_BIND);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+static void pto_stream_free(struct pto_stream *s)
+{
+	kvfree(s->reports);
+	kvfree(s->runs);
+	kfree(s);
+}
+
+static struct pto_stream *pto_stream_alloc(struct pto_ctx *ctx)
+{
+	u32 records = 2 * ctx->pdev->ident.queue_depth;
+	struct pto_stream *s = kzalloc(sizeof(*s), GFP_KERNEL_ACCOUNT);
+
+	if (!s)
+		return NULL;
+	s->runs = kvcalloc(records, sizeof(*s->runs), GFP_KERNEL_ACCOUNT);
+	s->reports = kvcalloc(PTO_DEV_REPORTS, sizeof(*s->reports), GFP_KERNEL_ACCOUNT);
+	if (!s->runs || !s->reports) {
+		pto_stream_free(s);
+		return NULL;
+	}
+	s->run_mask = records - 1;
+	s->queue.stream = s;
+	s->queue.ctx = ctx;
+	s->queue.wq = &ctx->wq;
+	kref_init(&s->ref);
+	INIT_LIST_HEAD(&s->link);
+	return s;
+}
+
+static int pto_stream_open_queue(struct pto_stream *s)
+{
+	struct pto_device *pdev = s->queue.ctx->pdev;
+	u32 index;
+	int err;
+
+	err = pto_device_get_queue(pdev, &index);
+	if (err)
+		return err;
+	err = pto_queue_open(&s->queue, pdev, index);
+	if (err)
+		pto_device_put_queue(pdev, index);
+	return err;
+}
+
+static void pto_stream_release(struct kref *ref)
+{
+	struct pto_stream *s = container_of(ref, struct pto_stream, ref);
+	struct pto_ctx *ctx = s->queue.ctx;
+
+	pto_queue_close(&s->queue);
+	if (!ctx->leaking)
+		pto_device_put_queue(ctx->pdev, s->queue.index);
+	pto_stream_free(s);
+}
+
+static int pto_stream_attach(struct pto_stream *s, struct pto_section *section)
+{
+	struct pto_ctx *ctx = s->queue.ctx;
+	int err;
+
+	err = xa_alloc_cyclic(&ctx->stream_ids, &s->id, XA_ZERO_ENTRY, XA_LIMIT(1, U16_MAX),
+			      &ctx->next_stream, GFP_KERNEL_ACCOUNT);
+	if (err < 0)
+		return err == -EBUSY ? -ENOSPC : err;
+	err = pto_stream_bind(s, section, PTO_DEV_QUEUE_BIND);
+	if (err) {
+		xa_erase(&ctx->stream_ids, s->id);
+		if (err != -ENODEV && err != -ENOSPC && err != -ENOMEM)
+			err = -EIO;
+	}
+	return err;
+}
+
+/**
+ * pto_stream_new() - make a stream
+ * @ctx: the context; between pto_ctx_begin_hw() and pto_ctx_end(), or being opened
+ * @section: the section
+ *
+ * Return: the stream, bound, with an id that nobody can use yet; or ERR_PTR.
+ */
+struct pto_stream *pto_stream_new(struct pto_ctx *ctx, struct pto_section *section)
+{
+	struct pto_stream *s = pto_stream_alloc(ctx);
+	int err;
+
+	if (!s)
+		return ERR_PTR(-ENOMEM);
+	err = pto_stream_open_queue(s);
+	if (err) {
+		pto_stream_free(s);
+		return ERR_PTR(err);
+	}
+	err = pto_stream_attach(s, section);
+	if (err) {
+		kref_put(&s->ref, pto_stream_release);
+		return ERR_PTR(err);
+	}
+	spin_lock(&ctx->lock);
+	list_add_tail(&s->link, &ctx->stream_list);
+	spin_unlock(&ctx->lock);
+	atomic_inc(&ctx->pdev->stream_count);
+	atomic_inc(&ctx->count.streams_live);
+	return s;
+}
+
+/* Its counters become the context's. */
+static void pto_stream_settle(struct pto_stream *s)
+{
+	struct pto_counters *count = &s->queue.ctx->count;
+
+	atomic64_add(s->submitted, &count->runs_submitted);
+	atomic64_add(s->completed, &count->runs_completed);
+	atomic64_add(s->failed, &count->runs_failed);
+	atomic64_add(s->arena_hits, &count->arena_hits);
+	atomic64_add(s->queue.doorbells, &count->doorbells);
+}
+
+/**
+ * pto_stream_unbind() - forget a stream
+ * @s: the stream, not bound to a queue of the device any more. ctx->mutex is held, or the
+ *	context is being closed
+ */
+void pto_stream_unbind(struct pto_stream *s)
+{
+	struct pto_ctx *ctx = s->queue.ctx;
+
+	spin_lock(&ctx->lock);
+	list_del(&s->link);
+	pto_stream_settle(s);
+	spin_unlock(&ctx->lock);
+	atomic_dec(&ctx->pdev->stream_count);
+	atomic_dec(&ctx->count.streams_live);
+	kref_put(&s->ref, pto_stream_release);
+}
+
+/** pto_stream_get() - the stream with an id, NULL if there is none; pto_stream_put() follows */
+struct pto_stream *pto_stream_get(struct pto_ctx *ctx, u32 id)
+{
+	struct pto_stream *s;
+
+	if (likely(id == PTO_STREAM_DEFAULT))
+		return ctx->default_stream;
+	xa_lock(&ctx->stream_ids);
+	s = xa_load(&ctx->stream_ids, id);
+	if (s)
+		kref_get(&s->ref);
+	xa_unlock(&ctx->stream_ids);
+	return s;
+}
+
+/** pto_stream_put() - the end of pto_stream_get() */
+void pto_stream_put(struct pto_ctx *ctx, struct pto_stream *s)
+{
+	if (unlikely(s != ctx->default_stream))
+		kref_put(&s->ref, pto_stream_release);
+}
+
+/**
+ * pto_stream_complete() - a run has ended
+ * @s: its stream; the queue's lock is held
+ * @cqe: the completion
+ * @report: why it failed, or NULL
+ */
+void pto_stream_complete(struct pto_stream *s, const struct pto_dev_cqe *cqe,
+			 const struct pto_dev_report *report)
+{
+	struct pto_run_record *run = &s->runs[s->completed & s->run_mask];
+	u64 seq = s->completed + 1;
+
+	run->status = pto_status_errno(cqe->status);
+	run->start_ns = cqe->start_ns;
+	run->end_ns = cqe->end_ns;
+	run->detail = 0;
+	if (unlikely(cqe->status != PTO_DEV_OK)) {
+		s->failed++;
+		if (cqe->status == PTO_DEV_PROGRAM || cqe->status == PTO_DEV_TIMEOUT)
+			run->detail = cqe->detail;
+	}
+	if (unlikely(report)) {
+		struct pto_run_report *copy = &s->reports[seq % PTO_DEV_REPORTS];
+
+		copy->seq = seq;
+		memcpy(copy->text, report->text, sizeof(copy->text));
+	}
+	WRITE_ONCE(s->completed, seq);
+}
+
+/** pto_stream_cancel() - runs that the device will not complete any more have ended */
+void pto_stream_cancel(struct pto_stream *s)
+{
+	struct pto_dev_cqe cqe = { .status = PTO_DEV_ABORTED };
+
+	spin_lock(&s->queue.lock);
+	cqe.start_ns = ktime_get_ns();
+	cqe.end_ns = cqe.start_ns;
+	while (s->completed != s->submitted)
+		pto_stream_complete(s, &cqe, NULL);
+	s->queue.cq_head = s->queue.sq_tail;
+	spin_unlock(&s->queue.lock);
+}
+
+static struct pto_stream *pto_stream_make(struct pto_ctx *ctx)
+{
+	struct pto_section section;
+	struct pto_stream *s;
+	int err;
+
+	err = pto_ctx_begin_hw(ctx, &section);
+	if (err)
+		return ERR_PTR(err);
+	if (atomic_read(&ctx->count.streams_live) > PTO_MAX_STREAMS)
+		s = ERR_PTR(-ENOSPC);
+	else
+		s = pto_stream_new(ctx, &section);
+	pto_ctx_end(ctx, &section);
+	return s;
+}
+
+/* Take a stream that nobody can find out of service. ctx->mutex is held. */
+static int pto_stream_drop(struct pto_stream *s, struct pto_section *section)
+{
+	struct pto_ctx *ctx = s->queue.ctx;
+	int err = 0;
+
+	if (ctx->hw_alive)
+		err = pto_stream_bind(s, section, PTO_DEV_QUEUE_UNBIND);
+	if (err)
+		/* The device keeps the queue: it goes with the hardware context. */
+		pto_ctx_lose(ctx);
+	else
+		pto_stream_unbind(s);
+	return err;
+}
+
+/** pto_stream_create() - PTO_STREAM_CREATE */
+int pto_stream_create(struct pto_call *call)
+{
+	struct pto_stream_create *arg = call->arg;
+	struct pto_ctx *ctx = call->ctx;
+	struct pto_section section;
+	struct pto_stream *s;
+	int err;
+
+	if (arg->flags)
+		return -EOPNOTSUPP;
+	if (arg->pad)
+		return -EINVAL;
+	s = pto_stream_make(ctx);
+	if (IS_ERR(s))
+		return PTR_ERR(s);
+	arg->id = s->id;
+	err = pto_call_reply(call);
+	if (!err) {
+		atomic64_inc(&ctx->count.streams_created);
+		xa_store(&ctx->stream_ids, s->id, s, GFP_KERNEL);
+		return 0;
+	}
+	xa_erase(&ctx->stream_ids, s->id);
+	if (!pto_ctx_begin(ctx, &section)) {
+		pto_stream_drop(s, &section);
+		pto_ctx_end(ctx, &section);
+	}
+	return err;
+}
+
+/* Refuse what comes, if nothing is in flight. */
+static int pto_stream_retire(struct pto_stream *s)
+{
+	struct pto_queue *q = &s->queue;
+	unsigned int taken;
+	int err = 0;
+
+	spin_lock(&q->lock);
+	taken = pto_queue_reap(q);
+	if (s->submitted != s->completed)
+		err = -EBUSY;
+	else
+		WRITE_ONCE(q->stopped, true);
+	spin_unlock(&q->lock);
+	pto_queue_wake(q, taken);
+	return err;
+}
+
+/** pto_stream_destroy() - PTO_STREAM_DESTROY */
+int pto_stream_destroy(struct pto_call *call)
+{
+	struct pto_stream_destroy *arg = call->arg;
+	struct pto_ctx *ctx = call->ctx;
+	struct pto_section section;
+	struct pto_stream *s;
+	int err;
+
+	if (arg->id == PTO_STREAM_DEFAULT)
+		return -EINVAL;
+	err = pto_ctx_begin(ctx, &section);
+	if (err)
+		return err;
+	s = pto_stream_get(ctx, arg->id);
+	if (!s) {
+		pto_ctx_end(ctx, &section);
+		return -ENOENT;
+	}
+	err = pto_stream_retire(s);
+	if (!err) {
+		xa_erase(&ctx->stream_ids, arg->id);
+		pto_stream_drop(s, &section);
+	}
+	pto_stream_put(ctx, s);
+	pto_ctx_end(ctx, &section);
+	return err;
+}
+
+/** pto_stream_wait() - PTO_STREAM_WAIT */
+int pto_stream_wait(struct pto_call *call)
+{
+	struct pto_stream_wait *arg = call->arg;
+	struct pto_ctx *ctx = call->ctx;
+	struct pto_section section;
+	struct pto_wait_how how = {
+		.section = &section,
+		.deadline_ns = arg->timeout_ns,
+		.state = TASK_INTERRUPTIBLE,
+	};
+	struct pto_stream *s;
+	u64 last;
+	int err;
+
+	if (!pto_section_enter(&section, ctx->pdev))
+		return -ENODEV;
+	s = pto_stream_get(ctx, arg->id);
+	if (!s) {
+		pto_section_leave(&section);
+		return -ENOENT;
+	}
+	last = READ_ONCE(s->submitted);
+	err = pto_queue_wait(&s->queue, pto_wait_ended, &last, &how);
+	if (pto_reclaim_pending(ctx) && section.pdev)
+		pto_reclaim_settle(ctx, &section);
+	pto_section_leave(&section);
+	pto_stream_put(ctx, s);
+	return err;
+}

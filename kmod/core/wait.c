@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: MIT OR GPL-2.0
+/*
+ * PTO_WAIT: wait for a run, read its result.
+ */
+#include <linux/string.h>
+
+#include "core.h"
+
+/**
+ * struct pto_wanted - a result that a thread waits for
+ * @seq: the run's number in its stream; first, as pto_wait_ended() wants it
+ * @run: its record when it has ended
+ * @stale: it has ended, but the record is not kept any more
+ * @text: the device's explanation, if it failed and there is one, else empty
+ */
+struct pto_wanted {
+	u64 seq;
+	struct pto_run_record run;
+	bool stale;
+	u8 text[sizeof(((struct pto_run_report *)NULL)->text)];
+};
+
+/** pto_wait_ended() - has the run with the number at @seq ended? A condition for waits */
+bool pto_wait_ended(struct pto_queue *q, void *seq)
+{
+	return q->stream->completed >= *(u64 *)seq;
+}
+
+/* The same; and if so take the result along, as the lock is held. */
+static bool pto_wait_fetch(struct pto_queue *q, void *arg)
+{
+	struct pto_stream *s = q->stream;
+	struct pto_wanted *wanted = arg;
+	u64 seq = wanted->seq;
+
+	if (s->completed < seq)
+		return false;
+	wanted->stale = s->completed - seq > q->mask;
+	if (wanted->stale)
+		return true;
+	wanted->run = s->runs[(seq - 1) & s->run_mask];
+	wanted->text[0] = '\0';
+	if (unlikely(wanted->run.status)) {
+		const struct pto_run_report *report = &s->reports[seq % PTO_DEV_REPORTS];
+
+		if (report->seq == seq)
+			memcpy(wanted->text, report->text, sizeof(wanted->text));
+	}
+	return true;
+}
+
+static int pto_wait_run(struct pto_stream *s, u64 timeout_ns, struct pto_wanted *wanted)
+{
+	struct pto_ctx *ctx = s->queue.ctx;
+	struct pto_section section;
+	struct pto_wait_how how = {
+		.section = &section,
+		.deadline_ns = timeout_ns,
+		.state = TASK_INTERRUPTIBLE,
+	};
+	int err = -ENOENT;
+
+	if (!pto_section_enter(&section, ctx->pdev))
+		return -ENODEV;
+	if (likely(wanted->seq && wanted->seq <= READ_ONCE(s->submitted)))
+		err = pto_queue_wait(&s->queue, pto_wait_fetch, wanted, &how);
+	if (pto_reclaim_pending(ctx) && section.pdev)
+		pto_reclaim_settle(ctx, &section);
+	pto_section_leave(&section);
+	return !err && wanted->stale ? -ESTALE : err;
+}
+
+static void pto_wait_mark_read(struct pto_stream *s, u64 seq)
+{
+	s64 old = atomic64_read(&s->read);
+
+	while (old < (s64)seq) {
+		s64 seen = atomic64_cmpxchg(&s->read, old, seq);
+
+		if (seen == old)
+			break;
+		old = seen;
+	}
+}
+
+static void pto_wait_fill(struct pto_wait *arg, const struct pto_run_record *run)
+{
+	arg->status = run->status;
+	arg->code = lower_32_bits(run->detail);
+	arg->subcode = upper_32_bits(run->detail);
+	arg->user_data = run->user_data;
+	arg->submit_ns = run->submit_ns;
+	arg->start_ns = run->start_ns;
+	arg->end_ns = run->end_ns;
+}
+
+/** pto_wait() - PTO_WAIT */
+int pto_wait(struct pto_call *call)
+{
+	struct pto_wait *arg = call->arg;
+	struct pto_wanted wanted;
+	struct pto_stream *s;
+	int err;
+
+	if (unlikely(arg->flags))
+		return -EOPNOTSUPP;
+	if (unlikely(arg->pad || arg->pad2))
+		return -EINVAL;
+	wanted.seq = arg->run & PTO_RUN_SEQ_MASK;
+	wanted.stale = false;
+	s = pto_stream_get(call->ctx, arg->run >> PTO_RUN_STREAM_SHIFT);
+	if (unlikely(!s))
+		return -ENOENT;
+	err = pto_wait_run(s, arg->timeout_ns, &wanted);
+	if (likely(!err)) {
+		pto_wait_fill(arg, &wanted.run);
+		if (unlikely(arg->status))
+			err = pto_call_log(arg->log_ptr, arg->log_size, wanted.text);
+		if (likely(!err))
+			err = pto_call_reply(call);
+		if (likely(!err))
+			pto_wait_mark_read(s, wanted.seq);
+	}
+	pto_stream_put(call->ctx, s);
+	return err;
+}
