@@ -20,9 +20,9 @@ mode=${PTO_SELFTEST:-sim}
 limit=${PTO_SELFTEST_TIMEOUT:-300}
 
 if [ $# -eq 0 ]; then
-	for name in $(cat "$here/list"); do
+	while read -r name; do
 		set -- "$@" "$here/$name"
-	done
+	done < "$here/list"
 fi
 
 # $(O)/selftests/run.sh or the source tree's: the programs tell where the build is.

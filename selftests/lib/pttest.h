@@ -41,7 +41,8 @@
 		SKIP(return, "no device of architecture %u (%s)", (unsigned int)(which), \
 		     strerror(-(fd))); \
 	ASSERT_GE(fd, 0) { \
-		TH_LOG("no device of architecture %u: %s", (unsigned int)(which), strerror(-(fd))); \
+		TH_LOG("no device of architecture %u: %s", (unsigned int)(which), \
+		       strerror(-(fd))); \
 	} \
 } while (0)
 

@@ -36,14 +36,15 @@ FIXTURE_SETUP(symbols)
 	FILE *list = fopen(pt_path("libpto.symbols"), "re");
 	char line[256];
 	struct stat st;
-	int fd;
+	int fd, fields;
 
 	ASSERT_NE(NULL, list);
 	while (self->count < MAX_SYMBOLS && fgets(line, sizeof(line), list)) {
 		if (line[0] == '#')
 			continue;
-		ASSERT_EQ(2, sscanf(line, "%63s %31s", self->names[self->count],
-				    self->versions[self->count]));
+		fields = sscanf(line, "%63s %31s", self->names[self->count],
+				self->versions[self->count]);
+		ASSERT_EQ(2, fields);
 		self->count++;
 	}
 	fclose(list);

@@ -18,6 +18,7 @@ static const struct pt_callable add = {
 	.orch = "orch_vec",
 	.kernels = { { 0, PTO_CORE_AIV, "kernel_add" } },
 };
+
 static const struct pt_callable empty = { .orch = "orch_empty" };
 
 FIXTURE(hammer) {
@@ -153,7 +154,7 @@ static void *hammer(void *arg)
 	for (i = 0; i < ROUNDS; i++) {
 		operation = rand_r(&hand->seed) % 16;
 		result = operate(hand, operation);
-		/* The default stream cannot be destroyed, and a buffer may go while it is mapped. */
+		/* The default stream cannot be destroyed; a buffer may go before it is mapped. */
 		if (result == -EINVAL && (operation == 7 || operation == 0))
 			result = 0;
 		if (!allowed(result) && !hand->unexpected) {

@@ -23,12 +23,13 @@ static const struct pt_callable add = {
 	.orch = "orch_vec",
 	.kernels = { { 0, PTO_CORE_AIV, "kernel_add" } },
 };
+
 static const struct pt_callable mul = {
 	.orch = "orch_vec",
 	.kernels = { { 0, PTO_CORE_AIV, "kernel_mul" } },
 };
 
-/* --- the application ------------------------------------------------------------- */
+/* --- the application ------------------------------------------------------------ */
 
 FIXTURE(killed) {
 	int fd;
@@ -130,7 +131,7 @@ PT_TEST_F(killed, application_two_hundred_times)
 	EXPECT_EQ(0, pt_vec_wrong(&self->vec, '+', 3, 4));
 }
 
-/* --- the device ------------------------------------------------------------------------ */
+/* --- the device ----------------------------------------------------------------- */
 
 #define CONTROL "/dev/pto-control"
 

@@ -196,22 +196,24 @@ PT_TEST_F(lifetime, mappings_that_are_not_allowed)
 	pt_buf_free(self->fd, &buf);
 }
 
-/* A run keeps what it uses: neither is it freed, nor does anybody else get it. */
+/* A run keeps what it uses: neither is it freed, nor does another context get it. */
 PT_TEST_F(lifetime, buffer_destroyed_while_a_run_uses_it)
 {
 	struct pt_buf others[8];
 	struct pt_gate gate;
 	struct pt_vec vec;
-	uint64_t id;
 	size_t i, k;
+	uint64_t id;
+	int other;
 
+	PT_OPEN(other, self->info.arch);
 	ASSERT_EQ(0, pt_vec_new(self->fd, COUNT, &vec));
 	ASSERT_EQ(0, pt_gate_new(self->fd, &vec, &gate));
 	pt_vec_fill(&vec, 1, 2);
 	ASSERT_EQ(0, pt_gate_submit(self->fd, &gate, PTO_STREAM_DEFAULT, &id));
 	ASSERT_EQ(0, pt_bo_destroy(self->fd, vec.data.id));
 	for (i = 0; i < ARRAY_SIZE(others); i++) {
-		ASSERT_EQ(0, pt_buf_new(self->fd, vec.data.bytes, &others[i]));
+		ASSERT_EQ(0, pt_buf_new(other, vec.data.bytes, &others[i]));
 		EXPECT_TRUE(others[i].addr + others[i].bytes <= vec.data.addr ||
 			    others[i].addr >= vec.data.addr + vec.data.bytes);
 		memset(others[i].map, 0x77, others[i].bytes);
@@ -222,8 +224,9 @@ PT_TEST_F(lifetime, buffer_destroyed_while_a_run_uses_it)
 	for (i = 0; i < ARRAY_SIZE(others); i++) {
 		for (k = 0; k < others[i].bytes; k++)
 			ASSERT_EQ(0x77, ((char *)others[i].map)[k]);
-		pt_buf_free(self->fd, &others[i]);
+		pt_buf_free(other, &others[i]);
 	}
+	close(other);
 	vec.data.id = 0;
 	pt_vec_free(self->fd, &vec);
 	pt_gate_free(self->fd, &gate);

@@ -77,7 +77,7 @@ static int raw_close(int fd)
 #endif
 }
 
-/* --- opening ------------------------------------------------------------------ */
+/* --- opening -------------------------------------------------------------------- */
 
 static int open_one(unsigned int way)
 {
@@ -85,23 +85,56 @@ static int open_one(unsigned int way)
 	volatile int flags = O_RDWR | O_CLOEXEC;
 
 	switch (way) {
-	case 0: fd = open(PATH, flags); break;
-	case 1: fd = open64(PATH, flags); break;
-	case 2: fd = openat(AT_FDCWD, PATH, flags); break;
-	case 3: fd = openat(dev, "pto0", flags); break;
-	case 4: fd = openat64(AT_FDCWD, PATH, flags); break;
-	case 5: fd = openat64(dev, "pto0", flags); break;
-	case 6: fd = __open_2(PATH, flags); break;
-	case 7: fd = __open64_2(PATH, flags); break;
-	case 8: fd = __openat_2(AT_FDCWD, PATH, flags); break;
-	case 9: fd = __openat64_2(dev, "pto0", flags); break;
-	case 10: fd = syscall(SYS_openat, AT_FDCWD, PATH, flags, 0); break;
-	case 11: fd = open("/dev//pto0", flags); break;
-	case 12: fd = open("/dev/./pto0", flags); break;
-	case 13: fd = open("/dev/../dev/pto0", flags); break;
-	case 14: fd = open(PATH, flags | O_CREAT, 0600); break;
-	case 15: fd = open(PATH, flags | O_TRUNC | O_APPEND); break;
-	default: break;
+	case 0:
+		fd = open(PATH, flags);
+		break;
+	case 1:
+		fd = open64(PATH, flags);
+		break;
+	case 2:
+		fd = openat(AT_FDCWD, PATH, flags);
+		break;
+	case 3:
+		fd = openat(dev, "pto0", flags);
+		break;
+	case 4:
+		fd = openat64(AT_FDCWD, PATH, flags);
+		break;
+	case 5:
+		fd = openat64(dev, "pto0", flags);
+		break;
+	case 6:
+		fd = __open_2(PATH, flags);
+		break;
+	case 7:
+		fd = __open64_2(PATH, flags);
+		break;
+	case 8:
+		fd = __openat_2(AT_FDCWD, PATH, flags);
+		break;
+	case 9:
+		fd = __openat64_2(dev, "pto0", flags);
+		break;
+	case 10:
+		fd = syscall(SYS_openat, AT_FDCWD, PATH, flags, 0);
+		break;
+	case 11:
+		fd = open("/dev//pto0", flags);
+		break;
+	case 12:
+		fd = open("/dev/./pto0", flags);
+		break;
+	case 13:
+		fd = open("/dev/../dev/pto0", flags);
+		break;
+	case 14:
+		fd = open(PATH, flags | O_CREAT, 0600);
+		break;
+	case 15:
+		fd = open(PATH, flags | O_TRUNC | O_APPEND);
+		break;
+	default:
+		break;
 	}
 	close(dev);
 	return fd;
@@ -224,7 +257,7 @@ PT_TEST_F(entry, access_and_names)
 	EXPECT_EQ(ENOTTY, errno);
 }
 
-/* --- closing ----------------------------------------------------------------------- */
+/* --- closing -------------------------------------------------------------------- */
 
 static bool closed_by(FIXTURE_DATA(entry) *self, int way)
 {
@@ -233,19 +266,32 @@ static bool closed_by(FIXTURE_DATA(entry) *self, int way)
 	if (!is_device(fd))
 		return false;
 	switch (way) {
-	case 0: close(fd); break;
-	case 1: close_range(fd, fd, 0); break;
-	case 2: syscall(SYS_close, fd); break;
-	case 3: syscall(SYS_close_range, fd, fd, 0); break;
-	case 4: raw_close(fd); break;
+	case 0:
+		close(fd);
+		break;
+	case 1:
+		close_range(fd, fd, 0);
+		break;
+	case 2:
+		syscall(SYS_close, fd);
+		break;
+	case 3:
+		syscall(SYS_close_range, fd, fd, 0);
+		break;
+	case 4:
+		raw_close(fd);
+		break;
 	case 5:
 		null = open("/dev/null", O_RDWR | O_CLOEXEC);
 		dup2(null, fd);
 		close(null);
 		close(fd);
 		break;
-	case 6: close_range(fd, fd, CLOSE_RANGE_UNSHARE); break;
-	default: return false;
+	case 6:
+		close_range(fd, fd, CLOSE_RANGE_UNSHARE);
+		break;
+	default:
+		return false;
 	}
 	return !pt_usage_settles(self->fd, &self->base, NULL) && fcntl(fd, F_GETFD) < 0;
 }
@@ -302,7 +348,7 @@ PT_TEST_F(entry, daemon_closes_everything)
 	EXPECT_TRUE(is_device(self->fd));
 }
 
-/* --- reading, writing, mapping ---------------------------------------------------------- */
+/* --- reading, writing, mapping -------------------------------------------------- */
 
 PT_TEST_F(entry, cannot_be_read_or_written)
 {
@@ -423,7 +469,7 @@ PT_TEST_F(entry, child_sees_the_mapping)
 	pt_buf_free(self->fd, &buf);
 }
 
-/* --- polling ------------------------------------------------------------------------------- */
+/* --- polling -------------------------------------------------------------------- */
 
 PT_TEST_F(entry, every_way_to_poll)
 {
@@ -464,7 +510,7 @@ PT_TEST_F(entry, every_way_to_poll)
 	close(pipefd[1]);
 }
 
-/* --- everything else -------------------------------------------------------------------------- */
+/* --- everything else ------------------------------------------------------------ */
 
 PT_TEST_F(entry, errno_is_left_alone)
 {

@@ -13,7 +13,7 @@
 
 static const struct pt_callable empty = { .orch = "orch_empty" };
 
-/* --- what the program does when it is started again with other variables -------------- */
+/* --- what the program does when it is started again with other variables -------- */
 
 /* Digits: the architecture of each device that can be opened. */
 static int act_list(void)
@@ -101,7 +101,7 @@ static void __attribute__((constructor)) act(void)
 	_exit(255);
 }
 
-/* --- the tests --------------------------------------------------------------------------- */
+/* --- the tests ------------------------------------------------------------------ */
 
 FIXTURE(environment) {
 	int fd;	/* only says that there is something to test */
@@ -120,7 +120,7 @@ FIXTURE_TEARDOWN(environment)
 }
 
 /* Start this program again; @quiet: what it says on stderr is expected. Return: exit status */
-static int again(const char *action, const char *variables[][2], bool quiet)
+static int again(const char *action, const char *(*variables)[2], bool quiet)
 {
 	int status, i;
 	pid_t child = fork();
@@ -142,7 +142,7 @@ static int again(const char *action, const char *variables[][2], bool quiet)
 }
 
 #define AGAIN(action, quiet, ...) \
-	again(action, (const char *[][2]) { __VA_ARGS__, { NULL, NULL } }, quiet)
+	again(action, (const char *[8][2]) { __VA_ARGS__, { NULL, NULL } }, quiet)
 
 PT_TEST_F(environment, devices_and_architectures)
 {

@@ -10,6 +10,7 @@
 
 static const struct pt_callable empty = { .orch = "orch_empty" };
 static const struct pt_callable order = { .orch = "orch_order" };
+
 static const struct pt_callable add = {
 	.orch = "orch_vec",
 	.kernels = { { 0, PTO_CORE_AIV, "kernel_add" } },

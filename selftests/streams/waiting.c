@@ -207,7 +207,7 @@ PT_TEST_F(waiting, timeouts_are_absolute)
 	EXPECT_EQ(0, pt_stream_wait(self->fd, PTO_STREAM_DEFAULT, 0));
 }
 
-/* --- signals ------------------------------------------------------------------- */
+/* --- signals -------------------------------------------------------------------- */
 
 static void on_signal(int number)
 {
@@ -259,7 +259,7 @@ PT_TEST_F(waiting, eintr_and_again_waits_no_longer)
 	EXPECT_EQ(0, pt_finish(self->fd, id));
 }
 
-/* --- many waiters ------------------------------------------------------------------ */
+/* --- many waiters --------------------------------------------------------------- */
 
 struct waiter {
 	int fd;

@@ -7,7 +7,7 @@
 
 #include "table.h"
 
-/* --- images ------------------------------------------------------------------------------ */
+/* --- images --------------------------------------------------------------------- */
 
 static void image_row(struct env *env, int want, struct pto_image_create image, const char *name)
 {
@@ -64,7 +64,7 @@ static void image_ids(struct env *env)
 	row(0, pt_image_destroy(env->fd, second.id), "IMAGE_DESTROY of the other id");
 }
 
-/* --- prepare and unprepare --------------------------------------------------------------- */
+/* --- prepare and unprepare ------------------------------------------------------ */
 
 static struct pto_prepare prepare_of(const struct env *env, int cid)
 {
@@ -274,7 +274,7 @@ static void unprepare_rows(struct env *env)
 	row_call(env, -ENOENT, PTO_UNPREPARE, &arg, "UNPREPARE another generation");
 }
 
-/* --- prewarm ------------------------------------------------------------------------------- */
+/* --- prewarm -------------------------------------------------------------------- */
 
 static void prewarm_row(struct env *env, int want, struct pto_prewarm prewarm, const char *name)
 {

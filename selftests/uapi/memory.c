@@ -6,7 +6,7 @@
 
 #include "table.h"
 
-/* --- PTO_QUERY ------------------------------------------------------------------------ */
+/* --- PTO_QUERY ------------------------------------------------------------------ */
 
 static void query_item(struct env *env, uint32_t item, void *data, uint32_t bytes, int want,
 		       const char *name)
@@ -71,7 +71,7 @@ static void query_rows(struct env *env)
 	edge_free(&edge);
 }
 
-/* --- buffer objects -------------------------------------------------------------------- */
+/* --- buffer objects ------------------------------------------------------------- */
 
 static void bo_create(struct env *env, uint64_t length, uint32_t placement, int want,
 		      const char *name)
@@ -126,7 +126,7 @@ static void bo_rows(struct env *env)
 	bo_ids(env);
 }
 
-/* --- PTO_BO_COPY ------------------------------------------------------------------------ */
+/* --- PTO_BO_COPY ---------------------------------------------------------------- */
 
 static void copy_row(struct env *env, int want, struct pto_bo_copy copy, const char *name)
 {
@@ -219,7 +219,8 @@ static void copy_data(struct env *env)
 	int i;
 
 	for (i = 0; i < 256; i++)
-		in[i] = want[i] = i ^ 0x5a;
+		in[i] = i ^ 0x5a;
+	memcpy(want, in, sizeof(want));
 	memmove(want + 3, want, 200);
 	copy = COPY_IN(.size = sizeof(copy), .dst_id = env->bo.id, .dst_offset = 4000,
 		       .user_ptr = (uintptr_t)in, .length = 256);

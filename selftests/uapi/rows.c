@@ -119,8 +119,9 @@ int row_call(const struct env *env, int want, unsigned long nr, void *arg, const
 void edge_new(struct edge *edge)
 {
 	long page = sysconf(_SC_PAGESIZE);
-	char *all = mmap(NULL, EDGE_BYTES + 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *all;
 
+	all = mmap(NULL, EDGE_BYTES + 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (all == MAP_FAILED || mprotect(all + page, EDGE_BYTES, PROT_READ | PROT_WRITE))
 		ksft_exit_fail_msg("mmap: %s\n", strerror(errno));
 	edge->start = all + page;

@@ -10,7 +10,7 @@
 
 #include "table.h"
 
-/* --- streams ---------------------------------------------------------------------------- */
+/* --- streams -------------------------------------------------------------------- */
 
 static void stream_ids(struct env *env)
 {
@@ -72,7 +72,7 @@ static void stream_busy(struct env *env)
 	row_call(env, 0, PTO_STREAM_DESTROY, &destroy, "STREAM_DESTROY when idle");
 }
 
-/* --- run and wait ---------------------------------------------------------------------------- */
+/* --- run and wait --------------------------------------------------------------- */
 
 static void run_row(struct env *env, int want, struct pto_run run, const char *name)
 {
@@ -276,7 +276,7 @@ static void wait_results(struct env *env)
 		 wait.start_ns <= wait.end_ns && wait.end_ns <= pt_now(), "WAIT tells the times");
 }
 
-/* --- signals ------------------------------------------------------------------------------------ */
+/* --- signals -------------------------------------------------------------------- */
 
 static void on_signal(int signal)
 {
@@ -320,7 +320,7 @@ static void signal_rows(struct env *env)
 	gate_open(env, id);
 }
 
-/* --- contexts -------------------------------------------------------------------------------------- */
+/* --- contexts ------------------------------------------------------------------- */
 
 static void context_limit(struct env *env)
 {

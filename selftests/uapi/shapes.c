@@ -51,7 +51,7 @@ struct shape {
 	{ #field, offsetof(struct type, field), sizeof(((struct type *)0)->field), -EINVAL }
 #define FLAGS(type) { "flags", offsetof(struct type, flags), sizeof(__u32), -EOPNOTSUPP }
 
-/* --- an argument with which each ioctl succeeds ------------------------------------ */
+/* --- an argument with which each ioctl succeeds --------------------------------- */
 
 static struct pto_device_info answer;
 static const char image_bytes[] = "not an object, but an image may be anything";
@@ -236,7 +236,7 @@ static const struct shape shapes[] = {
 
 #define SHAPES (sizeof(shapes) / sizeof(shapes[0]))
 
-/* --- sizes -------------------------------------------------------------------------- */
+/* --- sizes ---------------------------------------------------------------------- */
 
 static void prepare_arg(struct env *env, const struct shape *shape, void *arg)
 {
@@ -297,7 +297,7 @@ static void sizes(struct env *env, const struct shape *shape, struct edge *edge)
 	sized(env, shape, edge, UINT32_MAX, 0, -EFAULT, "4 GiB");
 }
 
-/* --- fields that must be zero --------------------------------------------------------- */
+/* --- fields that must be zero --------------------------------------------------- */
 
 static void fields(struct env *env, const struct shape *shape, struct edge *edge)
 {
@@ -318,7 +318,7 @@ static void fields(struct env *env, const struct shape *shape, struct edge *edge
 	}
 }
 
-/* --- pointers ------------------------------------------------------------------------ */
+/* --- pointers ------------------------------------------------------------------- */
 
 static void bad_pointers(struct env *env, const struct shape *shape, struct edge *edge)
 {
@@ -369,7 +369,7 @@ static void read_only(struct env *env, const struct shape *shape)
 	edge_free(&edge);
 }
 
-/* --- numbers ------------------------------------------------------------------------- */
+/* --- numbers -------------------------------------------------------------------- */
 
 static bool known_number(unsigned int nr)
 {
