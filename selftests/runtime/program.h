@@ -19,7 +19,7 @@
 #define MAX_ARGS	8	/* tensors of a task */
 #define MAX_DEPS	120	/* explicit dependencies of a task */
 #define MAX_GETS	MAX_OPS
-#define EXTERNAL_BYTES	4096
+#define EXTERNAL_BYTES	1024
 #define PARTS		3
 
 enum op_kind { OP_SUBMIT, OP_ALLOC, OP_GET, OP_SET, OP_BEGIN, OP_END };
