@@ -424,18 +424,19 @@ void sim_file_after_close(struct sim_closing closing)
 	close_if_hung_up(closing.file, closing.generation);
 }
 
-void sim_file_hung_up(struct sim_file *file)
+void sim_file_hung_up(const void *which)
 {
-	close_if_hung_up(file, atomic_load(&file->generation));
+	struct sim_file *file;
+
+	/* All files, or one that is found in the list, so that its fields are seen as well. */
+	for (file = atomic_load(&sim_files); file; file = file->next)
+		if ((!which || which == file) && atomic_load(&file->state) == FILE_OPEN)
+			close_if_hung_up(file, atomic_load(&file->generation));
 }
 
 void sim_file_reap(void)
 {
-	struct sim_file *file;
-
-	for (file = atomic_load(&sim_files); file; file = file->next)
-		if (atomic_load(&file->state) == FILE_OPEN)
-			sim_file_hung_up(file);
+	sim_file_hung_up(NULL);
 }
 
 /* --- use -------------------------------------------------------------------------- */

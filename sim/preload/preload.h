@@ -324,8 +324,10 @@ void sim_helper_poke(void);
 /** sim_helper_fork_child() - forget the thread; it is the parent's */
 void sim_helper_fork_child(void);
 
-/* Called by the helper thread. */
-void sim_file_hung_up(struct sim_file *file);
+/** sim_file_hung_up() - for the helper thread: look at that file, or at all if NULL */
+void sim_file_hung_up(const void *which);
+
+/** sim_ready_scan() - for the helper thread: look at the files that are marked */
 void sim_ready_scan(void);
 
 /* --- fork.c ------------------------------------------------------------------------ */
