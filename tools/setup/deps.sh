@@ -3,6 +3,7 @@
 #
 # Install the Debian packages that a target needs. Does nothing, at once, when all are there.
 set -euo pipefail
+# shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
 usage()

@@ -8,6 +8,7 @@
 # complete: an interrupted run is simply repeated, and two runs do not disturb each other.
 set -euo pipefail
 shopt -s inherit_errexit
+# shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
 usage()
@@ -153,7 +154,7 @@ stock()
 		die "the Makefile of $headers is not as expected"
 
 	boot_image "$root/boot/vmlinuz-$release" "$dir/kernel"
-	rm -r "$root/boot"
+	rm -r "${root:?}/boot"
 	ln -s "root/usr/src/$headers" "$dir/build"
 	ln -s "root/lib/modules/$release/kernel" "$dir/modules"
 	echo "$release" >"$dir/release"
