@@ -26,8 +26,8 @@ struct command {
 
 static bool all_zero(const void *data, size_t size)
 {
-	const uint64_t *word = data;
-	uint64_t any = 0;
+	const uint32_t *word = data;
+	uint32_t any = 0;
 
 	for (; size; size -= sizeof(*word))
 		any |= *word++;
