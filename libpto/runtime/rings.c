@@ -94,8 +94,8 @@ bool pto_ring_reclaim(struct pto_runtime *rt, uint32_t index)
 	return ring->tail != start;
 }
 
-/** pto_reclaim_all() - pto_ring_reclaim() of all rings in use */
-bool pto_reclaim_all(struct pto_runtime *rt)
+/** pto_rings_reclaim() - pto_ring_reclaim() of all rings in use */
+bool pto_rings_reclaim(struct pto_runtime *rt)
 {
 	bool any = false;
 	uint32_t i;

@@ -455,7 +455,7 @@ static inline bool pto_slot_completed(struct pto_slot *slot)
 
 struct pto_ring *pto_ring_get(struct pto_runtime *rt, uint32_t index);
 bool pto_ring_reclaim(struct pto_runtime *rt, uint32_t index);
-bool pto_reclaim_all(struct pto_runtime *rt);
+bool pto_rings_reclaim(struct pto_runtime *rt);
 struct pto_slot *pto_ring_alloc(struct pto_runtime *rt, uint32_t index, uint64_t heap_bytes,
 				uint64_t *heap_addr);
 struct pto_edge *pto_edge_at(const struct pto_arena *arena, struct pto_slot *slot, uint32_t i);

@@ -169,10 +169,14 @@ int pto_map_overlap(const struct pto_tensor *t, const struct pto_map_entry *e)
 	end = byte_end(t->dtype, t->start_offset + t->extent);
 	if (begin >= e->end || e->begin >= end)
 		return PTO_OVERLAP_NONE;
-	if (t->is_contiguous && begin <= e->begin && end >= e->end)
+	if (same_grid(t, e) && same_box(t, e))
+		result = PTO_OVERLAP_COVERED;
+	else if (!pto_dtype_size(t->dtype))
+		result = PTO_OVERLAP_PARTIAL;	/* neighbours share bytes */
+	else if (t->is_contiguous && begin <= e->begin && end >= e->end)
 		result = PTO_OVERLAP_COVERED;
 	else if (same_grid(t, e))
-		result = same_box(t, e) ? PTO_OVERLAP_COVERED : box_overlap(t, e);
+		result = box_overlap(t, e);
 	if (result == PTO_OVERLAP_COVERED && t->version > e->version)
 		result = PTO_OVERLAP_PARTIAL;
 	return result;
@@ -250,7 +254,7 @@ static uint32_t alloc_entry(struct pto_runtime *rt, const struct pto_slot *slot)
 	uint32_t index;
 
 	while (!(index = take_entry(rt))) {
-		if (pto_reclaim_all(rt) || drop_completed(rt))
+		if (pto_rings_reclaim(rt) || drop_completed(rt))
 			continue;
 		if (pto_sched_done(rt->sched) == rt->submitted) {
 			pto_rt_fatal(rt, PTO_FATAL_TENSORMAP_OVERFLOW, 0, slot->id,
