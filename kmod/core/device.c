@@ -113,9 +113,9 @@ static int pto_device_open_admin(struct pto_device *pdev)
 	if (err)
 		return err;
 	q->wq = &pdev->wq;
+	/* The device serves this pair already, and may have said that it sleeps: no reset. */
 	if (READ_ONCE(q->head->sq_tail) || READ_ONCE(q->head->cq_tail))
 		return -ENODEV;
-	pto_queue_reset(q);
 	return 0;
 }
 
