@@ -119,8 +119,13 @@ FIXTURE_TEARDOWN(environment)
 {
 }
 
+struct variable {
+	const char *name;
+	const char *value;
+};
+
 /* Start this program again; @quiet: what it says on stderr is expected. Return: exit status */
-static int again(const char *action, const char *(*variables)[2], bool quiet)
+static int again(const char *action, const struct variable *variables, bool quiet)
 {
 	int status, i;
 	pid_t child = fork();
@@ -131,8 +136,8 @@ static int again(const char *action, const char *(*variables)[2], bool quiet)
 		if (quiet)
 			dup2(open("/dev/null", O_WRONLY), STDERR_FILENO);
 		setenv(ACTION, action, 1);
-		for (i = 0; variables[i][0]; i++)
-			setenv(variables[i][0], variables[i][1], 1);
+		for (i = 0; variables[i].name; i++)
+			setenv(variables[i].name, variables[i].value, 1);
 		execl("/proc/self/exe", "environment", NULL);
 		_exit(255);
 	}
@@ -142,7 +147,7 @@ static int again(const char *action, const char *(*variables)[2], bool quiet)
 }
 
 #define AGAIN(action, quiet, ...) \
-	again(action, (const char *[8][2]) { __VA_ARGS__, { NULL, NULL } }, quiet)
+	again(action, (const struct variable[]) { __VA_ARGS__, { NULL, NULL } }, quiet)
 
 PT_TEST_F(environment, devices_and_architectures)
 {
