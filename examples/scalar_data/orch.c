@@ -19,7 +19,8 @@ struct pto_orch_config aicpu_orchestration_config(const struct pto_orch_args *ar
 	return config;
 }
 
-static struct pto_task add(struct pto_rt *rt, const struct pto_tensor *x, const struct pto_tensor *y)
+static struct pto_task add(struct pto_rt *rt, const struct pto_tensor *x,
+			   const struct pto_tensor *y)
 {
 	struct pto_create_info like_x = pto_create(x->dtype, x->ndims, x->shapes);
 	struct pto_task_args task;
@@ -32,7 +33,8 @@ static struct pto_task add(struct pto_rt *rt, const struct pto_tensor *x, const 
 }
 
 /* A value that the runtime fills in, a task that may change it, and the program itself. */
-static void use_scalar(struct pto_rt *rt, const struct pto_tensor *c, const struct pto_tensor *check)
+static void use_scalar(struct pto_rt *rt, const struct pto_tensor *c,
+		       const struct pto_tensor *check)
 {
 	struct pto_create_info one = pto_create_1d(PTO_DTYPE_FLOAT32, 1);
 	const struct pto_tensor *s;

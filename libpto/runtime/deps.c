@@ -73,7 +73,7 @@ static bool room(struct wiring *w)
 	return pto_edge_room(w->rt, w->slot) || pto_edge_reserve(w->rt, w->slot);
 }
 
-/* --- explicit dependencies ---------------------------------------------------------- */
+/* --- explicit dependencies ----------------------------------------------- */
 
 static bool tie_explicit(struct wiring *w, uint64_t id)
 {
@@ -110,7 +110,7 @@ static bool tie_list(struct wiring *w, const uint64_t *ids, uint32_t count)
 	return true;
 }
 
-/* --- owners --------------------------------------------------------------------------- */
+/* --- owners -------------------------------------------------------------- */
 
 /* The task that owns a tensor's memory; its scope must be open, or the memory is void. */
 static struct pto_slot *find_owner(struct pto_runtime *rt, const struct pto_tensor *t)
@@ -140,7 +140,7 @@ static bool tie_owner(struct wiring *w, const struct pto_tensor *t, bool automat
 	return true;
 }
 
-/* --- overlap ---------------------------------------------------------------------------- */
+/* --- overlap ------------------------------------------------------------- */
 
 /*
  * Ties the task to the tasks of one list whose regions @t overlaps. Entries of completed
@@ -252,7 +252,7 @@ bool pto_deps_wire(struct pto_runtime *rt, struct pto_slot *slot, const struct p
 	return true;
 }
 
-/* --- elements --------------------------------------------------------------------------- */
+/* --- elements ------------------------------------------------------------ */
 
 /* Waits until @slot has completed, for a writer also until all that retain it have. */
 static bool quiet(struct pto_slot *slot, bool write)

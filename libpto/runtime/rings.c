@@ -278,8 +278,9 @@ bool pto_edge_reserve(struct pto_runtime *rt, struct pto_slot *slot)
 			continue;
 		if (ring->pool_tail == slot->dep_first || stuck(rt, ring)) {
 			pto_rt_fatal(rt, PTO_FATAL_DEP_POOL_OVERFLOW, 0, slot->id,
-				     "ring %u: %u dependencies of one task, pool of %llu", slot->ring,
-				     slot->edge_count, (unsigned long long)ring->layout->dep_pool);
+				     "ring %u: %u dependencies of one task, pool of %llu",
+				     slot->ring, slot->edge_count,
+				     (unsigned long long)ring->layout->dep_pool);
 			return false;
 		}
 		rt->env->wait(rt);

@@ -45,7 +45,7 @@
 #define PTO_FATAL_TEXT		224	/* as struct pto_dev_report.text */
 #define PTO_RT_ABORTED		(1u << 31)	/* latched instead of a code: ended from outside */
 
-/* --- arena -------------------------------------------------------------------- */
+/* --- arena --------------------------------------------------------------- */
 
 /**
  * struct pto_ring_layout - where the parts of a ring lie, as offsets in the arena
@@ -109,7 +109,7 @@ int pto_arena_plan(struct pto_dev_arena_plan *plan);
 void pto_arena_build(const struct pto_dev_arena_plan *plan, void *image);
 int pto_arena_bind(void *arena, uint64_t arena_size, const void *image, uint64_t image_size);
 
-/* --- tasks --------------------------------------------------------------------- */
+/* --- tasks --------------------------------------------------------------- */
 
 /**
  * struct pto_edge - one dependency; lives with its consumer
@@ -188,7 +188,7 @@ struct pto_slot {
 	struct pto_edge edges[PTO_SLOT_EDGES];
 } __attribute__((aligned(PTO_CACHE_LINE)));
 
-/* --- tensor map ---------------------------------------------------------------- */
+/* --- tensor map ---------------------------------------------------------- */
 
 /**
  * struct pto_map_bucket - accesses of buffers with one hash
@@ -266,7 +266,7 @@ struct pto_map {
 	uint32_t fresh;
 };
 
-/* --- rings and scopes -------------------------------------------------------------- */
+/* --- rings and scopes ---------------------------------------------------- */
 
 /**
  * struct pto_ring - a ring of the current run; the orchestrator's own
@@ -306,7 +306,7 @@ struct pto_scope {
 	uint32_t mode;
 };
 
-/* --- scheduling ------------------------------------------------------------------ */
+/* --- scheduling ---------------------------------------------------------- */
 
 #define PTO_QUEUE_SIZE 1024
 
@@ -353,7 +353,7 @@ uint64_t pto_sched_done(struct pto_sched *sched);
 struct pto_slot *pto_sched_complete(struct pto_sched *sched, uint32_t thread,
 				    struct pto_slot *slot);
 
-/* --- a run ---------------------------------------------------------------------------- */
+/* --- a run --------------------------------------------------------------- */
 
 struct pto_runtime;
 
@@ -451,7 +451,7 @@ static inline bool pto_slot_completed(struct pto_slot *slot)
 	return atomic_load_explicit(&slot->fanout, memory_order_acquire) == PTO_FANOUT_CLOSED;
 }
 
-/* --- rings.c ------------------------------------------------------------------ */
+/* --- rings.c ------------------------------------------------------------- */
 
 struct pto_ring *pto_ring_get(struct pto_runtime *rt, uint32_t index);
 bool pto_ring_reclaim(struct pto_runtime *rt, uint32_t index);
@@ -466,7 +466,7 @@ bool pto_scope_holds(const struct pto_runtime *rt, const struct pto_slot *slot);
 enum pto_liveness { PTO_TASK_LIVE, PTO_TASK_RECLAIMED, PTO_TASK_UNKNOWN };
 enum pto_liveness pto_task_find(struct pto_runtime *rt, uint64_t id, struct pto_slot **slot);
 
-/* --- tensormap.c ---------------------------------------------------------------------------- */
+/* --- tensormap.c --------------------------------------------------------- */
 
 struct pto_map *pto_map_get(struct pto_runtime *rt);
 uint32_t pto_map_bucket(const struct pto_map *map, uint64_t addr);
@@ -477,7 +477,7 @@ bool pto_map_insert(struct pto_runtime *rt, struct pto_slot *slot, const struct 
 void pto_map_remove(struct pto_runtime *rt, uint32_t index);
 void pto_map_drop_task(struct pto_runtime *rt, struct pto_slot *slot);
 
-/* --- deps.c, element.c ------------------------------------------------------------------------ */
+/* --- deps.c, element.c --------------------------------------------------- */
 
 bool pto_deps_wire(struct pto_runtime *rt, struct pto_slot *slot, const struct pto_task_args *args,
 		   uint32_t *unmet);
@@ -487,7 +487,7 @@ int pto_rt_get(struct pto_rt *rt, const struct pto_tensor *t, uint32_t ndims, co
 int pto_rt_set(struct pto_rt *rt, const struct pto_tensor *t, uint32_t ndims, const uint32_t *index,
 	       const void *value, size_t bytes);
 
-/* --- submit.c, scope.c -------------------------------------------------------------------------- */
+/* --- submit.c, scope.c --------------------------------------------------- */
 
 struct pto_task pto_rt_submit(struct pto_rt *rt, const struct pto_func_ids *funcs,
 			      const struct pto_task_args *args);
@@ -496,7 +496,7 @@ struct pto_task pto_rt_alloc(struct pto_rt *rt, const struct pto_create_info *in
 void pto_rt_scope_begin(struct pto_rt *rt, uint32_t mode);
 void pto_rt_scope_end(struct pto_rt *rt);
 
-/* --- fatal.c ---------------------------------------------------------------------------------- */
+/* --- fatal.c ------------------------------------------------------------- */
 
 static inline uint32_t pto_rt_fatal_code(struct pto_runtime *rt)
 {

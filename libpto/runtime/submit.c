@@ -23,7 +23,7 @@ static struct pto_task no_task(const struct pto_runtime *rt)
 	};
 }
 
-/* --- checks --------------------------------------------------------------------- */
+/* --- checks -------------------------------------------------------------- */
 
 static bool bad(struct pto_runtime *rt, const char *what, uint32_t number)
 {
@@ -112,7 +112,7 @@ static bool set_parts(struct pto_runtime *rt, struct pto_slot *slot,
 	       add_part(rt, slot, funcs->aiv1, lone ? 1 : 2);
 }
 
-/* --- outputs ---------------------------------------------------------------------- */
+/* --- outputs ------------------------------------------------------------- */
 
 /* Bytes of the heap that an output takes; never 0, so that addresses differ. */
 static uint64_t heap_bytes(const struct pto_tensor *t)
@@ -221,7 +221,7 @@ static struct pto_task task_of(const struct pto_runtime *rt, const struct pto_sl
 	};
 }
 
-/* --- submit ------------------------------------------------------------------------- */
+/* --- submit -------------------------------------------------------------- */
 
 static struct pto_slot *alloc_slot(struct pto_runtime *rt, uint64_t bytes, uint64_t *heap)
 {
@@ -248,7 +248,8 @@ static void publish(struct pto_runtime *rt, struct pto_slot *slot, uint32_t unme
 	uint32_t guard = PTO_PENDING_GUARD - unmet;
 
 	rt->submitted++;
-	if (unmet && atomic_fetch_sub_explicit(&slot->pending, guard, memory_order_acq_rel) != guard)
+	if (unmet &&
+	    atomic_fetch_sub_explicit(&slot->pending, guard, memory_order_acq_rel) != guard)
 		return;
 	if (!slot->part_count) {
 		pto_sched_complete(rt->sched, 0, slot);

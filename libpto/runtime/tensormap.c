@@ -60,7 +60,7 @@ uint32_t pto_map_first(const struct pto_map *map, uint32_t bucket, uint32_t kind
 	return map->buckets[bucket].list[kind];
 }
 
-/* --- overlap ------------------------------------------------------------------- */
+/* --- overlap ------------------------------------------------------------- */
 
 /* Byte that holds element @index, and the byte behind the one that holds index - 1. */
 static uint64_t byte_of(uint8_t dtype, uint64_t index)
@@ -182,7 +182,7 @@ int pto_map_overlap(const struct pto_tensor *t, const struct pto_map_entry *e)
 	return result;
 }
 
-/* --- entries -------------------------------------------------------------------- */
+/* --- entries ------------------------------------------------------------- */
 
 /** pto_map_remove() - take entry @index out of both its lists and free it */
 void pto_map_remove(struct pto_runtime *rt, uint32_t index)

@@ -126,7 +126,7 @@ static void entry_empty(struct pto_rt *rt, const struct pto_orch_args *args)
 {
 }
 
-/* --- fatal codes (seed runtime, acceptance case runtime_fatal_codes) ------------------------ */
+/* --- fatal codes (seed runtime, acceptance case runtime_fatal_codes) ----- */
 
 static struct pto_task dummy(struct pto_rt *rt, uint32_t elements)
 {
@@ -248,7 +248,7 @@ TEST_F(engine, fatal_codes)
 	EXPECT_EQ(1, after_fatal);
 }
 
-/* --- misuse ------------------------------------------------------------------------------------ */
+/* --- misuse -------------------------------------------------------------- */
 
 static void entry_auto_in_manual(struct pto_rt *rt, const struct pto_orch_args *args)
 {
@@ -376,7 +376,7 @@ TEST_F(engine, arguments)
 	EXPECT_EQ(PTO_DEV_INVALID, run(self, entry_empty));
 }
 
-/* --- work ----------------------------------------------------------------------------------------- */
+/* --- work ---------------------------------------------------------------- */
 
 static uint32_t seen;
 
@@ -433,7 +433,7 @@ TEST_F(engine, machine)
 	EXPECT_EQ(36 * 10000 + 36 * 100 + 72, seen);
 }
 
-/* --- ends that come from outside -------------------------------------------------------------------- */
+/* --- ends that come from outside ----------------------------------------- */
 
 /* Two tasks, so that a worker is woken; the orchestrator runs none while it waits for room. */
 static void entry_hang(struct pto_rt *rt, const struct pto_orch_args *args)

@@ -62,7 +62,7 @@ static bool chance(struct generator *g, uint32_t percent)
 	return pick(g, 100) < percent;
 }
 
-/* --- rings ------------------------------------------------------------------------- */
+/* --- rings --------------------------------------------------------------- */
 
 static void make_rings(struct generator *g)
 {
@@ -108,7 +108,7 @@ static void take_room(struct generator *g, uint64_t bytes)
 	g->heap[ring_of(g)] += bytes;
 }
 
-/* --- tensors ------------------------------------------------------------------------- */
+/* --- tensors ------------------------------------------------------------- */
 
 static void random_shape(struct generator *g, uint32_t max, uint32_t *ndims, uint32_t *shapes)
 {
@@ -222,7 +222,7 @@ static uint64_t make_base(struct generator *g, struct arg *arg, bool filled, uin
 	return (info->shape.size + 1023) & ~1023ULL;
 }
 
-/* --- tasks ------------------------------------------------------------------------------ */
+/* --- tasks --------------------------------------------------------------- */
 
 static bool random_base(struct generator *g, uint32_t *base)
 {
@@ -417,7 +417,7 @@ static bool make_access(struct generator *g, struct op *op)
 	return true;
 }
 
-/* --- scopes --------------------------------------------------------------------------------- */
+/* --- scopes -------------------------------------------------------------- */
 
 static bool make_begin(struct generator *g, struct op *op)
 {

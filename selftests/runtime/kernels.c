@@ -73,8 +73,7 @@ static void run(int64_t *args, uint32_t part, uint32_t tensors)
 
 	u.count = (uint32_t)__builtin_popcount(parts) * (uint32_t)pto_block_num(args);
 	u.number = before * (uint32_t)pto_block_num(args) + (uint32_t)pto_block_idx(args);
-	if (pto_sub_block_id(args) != (part == 2))
-		u.hash++;
+	u.hash += (uint64_t)pto_sub_block_id(args);
 	for (i = 0; i < salt % 4; i++)
 		sched_yield();
 	for (i = 0; i < tensors; i++)
@@ -90,6 +89,7 @@ static void kernel_##part##_##tensors(int64_t *args) \
 { \
 	run(args, part, tensors); \
 }
+
 #define KERNELS(part) \
 	KERNEL(part, 0) KERNEL(part, 1) KERNEL(part, 2) KERNEL(part, 3) KERNEL(part, 4) \
 	KERNEL(part, 5) KERNEL(part, 6) KERNEL(part, 7) KERNEL(part, 8)

@@ -213,7 +213,8 @@ int main(int argc, char **argv)
 	}
 	bench_free(&b);
 	printf("# %llu programs from seed %llu, %llu tasks, %u runs each\n",
-	       (unsigned long long)count, (unsigned long long)seed, (unsigned long long)tasks, RUNS);
+	       (unsigned long long)count, (unsigned long long)seed, (unsigned long long)tasks,
+	       RUNS);
 	printf("ok 1 serial_equivalence\n");
 	return 0;
 }

@@ -34,7 +34,7 @@ void core_wake_worker(struct pto_engine *engine)
 	engine_futex_wake(&engine->tokens);
 }
 
-/* --- kernels ---------------------------------------------------------------------- */
+/* --- kernels ------------------------------------------------------------- */
 
 /* Lays the argument array out as the kernel ABI wants it. */
 static void load_args(struct pto_core *core, const struct pto_slot *slot, uint32_t block,
@@ -108,7 +108,7 @@ struct pto_slot *core_execute(struct pto_core *core, struct pto_slot *slot)
 	return slot;
 }
 
-/* --- workers ------------------------------------------------------------------------ */
+/* --- workers ------------------------------------------------------------- */
 
 static void worker_sleep(struct pto_core *core)
 {

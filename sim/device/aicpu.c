@@ -17,7 +17,7 @@ static struct pto_engine *engine_of(struct pto_runtime *rt)
 	return (struct pto_engine *)rt;
 }
 
-/* --- progress ------------------------------------------------------------------------ */
+/* --- progress ------------------------------------------------------------ */
 
 /* Sub-class of a time-out (seed runtime, sub-classes S1 to S5). */
 #define STALL_RUNNING	1
@@ -88,7 +88,7 @@ void aicpu_notify(struct pto_engine *engine)
 		engine_futex_wake(&engine->orch_sleeps);
 }
 
-/* --- the runtime's environment --------------------------------------------------------- */
+/* --- the runtime's environment ------------------------------------------- */
 
 static int env_kernel_type(struct pto_runtime *rt, uint32_t func_id)
 {
@@ -150,7 +150,7 @@ const struct pto_rt_env aicpu_env = {
 	.log = env_log,
 };
 
-/* --- a run ------------------------------------------------------------------------------ */
+/* --- a run --------------------------------------------------------------- */
 
 static void check_scopes(struct pto_runtime *rt)
 {

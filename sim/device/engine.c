@@ -11,7 +11,7 @@
 
 #include "engine_internal.h"
 
-/* --- making and end ------------------------------------------------------------------- */
+/* --- making and end ------------------------------------------------------ */
 
 static void *zalloc_lines(size_t bytes)
 {
@@ -118,7 +118,7 @@ void pto_engine_abort(struct pto_engine *engine)
 	aicpu_notify(engine);
 }
 
-/* --- runs --------------------------------------------------------------------------------- */
+/* --- runs ---------------------------------------------------------------- */
 
 __attribute__((format(printf, 3, 4)))
 static uint32_t refuse(struct pto_dev_report *report, uint32_t status, const char *fmt, ...)

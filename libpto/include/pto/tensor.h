@@ -498,8 +498,9 @@ static inline void *pto_tensor_element(const struct pto_tensor *t, uint32_t ndim
 static inline void *pto_tensor_data(const struct pto_tensor *t)
 {
 	uint32_t bytes = pto_dtype_size(t->dtype);
+	uint64_t offset = bytes ? t->start_offset * bytes : t->start_offset / 2;
 
-	return (void *)(uintptr_t)(t->addr + (bytes ? t->start_offset * bytes : t->start_offset / 2));
+	return (void *)(uintptr_t)(t->addr + offset);
 }
 
 #ifdef __cplusplus
