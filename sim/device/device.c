@@ -262,6 +262,11 @@ int ptodev_memory_fd(const struct ptodev *dev)
 	return dev->memory_fd;
 }
 
+int ptodev_end_fd(const struct ptodev *dev)
+{
+	return dev->supervisor_fd;
+}
+
 void *ptodev_window(const struct ptodev *dev)
 {
 	return dev->window;

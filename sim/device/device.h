@@ -48,6 +48,8 @@ struct ptodev_config {
  * @config: what device
  * @out: the device; its identification page says READY
  *
+ * With @config->isolate it forks: call it before the process has threads that might hold
+ * a lock, and before it opens what the device's processes should not inherit.
  * Return: 0 or a negative errno.
  */
 int ptodev_create(const struct ptodev_config *config, struct ptodev **out);
@@ -63,6 +65,14 @@ void ptodev_destroy(struct ptodev *dev);
 
 /** ptodev_memory_fd() - the window's memfd; owned by the device */
 int ptodev_memory_fd(const struct ptodev *dev);
+
+/**
+ * ptodev_end_fd() - descriptor that polls readable when the device has ended by itself
+ *
+ * Only with contexts in processes, when their supervisor was killed; -1 otherwise. Owned by
+ * the device.
+ */
+int ptodev_end_fd(const struct ptodev *dev);
 
 /** ptodev_window() - the window, ptodev_window_size() bytes of it */
 void *ptodev_window(const struct ptodev *dev);

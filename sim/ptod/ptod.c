@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: MIT
+/*
+ * ptod: a device in software, behind the kernel driver.
+ *
+ * It makes the device (sim/device, contexts as processes), hands its window and two
+ * eventfds to the driver through /dev/pto-control, and then only passes doorbells on. The
+ * device lives as long as the control file is open: however ptod ends, the driver notices.
+ * So nobody else may have that file: it is opened after the processes of the device
+ * have been forked.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/ioctl.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <linux/pto_device.h>
+#include "options.h"
+
+/**
+ * struct daemon - ptod
+ * @options: command line
+ * @dev: the device
+ * @doorbell: eventfd that the driver signals
+ * @interrupt: eventfd that the device signals
+ * @signals: signalfd
+ * @control: the driver's control file; the device exists while it is open
+ * @index: N of /dev/ptoN
+ */
+struct daemon {
+	struct options options;
+	struct ptodev *dev;
+	int doorbell;
+	int interrupt;
+	int signals;
+	int control;
+	unsigned int index;
+};
+
+/* Called from context processes, too. */
+static void daemon_interrupt(void *arg)
+{
+	const struct daemon *d = arg;
+	const uint64_t one = 1;
+
+	/* It can only fail because the counter is full: then it is signalled. */
+	if (write(d->interrupt, &one, sizeof(one)) < 0)
+		return;
+}
+
+static int complain(const char *object, int error, const char *advice)
+{
+	fprintf(stderr, "ptod: %s: %s%s%s\n", object, strerror(error), *advice ? ": " : "", advice);
+	return 1;
+}
+
+static const char *control_advice(int error)
+{
+	switch (error) {
+	case ENOENT:
+	case ENXIO:
+	case ENODEV:
+		return "load the module first: modprobe pto (or insmod pto.ko)";
+	case EACCES:
+	case EPERM:
+		return "run ptod as root";
+	default:
+		return "";
+	}
+}
+
+static const char *create_advice(int error)
+{
+	switch (error) {
+	case ENODEV:
+		return "the module does not accept this device: are ptod and pto.ko of one version?";
+	case ENOSPC:
+		return "there are too many devices: end another ptod";
+	case ENOTTY:
+		return "this is not the control node of the pto module";
+	default:
+		return "";
+	}
+}
+
+static int daemon_descriptors(struct daemon *d)
+{
+	sigset_t ends;
+
+	sigemptyset(&ends);
+	sigaddset(&ends, SIGTERM);
+	sigaddset(&ends, SIGINT);
+	sigaddset(&ends, SIGHUP);
+	sigprocmask(SIG_BLOCK, &ends, NULL);
+	signal(SIGPIPE, SIG_IGN);
+	d->signals = signalfd(-1, &ends, SFD_CLOEXEC | SFD_NONBLOCK);
+	d->doorbell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	d->interrupt = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (d->signals < 0 || d->doorbell < 0 || d->interrupt < 0)
+		return complain("eventfd", errno, "");
+	return 0;
+}
+
+static int daemon_device(struct daemon *d)
+{
+	int ret;
+
+	d->options.device.interrupt = daemon_interrupt;
+	d->options.device.interrupt_arg = d;
+	ret = ptodev_create(&d->options.device, &d->dev);
+	if (ret == -EINVAL)
+		return complain("device", EINVAL,
+				"the memory does not suffice for the queues of so many contexts");
+	return ret ? complain("device", -ret, "") : 0;
+}
+
+/* Makes the driver's device of ours. */
+static int daemon_attach(struct daemon *d)
+{
+	struct pto_control_create create = {
+		.size = sizeof(create),
+		.memory_fd = ptodev_memory_fd(d->dev),
+		.doorbell_fd = d->doorbell,
+		.interrupt_fd = d->interrupt,
+	};
+
+	d->control = open(d->options.control, O_RDWR | O_CLOEXEC);
+	if (d->control < 0)
+		return complain(d->options.control, errno, control_advice(errno));
+	if (ioctl(d->control, PTO_CONTROL_CREATE, &create))
+		return complain(d->options.control, errno, create_advice(errno));
+	d->index = create.index;
+	return 0;
+}
+
+static int daemon_announce(const struct daemon *d)
+{
+	if (d->options.print && (printf("/dev/pto%u\n", d->index) < 0 || fflush(stdout)))
+		return complain("standard output", errno, "");
+	if (d->options.ready_fd < 0)
+		return 0;
+	if (dprintf(d->options.ready_fd, "/dev/pto%u\n", d->index) < 0)
+		return complain("--ready-fd", errno, "");
+	close(d->options.ready_fd);
+	return 0;
+}
+
+/* Passes doorbells on until a signal comes, or the device ends by itself. */
+static int daemon_serve(struct daemon *d)
+{
+	struct pollfd fds[] = {
+		{ .fd = d->doorbell, .events = POLLIN },
+		{ .fd = d->signals, .events = POLLIN },
+		{ .fd = ptodev_end_fd(d->dev), .events = POLLIN },
+	};
+	uint64_t rings;
+
+	for (;;) {
+		if (poll(fds, 3, -1) < 0 && errno != EINTR)
+			return complain("poll", errno, "");
+		if (fds[1].revents)
+			return 0;
+		if (fds[2].revents) {
+			fprintf(stderr, "ptod: the device's supervisor process has ended\n");
+			return 1;
+		}
+		if (read(d->doorbell, &rings, sizeof(rings)) == sizeof(rings))
+			ptodev_kick(d->dev, PTODEV_ALL_QUEUES);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	struct daemon d = { .control = -1 };
+	int status = options_parse(argc, argv, &d.options);
+
+	if (status >= 0)
+		return status;
+	if (access(d.options.control, R_OK | W_OK))
+		return complain(d.options.control, errno, control_advice(errno));
+	status = daemon_descriptors(&d);
+	if (!status)
+		status = daemon_device(&d);
+	if (!status)
+		status = daemon_attach(&d);
+	if (!status)
+		status = daemon_announce(&d);
+	if (!status)
+		status = daemon_serve(&d);
+	/* First out of service, then ended: no run is seen to fail for it. */
+	if (d.control >= 0)
+		close(d.control);
+	ptodev_destroy(d.dev);
+	return status;
+}
