@@ -1,51 +1,70 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0 */
 /*
- * What the files of the module that are not core share: device nodes and transports.
+ * Between the files of the module that are not the core: character devices, mappings, and
+ * transports.
  */
 #ifndef PTO_MODULE_H
 #define PTO_MODULE_H
 
-#include <linux/types.h>
+#include <linux/cdev.h>
+#include <linux/device.h>
+#include <linux/fs.h>
 
-struct pto_device;
-struct pto_node;
+#include "pto_core.h"
 
-#define PTO_MAX_DEVICES 64
+#define PTO_MINORS 256
 
 /**
- * struct pto_node_ops - what a transport adds to struct pto_transport_ops for mmap
- * @fault_pfn: page frame behind a window offset, for a user mapping. The frame stays the
- *	device's until the buffer object that covers it is cleared or the device released.
- *	May sleep
+ * struct pto_pages_ops - where the pages of a device's window come from
+ * @get: the page with an index, with a reference that keeps it from being used for anything
+ *	else; ERR_PTR. Works as long as @priv lives, whether the device is there or not
+ * @put: drop that reference; the page may have been written to
  */
-struct pto_node_ops {
-	int (*fault_pfn)(void *priv, u64 offset, unsigned long *pfn);
+struct pto_pages_ops {
+	struct page *(*get)(void *priv, pgoff_t index);
+	void (*put)(struct page *page);
 };
 
-/** pto_index_get() - reserve an N for /dev/ptoN. Return: N, -ENOSPC or -ENOMEM */
-int pto_index_get(void);
-
-/** pto_index_put() - give it back */
-void pto_index_put(int index);
-
 /**
- * pto_node_create() - make /dev/pto@index appear; the last step of bringing a device up
- * @pdev: the device; the node takes a reference
- * @index: from pto_index_get()
- * @ops: the transport's mmap part
- * @priv: its argument, alive as long as @pdev
- *
- * Return: the node, or ERR_PTR.
+ * struct pto_chrdev - /dev/ptoN
+ * @dev: its device; the structure lives as long as somebody has a reference to this
+ * @cdev: its character device; an open file holds a reference to it, and so to @dev
+ * @pdev: the core's device; a reference
+ * @pages: pages of its window
+ * @priv: argument of @pages; lives as long as @pdev
+ * @index: N; free again as soon as the node is removed
  */
-struct pto_node *pto_node_create(struct pto_device *pdev, int index,
-				 const struct pto_node_ops *ops, void *priv);
+struct pto_chrdev {
+	struct device dev;
+	struct cdev cdev;
+	struct pto_device *pdev;
+	const struct pto_pages_ops *pages;
+	void *priv;
+	u32 index;
+};
 
-/** pto_node_destroy() - make it disappear. Files that are open stay open */
-void pto_node_destroy(struct pto_node *node);
+/* pto_main.c */
+extern struct class pto_class;
+extern dev_t pto_devt;
+int pto_index_get(u32 *index);
+void pto_index_put(u32 index);
 
-int pto_node_init(void);
-void pto_node_exit(void);
-int pto_vdev_init(void);
-void pto_vdev_exit(void);
+/* chrdev.c */
+struct pto_chrdev *pto_chrdev_create(struct pto_device *pdev, u32 index,
+				     const struct pto_pages_ops *pages, void *priv);
+int pto_chrdev_add(struct pto_chrdev *chrdev);
+void pto_chrdev_remove(struct pto_chrdev *chrdev);
+void pto_chrdev_put(struct pto_chrdev *chrdev);
+
+/* mapping.c */
+int pto_mapping_create(struct pto_chrdev *chrdev, struct pto_ctx *ctx,
+		       struct vm_area_struct *vma);
+
+/* vdev.c */
+int pto_control_register(void);
+void pto_control_unregister(void);
+
+/* vdev_window.c */
+extern const struct pto_pages_ops pto_vdev_pages_ops;
 
 #endif /* PTO_MODULE_H */

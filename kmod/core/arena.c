@@ -335,6 +335,7 @@ int pto_arena_default(struct pto_ctx *ctx, struct pto_section *section, bool onl
 
 /**
  * pto_prewarm() - PTO_PREWARM
+ * @call: the call
  *
  * An arena whose id could not be handed out for a bad pointer stays: it is cached.
  */

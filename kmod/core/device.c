@@ -24,21 +24,26 @@
 bool pto_section_enter(struct pto_section *section, struct pto_device *pdev)
 {
 	section->srcu = srcu_read_lock(&pdev->srcu);
+	/* Sections do not follow the structure of functions: hide them from sparse. */
+	__release(&pdev->srcu);
+	section->pdev = pdev;
 	if (pto_device_is_gone(pdev)) {
-		srcu_read_unlock(&pdev->srcu, section->srcu);
-		section->pdev = NULL;
+		pto_section_leave(section);
 		return false;
 	}
-	section->pdev = pdev;
 	return true;
 }
 
 /** pto_section_leave() - go out, if the thread is inside */
 void pto_section_leave(struct pto_section *section)
 {
-	if (section->pdev)
-		srcu_read_unlock(&section->pdev->srcu, section->srcu);
+	struct pto_device *pdev = section->pdev;
+
+	if (!pdev)
+		return;
 	section->pdev = NULL;
+	__acquire(&pdev->srcu);
+	srcu_read_unlock(&pdev->srcu, section->srcu);
 }
 
 static bool pto_ident_counts_ok(const struct pto_dev_ident *id)

@@ -90,6 +90,8 @@ static int pto_mem_zero(struct pto_device *pdev, const struct pto_mem *mem)
 
 /**
  * pto_mem_clear() - make memory read as zero. May sleep
+ * @pdev: the device
+ * @mem: the memory
  *
  * Nobody may find what the last owner left: a device that prevents that is out of service.
  *

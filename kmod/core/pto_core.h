@@ -22,12 +22,14 @@ struct pto_bo;
  *	for the identification page and the queues. NULL on failure. May sleep
  * @unmap: end of it
  * @access: short mapping for a copy: returns a pointer to @offset, sets *@length to the
- *	bytes that may be used there (at most what it was on entry, at least 1).
- *	ERR_PTR on failure. May sleep; the caller may copy_*_user through it
+ *	bytes that may be used there (at most what it was on entry, at least the rest of
+ *	the page). ERR_PTR on failure. May sleep
  * @access_end: end of it; called on the same thread, innermost first
  * @clear: make whole pages read as zero, and give their memory back to the host if it can
  * @kick: ring the doorbell for queue @queue. Any context, does not sleep
  * @release: the last reference to the device is gone; free @priv
+ *
+ * When pto_device_gone() has returned only @unmap and @release are called any more.
  */
 struct pto_transport_ops {
 	const char *name;
@@ -90,6 +92,9 @@ long pto_ctx_ioctl(struct pto_ctx *ctx, unsigned int cmd, void __user *arg);
  * pto_ctx_waitqueue() is woken.
  */
 __poll_t pto_ctx_poll(struct pto_ctx *ctx);
+
+/** pto_ctx_stats() - what the context did; also when the device is gone */
+void pto_ctx_stats(struct pto_ctx *ctx, struct pto_context_stats *stats);
 
 /** pto_ctx_waitqueue() - woken when pto_ctx_poll() may have changed */
 wait_queue_head_t *pto_ctx_waitqueue(struct pto_ctx *ctx);

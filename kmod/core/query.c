@@ -85,7 +85,7 @@ static void pto_query_reap(struct pto_ctx *ctx)
 	pto_section_leave(&section);
 }
 
-static void pto_query_context(struct pto_ctx *ctx, struct pto_context_stats *stats)
+void pto_ctx_stats(struct pto_ctx *ctx, struct pto_context_stats *stats)
 {
 	struct pto_counters *count = &ctx->count;
 
@@ -137,6 +137,7 @@ static void pto_query_usage(struct pto_ctx *ctx, struct pto_device_usage *usage)
 
 /**
  * pto_query() - PTO_QUERY
+ * @call: the call
  *
  * The context's counters can be read even when the device is gone; they are the driver's.
  */
@@ -161,7 +162,7 @@ int pto_query(struct pto_call *call)
 		pto_query_device(ctx, &answer.device);
 		break;
 	case PTO_QUERY_CONTEXT:
-		pto_query_context(ctx, &answer.context);
+		pto_ctx_stats(ctx, &answer.context);
 		break;
 	case PTO_QUERY_USAGE:
 		pto_query_usage(ctx, &answer.usage);

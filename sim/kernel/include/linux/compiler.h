@@ -17,9 +17,8 @@
 #define __printf(fmt, first) __attribute__((format(printf, fmt, first)))
 #define ____cacheline_aligned __attribute__((aligned(64)))
 #define ____cacheline_aligned_in_smp ____cacheline_aligned
-#define __acquires(x)
-#define __releases(x)
-#define __must_hold(x)
+#define __acquire(x) ((void)0)
+#define __release(x) ((void)0)
 #define fallthrough __attribute__((fallthrough))
 
 #define READ_ONCE(x) __atomic_load_n(&(x), __ATOMIC_RELAXED)

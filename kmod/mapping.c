@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: MIT OR GPL-2.0
+/*
+ * User mappings of buffer objects.
+ *
+ * Page tables get page frame numbers. Every page that was ever shown by a mapping is kept by
+ * it until the mapping is gone, so whatever the device's process does to its memfd
+ * (truncation, hole punching, its own end), nobody sees a page that belongs to somebody
+ * else by now.
+ */
+#include <linux/mm.h>
+#include <linux/slab.h>
+#include <linux/xarray.h>
+
+#include "pto_module.h"
+
+/**
+ * struct pto_mapping - one mmap() and what fork() and munmap() make of it
+ * @ref: areas that show it; each also counts as a mapping of @bo
+ * @bo: the buffer
+ * @chrdev: the device; the area's file keeps it
+ * @pages: pages that were shown, by page index in the window
+ */
+struct pto_mapping {
+	struct kref ref;
+	struct pto_bo *bo;
+	struct pto_chrdev *chrdev;
+	struct xarray pages;
+};
+
+static void pto_mapping_release(struct kref *ref)
+{
+	struct pto_mapping *mapping = container_of(ref, struct pto_mapping, ref);
+	struct page *page;
+	unsigned long index;
+
+	xa_for_each(&mapping->pages, index, page)
+		mapping->chrdev->pages->put(page);
+	xa_destroy(&mapping->pages);
+	kfree(mapping);
+}
+
+static void pto_vma_open(struct vm_area_struct *vma)
+{
+	struct pto_mapping *mapping = vma->vm_private_data;
+
+	kref_get(&mapping->ref);
+	pto_bo_mapped(mapping->bo);
+}
+
+static void pto_vma_close(struct vm_area_struct *vma)
+{
+	struct pto_mapping *mapping = vma->vm_private_data;
+	struct pto_bo *bo = mapping->bo;
+
+	/* The pages first: without a mapping the memory may be given away. */
+	kref_put(&mapping->ref, pto_mapping_release);
+	pto_bo_unmapped(bo);
+}
+
+/* The page to show at an index: always the one that was shown first. */
+static struct page *pto_mapping_page(struct pto_mapping *mapping, pgoff_t index)
+{
+	const struct pto_pages_ops *pages = mapping->chrdev->pages;
+	struct page *page = xa_load(&mapping->pages, index);
+	struct page *other;
+
+	if (page)
+		return page;
+	page = pages->get(mapping->chrdev->priv, index);
+	if (IS_ERR(page))
+		return page;
+	other = xa_cmpxchg(&mapping->pages, index, NULL, page, GFP_KERNEL_ACCOUNT);
+	if (!other)
+		return page;
+	pages->put(page);
+	return xa_is_err(other) ? ERR_PTR(xa_err(other)) : other;
+}
+
+static vm_fault_t pto_vma_fault(struct vm_fault *vmf)
+{
+	struct pto_mapping *mapping = vmf->vma->vm_private_data;
+	struct page *page = pto_mapping_page(mapping, vmf->pgoff);
+
+	if (IS_ERR(page))
+		return PTR_ERR(page) == -ENOMEM ? VM_FAULT_OOM : VM_FAULT_SIGBUS;
+	return vmf_insert_pfn(vmf->vma, vmf->address, page_to_pfn(page));
+}
+
+static const struct vm_operations_struct pto_vm_ops = {
+	.open = pto_vma_open,
+	.close = pto_vma_close,
+	.fault = pto_vma_fault,
+};
+
+/**
+ * pto_mapping_create() - mmap() of /dev/ptoN
+ * @chrdev: the device
+ * @ctx: the context
+ * @vma: the area
+ *
+ * Return: 0; -EINVAL for a private or executable mapping, or a range that is not within one
+ * buffer; -ENODEV, -ENOMEM.
+ */
+int pto_mapping_create(struct pto_chrdev *chrdev, struct pto_ctx *ctx,
+		       struct vm_area_struct *vma)
+{
+	struct pto_mapping *mapping;
+	u64 window_offset;
+
+	if (!(vma->vm_flags & VM_SHARED) || vma->vm_flags & VM_EXEC)
+		return -EINVAL;
+	mapping = kzalloc(sizeof(*mapping), GFP_KERNEL_ACCOUNT);
+	if (!mapping)
+		return -ENOMEM;
+	mapping->bo = pto_ctx_mmap(ctx, (u64)vma->vm_pgoff << PAGE_SHIFT,
+				   vma->vm_end - vma->vm_start, &window_offset);
+	if (IS_ERR(mapping->bo)) {
+		int err = PTR_ERR(mapping->bo);
+
+		kfree(mapping);
+		return err;
+	}
+	kref_init(&mapping->ref);
+	mapping->chrdev = chrdev;
+	xa_init(&mapping->pages);
+	/* Offsets for mmap() are offsets in the window, so vmf->pgoff is what to show. */
+	vma->vm_pgoff = window_offset >> PAGE_SHIFT;
+	vma->vm_private_data = mapping;
+	vma->vm_ops = &pto_vm_ops;
+	vm_flags_clear(vma, VM_MAYEXEC);
+	vm_flags_set(vma, VM_PFNMAP | VM_IO | VM_DONTEXPAND | VM_DONTDUMP);
+	return 0;
+}

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: MIT OR GPL-2.0
+/*
+ * pto.ko: the class, the device numbers, coming and going. Devices come by their transports.
+ */
+#include <linux/idr.h>
+#include <linux/module.h>
+
+#include "pto_module.h"
+
+static char *pto_devnode(PTO_DEVNODE_DEVICE *dev, umode_t *mode)
+{
+	if (mode)
+		*mode = 0660;
+	return NULL;
+}
+
+struct class pto_class = {
+	.name = "pto",
+	.devnode = pto_devnode,
+};
+
+dev_t pto_devt;
+static DEFINE_IDA(pto_indices);
+
+/** pto_index_get() - find an N for /dev/ptoN; -ENOSPC if there is none */
+int pto_index_get(u32 *index)
+{
+	int n = ida_alloc_max(&pto_indices, PTO_MINORS - 1, GFP_KERNEL);
+
+	if (n < 0)
+		return n;
+	*index = n;
+	return 0;
+}
+
+/** pto_index_put() - there is no /dev/ptoN any more */
+void pto_index_put(u32 index)
+{
+	ida_free(&pto_indices, index);
+}
+
+static int __init pto_init(void)
+{
+	int err;
+
+	err = class_register(&pto_class);
+	if (err)
+		return err;
+	err = alloc_chrdev_region(&pto_devt, 0, PTO_MINORS, "pto");
+	if (err)
+		goto err_class;
+	err = pto_control_register();
+	if (err)
+		goto err_region;
+	return 0;
+
+err_region:
+	unregister_chrdev_region(pto_devt, PTO_MINORS);
+err_class:
+	class_unregister(&pto_class);
+	return err;
+}
+
+/* No file is open: there is no control file, so no device, and nothing else to be waited for. */
+static void __exit pto_exit(void)
+{
+	pto_control_unregister();
+	unregister_chrdev_region(pto_devt, PTO_MINORS);
+	class_unregister(&pto_class);
+	ida_destroy(&pto_indices);
+}
+
+module_init(pto_init);
+module_exit(pto_exit);
+
+MODULE_DESCRIPTION("Driver for PTO accelerators");
+MODULE_AUTHOR("The pto authors");
+MODULE_LICENSE("Dual MIT/GPL");

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0 */
+/*
+ * Virtual devices: a process that has /dev/pto-control open is the device.
+ */
+#ifndef PTO_VDEV_H
+#define PTO_VDEV_H
+
+#include <linux/fs.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/wait.h>
+
+#include "pto_module.h"
+
+struct eventfd_ctx;
+
+/**
+ * struct pto_vdev - the transport's state: what the process handed over
+ * @memory: the memfd, a reference. It cannot shrink
+ * @size: bytes of it that are used
+ * @maps_lock: protects @maps
+ * @maps: what pto_vdev_map() has mapped
+ * @doorbell: signalled for the device, a reference
+ * @interrupt: signalled by the device, a reference
+ * @wait: our place in the wait queue of @interrupt, from pto_vdev_listen() to
+ *	pto_vdev_ignore()
+ * @wqh: that wait queue; NULL before
+ * @pdev: for the interrupt. No reference: the control file has one while it listens
+ *
+ * Belongs to the core's device, whose last reference frees it.
+ */
+struct pto_vdev {
+	struct file *memory;
+	u64 size;
+	struct mutex maps_lock;
+	struct list_head maps;
+	struct eventfd_ctx *doorbell;
+	struct eventfd_ctx *interrupt;
+	wait_queue_entry_t wait;
+	wait_queue_head_t *wqh;
+	struct pto_device *pdev;
+};
+
+/* vdev_window.c */
+void *pto_vdev_map(void *priv, u64 offset, u64 length);
+void pto_vdev_unmap(void *priv, void *addr, u64 length);
+void *pto_vdev_access(void *priv, u64 offset, size_t *length);
+void pto_vdev_access_end(void *priv, void *addr);
+int pto_vdev_clear(void *priv, u64 offset, u64 length);
+
+#endif /* PTO_VDEV_H */
