@@ -224,6 +224,8 @@ static bool drop_completed(struct pto_runtime *rt)
 		struct pto_ring *ring = &rt->ring[i];
 		uint64_t local;
 
+		if (!ring->layout)
+			continue;
 		for (local = ring->tail; local < ring->head; local++) {
 			struct pto_slot *slot = &ring->slots[local & (ring->layout->window - 1)];
 

@@ -14,7 +14,7 @@
 
 #define SECOND 1000000000ULL
 
-enum { FUNC_NOOP, FUNC_HANG, FUNC_SUM, FUNC_MISSING, FUNC_AIC, FUNC_COUNT };
+enum { FUNC_NOOP, FUNC_HANG, FUNC_SUM, FUNC_READ, FUNC_MISSING, FUNC_AIC, FUNC_COUNT };
 
 static _Atomic int hang;
 static _Atomic int entered;
@@ -37,10 +37,25 @@ static void kernel_sum(int64_t *args)
 			   __ATOMIC_RELAXED);
 }
 
+static _Atomic int wrong;
+
+/* The one element must be what the scalar says, for a while. */
+static void kernel_read(int64_t *args)
+{
+	volatile uint32_t *element = pto_arg_data(args, 0);
+
+	for (int i = 0; i < 20; i++) {
+		if (*element != pto_arg_u64(args, 1))
+			wrong++;
+		sched_yield();
+	}
+}
+
 static const struct pto_engine_kernel kernels[FUNC_COUNT] = {
 	[FUNC_NOOP] = { kernel_noop, PTO_CORE_AIV },
 	[FUNC_HANG] = { kernel_hang, PTO_CORE_AIV },
 	[FUNC_SUM] = { kernel_sum, PTO_CORE_AIV },
+	[FUNC_READ] = { kernel_read, PTO_CORE_AIV },
 	[FUNC_AIC] = { kernel_noop, PTO_CORE_AIC },
 };
 
@@ -419,6 +434,95 @@ TEST_F(engine, small_window)
 	buffer[0] = 0;
 	ASSERT_EQ(PTO_DEV_OK, run(self, entry_many));
 	EXPECT_EQ(100000, buffer[0]);
+}
+
+/* More accesses in one scope than the tensor map has entries, of tasks that are kept. */
+static void entry_many_regions(struct pto_rt *rt, const struct pto_orch_args *args)
+{
+	struct pto_tensor views[PTO_TASK_MAX_TENSORS];
+	static uint8_t bytes[PTO_TASK_MAX_TENSORS];
+	struct pto_task_args task;
+	uint32_t one = 1;
+
+	for (int i = 0; i < 250; i++) {
+		pto_task_args_init(&task);
+		for (int k = 0; k < PTO_TASK_MAX_TENSORS; k++) {
+			pto_external(&views[k], (uintptr_t)&bytes[k], PTO_DTYPE_UINT8, 1, &one, 0,
+				     0);
+			pto_add_input(&task, &views[k]);
+		}
+		pto_submit_aiv(rt, FUNC_NOOP, &task);
+	}
+	submit_one(rt, PTO_FUNC_NONE, FUNC_NOOP);
+}
+
+TEST_F(engine, many_regions)
+{
+	ASSERT_EQ(PTO_DEV_OK, run(self, entry_blocks));
+	set_rings(self, 256, 1 << 20, 16);
+	ASSERT_EQ(PTO_DEV_OK, run(self, entry_many));
+	ASSERT_EQ(PTO_DEV_OK, run(self, entry_many_regions));
+	ASSERT_EQ(PTO_DEV_OK, run(self, entry_many_regions));
+}
+
+/* Each consumer takes most of the pool, which the one before must have given back. */
+static void entry_pool(struct pto_rt *rt, const struct pto_orch_args *args)
+{
+	struct pto_tensor t = external();
+	struct pto_task_args task;
+	uint64_t ids[100];
+
+	for (int i = 0; i < 50; i++) {
+		PTO_SCOPE(rt) {
+			for (int k = 0; k < 100; k++) {
+				pto_task_args_init(&task);
+				ids[k] = pto_submit_aiv(rt, FUNC_NOOP, &task).id;
+			}
+			pto_task_args_init(&task);
+			pto_add_inout(&task, &t);
+			pto_set_dependencies(&task, ids, 100);
+			pto_submit_aiv(rt, FUNC_SUM, &task);
+		}
+	}
+}
+
+TEST_F(engine, pool_pressure)
+{
+	set_rings(self, 1024, 1 << 20, 40);
+	buffer[0] = 0;
+	ASSERT_EQ(PTO_DEV_OK, run(self, entry_pool));
+	EXPECT_EQ(50, buffer[0]);
+}
+
+/* Writers after many unfinished readers: their edges take turns in a small pool. */
+static void entry_readers(struct pto_rt *rt, const struct pto_orch_args *args)
+{
+	struct pto_tensor t = external();
+	struct pto_task_args task;
+
+	for (uint32_t i = 0; i < 20; i++) {
+		PTO_SCOPE(rt) {
+			for (int k = 0; k < 100; k++) {
+				pto_task_args_init(&task);
+				pto_add_input(&task, &t);
+				pto_add_scalar(&task, i);
+				pto_submit_aiv(rt, FUNC_READ, &task);
+			}
+			pto_task_args_init(&task);
+			pto_add_inout(&task, &t);
+			pto_submit_aiv(rt, FUNC_SUM, &task);
+		}
+	}
+}
+
+TEST_F(engine, writer_after_readers)
+{
+	set_rings(self, 1024, 1 << 20, 40);
+	buffer[0] = 0;
+	wrong = 0;
+	ASSERT_EQ(PTO_DEV_OK, run(self, entry_readers));
+	EXPECT_EQ(20, buffer[0]);
+	EXPECT_EQ(0, wrong);
 }
 
 static void entry_machine(struct pto_rt *rt, const struct pto_orch_args *args)
