@@ -20,27 +20,27 @@ copy=$out/$release
 mkdir -p "$copy/kmod" "$copy/uapi"
 copy=$(readlink -e "$copy")
 
+failed=
 (
 	flock 9
 	# What the source tree does not have any more must not be built any more.
-	cd "$copy"
-	find kmod uapi -name '*.[ch]' ! -name '*.mod.c' | while read -r file; do
-		[ -f "$top/$file" ] || rm "$file"
-	done
 	cd "$top"
-	cp -pu Kbuild "$copy"
-	find kmod uapi \( -name '*.[ch]' -o -name Kbuild -o -name Makefile \) \
-		-exec cp -pu --parents -t "$copy" {} +
+	find Kbuild kmod uapi -type f >"$copy/.sources.new"
+	if [ -f "$copy/.sources" ]; then
+		grep -vxFf "$copy/.sources.new" "$copy/.sources" | (cd "$copy" && xargs -r rm -f) || :
+	fi
+	xargs cp -pu --parents -t "$copy" <"$copy/.sources.new"
+	mv "$copy/.sources.new" "$copy/.sources"
 
 	args=(-C "$kdir" M="$copy")
 	[ ! -f "$extra" ] || args+=(KBUILD_EXTRA_SYMBOLS="$(readlink -e "$extra")")
 	! grep -qs '^CONFIG_UML=y' "$kdir/.config" || args+=(ARCH=um)
 	# Our own make's variables, O above all, mean something else to the kernel's. What is
 	# filtered out is said about every module that is built outside a kernel's tree.
-	{
-		env -u MAKEFLAGS -u MAKEOVERRIDES -u MAKELEVEL -u O -u V -u CC -u CFLAGS -u LDFLAGS \
-			make -s -j"$(nproc)" "${args[@]}" "$@" modules 2>&1 || touch "$copy/.failed"
-	} | grep -vE '^Skipping BTF generation|^warning: the compiler differs|^  (The kernel was|You are using)' >&2 || :
-	! rm "$copy/.failed" 2>/dev/null
+	env -u MAKEFLAGS -u MAKEOVERRIDES -u MAKELEVEL -u O -u V -u CC -u CFLAGS -u LDFLAGS \
+		make -s -j"$(nproc)" "${args[@]}" "$@" modules >"$copy/.log" 2>&1 || failed=1
+	grep -vE '^Skipping BTF generation|^warning: the compiler differs|^  (The kernel was|You are using)' \
+		"$copy/.log" >&2 || :
+	[ -z "$failed" ] || { echo "kmod.sh: the module does not build for $release" >&2; exit 1; }
 ) 9>"$copy/.lock"
 echo "$copy/pto.ko"

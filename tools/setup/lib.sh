@@ -9,6 +9,10 @@ PTO_CACHE=${PTO_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/pto}
 # Where ready test kernels are looked for before one is built.
 PTO_KERNELS=${PTO_KERNELS:-$PTO_TOP/../shared/kernels}
 
+# No script ends without a word.
+set -E
+trap 'echo "${0##*/}: line $LINENO: this failed: $BASH_COMMAND" >&2' ERR
+
 say()
 {
 	printf '%s\n' "$*" >&2
