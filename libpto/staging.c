@@ -99,8 +99,10 @@ static bool take(struct pto_segment *segment, uint64_t bytes, uint64_t align,
 	uint64_t size = segment->buffer->size;
 	uint64_t start;
 
-	if (!segment->users)
-		segment->head = segment->tail = 0;
+	if (!segment->users) {
+		segment->head = 0;
+		segment->tail = 0;
+	}
 	start = align_up(segment->head, align);
 	if (segment->head >= segment->tail) {
 		if (start > size || bytes > size - start) {

@@ -175,8 +175,10 @@ PT_TEST_F(staging, outputs_of_a_run_that_nobody_waits_for)
 	float a[64], b[64], f[8][64];
 	int i, k;
 
-	for (k = 0; k < 64; k++)
-		a[k] = b[k] = k;
+	for (k = 0; k < 64; k++) {
+		a[k] = k;
+		b[k] = k;
+	}
 	for (i = 0; i < 8; i++) {
 		ASSERT_EQ(0, add_vectors(self->args, a, b, f[i], 64));
 		ASSERT_EQ(0, pto_submit(self->streams[1], CID_ADD, self->args, NULL, NULL));
@@ -296,7 +298,9 @@ PT_TEST_F(staging, more_ring_sizes_than_the_context_keeps_arenas)
 
 PT_TEST_F(staging, ring_sizes_from_the_environment)
 {
-	static const char * const bad[] = { "x", "4,", "4,4", "4,4,4,4,4", "-4", "16 ", "99999999999G" };
+	static const char * const bad[] = {
+		"x", "4,", "4,4", "4,4,4,4,4", "-4", "16 ", "99999999999G",
+	};
 	struct pto_context *ctx;
 	char path[32];
 	size_t i;
