@@ -24,6 +24,7 @@ static u64 pto_resolve(u64 value, u64 fallback)
 
 static int pto_arena_resolve(const struct pto_prewarm *arg, struct pto_arena_config *config)
 {
+	u64 heaps = 0;
 	int i;
 
 	for (i = 0; i < PTO_RING_DEPTHS; i++) {
@@ -35,6 +36,8 @@ static int pto_arena_resolve(const struct pto_prewarm *arg, struct pto_arena_con
 		    !is_power_of_2(window) || heap < PTO_MIN_HEAP ||
 		    deps < PTO_MIN_DEP_POOL || deps > PTO_MAX_ENTRIES)
 			return -EINVAL;
+		if (check_add_overflow(heaps, heap, &heaps))
+			return -EOVERFLOW;
 		config->task_window[i] = window;
 		config->heap[i] = heap;
 		config->dep_pool[i] = deps;

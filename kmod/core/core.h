@@ -46,7 +46,7 @@
 
 #include "pto_core.h"
 
-#define PTO_MAX_STREAMS		64	/* of a context */
+#define PTO_MAX_STREAMS		63	/* of a context; with its control queue 64 */
 #define PTO_MAX_ARENAS		4	/* that a context caches */
 #define PTO_MAX_BOS		65536	/* of a context */
 #define PTO_MAX_IMAGES		4096	/* of a context */

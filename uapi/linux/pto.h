@@ -19,7 +19,8 @@
  *      ENOTTY      the ioctl number is unknown
  *      EINVAL      size is too small for this ioctl, a value is wrong, a
  *                  reserved or padding field is not zero
- *      E2BIG       size is larger than the driver's struct and the tail is not 0
+ *      E2BIG       size is larger than the driver's struct and the tail is not 0, or
+ *                  it is larger than a page
  *      EOPNOTSUPP  a flag, kind, placement or item that this driver lacks
  *      ENOENT      an id that does not exist, or a generation that is over
  *      EOVERFLOW   offset and length overflow 64 bits
@@ -543,7 +544,8 @@ struct pto_unprepare {
  * Builds the arena if the context does not have it. A context keeps max_arenas
  * of them; the one that was used longest ago and is idle makes room, and its id is
  * over (ENOENT on a run: call PTO_PREWARM again). ENOMEM if the device's memory
- * does not suffice. Limits: seed runtime, call_config.h.
+ * does not suffice, EOVERFLOW if the heaps together overflow 64 bits. Limits: seed
+ * runtime, call_config.h.
  */
 struct pto_prewarm {
 	__u32 size;
