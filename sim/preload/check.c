@@ -34,6 +34,7 @@ void sim_check(void)
 	sim_fork_check();
 	sim_file_reap();
 	sim_fd_each(0, SIM_FD_CHUNK * SIM_FD_CHUNKS - 1, close_ours, &open);
+	sim_map_end();
 	left = sim_file_count();
 	if (open || left)
 		sim_say("leak: %u descriptors and %u contexts were open at exit", open, left);

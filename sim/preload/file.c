@@ -195,6 +195,11 @@ struct sim_file *sim_file_get(int fd)
 	return NULL;
 }
 
+void sim_file_hold(struct sim_file *file)
+{
+	atomic_fetch_add_explicit(&file->refs, 1, memory_order_relaxed);
+}
+
 static void put_refs(struct sim_file *file, uint32_t refs)
 {
 	uint32_t state = FILE_CLOSED;

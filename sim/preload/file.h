@@ -19,7 +19,7 @@ enum {
 	FILE_FREE,	/* in no use; whoever swaps it to FILE_SETUP owns it */
 	FILE_SETUP,	/* being opened, or being torn down */
 	FILE_OPEN,	/* descriptors exist; they hold FILE_OPEN_REF together */
-	FILE_CLOSED,	/* none exists any more; ioctls in flight hold the rest */
+	FILE_CLOSED,	/* none exists any more; mappings and ioctls in flight hold the rest */
 };
 
 #define FILE_OPEN_REF (1u << 31)
@@ -30,7 +30,8 @@ enum {
 
 /**
  * struct sim_file - an open context
- * @refs: FILE_OPEN_REF while descriptors exist, plus one for each use in progress
+ * @refs: FILE_OPEN_REF while descriptors exist, plus one for each use in progress and for
+ *	each mapping
  * @state: FILE_*
  * @generation: counts uses of this struct
  * @nonce: what is random in @name, to find it fast; 0 while not open

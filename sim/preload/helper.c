@@ -135,6 +135,11 @@ void sim_helper_poke(void)
 	sim_raw(SYS_write, helper.event, &one, sizeof(one));
 }
 
+bool sim_helper_running(void)
+{
+	return atomic_load(&helper.epoll) >= 0;
+}
+
 void sim_helper_fork_child(void)
 {
 	pthread_mutex_init(&helper.lock, NULL);

@@ -80,11 +80,16 @@ static int close_all(unsigned int first, unsigned int last, unsigned int flags)
 	return (int)sim_return(range.error);
 }
 
-/* Also makes the pieces of an unshared table: only the first piece need unshare it. */
+/*
+ * With CLOSE_RANGE_UNSHARE the threads of the simulator would keep the old table, and with it
+ * what is closed, open. They are not the application's, which believes it has one thread.
+ */
 SIM_EXPORT int close_range(unsigned int first, unsigned int last, int flags)
 {
 	if (!sim_fd_used() || first > last || flags & CLOSE_RANGE_CLOEXEC)
 		return sim_real()->close_range(first, last, flags);
+	if (sim_helper_running())
+		flags &= ~CLOSE_RANGE_UNSHARE;
 	return close_all(first, last, (unsigned int)flags);
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Interposed: mmap(), munmap(), mremap(). What a descriptor is matters only after the
+ * Interposed: mmap(), munmap(), mremap(), mprotect(). What a descriptor is matters only after the
  * kernel has refused to map it, which it does with every socket (ENODEV); so nobody
  * else's mmap() costs anything.
  */
@@ -75,6 +75,13 @@ SIM_EXPORT int munmap(void *addr, size_t length)
 	if (SIM_UNLIKELY(sim_map_overlaps(addr, length)))
 		return (int)sim_return(sim_map_remove(addr, length));
 	return sim_real()->munmap(addr, length);
+}
+
+SIM_EXPORT int mprotect(void *addr, size_t length, int prot)
+{
+	if (SIM_UNLIKELY(sim_map_overlaps(addr, length)))
+		return (int)sim_return(sim_map_protect(addr, length, prot));
+	return sim_real()->mprotect(addr, length, prot);
 }
 
 SIM_EXPORT void *mremap(void *addr, size_t old_length, size_t new_length, int flags, ...)

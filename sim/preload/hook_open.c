@@ -45,11 +45,11 @@ int sim_open_after(int dirfd, const char *path, int flags, int fd, int saved)
 		sim_fd_forget(fd);
 	else if (failed != ENOENT)
 		return fd;
-	if (__builtin_expect(sim_path_tail(path) < 0, 1))
+	if (__builtin_expect(!sim_path_candidate(path), 1))
 		return fd;
 	index = sim_path_index(dirfd, path);
 	if (index < 0) {
-		errno = failed;
+		errno = index == SIM_PATH_BELOW && fd < 0 ? ENOTDIR : failed;
 		return fd;
 	}
 	if (fd >= 0)
@@ -194,11 +194,11 @@ static FILE *open_stream_after(const char *path, const char *mode, FILE *stream)
 
 	if (!stream && failed != ENOENT)
 		return NULL;
-	if (__builtin_expect(sim_path_tail(path) < 0, 1))
+	if (__builtin_expect(!sim_path_candidate(path), 1))
 		return stream;
 	index = sim_path_index(AT_FDCWD, path);
 	if (index < 0) {
-		errno = failed;
+		errno = index == SIM_PATH_BELOW && !stream ? ENOTDIR : failed;
 		return stream;
 	}
 	if (stream)

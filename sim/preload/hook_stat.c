@@ -15,15 +15,18 @@
 #define SIM_MAJOR 240
 #define SIM_MODE (S_IFCHR | 0660)
 
-/* A device of ours by that name? For after the kernel has read the path. */
-static int device_at(int dirfd, const char *path)
+/*
+ * A device of ours by that name? For after the kernel has read the path, and said @failed.
+ * Return: its index; or -1, and then errno is what the call shall leave there.
+ */
+static int device_at(int dirfd, const char *path, int failed)
 {
-	int index = sim_path_tail(path);
+	int index = SIM_PATH_OTHER;
 
-	if (__builtin_expect(index < 0, 1))
-		return -1;
-	index = sim_path_index(dirfd, path);
-	return index < (int)sim_config()->devices ? index : -1;
+	if (SIM_UNLIKELY(sim_path_candidate(path)))
+		index = sim_path_index(dirfd, path);
+	errno = index == SIM_PATH_BELOW && failed == ENOENT ? ENOTDIR : failed;
+	return index >= 0 && index < (int)sim_config()->devices ? index : -1;
 }
 
 static int fill(int index, struct stat *to)
@@ -69,9 +72,11 @@ static int stat_path(int ret, int dirfd, const char *path, struct stat *st, int 
 
 	if (ret && failed != ENOENT)
 		return ret;
-	index = device_at(dirfd, path);
-	errno = index >= 0 ? saved : failed;
-	return index >= 0 ? fill(index, st) : ret;
+	index = device_at(dirfd, path, failed);
+	if (index < 0)
+		return ret;
+	errno = saved;
+	return fill(index, st);
 }
 
 /* After fstat() and the like. */
@@ -220,12 +225,15 @@ SIM_EXPORT int statx(int dirfd, const char *path, int flags, unsigned int mask, 
 	failed = errno;
 	if (ret && failed != ENOENT)
 		return ret;
+	errno = failed;
 	if (is_fd(path, flags))
 		index = !ret && S_ISSOCK(sx->stx_mode) ? context_index(dirfd) : -1;
 	else
-		index = device_at(dirfd, path);
-	errno = index >= 0 ? saved : failed;
-	return index >= 0 ? fill_statx(index, sx) : ret;
+		index = device_at(dirfd, path, failed);
+	if (index < 0)
+		return ret;
+	errno = saved;
+	return fill_statx(index, sx);
 }
 
 /* After access() and the like: may be read and written, not executed. */
@@ -235,10 +243,8 @@ static int access_path(int ret, int dirfd, const char *path, int mode, int saved
 
 	if (ret && failed != ENOENT)
 		return ret;
-	if (device_at(dirfd, path) < 0) {
-		errno = failed;
+	if (device_at(dirfd, path, failed) < 0)
 		return ret;
-	}
 	errno = mode & X_OK ? EACCES : saved;
 	return mode & X_OK ? -1 : 0;
 }
@@ -275,9 +281,8 @@ static ssize_t link_path(ssize_t ret, int dirfd, const char *path)
 {
 	int failed = errno;
 
-	if (ret < 0 && failed == ENOENT && device_at(dirfd, path) >= 0)
-		failed = EINVAL;
-	errno = failed;
+	if (ret < 0 && failed == ENOENT && device_at(dirfd, path, failed) >= 0)
+		errno = EINVAL;
 	return ret;
 }
 
@@ -301,11 +306,9 @@ SIM_EXPORT char *realpath(const char *path, char *resolved)
 	failed = errno;
 	if (ret || failed != ENOENT)
 		return ret;
-	index = device_at(AT_FDCWD, path);
-	if (index < 0) {
-		errno = failed;
+	index = device_at(AT_FDCWD, path, failed);
+	if (index < 0)
 		return NULL;
-	}
 	snprintf(name, sizeof(name), "/dev/pto%d", index);
 	if (!resolved)
 		return strdup(name);

@@ -92,6 +92,9 @@ static bool do_use(long number, const long *a, long *ret)
 	case SYS_munmap:
 		*ret = munmap((void *)a[0], (size_t)a[1]);
 		return true;
+	case SYS_mprotect:
+		*ret = mprotect((void *)a[0], (size_t)a[1], (int)a[2]);
+		return true;
 	case SYS_mremap:
 		*ret = (long)mremap((void *)a[0], (size_t)a[1], (size_t)a[2], (int)a[3], a[4]);
 		return true;

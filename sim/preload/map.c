@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: MIT
 /*
  * Mappings of buffer objects. The kernel maps the device's memfd; here we remember which
- * buffer a range shows, because the mapping keeps the buffer alive, and give the
- * reference back when the range has been unmapped or replaced.
+ * buffer a range shows, because a mapping keeps the buffer alive and the context open, as
+ * the kernel's mappings keep their file, and give both back when the range has been
+ * unmapped or replaced.
  *
  * Nothing else in the process can come to lie in such a range without going through
- * munmap(), mremap() or mmap() with MAP_FIXED, so those three look here, and two words
- * with the outermost addresses spare them the lock when they mean something else.
+ * munmap(), mremap() or mmap() with MAP_FIXED, so those look here, and two words with the
+ * outermost addresses spare them the lock when they mean something else.
  */
 #include <pto_core.h>
 
@@ -24,12 +25,14 @@
  * @next: the next one, in no order
  * @start: first byte
  * @end: behind its last byte
- * @bo: the buffer; one mapping reference is held
+ * @file: the context, with a reference
+ * @bo: the buffer, with a mapping reference
  */
 struct map {
 	struct map *next;
 	uintptr_t start;
 	uintptr_t end;
+	struct sim_file *file;
 	struct pto_bo *bo;
 };
 
@@ -104,8 +107,16 @@ static int fresh_alloc(struct fresh *fresh)
 	return -ENOMEM;
 }
 
-/* Add a range; takes one of @fresh, and the reference to @bo. */
-static void insert(struct fresh *fresh, uintptr_t start, uintptr_t end, struct pto_bo *bo)
+/* One more range shows what @map shows. */
+static void map_get(const struct map *map)
+{
+	sim_file_hold(map->file);
+	pto_bo_mapped(map->bo);
+}
+
+/* Add a range; takes one of @fresh, and the references. */
+static void insert(struct fresh *fresh, uintptr_t start, uintptr_t end, struct sim_file *file,
+		   struct pto_bo *bo)
 {
 	struct map *map = NULL;
 	unsigned int i;
@@ -116,6 +127,7 @@ static void insert(struct fresh *fresh, uintptr_t start, uintptr_t end, struct p
 	}
 	map->start = start;
 	map->end = end;
+	map->file = file;
 	map->bo = bo;
 	map->next = maps;
 	maps = map;
@@ -140,8 +152,8 @@ static struct map *cut(struct fresh *fresh, uintptr_t start, uintptr_t end, stru
 		if (map->end <= start || end <= map->start)
 			continue;
 		if (map->start < start && end < map->end) {
-			pto_bo_mapped(map->bo);
-			insert(fresh, end, map->end, map->bo);
+			map_get(map);
+			insert(fresh, end, map->end, map->file, map->bo);
 		}
 		if (map->start < start)
 			map->end = start;
@@ -159,6 +171,7 @@ static void put_all(struct map *map)
 	for (; map; map = next) {
 		next = map->next;
 		pto_bo_unmapped(map->bo);
+		sim_file_put(map->file);
 		free(map);
 	}
 }
@@ -200,7 +213,8 @@ static long create(struct sim_file *file, struct fresh *fresh, void *addr, size_
 	ret = sim_raw(SYS_mmap, addr, length, prot, flags, memory_fd, window_offset);
 	if (ret >= 0) {
 		gone = cut(fresh, (uintptr_t)ret, (uintptr_t)ret + page_align(length), NULL);
-		insert(fresh, (uintptr_t)ret, (uintptr_t)ret + page_align(length), bo);
+		sim_file_hold(file);
+		insert(fresh, (uintptr_t)ret, (uintptr_t)ret + page_align(length), file, bo);
 		update_bounds();
 	}
 	pthread_mutex_unlock(&map_lock);
@@ -293,7 +307,7 @@ static long move(struct fresh *fresh, const struct move *m, struct map **gone)
 	/* An old length of 0 asks for another mapping of the same pages. */
 	uintptr_t end = m->start + page_align(m->old_length ? m->old_length : 1);
 	struct map *map = find(m->start, end, true);
-	struct pto_bo *bo = map ? map->bo : NULL;
+	struct map moved = map ? *map : (struct map){ NULL };
 	long ret;
 
 	/* The driver's mappings do not expand (VM_DONTEXPAND), and a call moves one of them. */
@@ -306,13 +320,14 @@ static long move(struct fresh *fresh, const struct move *m, struct map **gone)
 	if (ret < 0)
 		return ret;
 	if (map)
-		pto_bo_mapped(bo);
+		map_get(&moved);
 	*gone = cut(fresh, m->start, end, *gone);
 	if ((uintptr_t)ret != m->start)
 		*gone = cut(fresh, (uintptr_t)ret, (uintptr_t)ret + page_align(m->new_length),
 			    *gone);
 	if (map)
-		insert(fresh, (uintptr_t)ret, (uintptr_t)ret + page_align(m->new_length), bo);
+		insert(fresh, (uintptr_t)ret, (uintptr_t)ret + page_align(m->new_length),
+		       moved.file, moved.bo);
 	update_bounds();
 	return ret;
 }
@@ -332,6 +347,41 @@ long sim_map_move(void *addr, size_t old_length, size_t new_length, int flags, v
 	put_all(gone);
 	fresh_free(&fresh);
 	return ret;
+}
+
+/* May a range be given @prot? The driver's mappings never become executable (VM_MAYEXEC). */
+static bool may_protect(const struct map *map, int prot)
+{
+	return !(prot & PROT_EXEC) &&
+	       !(prot & PROT_WRITE && sim_file_accmode(map->file) == O_RDONLY);
+}
+
+long sim_map_protect(void *addr, size_t length, int prot)
+{
+	uintptr_t start = (uintptr_t)addr;
+	struct map *map;
+	long ret = 0;
+
+	pthread_mutex_lock(&map_lock);
+	for (map = maps; map && !ret; map = map->next)
+		if (map->start < start + length && start < map->end && !may_protect(map, prot))
+			ret = -EACCES;
+	if (!ret)
+		ret = sim_raw(SYS_mprotect, addr, length, prot);
+	pthread_mutex_unlock(&map_lock);
+	return ret;
+}
+
+void sim_map_end(void)
+{
+	struct map *gone;
+
+	pthread_mutex_lock(&map_lock);
+	gone = maps;
+	maps = NULL;
+	update_bounds();
+	pthread_mutex_unlock(&map_lock);
+	put_all(gone);
 }
 
 void sim_map_fork_child(void)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Which device a path names. The last component decides at once in nearly every case;
- * only for "ptoN" it matters whether the directory before it is /dev.
+ * Which device a path names. Only if it has a component "ptoN" it matters whether the
+ * directory before that is /dev, and then the kernel is asked.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -12,20 +12,26 @@
 #include "preload.h"
 #include "raw.h"
 
-int sim_path_tail(const char *path)
+bool sim_path_candidate(const char *path)
 {
-	const char *slash = strrchr(path, '/');
-	const char *name = slash ? slash + 1 : path;
+	return strstr(path, "pto");
+}
+
+/* Leaves *name behind the number. Return: N if a component "ptoN" is at *name, else -1. */
+static int parse_component(const char **name)
+{
+	const char *at = *name;
 	int index = 0;
 
-	if (name[0] != 'p' || name[1] != 't' || name[2] != 'o')
+	if (strncmp(at, "pto", 3))
 		return -1;
-	name += 3;
-	if (*name < '0' || *name > '9' || (*name == '0' && name[1]))
+	at += 3;
+	if (*at < '0' || *at > '9' || (*at == '0' && at[1] && at[1] != '/'))
 		return -1;
-	for (; *name >= '0' && *name <= '9' && index < 1000; name++)
-		index = index * 10 + *name - '0';
-	return *name ? -1 : index;
+	for (; *at >= '0' && *at <= '9' && index < 1000; at++)
+		index = index * 10 + *at - '0';
+	*name = at;
+	return *at && *at != '/' ? -1 : index;
 }
 
 /* Is @dir, as the kernel would walk it, /dev? Symbolic links, "..", dirfd: all its affair. */
@@ -39,24 +45,36 @@ static bool is_dev(int dirfd, const char *dir)
 	return here.st_dev == dev.st_dev && here.st_ino == dev.st_ino;
 }
 
-int sim_path_index(int dirfd, const char *path)
+/* Is what comes before the component at @name the directory /dev? */
+static bool is_below_dev(int dirfd, const char *path, const char *name)
 {
-	const char *slash = strrchr(path, '/');
-	int index = sim_path_tail(path);
+	size_t length = (size_t)(name - path);
 	char dir[PATH_MAX];
 
-	if (index < 0)
-		return -1;
-	if (slash == path + 4 && !memcmp(path, "/dev/", 5))
-		return index;
-	if (!slash)
-		return is_dev(dirfd, ".") ? index : -1;
-	if ((size_t)(slash - path) + 2 > sizeof(dir))
-		return -1;
-	/* With its slash: "/pto0" has the directory "/". */
-	memcpy(dir, path, (size_t)(slash - path) + 1);
-	dir[slash - path + 1] = '\0';
-	return is_dev(dirfd, dir) ? index : -1;
+	if (length == 5 && !memcmp(path, "/dev/", 5))
+		return true;
+	if (!length)
+		return is_dev(dirfd, ".");
+	if (length >= sizeof(dir))
+		return false;
+	memcpy(dir, path, length);
+	dir[length] = '\0';
+	return is_dev(dirfd, dir);
+}
+
+int sim_path_index(int dirfd, const char *path)
+{
+	const char *name, *end;
+	int index;
+
+	for (name = path; name; name = strchr(name, '/')) {
+		name += *name == '/';
+		end = name;
+		index = parse_component(&end);
+		if (index >= 0 && is_below_dev(dirfd, path, name))
+			return *end ? SIM_PATH_BELOW : index;
+	}
+	return SIM_PATH_OTHER;
 }
 
 int sim_path_index_user(int dirfd, const char *path)
@@ -69,11 +87,11 @@ int sim_path_index_user(int dirfd, const char *path)
 		if (page > sizeof(copy) - used)
 			page = sizeof(copy) - used;
 		if (sim_copy_in(copy + used, path + used, page))
-			return -1;
+			return SIM_PATH_OTHER;
 		if (memchr(copy + used, '\0', page))
 			return sim_path_index(dirfd, copy);
 		used += page;
 		page = 4096;
 	}
-	return -1;
+	return SIM_PATH_OTHER;
 }

@@ -97,15 +97,18 @@ void sim_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* --- path.c ------------------------------------------------------------------ */
 
-/** sim_path_tail() - N if the last component of @path is "ptoN", else -1; no system call */
-int sim_path_tail(const char *path);
+#define SIM_PATH_OTHER	(-1)	/* nothing of ours */
+#define SIM_PATH_BELOW	(-2)	/* a device of ours is used as a directory: ENOTDIR */
+
+/** sim_path_candidate() - can @path name a device? Cheap, and mostly false */
+bool sim_path_candidate(const char *path);
 
 /**
  * sim_path_index() - the device that a path names
  * @dirfd: as for openat()
  * @path: a readable string
  *
- * Return: N of /dev/ptoN, existing or not; -1 if it names something else.
+ * Return: N of /dev/ptoN, existing or not, or SIM_PATH_*.
  */
 int sim_path_index(int dirfd, const char *path);
 
@@ -185,6 +188,9 @@ int sim_file_open(unsigned int index, int flags);
 
 /** sim_file_get() - the file of a verified entry, with a reference; NULL if it needs verifying */
 struct sim_file *sim_file_get(int fd);
+
+/** sim_file_hold() - one more reference, by who has one */
+void sim_file_hold(struct sim_file *file);
 
 /** sim_file_put() - drop a reference; the last one after the last close ends the context */
 void sim_file_put(struct sim_file *file);
@@ -284,6 +290,12 @@ long sim_map_remove(void *addr, size_t length);
 /** sim_map_move() - mremap() of or onto a range that may show buffer objects */
 long sim_map_move(void *addr, size_t old_length, size_t new_length, int flags, void *new_addr);
 
+/** sim_map_protect() - mprotect() of a range that may show buffer objects */
+long sim_map_protect(void *addr, size_t length, int prot);
+
+/** sim_map_end() - the process ends: give the references of all mappings back */
+void sim_map_end(void);
+
 /** sim_map_fork_child() - forget all mappings; their references are the parent's */
 void sim_map_fork_child(void);
 
@@ -320,6 +332,9 @@ void sim_helper_unwatch(int peer);
 
 /** sim_helper_poke() - make it look at files that sim_ready marked. Any context */
 void sim_helper_poke(void);
+
+/** sim_helper_running() - is there one? */
+bool sim_helper_running(void);
 
 /** sim_helper_fork_child() - forget the thread; it is the parent's */
 void sim_helper_fork_child(void);

@@ -77,6 +77,11 @@ static void *early_mremap(void *addr, size_t old_length, size_t new_length, int 
 		sim_raw(SYS_mremap, addr, old_length, new_length, flags, new_addr));
 }
 
+static int early_mprotect(void *addr, size_t length, int prot)
+{
+	return (int)sim_return(sim_raw(SYS_mprotect, addr, length, prot));
+}
+
 static int early_fstat(int fd, struct stat *st)
 {
 	return (int)sim_return(sim_raw(SYS_fstat, fd, st));
@@ -144,6 +149,7 @@ struct sim_real sim_reals = {
 	.mmap64 = early_mmap,
 	.munmap = early_munmap,
 	.mremap = early_mremap,
+	.mprotect = early_mprotect,
 	.fstat = early_fstat,
 	.stat = early_stat,
 	.lstat = early_stat,

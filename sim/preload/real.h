@@ -28,7 +28,7 @@
 	X(fopen) X(fopen64) X(fclose)                                                  \
 	X(close) X(close_range) X(dup) X(dup2) X(dup3) X(fcntl) X(fcntl64) X(ioctl)    \
 	X(read) X(write) X(readv) X(writev)                                            \
-	X(mmap) X(mmap64) X(munmap) X(mremap)                                          \
+	X(mmap) X(mmap64) X(munmap) X(mremap) X(mprotect)                              \
 	X(poll) X(ppoll) X(select) X(pselect) X(epoll_ctl)                             \
 	X(stat) X(lstat) X(fstat) X(fstatat) X(statx)                                  \
 	X(access) X(faccessat) X(euidaccess) X(readlink) X(readlinkat) X(realpath)     \
