@@ -27,13 +27,18 @@ void admin_heartbeat(struct ptodev *dev)
 static struct ctx_home *admin_context(struct ptodev *dev, uint32_t id, bool exists,
 				      struct outcome *out)
 {
+	struct ctx_home *home;
+	bool found;
+
 	if (!id || id > dev->config.max_contexts) {
 		outcome_fail(out, PTO_DEV_INVALID, "context %u: they count from 1 to %u", id,
 			     dev->config.max_contexts);
 		return NULL;
 	}
-	if ((dev->contexts[id].life != LIFE_NONE) == exists)
-		return &dev->contexts[id];
+	home = &dev->contexts[id];
+	found = home->life != LIFE_NONE;
+	if (found == exists)
+		return home;
 	outcome_fail(out, PTO_DEV_INVALID, "context %u %s", id,
 		     exists ? "does not exist" : "exists already");
 	return NULL;
@@ -115,12 +120,11 @@ static void do_create(struct ptodev *dev, const struct pto_dev_cmd *generic, str
 
 static void admin_abort(struct ptodev *dev, uint32_t id)
 {
-	struct outcome out;
+	struct pto_dev_report why;
 
-	home_stop(dev, id);
-	outcome_init(&out);
-	outcome_fail(&out, PTO_DEV_ABORTED, "the context was aborted");
-	context_bury(dev, id, PTO_DEV_ABORTED, &out.report);
+	home_stop(dev, id, STOP_BOUND_NS);
+	report_text(&why, "the context was aborted");
+	context_bury(dev, id, PTO_DEV_ABORTED, &why);
 }
 
 static void do_destroy(struct ptodev *dev, const struct pto_dev_cmd *cmd, struct outcome *out)
@@ -159,14 +163,13 @@ static bool admin_lock(struct ptodev *dev, uint32_t id)
 {
 	struct ctx_home *home = &dev->contexts[id];
 	struct ctx_page *page = ptodev_page(dev, home->page);
-	struct outcome out;
+	struct pto_dev_report why;
 
 	if (home->life == LIFE_DEAD || ctx_page_trylock(page, NSEC_PER_SEC))
 		return home->life == LIFE_ALIVE;
-	home_stop(dev, id);
-	outcome_init(&out);
-	outcome_fail(&out, PTO_DEV_FAULT, "the context does not answer the device");
-	context_bury(dev, id, PTO_DEV_FAULT, &out.report);
+	home_stop(dev, id, STOP_BOUND_NS);
+	report_text(&why, "the context does not answer the device");
+	context_bury(dev, id, PTO_DEV_FAULT, &why);
 	return false;
 }
 
@@ -260,8 +263,8 @@ static void do_arena_build(struct ptodev *dev, const struct pto_dev_cmd *generic
 	}
 	memcpy(&plan, dev->window + offset, sizeof(plan));
 	if (plan.size != sizeof(plan) || plan.flags) {
-		outcome_fail(out, PTO_DEV_INVALID, "arena: a plan of size %u, flags 0x%x", plan.size,
-			     plan.flags);
+		outcome_fail(out, PTO_DEV_INVALID, "arena: a plan of size %u, flags 0x%x",
+			     plan.size, plan.flags);
 		return;
 	}
 	ret = pto_arena_plan(&plan);
@@ -357,7 +360,6 @@ static bool admin_arm(struct ptodev *dev, bool armed)
 	uint32_t id;
 
 	queue_arm(&dev->admin_queue, armed);
-	atomic_thread_fence(memory_order_seq_cst);
 	pending = queue_pending(&dev->admin_queue);
 	for (id = 1; dev->dead && id <= dev->config.max_contexts; id++)
 		if (dev->contexts[id].life == LIFE_DEAD)
@@ -394,6 +396,7 @@ void admin_main(struct ptodev *dev)
 	atomic_store(&dev->shared->ready, 1);
 	while (!admin_stopped(dev)) {
 		admin_heartbeat(dev);
+		watchdog_check(dev);
 		if (admin_step(dev) || admin_serve_dead(dev)) {
 			idle_since = 0;
 			continue;

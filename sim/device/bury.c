@@ -24,11 +24,32 @@ static void bury_queue(struct ptodev *dev, struct queue_slot *slot, uint32_t ind
 	slot->head = slot->done;
 }
 
+/* Completes the command that executed as having timed out. */
+static void bury_run(struct ptodev *dev, struct ctx_home *home, uint32_t i)
+{
+	struct ctx_page *page = ptodev_page(dev, home->page);
+	struct pto_dev_cmd cmd;
+	struct outcome out;
+	struct queue q;
+	uint32_t index;
+
+	queue_attach(&q, ptodev_pair(dev, home->queues[i]), &page->slots[i]);
+	if (!queue_fetch(&q, &cmd, &index))
+		return;
+	outcome_init(&out);
+	out.status = PTO_DEV_TIMEOUT;
+	out.detail = home->why.code;
+	out.report = home->why;
+	if (queue_complete(&q, &out))
+		ptodev_interrupt(dev);
+}
+
 /**
  * context_bury() - the admin answers for a context from now on
  * @dev: the device
  * @id: a context that is alive for the admin, but will not touch its queues any more
- * @status: PTO_DEV_FAULT or PTO_DEV_ABORTED
+ * @status: PTO_DEV_FAULT or PTO_DEV_ABORTED; PTO_DEV_TIMEOUT for the run that executed,
+ *	and a fault for all others
  * @why: what the report of each command says
  */
 void context_bury(struct ptodev *dev, uint32_t id, uint32_t status,
@@ -39,16 +60,18 @@ void context_bury(struct ptodev *dev, uint32_t id, uint32_t status,
 	uint32_t i;
 
 	home->life = LIFE_DEAD;
-	home->status = status;
+	home->status = status == PTO_DEV_TIMEOUT ? PTO_DEV_FAULT : status;
 	home->why = *why;
 	dev->dead++;
-	page->current = 0;
 	for (i = 0; i < CTX_QUEUES; i++) {
 		if (!home->queues[i])
 			continue;
 		atomic_store(&dev->shared->owner[home->queues[i]], 0);
 		bury_queue(dev, &page->slots[i], home->queues[i]);
+		if (page->current == i + 1 && status == PTO_DEV_TIMEOUT)
+			bury_run(dev, home, i);
 	}
+	page->current = 0;
 	context_serve_dead(dev, id);
 }
 
@@ -104,7 +127,6 @@ bool context_arm_dead(struct ptodev *dev, uint32_t id, bool armed)
 			continue;
 		queue_attach(&q, ptodev_pair(dev, home->queues[i]), &page->slots[i]);
 		queue_arm(&q, armed);
-		atomic_thread_fence(memory_order_seq_cst);
 		pending |= queue_pending(&q);
 	}
 	return pending;

@@ -224,6 +224,35 @@ static void do_arena_drop(struct context *ctx, const struct pto_dev_cmd *generic
 	memset(arena, 0, sizeof(*arena));
 }
 
+/*
+ * Executes a run under the admin's watch. If that has told it to end, it may still be at
+ * it: then it holds the lock, and the next run has to wait.
+ */
+static void run_execute(struct context *ctx, const struct pto_engine_run *run,
+			struct outcome *out)
+{
+	uint64_t bound = run->timeout_ns ? run->timeout_ns : ctx->dev->config.default_timeout_ns;
+	uint64_t until;
+
+	if (__builtin_add_overflow(out->start_ns, bound, &until) || until == RUN_EXPIRED)
+		until = RUN_EXPIRED - 1;
+	ctx->running = run->callable;
+	atomic_store_explicit(&ctx->page->run_until, until, memory_order_release);
+	out->status = pto_engine_run(ctx->engine, run, &out->report);
+	until = atomic_exchange(&ctx->page->run_until, 0);
+	ctx->running = NULL;
+	if (until != RUN_EXPIRED)
+		return;
+	ctx_page_lock(ctx->page);
+	ctx_page_unlock(ctx->page);
+	if (out->status != PTO_DEV_ABORTED)
+		return;
+	out->status = PTO_DEV_TIMEOUT;
+	report_text(&out->report, "the run has not ended within its bound of %llu ms",
+		    (unsigned long long)(bound / NSEC_PER_MSEC));
+	out->report.code = PTO_FATAL_SCHEDULER_TIMEOUT;
+}
+
 static void do_run(struct context *ctx, const struct pto_dev_cmd *generic, struct outcome *out)
 {
 	const struct pto_dev_cmd_run *cmd = (const void *)generic;
@@ -245,9 +274,7 @@ static void do_run(struct context *ctx, const struct pto_dev_cmd *generic, struc
 		run.args = args_fetch(ctx, cmd, out);
 	if (out->status)
 		return;
-	ctx->running = run.callable;
-	out->status = pto_engine_run(ctx->engine, &run, &out->report);
-	ctx->running = NULL;
+	run_execute(ctx, &run, out);
 	if (out->status)
 		out->detail = out->report.code | (uint64_t)out->report.subcode << 32;
 }

@@ -164,6 +164,8 @@ static bool context_step(struct context *ctx)
 	else
 		context_execute(ctx, slot == 0, &cmd, &out);
 	context_complete(ctx, slot, &out);
+	if (out.status && pto_engine_lost(ctx->engine))
+		ctx->lost = true;
 	return true;
 }
 
@@ -180,7 +182,6 @@ static bool context_arm(struct context *ctx, bool armed)
 		for (i = 0; i < ctx->top; i++)
 			if (ctx->queues[i].pair)
 				queue_arm(&ctx->queues[i], armed);
-		atomic_thread_fence(memory_order_seq_cst);
 		for (i = 0; i < ctx->top; i++)
 			pending |= ctx->queues[i].pair && queue_pending(&ctx->queues[i]);
 	}
@@ -198,7 +199,7 @@ static void context_sleep(struct context *ctx)
 }
 
 /**
- * context_main() - serve the queues until the admin says stop
+ * context_main() - serve the queues until the admin says stop, or a kernel got lost
  * @ctx: the context
  */
 void context_main(struct context *ctx)
@@ -206,7 +207,7 @@ void context_main(struct context *ctx)
 	uint64_t idle_since = 0;
 	uint64_t idle;
 
-	while (!context_stopped(ctx)) {
+	while (!context_stopped(ctx) && !ctx->lost) {
 		if (context_step(ctx)) {
 			idle_since = 0;
 			continue;

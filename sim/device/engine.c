@@ -57,13 +57,20 @@ static struct pto_engine *engine_alloc(const struct pto_engine_config *config)
 	return engine;
 }
 
-/* Workers take no signals: those are for the threads of the application. */
+/*
+ * Workers take no signals: those are for the threads of the application. But what a kernel
+ * does wrong is signalled to its thread, and whoever watches for that has to see it.
+ */
 static int start_worker(struct pto_core *core)
 {
+	static const int own[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT };
 	sigset_t all, old;
+	size_t i;
 	int ret;
 
 	sigfillset(&all);
+	for (i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+		sigdelset(&all, own[i]);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	ret = pthread_create(&core->thread, NULL, core_worker, core);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
@@ -110,6 +117,19 @@ void pto_engine_destroy(struct pto_engine *engine)
 bool pto_engine_lost(const struct pto_engine *engine)
 {
 	return engine->lost;
+}
+
+bool pto_engine_current(const struct pto_engine *engine, uint32_t *func_id, uint64_t *task)
+{
+	const struct pto_core *core = &engine->cores[0];
+	uint32_t i;
+
+	for (i = 1; i <= engine->worker_count; i++)
+		if (pthread_equal(engine->cores[i].thread, pthread_self()))
+			core = &engine->cores[i];
+	*func_id = atomic_load(&core->func);
+	*task = atomic_load(&core->task);
+	return *func_id != ENGINE_NO_FUNC;
 }
 
 void pto_engine_abort(struct pto_engine *engine)

@@ -102,6 +102,16 @@ uint32_t pto_engine_run(struct pto_engine *engine, const struct pto_engine_run *
  */
 bool pto_engine_lost(const struct pto_engine *engine);
 
+/**
+ * pto_engine_current() - which kernel does the calling thread execute?
+ * @engine: the engine; the thread is its worker, or the one that called pto_engine_run()
+ * @func_id: the kernel
+ * @task: the task
+ *
+ * For the signal handler of a crash. Return: false if it executes none.
+ */
+bool pto_engine_current(const struct pto_engine *engine, uint32_t *func_id, uint64_t *task);
+
 /** pto_engine_abort() - make the current run end soon with PTO_DEV_ABORTED; any thread */
 void pto_engine_abort(struct pto_engine *engine);
 

@@ -3,6 +3,7 @@
  * What is known about a context process that died. Its signal handler leaves a record in
  * the context's page before the signal kills it; the rest tells the wait status.
  */
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -25,47 +26,47 @@ static uint64_t fault_ip(const void *ucontext)
 #endif
 }
 
-/* Finds the entry below the instruction, among those of the running callable. */
-static void fault_locate(struct fault_record *fault, const struct pto_engine_callable *running)
+/* Entry of what the thread executes. */
+static uint64_t fault_entry(struct fault_record *fault)
 {
-	uint64_t best;
-	uint32_t i;
+	const struct pto_engine_callable *running = watched->running;
 
-	best = (uintptr_t)running->entry;
-	if (best > fault->ip)
-		best = 0;
-	else
+	if (!running)
+		return 0;
+	if (!pto_engine_current(watched->engine, &fault->func_id, &fault->task)) {
 		fault->where = FAULT_ORCHESTRATION;
-	for (i = 0; i < running->kernel_count; i++) {
-		uint64_t entry = (uintptr_t)running->kernels[i].fn;
-
-		if (!entry || entry > fault->ip || entry <= best)
-			continue;
-		best = entry;
-		fault->where = FAULT_KERNEL;
-		fault->func_id = i;
+		return (uintptr_t)running->entry;
 	}
-	fault->offset = fault->ip - best;
-	if (fault->offset >= MAX_IMAGE_SIZE)
-		fault->where = FAULT_SOMEWHERE;
+	if (fault->func_id >= running->kernel_count)
+		return 0;
+	fault->where = FAULT_KERNEL;
+	return (uintptr_t)running->kernels[fault->func_id].fn;
 }
 
 static void fault_handler(int signal, siginfo_t *info, void *ucontext)
 {
 	struct fault_record *fault = &watched->page->fault;
-	const struct pto_engine_callable *running = watched->running;
 
 	if (atomic_exchange(&fault->valid, 1))
 		return;
 	fault->signal = signal;
 	fault->address = (uintptr_t)info->si_addr;
 	fault->ip = fault_ip(ucontext);
-	if (running)
-		fault_locate(fault, running);
+	fault->offset = fault->ip - fault_entry(fault);
+}
+
+/* The watchdog: the run has to end. If it has ended by itself this is too late. */
+static void fault_expire(int signal)
+{
+	int saved = errno;
+
+	if (atomic_load(&watched->page->run_until) == RUN_EXPIRED)
+		pto_engine_abort(watched->engine);
+	errno = saved;
 }
 
 /**
- * fault_watch() - leave a record when this process crashes
+ * fault_watch() - leave a record when this process crashes, and heed the watchdog
  * @ctx: the context of this process
  *
  * The handlers are for one time: they return, the instruction faults again, and the signal
@@ -81,58 +82,63 @@ void fault_watch(struct context *ctx)
 		.sa_sigaction = fault_handler,
 		.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESETHAND,
 	};
+	struct sigaction expire = { .sa_handler = fault_expire, .sa_flags = SA_RESTART };
 	size_t i;
 
 	watched = ctx;
 	sigaltstack(&alternate, NULL);
 	for (i = 0; i < sizeof(signals) / sizeof(signals[0]); i++)
 		sigaction(signals[i], &action, NULL);
+	sigaction(SIGUSR1, &expire, NULL);
 }
 
 static void fault_place(const struct fault_record *fault, char *text, size_t size)
 {
+	int at = 0;
+
 	if (fault->where == FAULT_KERNEL)
-		snprintf(text, size, "in the kernel of func_id %u (entry + 0x%llx)",
-			 fault->func_id, (unsigned long long)fault->offset);
+		at = snprintf(text, size, "in the kernel of func_id %u, task 0x%llx, ",
+			      fault->func_id, (unsigned long long)fault->task);
 	else if (fault->where == FAULT_ORCHESTRATION)
-		snprintf(text, size, "in the orchestration (entry + 0x%llx)",
+		at = snprintf(text, size, "in the orchestration, ");
+	if (fault->where != FAULT_SOMEWHERE && fault->offset < MAX_IMAGE_SIZE)
+		snprintf(text + at, size - (size_t)at, "entry + 0x%llx",
 			 (unsigned long long)fault->offset);
 	else
-		snprintf(text, size, "at instruction 0x%llx", (unsigned long long)fault->ip);
+		snprintf(text + at, size - (size_t)at, "instruction 0x%llx",
+			 (unsigned long long)fault->ip);
 }
 
 /**
  * fault_describe() - say how a context process ended
- * @fault: its record; nothing in it is trusted to be more than a number
+ * @page: its page; nothing in it is trusted to be more than a number
  * @how: si_code of its end, CLD_*
  * @what: si_status
  * @why: report to fill in
  */
-void fault_describe(const struct fault_record *fault, int how, int what,
-		    struct pto_dev_report *why)
+void fault_describe(const struct ctx_page *page, int how, int what, struct pto_dev_report *why)
 {
+	const struct fault_record fault = page->fault;
 	const char *name = sigabbrev_np(what);
-	char *text = (char *)why->text;
-	size_t size = sizeof(why->text);
-	char place[96];
+	char place[128];
 
-	memset(why, 0, sizeof(*why));
-	why->core = UINT32_MAX;
-	why->task = UINT64_MAX;
-	why->func_id = UINT32_MAX;
+	if (how == CLD_EXITED && atomic_load(&page->state) == CTX_LOST) {
+		report_text(why, "a kernel of the context has outlived its run");
+		return;
+	}
 	if (how == CLD_EXITED) {
-		snprintf(text, size, "the program ended the context's process: exit status %d",
-			 what);
+		report_text(why, "the program ended the context's process: exit status %d", what);
 		return;
 	}
-	if (!atomic_load(&fault->valid) || fault->signal != what) {
-		snprintf(text, size, "the context's process was killed by SIG%s",
-			 name ? name : "?");
+	if (!fault.valid || fault.signal != what) {
+		report_text(why, "the context's process was killed by SIG%s", name ? name : "?");
 		return;
 	}
-	if (fault->where == FAULT_KERNEL)
-		why->func_id = fault->func_id;
-	fault_place(fault, place, sizeof(place));
-	snprintf(text, size, "SIG%s at address 0x%llx, %s", name ? name : "?",
-		 (unsigned long long)fault->address, place);
+	fault_place(&fault, place, sizeof(place));
+	report_text(why, "SIG%s at address 0x%llx, %s", name ? name : "?",
+		    (unsigned long long)fault.address, place);
+	if (fault.where != FAULT_KERNEL)
+		return;
+	why->func_id = fault.func_id;
+	why->task = fault.task;
 }

@@ -33,10 +33,19 @@ int home_start(struct ptodev *dev, uint32_t id)
 	return dev->config.isolate ? process_start(dev, id) : thread_start(dev, id);
 }
 
-/* Ends a context: when this returns it does not touch its queues any more. */
-void home_stop(struct ptodev *dev, uint32_t id)
+/* Tells a context that its run has to end; it may not heed that. */
+void home_expire(struct ptodev *dev, uint32_t id)
 {
-	uint64_t until = clock_ns() + STOP_BOUND_NS;
+	if (dev->config.isolate)
+		process_expire(dev, id);
+	else
+		thread_expire(dev, id);
+}
+
+/* Ends a context: when this returns it does not touch its queues any more. */
+void home_stop(struct ptodev *dev, uint32_t id, uint64_t bound_ns)
+{
+	uint64_t until = clock_ns() + bound_ns;
 
 	if (dev->config.isolate)
 		process_stop(dev, id, until);

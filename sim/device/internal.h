@@ -58,6 +58,12 @@
 /* Longest sleep of a consumer; also the period of the heartbeat. */
 #define IDLE_SLEEP_NS		(500 * NSEC_PER_MSEC)
 
+/*
+ * A run that has passed its bound by this much is told to end. Before that the engine,
+ * which knows more about it, may have found out itself.
+ */
+#define EXPIRE_GRACE_NS		(500 * NSEC_PER_MSEC)
+
 /* How long a context may take to end, and a context process to start. */
 #define STOP_BOUND_NS		(2 * NSEC_PER_SEC)
 #define START_BOUND_NS		(10 * NSEC_PER_SEC)
@@ -143,6 +149,10 @@ void queue_arm(struct queue *q, bool armed);
 #define CTX_RUNNING		1u
 #define CTX_FAILED		2u	/* did not start: see ->error */
 #define CTX_ENDED		3u	/* the thread touches nothing any more */
+#define CTX_LOST		4u	/* as well, but a kernel of it may still */
+
+/* ctx_page.run_until of a run that has been told to end. */
+#define RUN_EXPIRED		UINT64_MAX
 
 /* struct fault_record.where */
 #define FAULT_SOMEWHERE		0u
@@ -155,9 +165,10 @@ void queue_arm(struct queue *q, bool armed);
  * @signal: which signal
  * @address: the address that could not be accessed
  * @ip: the instruction
- * @where: FAULT_*: in which object of the running callable that is, by the entry below it
+ * @where: FAULT_*: what the thread was executing
  * @func_id: FAULT_KERNEL: which one
- * @offset: bytes from that entry to @ip
+ * @task: FAULT_KERNEL: of which task
+ * @offset: bytes from the entry of that to @ip; not below MAX_IMAGE_SIZE if it is elsewhere
  */
 struct fault_record {
 	atomic_uint valid;
@@ -166,6 +177,7 @@ struct fault_record {
 	uint64_t ip;
 	uint32_t where;
 	uint32_t func_id;
+	uint64_t task;
 	uint64_t offset;
 };
 
@@ -176,6 +188,8 @@ struct fault_record {
  * @state: CTX_*; written by the context
  * @error: errno of CTX_FAILED
  * @stop: admin: end as soon as you can
+ * @run_until: when the run that executes has to end; 0 if none does; RUN_EXPIRED once the
+ *	admin has told it to end, which it does with @lock held
  * @revoked: admin: hands off the queues, for ever
  * @bound: counts changes of @slots
  * @current: slot whose command is executing, plus 1; 0 if none
@@ -189,6 +203,7 @@ struct ctx_page {
 	atomic_uint state;
 	int32_t error;
 	atomic_uint stop;
+	atomic_ullong run_until;
 	uint32_t revoked;
 	uint32_t bound;
 	uint32_t current;
@@ -230,6 +245,7 @@ enum ctx_life {
  * @life: see enum ctx_life
  * @page: number of the page that it shares with the context
  * @queues: pairs bound to it by slot, as the admin has bound them; 0 if none
+ * @expired_ns: when its run was told to end, 0 if none was
  * @status: PTO_DEV_* of every command when LIFE_DEAD
  * @why: report of every command when LIFE_DEAD
  * @thread: thread mode: its thread
@@ -240,6 +256,7 @@ struct ctx_home {
 	enum ctx_life life;
 	uint32_t page;
 	uint32_t queues[CTX_QUEUES];
+	uint64_t expired_ns;
 	uint32_t status;
 	struct pto_dev_report why;
 	pthread_t thread;
@@ -304,6 +321,7 @@ struct abandoned {
  * @dead: admin: contexts that are LIFE_DEAD
  * @abandoned: admin: threads that could not be stopped
  * @heartbeat_ns: admin: when the heartbeat is due
+ * @watchdog_ns: admin: when the watchdog is due
  * @admin_thread: thread mode: the admin
  * @supervisor: process mode: the admin, 0 if none
  * @supervisor_fd: process mode: pidfd of it
@@ -332,6 +350,7 @@ struct ptodev {
 	uint32_t dead;
 	struct abandoned *abandoned;
 	uint64_t heartbeat_ns;
+	uint64_t watchdog_ns;
 	pthread_t admin_thread;
 	pid_t supervisor;
 	int supervisor_fd;
@@ -358,6 +377,9 @@ int sealed_memfd(const char *name);
 void admin_main(struct ptodev *dev);
 void admin_heartbeat(struct ptodev *dev);
 
+/* watchdog.c */
+void watchdog_check(struct ptodev *dev);
+
 /* bury.c: contexts that have ended */
 void context_bury(struct ptodev *dev, uint32_t id, uint32_t status,
 		  const struct pto_dev_report *why);
@@ -366,7 +388,8 @@ bool context_arm_dead(struct ptodev *dev, uint32_t id, bool armed);
 
 /* home.c: contexts, whatever they are */
 int home_start(struct ptodev *dev, uint32_t id);
-void home_stop(struct ptodev *dev, uint32_t id);
+void home_stop(struct ptodev *dev, uint32_t id, uint64_t bound_ns);
+void home_expire(struct ptodev *dev, uint32_t id);
 void home_stop_all(struct ptodev *dev);
 void home_reap(struct ptodev *dev);
 bool pause_until(unsigned int *tries, uint64_t until);
@@ -374,6 +397,7 @@ bool pause_until(unsigned int *tries, uint64_t until);
 /* thread.c: contexts that are threads */
 int thread_start(struct ptodev *dev, uint32_t id);
 void thread_ask(struct ptodev *dev, uint32_t id);
+void thread_expire(struct ptodev *dev, uint32_t id);
 void thread_stop(struct ptodev *dev, uint32_t id, uint64_t until);
 void thread_reap(struct ptodev *dev);
 int device_thread_create(pthread_t *thread, void *(*main)(void *), void *arg);
@@ -381,6 +405,7 @@ int device_thread_create(pthread_t *thread, void *(*main)(void *), void *arg);
 /* process.c: contexts that are processes */
 int process_start(struct ptodev *dev, uint32_t id);
 void process_ask(struct ptodev *dev, uint32_t id);
+void process_expire(struct ptodev *dev, uint32_t id);
 void process_stop(struct ptodev *dev, uint32_t id, uint64_t until);
 void process_reap(struct ptodev *dev);
 
@@ -391,8 +416,9 @@ bool supervisor_orphaned(const struct ptodev *dev);
 
 /* fault.c */
 void fault_watch(struct context *ctx);
-void fault_describe(const struct fault_record *fault, int how, int what,
-		    struct pto_dev_report *why);
+void fault_describe(const struct ctx_page *page, int how, int what, struct pto_dev_report *why);
+void report_text(struct pto_dev_report *report, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
 
 /*
  * A context, where it executes.
@@ -478,6 +504,7 @@ struct arena {
  * @top: slots in use below
  * @turn: stream slot to be looked at first
  * @engine: executes the runs
+ * @lost: a kernel has outlived its run: nothing that it may use is freed any more
  * @running: the callable that it executes, or NULL
  * @maps: what it may touch
  * @loader: its objects
@@ -494,6 +521,7 @@ struct context {
 	uint32_t top;
 	uint32_t turn;
 	struct pto_engine *engine;
+	bool lost;
 	const struct pto_engine_callable *running;
 	struct map_table maps;
 	struct loader loader;

@@ -43,7 +43,6 @@ static void process_signals(void)
 	sigset_t mask;
 
 	signal(SIGCHLD, SIG_DFL);
-	signal(SIGUSR1, SIG_DFL);
 	signal(SIGTERM, SIG_DFL);
 	sigemptyset(&mask);
 	sigprocmask(SIG_SETMASK, &mask, NULL);
@@ -63,6 +62,8 @@ static void process_main(struct ptodev *dev, uint32_t id, pid_t parent)
 	prctl(PR_SET_NAME, name);
 	process_no_core();
 	process_signals();
+	/* The supervisor's handler rings a bell that is not here any more. */
+	signal(SIGUSR1, SIG_IGN);
 	page->error = process_confine(dev, page);
 	ctx = page->error ? NULL : context_new(dev, id, page, &page->error);
 	if (!ctx) {
@@ -72,6 +73,7 @@ static void process_main(struct ptodev *dev, uint32_t id, pid_t parent)
 	fault_watch(ctx);
 	atomic_store(&page->state, CTX_RUNNING);
 	context_main(ctx);
+	atomic_store(&page->state, CTX_LOST);
 	_exit(0);
 }
 
@@ -134,6 +136,15 @@ void process_ask(struct ptodev *dev, uint32_t id)
 		kill(home->pid, SIGKILL);
 }
 
+/* Tells a context's run to end. */
+void process_expire(struct ptodev *dev, uint32_t id)
+{
+	struct ctx_home *home = &dev->contexts[id];
+
+	if (home->pid)
+		kill(home->pid, SIGUSR1);
+}
+
 /*
  * Ends a context's process. One that the kernel cannot end within the bound executes no
  * instruction of its own any more either; it is reaped later.
@@ -167,7 +178,7 @@ void process_reap(struct ptodev *dev)
 		if (id > dev->config.max_contexts)
 			continue;
 		dev->contexts[id].pid = 0;
-		fault_describe(&ptodev_page(dev, dev->contexts[id].page)->fault, info.si_code,
+		fault_describe(ptodev_page(dev, dev->contexts[id].page), info.si_code,
 			       info.si_status, &why);
 		context_bury(dev, id, PTO_DEV_FAULT, &why);
 	}

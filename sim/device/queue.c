@@ -24,6 +24,25 @@ void outcome_init(struct outcome *out)
 	out->start_ns = clock_ns();
 }
 
+static void report_vtext(struct pto_dev_report *report, const char *format, va_list args)
+{
+	memset(report, 0, sizeof(*report));
+	report->core = UINT32_MAX;
+	report->task = UINT64_MAX;
+	report->func_id = UINT32_MAX;
+	vsnprintf((char *)report->text, sizeof(report->text), format, args);
+}
+
+/* Begins a report that concerns nothing in particular. */
+void report_text(struct pto_dev_report *report, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	report_vtext(report, format, args);
+	va_end(args);
+}
+
 /* Records why a command failed. The first reason stays. */
 void outcome_fail(struct outcome *out, uint32_t status, const char *format, ...)
 {
@@ -32,11 +51,8 @@ void outcome_fail(struct outcome *out, uint32_t status, const char *format, ...)
 	if (out->status)
 		return;
 	out->status = status;
-	out->report.core = UINT32_MAX;
-	out->report.task = UINT64_MAX;
-	out->report.func_id = UINT32_MAX;
 	va_start(args, format);
-	vsnprintf((char *)out->report.text, sizeof(out->report.text), format, args);
+	report_vtext(&out->report, format, args);
 	va_end(args);
 }
 
@@ -66,10 +82,13 @@ static bool queue_has_room(struct queue *q)
 	return q->slot->done - q->cq_head < QUEUE_DEPTH;
 }
 
-/* Is there an entry to be fetched? */
+/*
+ * Is there an entry to be fetched? The load is ordered behind queue_arm(): the driver writes
+ * the tail before it looks at the flag.
+ */
 bool queue_pending(struct queue *q)
 {
-	uint32_t tail = __atomic_load_n(&q->pair->sq_tail, __ATOMIC_ACQUIRE);
+	uint32_t tail = __atomic_load_n(&q->pair->sq_tail, __ATOMIC_SEQ_CST);
 	uint32_t count = tail - q->slot->head;
 
 	return count && count <= QUEUE_DEPTH && queue_has_room(q);

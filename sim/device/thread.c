@@ -33,8 +33,11 @@ static void *thread_main(void *arg)
 	struct context *ctx = arg;
 
 	context_main(ctx);
-	context_unload(ctx);
-	atomic_store(&ctx->page->state, CTX_ENDED);
+	if (!ctx->lost)
+		context_unload(ctx);
+	atomic_store(&ctx->page->state, ctx->lost ? CTX_LOST : CTX_ENDED);
+	if (ctx->lost)
+		bell_ring(&ctx->dev->shared->bell);
 	return NULL;
 }
 
@@ -68,50 +71,30 @@ void thread_ask(struct ptodev *dev, uint32_t id)
 	bell_ring(&page->bell);
 }
 
-/* Leaves a thread that does not end to itself, with its page and its memory. */
-static void thread_abandon(struct ptodev *dev, struct ctx_home *home)
+/*
+ * Leaves a thread that does not end, or a kernel of its that does not, to itself: with the
+ * page and the context, for as long as it takes.
+ */
+static void thread_abandon(struct ptodev *dev, pthread_t thread, struct context *ctx,
+			   uint32_t number)
 {
 	struct abandoned *entry = malloc(sizeof(*entry));
-	struct ctx_page *page = ptodev_page(dev, home->page);
+	struct ctx_page *page = ptodev_page(dev, number);
 
 	ctx_page_lock(page);
 	page->revoked = 1;
 	ctx_page_unlock(page);
-	dev->page_refs[home->page]++;
+	dev->page_refs[number]++;
 	if (!entry)
 		return;
-	entry->thread = home->thread;
-	entry->context = home->context;
-	entry->page = home->page;
+	entry->thread = thread;
+	entry->context = ctx;
+	entry->page = number;
 	entry->next = dev->abandoned;
 	dev->abandoned = entry;
 }
 
-/*
- * Ends a context's thread. It may be about to begin a run while it is asked to end, so the
- * engine is told repeatedly.
- */
-void thread_stop(struct ptodev *dev, uint32_t id, uint64_t until)
-{
-	struct ctx_home *home = &dev->contexts[id];
-	struct ctx_page *page = ptodev_page(dev, home->page);
-	unsigned int tries = 0;
-
-	do {
-		thread_ask(dev, id);
-		admin_heartbeat(dev);
-	} while (atomic_load(&page->state) != CTX_ENDED && pause_until(&tries, until));
-	if (atomic_load(&page->state) == CTX_ENDED) {
-		pthread_join(home->thread, NULL);
-		context_free(home->context);
-	} else {
-		thread_abandon(dev, home);
-	}
-	home->context = NULL;
-}
-
-/* Frees what abandoned threads held, when they have come to an end after all. */
-void thread_reap(struct ptodev *dev)
+static void thread_reap_abandoned(struct ptodev *dev)
 {
 	struct abandoned **at = &dev->abandoned;
 
@@ -128,4 +111,75 @@ void thread_reap(struct ptodev *dev)
 		dev->page_refs[entry->page]--;
 		free(entry);
 	}
+}
+
+static bool thread_ended(const struct ctx_page *page)
+{
+	return atomic_load(&page->state) >= CTX_ENDED;
+}
+
+/* The admin has done with a thread, which has ended or not. */
+static void thread_release(struct ptodev *dev, struct ctx_home *home)
+{
+	struct context *ctx = home->context;
+	struct ctx_page *page = ptodev_page(dev, home->page);
+
+	home->context = NULL;
+	if (thread_ended(page))
+		pthread_join(home->thread, NULL);
+	if (atomic_load(&page->state) == CTX_ENDED)
+		context_free(ctx);
+	else
+		thread_abandon(dev, home->thread, ctx, home->page);
+}
+
+/* Tells a context's run to end. */
+void thread_expire(struct ptodev *dev, uint32_t id)
+{
+	pto_engine_abort(dev->contexts[id].context->engine);
+}
+
+/*
+ * Ends a context's thread. It may be about to begin a run while it is asked to end, so the
+ * engine is told repeatedly.
+ */
+void thread_stop(struct ptodev *dev, uint32_t id, uint64_t until)
+{
+	struct ctx_home *home = &dev->contexts[id];
+	struct ctx_page *page = ptodev_page(dev, home->page);
+	unsigned int tries = 0;
+
+	do {
+		thread_ask(dev, id);
+		admin_heartbeat(dev);
+	} while (!thread_ended(page) && pause_until(&tries, until));
+	thread_release(dev, home);
+}
+
+/* Buries contexts that have lost a kernel. */
+static void thread_reap_lost(struct ptodev *dev)
+{
+	struct pto_dev_report why;
+	uint32_t id;
+
+	report_text(&why, "a kernel of the context has outlived its run");
+	for (id = 1; id <= dev->config.max_contexts; id++) {
+		struct ctx_home *home = &dev->contexts[id];
+
+		if (home->life != LIFE_ALIVE ||
+		    atomic_load(&ptodev_page(dev, home->page)->state) != CTX_LOST)
+			continue;
+		thread_release(dev, home);
+		context_bury(dev, id, PTO_DEV_FAULT, &why);
+	}
+}
+
+/*
+ * Looks after threads that have ended by themselves, and frees what abandoned ones held
+ * that have come to an end after all.
+ */
+void thread_reap(struct ptodev *dev)
+{
+	thread_reap_lost(dev);
+	thread_reap_abandoned(dev);
 }

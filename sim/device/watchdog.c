@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The watchdog: a run that does not end within its bound is told to, and a context that
+ * does not heed that is ended. It looks a few times a second, so it is late by that.
+ *
+ * The engine has a bound of its own for tasks that make no progress. This is for what it
+ * cannot see: an orchestration that does not come back.
+ */
+#include "internal.h"
+
+#define WATCHDOG_NS	(100 * NSEC_PER_MSEC)
+
+/* Has a run passed its bound? Then it is told, under the lock that its end has to take. */
+static bool watchdog_expire(struct ptodev *dev, uint32_t id, uint64_t now)
+{
+	struct ctx_page *page = ptodev_page(dev, dev->contexts[id].page);
+	unsigned long long until = atomic_load(&page->run_until);
+	bool expired = false;
+
+	if (!until || until == RUN_EXPIRED || now < until || now - until < EXPIRE_GRACE_NS)
+		return false;
+	if (!ctx_page_trylock(page, NSEC_PER_MSEC))
+		return false;
+	if (atomic_compare_exchange_strong(&page->run_until, &until, RUN_EXPIRED)) {
+		home_expire(dev, id);
+		expired = true;
+	}
+	ctx_page_unlock(page);
+	return expired;
+}
+
+static void watchdog_context(struct ptodev *dev, uint32_t id, uint64_t now)
+{
+	struct ctx_home *home = &dev->contexts[id];
+	struct ctx_page *page = ptodev_page(dev, home->page);
+	struct pto_dev_report why;
+
+	if (watchdog_expire(dev, id, now)) {
+		home->expired_ns = now;
+		return;
+	}
+	if (!home->expired_ns || now - home->expired_ns < STOP_BOUND_NS)
+		return;
+	home->expired_ns = 0;
+	if (atomic_load(&page->run_until) != RUN_EXPIRED)
+		return;
+	home_stop(dev, id, 0);
+	report_text(&why, "the run has not ended within its bound, nor when it was told to");
+	why.code = PTO_FATAL_SCHEDULER_TIMEOUT;
+	context_bury(dev, id, PTO_DEV_TIMEOUT, &why);
+}
+
+/* Looks at all contexts, when it is time to. */
+void watchdog_check(struct ptodev *dev)
+{
+	uint64_t now = clock_ns();
+	uint32_t id;
+
+	if (now < dev->watchdog_ns)
+		return;
+	dev->watchdog_ns = now + WATCHDOG_NS;
+	for (id = 1; id <= dev->config.max_contexts; id++)
+		if (dev->contexts[id].life == LIFE_ALIVE)
+			watchdog_context(dev, id, now);
+}
