@@ -78,7 +78,7 @@ static const char *create_advice(int error)
 {
 	switch (error) {
 	case ENODEV:
-		return "the module does not accept this device: are ptod and pto.ko of one version?";
+		return "the module refuses this device: are ptod and pto.ko of one version?";
 	case ENOSPC:
 		return "there are too many devices: end another ptod";
 	case ENOTTY:
