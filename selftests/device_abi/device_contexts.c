@@ -93,24 +93,64 @@ TEST_F(device, busy_stream)
 	EXPECT_EQ(PTO_DEV_OK, rig_bind(&self->rig, PTO_DEV_QUEUE_UNBIND, 1, 2));
 }
 
-TEST_F(device, timeout)
+/* Runs the probe for at most 20 ms. */
+static int run_shortly(struct rig_ctx *ctx, uint64_t what, uint64_t operand)
 {
+	const uint64_t scalars[] = { what, operand };
 	struct pto_dev_cmd_run cmd = {
 		.opcode = PTO_DEV_RUN,
-		.ctx = 1,
-		.args_addr = rig_addr(&self->rig, self->ctx.args),
-		.args_size = rig_args(&self->ctx, &(uint64_t){ PROBE_SPIN }, 1),
-		.epoch = 1,
-		.arena_addr = self->ctx.arena,
+		.ctx = ctx->id,
+		.args_addr = rig_addr(ctx->rig, ctx->args),
+		.args_size = rig_args(ctx, scalars, 2),
+		.epoch = ++ctx->epoch,
+		.arena_addr = ctx->arena,
 		.timeout_ns = 20 * 1000 * 1000,
 	};
 
-	EXPECT_EQ(PTO_DEV_TIMEOUT, rig_do(&self->rig, 2, &cmd, NULL));
+	return rig_do(ctx->rig, ctx->stream, &cmd, NULL);
+}
+
+TEST_F(device, timeout)
+{
+	EXPECT_EQ(PTO_DEV_TIMEOUT, run_shortly(&self->ctx, PROBE_SPIN, 0));
 	EXPECT_EQ(PTO_DEV_OK, rig_run(&self->ctx, 0, PROBE_COUNT, 0, 0));
+	EXPECT_EQ(1, *self->ctx.page);
+}
+
+/* One that does not heed the end of its time costs the context. */
+TEST_F(device, timeout_hopeless)
+{
+	struct pto_dev_cmd nop = { .opcode = PTO_DEV_NOP, .ctx = 1 };
+
+	EXPECT_EQ(PTO_DEV_TIMEOUT, run_shortly(&self->ctx, PROBE_HANG, 0));
+	EXPECT_EQ(PTO_DEV_FAULT, rig_do(&self->rig, 2, &nop, NULL));
+	EXPECT_EQ(PTO_DEV_FAULT, rig_do(&self->rig, 1, &nop, NULL));
+	EXPECT_EQ(PTO_DEV_OK, rig_ctx_close(&self->ctx));
+	ASSERT_EQ(PTO_DEV_OK, rig_ctx_open(&self->rig, &self->ctx, 1));
+	EXPECT_EQ(PTO_DEV_OK, rig_do(&self->rig, 2, &nop, NULL));
+}
+
+/* A kernel that hangs: the same. */
+TEST_F(device, timeout_kernel)
+{
+	struct pto_dev_cmd nop = { .opcode = PTO_DEV_NOP, .ctx = 1 };
+	int ret;
+
+	EXPECT_EQ(PTO_DEV_TIMEOUT, run_shortly(&self->ctx, PROBE_TASK, KERNEL_HANG));
+	ret = rig_do(&self->rig, 2, &nop, NULL);
+	EXPECT_TRUE(ret == PTO_DEV_OK || ret == PTO_DEV_FAULT);
+	EXPECT_NE(PTO_DEV_OK, rig_run(&self->ctx, 0, PROBE_TASK, KERNEL_DOUBLE, 0));
+	EXPECT_EQ(PTO_DEV_OK, rig_ctx_close(&self->ctx));
+	ASSERT_EQ(PTO_DEV_OK, rig_ctx_open(&self->rig, &self->ctx, 1));
+	ASSERT_EQ(PTO_DEV_OK, rig_ctx_probe(&self->ctx, 0));
+	*self->ctx.page = 21;
+	EXPECT_EQ(PTO_DEV_OK, run_shortly(&self->ctx, PROBE_TASK, KERNEL_DOUBLE));
+	EXPECT_EQ(42, *self->ctx.page);
 }
 
 /* What an abort of a context that executes @what has to look like. */
-static void check_abort(struct __test_metadata *_metadata, FIXTURE_DATA(device) *self, uint64_t what)
+static void check_abort(struct __test_metadata *_metadata, FIXTURE_DATA(device) *self,
+			uint64_t what)
 {
 	struct pto_dev_cmd nop = { .opcode = PTO_DEV_NOP, .ctx = 1 };
 	struct rig_ctx other;
@@ -226,6 +266,23 @@ TEST_F(device, crash)
 
 	NEEDS_PROCESSES();
 	check_crash(_metadata, self, scalars, "SIGSEGV at address 0x10, in the orchestration");
+}
+
+TEST_F(device, crash_of_kernel)
+{
+	const uint64_t scalars[] = { PROBE_TASK, KERNEL_CRASH, 0 };
+
+	NEEDS_PROCESSES();
+	check_crash(_metadata, self, scalars,
+		    "SIGSEGV at address 0x18, in the kernel of func_id 5");
+}
+
+TEST_F(device, crash_inside_kernel)
+{
+	const uint64_t scalars[] = { PROBE_TASK, KERNEL_CRASH_INSIDE, 0 };
+
+	NEEDS_PROCESSES();
+	check_crash(_metadata, self, scalars, "in the kernel of func_id 5");
 }
 
 TEST_F(device, crash_by_exit)

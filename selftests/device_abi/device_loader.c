@@ -43,19 +43,31 @@ TEST_F(device, separate_statics)
 	EXPECT_EQ(2, *self->ctx.page);
 }
 
+static struct pto_dev_kernel kernel_of(uint32_t func_id, uint32_t core_type,
+				       const struct rig_object *object)
+{
+	return (struct pto_dev_kernel){
+		.func_id = func_id,
+		.core_type = core_type,
+		.image_addr = object->addr,
+		.image_size = object->size,
+		.image_id = object->id,
+	};
+}
+
 /* Kernels are shared by image id until the last user is unloaded. */
 TEST_F(device, shared_kernels)
 {
-	struct rig_object probe, empty, other;
+	struct rig_object probe, kernel, other;
 	struct pto_dev_kernel kernels[3];
 	uint64_t detail;
 
 	ASSERT_EQ(0, rig_object(&self->rig, "probe.so", &probe));
-	ASSERT_EQ(0, rig_object(&self->rig, "empty.so", &empty));
-	ASSERT_EQ(0, rig_object(&self->rig, "empty.so", &other));
-	kernels[0] = (struct pto_dev_kernel){ 0, PTO_CORE_AIC, empty.addr, empty.size, empty.id };
-	kernels[1] = (struct pto_dev_kernel){ 7, PTO_CORE_AIV, empty.addr, empty.size, empty.id };
-	kernels[2] = (struct pto_dev_kernel){ 9, PTO_CORE_AIV, other.addr, other.size, other.id };
+	ASSERT_EQ(0, rig_object(&self->rig, "kernel.so", &kernel));
+	ASSERT_EQ(0, rig_object(&self->rig, "kernel.so", &other));
+	kernels[0] = kernel_of(0, PTO_CORE_AIC, &kernel);
+	kernels[1] = kernel_of(7, PTO_CORE_AIV, &kernel);
+	kernels[2] = kernel_of(9, PTO_CORE_AIV, &other);
 	EXPECT_EQ(0, rig_load(&self->ctx, 1, &probe, ENTRY, kernels, 3, &detail));
 	EXPECT_EQ(2, detail);
 	EXPECT_EQ(0, rig_load(&self->ctx, 2, &probe, ENTRY, kernels, 2, &detail));
@@ -92,9 +104,7 @@ TEST_F(device, refusals)
 	EXPECT_WHY("does not define its entry \"nothing\"", 1);
 	EXPECT_EQ(PTO_DEV_NOEXEC, rig_load(&self->ctx, 1, &probe, "malloc", NULL, 0, NULL));
 	EXPECT_EQ(PTO_DEV_INVALID, rig_load(&self->ctx, 1, &probe, "", NULL, 0, NULL));
-	kernel = (struct pto_dev_kernel){
-		3, PTO_CORE_AIV, unresolved.addr, unresolved.size, unresolved.id
-	};
+	kernel = kernel_of(3, PTO_CORE_AIV, &unresolved);
 	EXPECT_EQ(PTO_DEV_NOEXEC, rig_load(&self->ctx, 1, &probe, ENTRY, &kernel, 1, NULL));
 	EXPECT_WHY("kernel of func_id 3", 1);
 	EXPECT_WHY("undefined symbol: nobody_has_this", 1);

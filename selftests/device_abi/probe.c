@@ -43,6 +43,16 @@ static void probe_hang(const struct pto_orch_args *args)
 		pause();
 }
 
+static void probe_task(struct pto_rt *rt, const struct pto_orch_args *args)
+{
+	struct pto_task_args task;
+
+	pto_task_args_init(&task);
+	pto_add_inout(&task, pto_orch_tensor(args, 0));
+	pto_add_scalar(&task, pto_orch_scalar(args, 1));
+	pto_submit_aiv(rt, 5, &task);
+}
+
 void aicpu_orchestration_entry(struct pto_rt *rt, const struct pto_orch_args *args)
 {
 	uint64_t *word = (uint64_t *)(uintptr_t)pto_orch_scalar(args, 1);
@@ -72,6 +82,9 @@ void aicpu_orchestration_entry(struct pto_rt *rt, const struct pto_orch_args *ar
 		abort();
 	case PROBE_OVERFLOW:
 		probe_result(args, probe_deep(UINT64_MAX));
+		break;
+	case PROBE_TASK:
+		probe_task(rt, args);
 		break;
 	case PROBE_PID:
 		probe_result(args, (uint64_t)getpid());

@@ -117,8 +117,7 @@ uint32_t rig_submit_raw(struct rig *rig, uint32_t queue, const void *cmd)
 	uint32_t tail = __atomic_load_n(&pair->sq_tail, __ATOMIC_RELAXED);
 
 	memcpy(rig_sqe(rig, queue, tail), cmd, PTO_DEV_SQE_SIZE);
-	__atomic_store_n(&pair->sq_tail, tail + 1, __ATOMIC_SEQ_CST);
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	__atomic_exchange_n(&pair->sq_tail, tail + 1, __ATOMIC_SEQ_CST);
 	if (__atomic_load_n(&pair->sq_flags, __ATOMIC_SEQ_CST) & PTO_DEV_NEED_WAKEUP)
 		ptodev_kick(rig->dev, queue);
 	return tail;
@@ -354,14 +353,17 @@ int rig_ctx_close(struct rig_ctx *ctx)
 	return rig_simple(ctx->rig, 0, PTO_DEV_CTX_DESTROY, ctx->id);
 }
 
-/* Loads the probe. */
+/* Loads the probe, with its kernel. */
 int rig_ctx_probe(struct rig_ctx *ctx, uint32_t handle)
 {
-	struct rig_object object;
-	int ret = rig_object(ctx->rig, "probe.so", &object);
+	struct rig_object object, kernel;
+	struct pto_dev_kernel list;
 
-	return ret ? ret : rig_load(ctx, handle, &object, "aicpu_orchestration_entry", NULL, 0,
-				    NULL);
+	if (rig_object(ctx->rig, "probe.so", &object) ||
+	    rig_object(ctx->rig, "kernel.so", &kernel))
+		return -EIO;
+	list = (struct pto_dev_kernel){ 5, PTO_CORE_AIV, kernel.addr, kernel.size, kernel.id };
+	return rig_load(ctx, handle, &object, "aicpu_orchestration_entry", &list, 1, NULL);
 }
 
 /* Writes arguments: the result word as tensor 0, and scalars. Return: bytes */

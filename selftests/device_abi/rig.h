@@ -22,8 +22,15 @@
 #define PROBE_ABORT	7	/* abort() */
 #define PROBE_OVERFLOW	8	/* until the stack is used up */
 #define PROBE_PID	9	/* result: process */
+#define PROBE_TASK	10	/* a task of func_id 5 that does KERNEL_*, scalar 1 */
 
 #define PROBE_STARTED	0x7374617274656421ULL	/* result of SPIN and HANG at once */
+
+/* What kernel.so does with the result word. */
+#define KERNEL_DOUBLE		0
+#define KERNEL_CRASH		1	/* writes to address 0x18 */
+#define KERNEL_CRASH_INSIDE	2	/* crashes in the C library */
+#define KERNEL_HANG		3	/* for ever */
 
 /* Every wait ends with a failure after this. */
 #define RIG_BOUND_NS	(60 * 1000000000ULL)

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: GPL-2.0
+/* A kernel that does what PROBE_TASK's scalar 1 says (see rig.h). */
+#include <string.h>
+#include <unistd.h>
+
+#include <pto/kernel.h>
+#include "rig.h"
+
+void kernel_entry(int64_t *args)
+{
+	uint64_t *data = pto_arg_data(args, 0);
+	char *volatile nowhere = (char *)0x18;
+
+	switch (pto_arg_u64(args, 1)) {
+	case KERNEL_DOUBLE:
+		*data *= 2;
+		break;
+	case KERNEL_CRASH:
+		*nowhere = 1;
+		break;
+	case KERNEL_CRASH_INSIDE:
+		memset(nowhere, 1, 100000);
+		break;
+	case KERNEL_HANG:
+		*data = PROBE_STARTED;
+		for (;;)
+			pause();
+	}
+}
