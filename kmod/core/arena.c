@@ -4,6 +4,7 @@
  */
 #include <linux/err.h>
 #include <linux/log2.h>
+#include <linux/overflow.h>
 #include <linux/slab.h>
 
 #include "core.h"
