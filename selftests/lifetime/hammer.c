@@ -131,10 +131,12 @@ static int operate(struct hand *hand, int operation)
 	}
 }
 
+/* An image that goes and another that comes under its id make a callable that is none. */
 static bool allowed(int result)
 {
 	switch (result) {
 	case 0:
+	case -ENOEXEC:
 	case -ENOENT:
 	case -EEXIST:
 	case -EBUSY:

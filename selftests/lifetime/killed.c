@@ -237,7 +237,8 @@ PT_TEST_F(device_killed, mid_run)
 	EXPECT_TRUE(ended == -ENODEV || ended == -EIO || ended == -ECANCELED) {
 		TH_LOG("the run ended with %d", ended);
 	}
-	EXPECT_EQ(-ENODEV, pt_stats(self->fd, &stats));
+	ASSERT_EQ(0, pt_stats(self->fd, &stats));
+	EXPECT_EQ(PTO_CTX_GONE, stats.state);
 	EXPECT_EQ(-ENODEV, pt_gate_submit(self->fd, &gate, PTO_STREAM_DEFAULT, &id));
 	EXPECT_EQ(0, close(self->fd));
 	self->fd = -1;

@@ -202,16 +202,17 @@ PT_TEST_F(lifetime, buffer_destroyed_while_a_run_uses_it)
 	struct pt_buf others[8];
 	struct pt_gate gate;
 	struct pt_vec vec;
+	int user, other;
 	size_t i, k;
 	uint64_t id;
-	int other;
 
+	PT_OPEN(user, self->info.arch);
 	PT_OPEN(other, self->info.arch);
-	ASSERT_EQ(0, pt_vec_new(self->fd, COUNT, &vec));
-	ASSERT_EQ(0, pt_gate_new(self->fd, &vec, &gate));
+	ASSERT_EQ(0, pt_vec_new(user, COUNT, &vec));
+	ASSERT_EQ(0, pt_gate_new(user, &vec, &gate));
 	pt_vec_fill(&vec, 1, 2);
-	ASSERT_EQ(0, pt_gate_submit(self->fd, &gate, PTO_STREAM_DEFAULT, &id));
-	ASSERT_EQ(0, pt_bo_destroy(self->fd, vec.data.id));
+	ASSERT_EQ(0, pt_gate_submit(user, &gate, PTO_STREAM_DEFAULT, &id));
+	ASSERT_EQ(0, pt_bo_destroy(user, vec.data.id));
 	for (i = 0; i < ARRAY_SIZE(others); i++) {
 		ASSERT_EQ(0, pt_buf_new(other, vec.data.bytes, &others[i]));
 		EXPECT_TRUE(others[i].addr + others[i].bytes <= vec.data.addr ||
@@ -219,17 +220,18 @@ PT_TEST_F(lifetime, buffer_destroyed_while_a_run_uses_it)
 		memset(others[i].map, 0x77, others[i].bytes);
 	}
 	pt_gate_set(&gate, true);
-	EXPECT_EQ(0, pt_finish(self->fd, id));
+	EXPECT_EQ(0, pt_finish(user, id));
 	EXPECT_EQ(0, pt_vec_wrong(&vec, '+', 1, 2));
 	for (i = 0; i < ARRAY_SIZE(others); i++) {
 		for (k = 0; k < others[i].bytes; k++)
 			ASSERT_EQ(0x77, ((char *)others[i].map)[k]);
 		pt_buf_free(other, &others[i]);
 	}
-	close(other);
 	vec.data.id = 0;
-	pt_vec_free(self->fd, &vec);
-	pt_gate_free(self->fd, &gate);
+	pt_vec_free(user, &vec);
+	pt_gate_free(user, &gate);
+	close(user);
+	close(other);
 	expect_base(_metadata, self);
 }
 

@@ -51,8 +51,10 @@ static int act_run_until_gone(void)
 	}
 	if (count < 100 && err != -ENODEV && err != -EIO && err != -ECANCELED)
 		return 254;
-	if (count < 100 && pt_stats(fd, &stats) != -ENODEV)
+	if (count < 100 && (pt_stats(fd, &stats) || stats.state != PTO_CTX_GONE))
 		return 253;
+	if (count < 100 && pt_run(fd, 0, NULL, 0) != -ENODEV)
+		return 252;
 	close(fd);
 	return count;
 }

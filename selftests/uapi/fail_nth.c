@@ -347,6 +347,7 @@ static int whole_life(void)
 		printf("# not everything is given back\n");
 		return EXIT_WRONG;
 	}
+	close(job.observer);
 	return worst;
 }
 

@@ -178,7 +178,7 @@ static void copy_values(struct env *env)
 	copy_row(env, -EOVERFLOW, COPY_OUT(.src_id = bo, .src_offset = 8, .user_ptr = user,
 					   .length = UINT64_MAX), "out, sum overflows");
 	copy_row(env, -EOVERFLOW, COPY_DEV(.src_id = bo, .dst_id = bo, .src_offset = 1,
-					   .length = UINT64_MAX), "sum overflows");
+					   .dst_offset = 1, .length = UINT64_MAX), "sum overflows");
 }
 
 static void copy_pointers(struct env *env)

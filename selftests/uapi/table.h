@@ -70,7 +70,7 @@ int row_call(const struct env *env, int want, unsigned long nr, void *arg,
 
 /* --- memory with an edge (rows.c) ------------------------------------------------- */
 
-#define EDGE_BYTES 16384
+#define EDGE_BYTES 131072
 
 /**
  * struct edge - EDGE_BYTES of memory with an inaccessible page before and after
