@@ -19,8 +19,7 @@
  *      ENOTTY      the ioctl number is unknown
  *      EINVAL      size is too small for this ioctl, a value is wrong, a
  *                  reserved or padding field is not zero
- *      E2BIG       size is larger than the driver's struct and the tail is not 0, or
- *                  it is larger than a page
+ *      E2BIG       size is larger than the driver's struct and the tail is not 0
  *      EOPNOTSUPP  a flag, kind, placement or item that this driver lacks
  *      ENOENT      an id that does not exist, or a generation that is over
  *      EOVERFLOW   offset and length overflow 64 bits
