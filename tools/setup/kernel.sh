@@ -229,9 +229,12 @@ extra()
 		echo 'MODULE_LICENSE("GPL");' >>"$dir/extra/$module-main.c"
 		printf 'obj-m += %s.o\n%s-y := %s-main.o\n' "$module" "$module" "$module" >>"$dir/extra/Kbuild"
 	done <<<"$extra_modules"
-	[ ! -d "$dir/extra" ] ||
-		env -u MAKEFLAGS -u MAKEOVERRIDES make -s -C "$dir/build/" "${arch[@]}" M="$(realpath "$dir/extra")" \
-			modules >&2 || die "cannot build ${extra_modules//$'\n'/, } for $name"
+	[ -d "$dir/extra" ] || return 0
+	env -u MAKEFLAGS -u MAKEOVERRIDES make -s -C "$dir/build/" "${arch[@]}" M="$(realpath "$dir/extra")" \
+		modules >"$dir/extra/.log" 2>&1 || {
+		cat "$dir/extra/.log" >&2
+		die "cannot build for $name what it lacks: $(sed -n 's/.*+= //p' "$dir/extra/Kbuild" | xargs)"
+	}
 }
 
 # own_kernel NAME SERIES

@@ -11,7 +11,12 @@ PTO_KERNELS=${PTO_KERNELS:-$PTO_TOP/../shared/kernels}
 
 # No script ends without a word.
 set -E
-trap 'echo "${0##*/}: line $LINENO: this failed: $BASH_COMMAND" >&2' ERR
+trap 'on_error $LINENO "$BASH_COMMAND"' ERR
+
+on_error()
+{
+	[ "$BASH_SUBSHELL" -gt 0 ] || say "${0##*/}: line $1: this failed: ${2%%$'\n'*}"
+}
 
 say()
 {

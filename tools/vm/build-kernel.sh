@@ -73,7 +73,7 @@ esac
 	{
 		printf '%s\n' Makefile .config Module.symvers
 		find include scripts -type f ! -name '*.o' ! -name '.*.cmd'
-		find arch/x86 arch/um \( -name 'Makefile*' -o -path '*/include/*' \) -type f ! -name '.*.cmd'
+		find arch/x86 arch/um \( -name 'Makefile*' -o -name '*.h' -o -path '*/include/*' \) -type f ! -name '.*.cmd'
 		find scripts -name module.lds -o -name module-common.o
 		find tools/objtool -name objtool -type f
 	} | sort -u | tar -c -T - | tar -x -C "$stage/linux"
