@@ -6,6 +6,7 @@
 #include <linux/err.h>
 #include <linux/nospec.h>
 #include <linux/overflow.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
@@ -76,7 +77,7 @@ static int pto_prepare_check(const struct pto_prepare *arg)
 	    (arg->kernel_count && arg->kernel_stride < sizeof(struct pto_kernel)) ||
 	    !pto_symbol_ok(arg->entry) || !pto_symbol_ok(arg->config))
 		return -EINVAL;
-	return arg->kernel_stride > PAGE_SIZE ? -E2BIG : 0;
+	return 0;
 }
 
 static struct pto_callable *pto_callable_new(struct pto_ctx *ctx, const struct pto_prepare *arg)
@@ -135,8 +136,13 @@ static int pto_callable_add_images(struct pto_callable *cal, const struct pto_pr
 	if (!cal->orch)
 		return -ENOENT;
 	bitmap_zero(func_ids, PTO_MAX_FUNC_ID);
-	for (i = 0; i < arg->kernel_count && !err; i++)
+	for (i = 0; i < arg->kernel_count && !err; i++) {
 		err = pto_callable_add_kernel(cal, arg, i, func_ids);
+		/* A longer element can be a great deal longer. */
+		cond_resched();
+		if (fatal_signal_pending(current))
+			err = -EINTR;
+	}
 	return err;
 }
 

@@ -97,8 +97,6 @@ long pto_ctx_ioctl(struct pto_ctx *ctx, unsigned int cmd, void __user *arg)
 		return -EFAULT;
 	if (unlikely(call.user_size < op->min_size))
 		return -EINVAL;
-	if (unlikely(call.user_size > PAGE_SIZE))
-		return -E2BIG;
 	err = copy_struct_from_user(&buffer, op->size, arg, call.user_size);
 	if (unlikely(err))
 		return err;

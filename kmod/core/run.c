@@ -163,6 +163,7 @@ static int pto_run_fetch(const struct pto_run *arg, u32 from, u32 count,
 					    arg->stride);
 		if (err)
 			return err;
+		cond_resched();
 	}
 	return 0;
 }
@@ -218,8 +219,6 @@ static int pto_run_check(const struct pto_call *call)
 	if (unlikely(!arg->count || arg->count > call->ctx->pdev->ident.queue_depth ||
 		     arg->stride < sizeof(struct pto_run_entry)))
 		return -EINVAL;
-	if (unlikely(arg->stride > PAGE_SIZE))
-		return -E2BIG;
 	/* What cannot be undone must be reportable: write what is there already. */
 	return put_user(call->user_size, (u32 __user *)call->user);
 }
