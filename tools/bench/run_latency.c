@@ -23,6 +23,7 @@
 
 #define ROUNDS 40
 #define BURST 1000
+#define SINGLES 250		/* operations of a round that are timed one by one */
 #define PREPARES 50
 #define COUNTED_RUNS 1000
 #define VECTOR_ELEMENTS 16
@@ -33,6 +34,7 @@ static struct argp_option options[] = {
 	{ "device", 'd', "PATH", 0, "Device node (default: $PTO_DEVICE, else /dev/pto0)", 0 },
 	{ "runs", 'n', "N", 0, "Runs per round (default 2000)", 0 },
 	{ "json", 'j', NULL, 0, "Print one JSON object", 0 },
+	{ "csv", 'c', NULL, 0, "Print a line per figure, with commas between", 0 },
 	{ 0 }
 };
 
@@ -40,6 +42,7 @@ struct settings {
 	const char *device;
 	long runs;
 	bool json;
+	bool csv;
 };
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -54,10 +57,13 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'n':
 		s->runs = strtol(arg, &end, 10);
 		if (*end || s->runs < 1 || s->runs > 10000000)
-			argp_error(state, "--runs takes a number from 1 to 10000000, not '%s'", arg);
+			argp_error(state, "--runs takes 1 to 10000000, not '%s'", arg);
 		return 0;
 	case 'j':
 		s->json = true;
+		return 0;
+	case 'c':
+		s->csv = true;
 		return 0;
 	case ARGP_KEY_ARG:
 		argp_error(state, "unexpected argument '%s'", arg);
@@ -87,12 +93,18 @@ struct bench {
 	char dir[PATH_MAX];
 };
 
-/* One figure: a sample a round, in nanoseconds per operation. */
+/*
+ * One figure, in nanoseconds per operation. A sample is the mean of a round. The tail shows
+ * only in operations that are timed one by one, and these carry the cost of two clock
+ * readings, so they serve for nothing else.
+ */
 struct figure {
 	const char *name;
 	const char *key;
 	double sample[ROUNDS];
 	int count;
+	double single[ROUNDS * SINGLES];
+	int singles;
 };
 
 static uint64_t now_ns(void)
@@ -116,12 +128,29 @@ static int compare(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+static void add_single(struct figure *f, uint64_t start, uint64_t end)
+{
+	if (f->singles < ROUNDS * SINGLES)
+		f->single[f->singles++] = (double)(end - start);
+}
+
+static double quantile_of(double *samples, int count, double q)
+{
+	if (!count)
+		return 0;
+	qsort(samples, count, sizeof(samples[0]), compare);
+	return samples[(int)(q * (count - 1))];
+}
+
 static double quantile(struct figure *f, double q)
 {
-	if (!f->count)
-		return 0;
-	qsort(f->sample, f->count, sizeof(f->sample[0]), compare);
-	return f->sample[(int)(q * (f->count - 1))];
+	return quantile_of(f->sample, f->count, q);
+}
+
+/* 0 if the operations of this figure are not timed one by one. */
+static double p99(struct figure *f)
+{
+	return quantile_of(f->single, f->singles, 0.99);
 }
 
 /* --- preparation ----------------------------------------------------------------- */
@@ -158,9 +187,15 @@ static int add_kernel(struct bench *b, uint32_t func_id, const char *name)
 	return err;
 }
 
-static int make_vector_args(struct bench *b)
+static int add_vector(struct bench *b, int direction, float *data)
 {
 	uint32_t shape = VECTOR_ELEMENTS;
+
+	return pto_args_add_host(b->vector_args, direction, data, PTO_DTYPE_FLOAT32, 1, &shape);
+}
+
+static int make_vector_args(struct bench *b)
+{
 	int err, i;
 
 	for (i = 0; i < VECTOR_ELEMENTS; i++) {
@@ -170,11 +205,11 @@ static int make_vector_args(struct bench *b)
 	b->vector_args = pto_args_new();
 	if (!b->vector_args)
 		return -ENOMEM;
-	err = pto_args_add_host(b->vector_args, PTO_IN, b->in_a, PTO_DTYPE_FLOAT32, 1, &shape);
+	err = add_vector(b, PTO_IN, b->in_a);
 	if (!err)
-		err = pto_args_add_host(b->vector_args, PTO_IN, b->in_b, PTO_DTYPE_FLOAT32, 1, &shape);
+		err = add_vector(b, PTO_IN, b->in_b);
 	if (!err)
-		err = pto_args_add_host(b->vector_args, PTO_OUT, b->out, PTO_DTYPE_FLOAT32, 1, &shape);
+		err = add_vector(b, PTO_OUT, b->out);
 	return err;
 }
 
@@ -214,13 +249,13 @@ static int find_directory(struct bench *b)
 static int measure_prepare(struct bench *b, struct figure *first, struct figure *again)
 {
 	uint64_t start, end;
-	int err, i;
+	int i;
 
 	start = now_ns();
-	err = b->empty_cid = pto_register(b->ctx, b->empty);
+	b->empty_cid = pto_register(b->ctx, b->empty);
 	end = now_ns();
-	if (err < 0)
-		return fail(b, "prepare", err);
+	if (b->empty_cid < 0)
+		return fail(b, "prepare", b->empty_cid);
 	add_sample(first, start, end, 1);
 	for (i = 0; i < PREPARES; i++) {
 		int cid;
@@ -233,8 +268,8 @@ static int measure_prepare(struct bench *b, struct figure *first, struct figure 
 		add_sample(again, start, end, 1);
 		pto_unprepare(b->ctx, cid);
 	}
-	err = b->vector_cid = pto_register(b->ctx, b->vector);
-	return err < 0 ? fail(b, "prepare", err) : 0;
+	b->vector_cid = pto_register(b->ctx, b->vector);
+	return b->vector_cid < 0 ? fail(b, "prepare", b->vector_cid) : 0;
 }
 
 static int measure_runs(struct bench *b, int cid, const struct pto_args *args, long runs,
@@ -257,6 +292,13 @@ static int measure_runs(struct bench *b, int cid, const struct pto_args *args, l
 			return fail(b, "run", err);
 	}
 	add_sample(f, start, now_ns(), runs);
+	for (i = 0; i < SINGLES; i++) {
+		start = now_ns();
+		err = pto_run(b->ctx, cid, args, NULL, NULL);
+		add_single(f, start, now_ns());
+		if (err)
+			return fail(b, "run", err);
+	}
 	return 0;
 }
 
@@ -292,6 +334,11 @@ static int measure_floor(struct pingpong *pp, long runs, struct figure *f)
 	for (i = 0; i < runs; i++)
 		pingpong_round(pp);
 	add_sample(f, start, now_ns(), runs);
+	for (i = 0; i < SINGLES; i++) {
+		start = now_ns();
+		pingpong_round(pp);
+		add_single(f, start, now_ns());
+	}
 	pingpong_park(pp);
 	return 0;
 }
@@ -347,21 +394,28 @@ struct report {
 static void print_text(struct report *r)
 {
 	double floor = quantile(&r->figure[FLOOR], 0.5);
+	double best = quantile(&r->figure[FLOOR], 0);
 	int i;
 
 	printf("device: %.32s, %.16s, %u worker threads\n\n", (const char *)r->info.name,
 	       (const char *)r->info.arch_name, r->info.worker_threads);
-	printf("%-42s %12s %12s %10s\n", "", "median ns", "best ns", "x floor");
+	printf("%-40s %12s %10s %12s %10s %10s\n", "", "median ns", "best ns", "p99 ns",
+	       "x floor", "best x");
 	for (i = 0; i < FIGURES; i++) {
 		struct figure *f = &r->figure[i];
 
-		printf("%-42s %12.0f %12.0f %10.1f\n", f->name, quantile(f, 0.5), quantile(f, 0),
-		       quantile(f, 0.5) / floor);
+		printf("%-40s %12.0f %10.0f ", f->name, quantile(f, 0.5), quantile(f, 0));
+		if (f->singles)
+			printf("%12.0f ", p99(f));
+		else
+			printf("%12s ", "-");
+		printf("%10.1f %10.1f\n", quantile(f, 0.5) / floor, quantile(f, 0) / best);
 	}
-	printf("\n%-42s %12s %12s\n", "per warm run, counted", "system calls", "allocations");
-	printf("%-42s %12.3f %12.3f\n", "empty run", r->empty_syscalls, r->empty_allocs);
-	printf("%-42s %12.3f %12.3f\n", "five tasks", r->vector_syscalls, r->vector_allocs);
-	printf("\nimage uploads: %" PRIu64 " (%" PRIu64 " bytes), found on the device: %" PRIu64 "\n",
+	printf("\n%-40s %12s %12s\n", "per warm run, counted", "system calls", "allocations");
+	printf("%-40s %12.3f %12.3f\n", "empty run", r->empty_syscalls, r->empty_allocs);
+	printf("%-40s %12.3f %12.3f\n", "five tasks", r->vector_syscalls, r->vector_allocs);
+	printf("\nimage uploads: %" PRIu64 " (%" PRIu64 " bytes), found on the device: %" PRIu64
+	       "\n",
 	       (uint64_t)r->stats.image_uploads, (uint64_t)r->stats.image_upload_bytes,
 	       (uint64_t)r->stats.image_dedup_hits);
 }
@@ -375,8 +429,11 @@ static void print_json(struct report *r)
 	for (i = 0; i < FIGURES; i++) {
 		struct figure *f = &r->figure[i];
 
-		printf("\"%s\": {\"median_ns\": %.1f, \"best_ns\": %.1f, \"ratio\": %.3f}, ", f->key,
+		printf("\"%s\": {\"median_ns\": %.1f, \"best_ns\": %.1f, \"ratio\": %.3f", f->key,
 		       quantile(f, 0.5), quantile(f, 0), quantile(f, 0.5) / floor);
+		if (f->singles)
+			printf(", \"p99_ns\": %.1f", p99(f));
+		printf("}, ");
 	}
 	printf("\"empty_syscalls\": %.3f, \"empty_allocations\": %.3f, ", r->empty_syscalls,
 	       r->empty_allocs);
@@ -384,6 +441,29 @@ static void print_json(struct report *r)
 	       r->vector_allocs);
 	printf("\"image_uploads\": %" PRIu64 ", \"image_dedup_hits\": %" PRIu64 "}\n",
 	       (uint64_t)r->stats.image_uploads, (uint64_t)r->stats.image_dedup_hits);
+}
+
+static void print_csv(struct report *r)
+{
+	double floor = quantile(&r->figure[FLOOR], 0.5);
+	int i;
+
+	printf("figure,median_ns,best_ns,p99_ns,ratio,syscalls,allocations\n");
+	for (i = 0; i < FIGURES; i++) {
+		struct figure *f = &r->figure[i];
+
+		printf("%s,%.1f,%.1f,", f->key, quantile(f, 0.5), quantile(f, 0));
+		if (f->singles)
+			printf("%.1f", p99(f));
+		printf(",%.3f,", quantile(f, 0.5) / floor);
+		if (i == EMPTY)
+			printf("%.3f,%.3f", r->empty_syscalls, r->empty_allocs);
+		else if (i == VECTOR)
+			printf("%.3f,%.3f", r->vector_syscalls, r->vector_allocs);
+		else
+			printf(",");
+		printf("\n");
+	}
 }
 
 static int measure(struct bench *b, const struct settings *s, struct report *r)
@@ -419,12 +499,12 @@ int main(int argc, char **argv)
 	struct settings s = { .runs = 2000 };
 	static struct bench b = { .empty_cid = -1, .vector_cid = -1 };
 	static struct report r = { .figure = {
-		[FLOOR] = { "floor: two threads, one cache line", "floor", { 0 }, 0 },
-		[EMPTY] = { "empty run, synchronous", "empty_run", { 0 }, 0 },
-		[VECTOR] = { "five tasks of 16 elements, synchronous", "vector_run", { 0 }, 0 },
-		[BURST_RUN] = { "burst of 1000 empty runs, per run", "burst_run", { 0 }, 0 },
-		[PREPARE_FIRST] = { "prepare, first of the context", "prepare_first", { 0 }, 0 },
-		[PREPARE_AGAIN] = { "prepare, image on the device", "prepare_again", { 0 }, 0 },
+		[FLOOR] = { "floor: two threads, one cache line", "floor", .count = 0 },
+		[EMPTY] = { "empty run, synchronous", "empty_run", .count = 0 },
+		[VECTOR] = { "five tasks of 16 elements, synchronous", "vector_run", .count = 0 },
+		[BURST_RUN] = { "burst of 1000 empty runs, per run", "burst_run", .count = 0 },
+		[PREPARE_FIRST] = { "prepare, first of the context", "prepare_first", .count = 0 },
+		[PREPARE_AGAIN] = { "prepare, image on the device", "prepare_again", .count = 0 },
 	} };
 	int err;
 
@@ -446,6 +526,8 @@ int main(int argc, char **argv)
 	if (!err) {
 		if (s.json)
 			print_json(&r);
+		else if (s.csv)
+			print_csv(&r);
 		else
 			print_text(&r);
 	}
