@@ -209,11 +209,13 @@ static void crashes(struct __test_metadata *_metadata, FIXTURE_DATA(failing) *se
 PT_TEST_F(failing, crash_of_an_orchestration_is_its_contexts_alone)
 {
 	uint64_t nobodys = 16;
+	struct pt_buf args;
 	uint32_t bytes;
 
 	NEEDS_ISOLATION();
-	bytes = pt_args_write(self->vec.args.map, 0, NULL, 1, &nobodys);
-	crashes(_metadata, self, &crash, &self->vec.args, bytes);
+	ASSERT_EQ(0, pt_buf_new(self->fd, 4096, &args));
+	bytes = pt_args_write(args.map, 0, NULL, 1, &nobodys);
+	crashes(_metadata, self, &crash, &args, bytes);
 }
 
 /* Memory of another context is as far away as no memory. */
