@@ -68,6 +68,10 @@ failed=0
 number=0
 for program in "$@"; do
 	number=$((number + 1))
+	case $program in
+	/*) ;;
+	*) program=$PWD/$program ;;
+	esac
 	label="selftests: $(basename "$(dirname "$program")"): $(basename "$program")"
 	echo "# $label"
 	{
