@@ -66,7 +66,7 @@
 
 /* How long a context may take to end, and a context process to start. */
 #define STOP_BOUND_NS		(2 * NSEC_PER_SEC)
-#define START_BOUND_NS		(10 * NSEC_PER_SEC)
+#define START_BOUND_NS		(5 * NSEC_PER_SEC)
 
 /* Geometry that this device announces. */
 #define QUEUE_DEPTH		1024u
