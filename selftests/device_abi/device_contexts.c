@@ -3,12 +3,14 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "homes.h"
+#include "../../sim/device/device.h"
 
 /* Is @text in the report of entry @id of the stream? */
 static bool says(struct rig_ctx *ctx, uint32_t id, const char *text)
@@ -368,6 +370,66 @@ TEST_F(device, own_process)
 {
 	EXPECT_EQ(0, rig_run(&self->ctx, 0, PROBE_PID, 0, 0));
 	EXPECT_EQ(!variant->isolate, *self->ctx.page == (uint64_t)getpid());
+}
+
+/* Contexts come and go, some while their programs run, and take ids and queues over. */
+TEST_F(device, churn)
+{
+	struct rig_ctx ctx[8];
+	uint32_t round, i;
+
+	ctx[0] = self->ctx;
+	for (i = 1; i < ARRAY_SIZE(ctx); i++)
+		ASSERT_EQ(0, rig_ctx_open(&self->rig, &ctx[i], i + 1));
+	for (round = 0; round < 64; round++) {
+		i = round % ARRAY_SIZE(ctx);
+		*ctx[i].page = 0;
+		ASSERT_EQ(0, rig_ctx_close(&ctx[i]));
+		ASSERT_EQ(0, rig_ctx_open(&self->rig, &ctx[i], i + 1));
+		ASSERT_EQ(0, rig_ctx_probe(&ctx[i], 0));
+		ASSERT_EQ(0, rig_run(&ctx[i], 0, PROBE_COUNT, 0, 0));
+		ASSERT_EQ(1, *ctx[i].page);
+		if (round % 3)
+			submit(&ctx[i], PROBE_SPIN);
+	}
+}
+
+/* The process that @pid is a child of. */
+static pid_t parent_of(pid_t pid)
+{
+	char path[64], line[512] = "";
+	pid_t parent = 0;
+	FILE *stat;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	stat = fopen(path, "r");
+	if (!stat)
+		return 0;
+	if (fgets(line, sizeof(line), stat) && strrchr(line, ')'))
+		parent = atoi(strrchr(line, ')') + 4);
+	fclose(stat);
+	return parent;
+}
+
+/* When the supervisor is killed, the device says so, and no context goes on. */
+TEST_F(device, killed_supervisor)
+{
+	struct pollfd end = { .fd = ptodev_end_fd(self->rig.dev), .events = POLLIN };
+	uint64_t until = rig_now() + RIG_BOUND_NS;
+	pid_t context;
+
+	if (!variant->isolate)
+		SKIP(return, "there is none");
+	EXPECT_EQ(0, rig_run(&self->ctx, 0, PROBE_PID, 0, 0));
+	context = (pid_t)*self->ctx.page;
+	ASSERT_LT(1, parent_of(context));
+	ASSERT_NE(getpid(), parent_of(context));
+	EXPECT_EQ(0, poll(&end, 1, 0));
+	kill(parent_of(context), SIGKILL);
+	EXPECT_EQ(1, poll(&end, 1, 60000));
+	while (parent_of(context) && rig_now() < until)
+		usleep(1000);
+	EXPECT_EQ(0, parent_of(context));
 }
 
 /* A process of a device: makes one with a hanging context, and waits to be killed. */
