@@ -51,10 +51,11 @@ MANDIR ?= $(PREFIX)/share/man
 INSTALL ?= install
 
 .PHONY: install
-install: libs tools modules-if-possible ## DESTDIR= PREFIX=: library, headers, tools, man pages, module
+install: libs tools modules-if-possible ## DESTDIR= PREFIX= KDIR=: library, headers, tools, man pages, module
 	$(INSTALL) -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin \
 		$(DESTDIR)$(INCLUDEDIR)/pto $(DESTDIR)$(INCLUDEDIR)/linux
-	$(INSTALL) -m 755 $(INSTALL_LIBS) $(DESTDIR)$(LIBDIR)
+	$(INSTALL) -m 755 $(filter-out %.a,$(INSTALL_LIBS)) $(DESTDIR)$(LIBDIR)
+	$(INSTALL) -m 644 $(filter %.a,$(INSTALL_LIBS)) $(DESTDIR)$(LIBDIR)
 	ln -sf libpto.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/libpto.so
 	$(INSTALL) -m 644 $(INSTALL_HEADERS) $(DESTDIR)$(INCLUDEDIR)/pto
 	$(INSTALL) -m 644 uapi/linux/pto.h uapi/linux/pto_device.h $(DESTDIR)$(INCLUDEDIR)/linux
@@ -66,10 +67,9 @@ install: libs tools modules-if-possible ## DESTDIR= PREFIX=: library, headers, t
 	for page in $(INSTALL_MANS); do \
 		$(INSTALL) -D -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/} || exit; \
 	done
-	@for ko in $(wildcard $(O)/kmod/*/pto.ko); do \
-		release=$$(modinfo -F vermagic $$ko | cut -d' ' -f1); \
-		$(INSTALL) -D -m 644 $$ko $(DESTDIR)/lib/modules/$$release/updates/pto.ko || exit; \
-	done
+	@[ ! -e "$(KDIR)/Makefile" ] || { ko=$$(tools/make/kmod.sh $(KDIR) $(O)/kmod) && \
+		$(INSTALL) -D -m 644 $$ko \
+			$(DESTDIR)/lib/modules/$$(basename $$(dirname $$ko))/updates/pto.ko; }
 
 .PHONY: clean
 clean: ## remove what was built
