@@ -259,7 +259,7 @@ static void publish(struct pto_runtime *rt, struct pto_slot *slot, uint32_t unme
 	rt->env->ready(rt);
 }
 
-/** pto_rt_submit() - see pto_submit() */
+/** pto_rt_submit() - see pto_submit_task() */
 struct pto_task pto_rt_submit(struct pto_rt *handle, const struct pto_func_ids *funcs,
 			      const struct pto_task_args *args)
 {
