@@ -84,7 +84,7 @@ static int ptodev_configure(struct ptodev *dev, const struct ptodev_config *conf
 	if (!c->workers)
 		c->workers = cpus > 0 ? (uint32_t)cpus : 1;
 	if (!c->memory_size)
-		c->memory_size = 16ULL << 30;
+		c->memory_size = 128ULL << 30;
 	if (!c->default_timeout_ns)
 		c->default_timeout_ns = 10 * NSEC_PER_SEC;
 	dev->spin = cpus > 1;

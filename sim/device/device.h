@@ -24,7 +24,8 @@ struct ptodev;
  * @max_contexts: hardware contexts; 0: 64
  * @workers: OS threads that execute kernels, per context; 0: the machine's CPUs
  * @isolate: contexts are processes
- * @memory_size: bytes of window; 0: 16 GiB (sparse: only what is touched exists)
+ * @memory_size: bytes of window; 0: 128 GiB (sparse: only what is touched exists), enough
+ *	for the default arenas of 64 contexts
  * @default_timeout_ns: bound of a run that gives none; 0: 10 s
  * @name: for people
  * @interrupt: called, from any thread or context process of the device, when a driver

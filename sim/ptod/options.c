@@ -15,7 +15,7 @@ static const char usage[] =
 	"A PTO accelerator in software: makes a /dev/ptoN and answers for it until it ends.\n"
 	"\n"
 	"  -a, --arch=NAME       architecture: a2a3 (default) or a5\n"
-	"  -m, --memory=SIZE     device memory, with K, M, G or T (default 16G; only what is\n"
+	"  -m, --memory=SIZE     device memory, with K, M, G or T (default 128G; only what is\n"
 	"                        used takes memory of the machine)\n"
 	"  -w, --workers=N       threads that execute kernels, per context (default: processors)\n"
 	"  -c, --contexts=N      contexts that can be open at once (default 64)\n"
