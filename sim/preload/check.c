@@ -1,44 +1,86 @@
 // SPDX-License-Identifier: MIT
 /*
- * PTO_SIM_CHECK: at exit, what did the application, and the driver, not give back? Open
- * files are reported and closed as the kernel would; what is in use after that is a leak
- * of the driver or the simulator.
+ * PTO_SIM_CHECK: what is left at exit? What the application did not close is said, and
+ * then closed, as the kernel would. What the driver or the simulator hold on to after that
+ * is a leak of theirs.
  */
 #include <stdlib.h>
-#include <unistd.h>
+
+#include <linux/pto.h>
+#include <sim_kernel.h>
 
 #include "preload.h"
 #include "raw.h"
 
-static void close_ours(int fd, uintptr_t entry, void *count)
+/* In a forked child: what the driver had allocated for the parent. */
+static struct sim_memory inherited;
+
+void sim_check_fork_child(void)
+{
+	inherited = sim_memory_live();
+}
+
+static void say_open(struct sim_file *file, int fd)
+{
+	struct pto_context_stats stats = { 0 };
+	struct pto_query query = {
+		.size = sizeof(query),
+		.item = PTO_QUERY_CONTEXT,
+		.data_ptr = (uintptr_t)&stats,
+		.data_size = sizeof(stats),
+	};
+
+	sim_file_ioctl(file, fd, PTO_QUERY, &query);
+	sim_say("open at exit: fd %d, a context of pto%u with %llu buffers (%llu bytes), "
+		"%llu images, %llu callables", fd, sim_file_index(file), stats.bo_live,
+		stats.bo_bytes, stats.images_live, stats.callables_live);
+}
+
+static void close_ours(int fd, uintptr_t entry, void *arg)
 {
 	struct sim_closing closing;
 	struct sim_file *file;
 
 	if (entry == SIM_INTERNAL || sim_file_verify(fd, &file, NULL) != SIM_OURS)
 		return;
+	say_open(file, fd);
 	sim_file_put(file);
 	closing = sim_file_before_close(fd);
 	sim_raw(SYS_close, fd);
 	sim_file_after_close(closing);
-	++*(unsigned int *)count;
 }
 
-void sim_check(void)
+/* Return: leaks. Ends the devices, if nothing uses them any more. */
+static unsigned int check_rest(void)
+{
+	unsigned int contexts = sim_file_count();
+	unsigned int leaks = sim_device_check(contexts == 0);
+	struct sim_memory memory = sim_memory_live();
+	long count = memory.allocations - inherited.allocations;
+
+	if (contexts) {
+		sim_say("leak: %u contexts are in use by threads or other processes", contexts);
+		return leaks + contexts;
+	}
+	if (!leaks && count) {
+		sim_say("leak: the driver holds %ld allocations with %ld bytes", count,
+			memory.bytes - inherited.bytes);
+		leaks++;
+	}
+	return leaks;
+}
+
+static void check(void)
 {
 	const struct sim_config *config = sim_config();
-	unsigned int open = 0, left;
 
-	if (!config->check)
+	if (!config->check || config->error)
 		return;
 	sim_fork_check();
-	sim_file_reap();
-	sim_fd_each(0, SIM_FD_CHUNK * SIM_FD_CHUNKS - 1, close_ours, &open);
+	sim_fd_each(0, SIM_FD_CHUNK * SIM_FD_CHUNKS - 1, close_ours, NULL);
 	sim_map_end();
-	left = sim_file_count();
-	if (open || left)
-		sim_say("leak: %u descriptors and %u contexts were open at exit", open, left);
-	if (sim_device_check() + open + left && config->check == 2)
+	sim_file_reap();
+	if (check_rest() && config->check == 2)
 		abort();
 }
 
@@ -46,5 +88,5 @@ void sim_check(void)
 __attribute__((destructor(101))) static void sim_end(void)
 {
 	if (sim_fd_used())
-		sim_check();
+		check();
 }

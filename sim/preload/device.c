@@ -165,23 +165,30 @@ static unsigned int check_device(struct sim_device *dev)
 	uint64_t leaked;
 
 	/* A device that is gone, or out of memory, cannot be asked. */
-	if (!atomic_load(&dev->pdev) || usage_of(dev, &usage))
+	if (usage_of(dev, &usage))
 		return 0;
 	leaked = held(&usage) > dev->baseline ? held(&usage) - dev->baseline : 0;
 	if (usage.contexts == 1 && !usage.images && !leaked)
 		return 0;
-	sim_say("leak: device %u has %u contexts, %llu images and %llu bytes of memory in use "
-		"with every file closed", dev->index, usage.contexts - 1,
-		(unsigned long long)usage.images, (unsigned long long)leaked);
+	sim_say("leak: pto%u has %u contexts, %llu images and %llu bytes of memory in use",
+		dev->index, usage.contexts - 1, usage.images, (unsigned long long)leaked);
 	return 1;
 }
 
-unsigned int sim_device_check(void)
+unsigned int sim_device_check(bool end)
 {
 	unsigned int i, leaks = 0;
+	struct pto_device *pdev;
 
-	for (i = 0; i < SIM_MAX_DEVICES; i++)
-		leaks += check_device(&devices[i]);
+	for (i = 0; i < SIM_MAX_DEVICES; i++) {
+		if (!atomic_load(&devices[i].pdev))
+			continue;
+		if (end)
+			leaks += check_device(&devices[i]);
+		pdev = end ? atomic_exchange(&devices[i].pdev, NULL) : NULL;
+		if (pdev)
+			pto_device_put(pdev);
+	}
 	return leaks;
 }
 

@@ -55,6 +55,7 @@ static void start_over(bool in_handler)
 	sim_device_fork_child();
 	sim_helper_fork_child();
 	sim_trace_fork_child();
+	sim_check_fork_child();
 	atomic_store_explicit(sim_fork_word, WORD_READY, memory_order_release);
 }
 

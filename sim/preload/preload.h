@@ -316,8 +316,13 @@ int sim_device_memory_fd(const struct sim_device *dev);
 /** sim_device_runs() - @count more runs were accepted (PTO_SIM_FAIL=gone:N counts them) */
 void sim_device_runs(struct sim_device *dev, uint32_t count);
 
-/** sim_device_check() - say what of each device is in use with no context open; count leaks */
-unsigned int sim_device_check(void);
+/**
+ * sim_device_check() - at exit: say what of each device is in use that should not be
+ * @end: no context is open, so end the devices, too
+ *
+ * Return: how many of them have leaked something.
+ */
+unsigned int sim_device_check(bool end);
 
 /** sim_device_fork_child() - forget all devices; their threads are the parent's */
 void sim_device_fork_child(void);
@@ -387,8 +392,8 @@ void sim_trace_ioctl(const struct sim_file *file, int fd, unsigned int cmd, cons
 
 /* --- check.c --------------------------------------------------------------------------- */
 
-/** sim_check() - PTO_SIM_CHECK: at exit, report what was not given back */
-void sim_check(void);
+/** sim_check_fork_child() - what was allocated before is the parent's */
+void sim_check_fork_child(void);
 
 /* --- user.c: user memory ---------------------------------------------------------------- */
 
