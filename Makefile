@@ -26,7 +26,7 @@ examples: $(EXAMPLES) ## callables and their host programs
 .PHONY: demo
 demo: ## build, then prepare and run vector_example on the simulator
 	@$(DEPS) build
-	@$(SUBMAKE) libs examples
+	@$(SUBMAKE) -j$$(nproc) libs examples
 	@LD_LIBRARY_PATH=$(O)/lib LD_PRELOAD=$(O)/lib/libptosim.so \
 		$(O)/examples/vector_example/vector_example
 
@@ -38,7 +38,7 @@ test: ## every test, on the simulator and in virtual machines
 .PHONY: bench
 bench: ## measure latencies on the simulator
 	@$(DEPS) build
-	@$(SUBMAKE) libs tools
+	@$(SUBMAKE) -j$$(nproc) libs tools
 	@LD_LIBRARY_PATH=$(O)/lib LD_PRELOAD=$(O)/lib/libptosim.so $(O)/bin/run_latency
 
 # --- installation ---------------------------------------------------------------------
