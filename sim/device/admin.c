@@ -4,9 +4,7 @@
  * heartbeat. It executes no program code, so no program can hold it up for longer than
  * the bound for ending a context.
  */
-#include <errno.h>
 #include <sched.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "internal.h"
@@ -224,6 +222,10 @@ static bool admin_queue_idle(struct ptodev *dev, uint32_t id, uint32_t i)
 	return idle;
 }
 
+/*
+ * A context process that executes a run keeps its view of the pair until that has ended. A
+ * sound program does not touch it.
+ */
 static void do_unbind(struct ptodev *dev, const struct pto_dev_cmd *generic,
 		      struct outcome *out)
 {

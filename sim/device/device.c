@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -66,11 +67,20 @@ static uint64_t round_up(uint64_t value, uint64_t unit)
 	return (value + unit - 1) / unit * unit;
 }
 
+/* Processors that this process may use. */
+static uint32_t processors(void)
+{
+	cpu_set_t set;
+
+	if (sched_getaffinity(0, sizeof(set), &set) || CPU_COUNT(&set) < 1)
+		return 1;
+	return (uint32_t)CPU_COUNT(&set);
+}
+
 /* Fills in defaults and refuses nonsense. */
 static int ptodev_configure(struct ptodev *dev, const struct ptodev_config *config)
 {
 	struct ptodev_config *c = &dev->config;
-	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
 	size_t i;
 
 	*c = *config;
@@ -82,12 +92,12 @@ static int ptodev_configure(struct ptodev *dev, const struct ptodev_config *conf
 	if (!c->max_contexts)
 		c->max_contexts = 64;
 	if (!c->workers)
-		c->workers = cpus > 0 ? (uint32_t)cpus : 1;
+		c->workers = processors();
 	if (!c->memory_size)
 		c->memory_size = 128ULL << 30;
 	if (!c->default_timeout_ns)
 		c->default_timeout_ns = 10 * NSEC_PER_SEC;
-	dev->spin = cpus > 1;
+	dev->spin = processors() > 1;
 	dev->queue_count = 1 + c->max_contexts * QUEUES_PER_CONTEXT;
 	dev->queue_stride = PTO_DEV_QUEUE_BYTES(QUEUE_DEPTH);
 	dev->queue_offset = PTO_DEV_PAGE_SIZE;

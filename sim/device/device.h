@@ -22,7 +22,7 @@ struct ptodev;
  * struct ptodev_config - what device to make
  * @arch: PTO_ARCH_*
  * @max_contexts: hardware contexts; 0: 64
- * @workers: OS threads that execute kernels, per context; 0: the machine's CPUs
+ * @workers: OS threads that execute kernels, per context; 0: the CPUs it may use
  * @isolate: contexts are processes
  * @memory_size: bytes of window; 0: 128 GiB (sparse: only what is touched exists), enough
  *	for the default arenas of 64 contexts

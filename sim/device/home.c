@@ -2,7 +2,6 @@
 /*
  * Starting and ending contexts, as threads or as processes: the admin's side.
  */
-#include <errno.h>
 #include <sched.h>
 #include <time.h>
 

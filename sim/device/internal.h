@@ -19,8 +19,9 @@
  * Locking
  *
  *   ctx_page.lock  spin lock around every access to a context's queue pairs and around the
- *                  list of them. Held for some dozen instructions, never over anything
- *                  that can block. The only lock there is; nobody holds two.
+ *                  list of them, and around telling a run that its time is up. Held for
+ *                  some dozen instructions and what a wake-up takes, never over
+ *                  anything that can block. The only lock there is; nobody holds two.
  *
  * Lifetime: a context keeps its page, and in thread mode its struct context, until the admin
  * knows that it runs no more. A thread that cannot be stopped keeps both, and with

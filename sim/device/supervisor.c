@@ -5,7 +5,6 @@
  * which also rings when a child or the home process ends.
  */
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>

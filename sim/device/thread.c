@@ -2,7 +2,6 @@
 /*
  * Contexts that are threads of the home process.
  */
-#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 
