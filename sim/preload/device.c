@@ -22,7 +22,7 @@
  * @lock: held while it is made
  * @index: N
  * @pdev: the core's device, NULL until it is made
- * @memory_fd: the device's window; owned by the transport
+ * @transport: between @pdev and the device; lives as long as @pdev
  * @runs: runs accepted, counted for PTO_SIM_FAIL=gone:N
  * @inherited: in a forked child, the parent's device; not used, but a leak checker finds it
  * @baseline: device memory in use when it was new, for PTO_SIM_CHECK
@@ -30,9 +30,9 @@
 struct sim_device {
 	pthread_mutex_t lock;
 	unsigned int index;
-	struct pto_device *_Atomic pdev;
-	int memory_fd;
-	_Atomic uint64_t runs;
+	struct pto_device *pdev;
+	struct sim_transport *transport;
+	uint64_t runs;
 	struct pto_device *inherited;
 	uint64_t baseline;
 };
@@ -105,12 +105,12 @@ static int make(struct sim_device *dev, unsigned int index)
 	int ret;
 
 	block_signals(&old);
-	ret = sim_transport_create(&what, index, &pdev, &dev->memory_fd);
+	ret = sim_transport_create(&what, index, &pdev, &dev->transport);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	if (ret)
 		return ret;
 	dev->index = index;
-	atomic_store(&dev->pdev, pdev);
+	__atomic_store_n(&dev->pdev, pdev, __ATOMIC_RELEASE);
 	if (config->check)
 		take_baseline(dev);
 	return 0;
@@ -123,7 +123,7 @@ int sim_device_get(unsigned int index, struct sim_device **out)
 	int ret = 0;
 
 	pthread_mutex_lock(&dev->lock);
-	if (!atomic_load(&dev->pdev))
+	if (!__atomic_load_n(&dev->pdev, __ATOMIC_ACQUIRE))
 		ret = make(dev, index);
 	pthread_mutex_unlock(&dev->lock);
 	if (ret)
@@ -147,13 +147,13 @@ unsigned int sim_device_index(const struct sim_device *dev)
 
 int sim_device_memory_fd(const struct sim_device *dev)
 {
-	return dev->memory_fd;
+	return sim_transport_memory_fd(dev->transport);
 }
 
 void sim_device_runs(struct sim_device *dev, uint32_t count)
 {
 	uint64_t limit = sim_config()->fail_gone;
-	uint64_t before = atomic_fetch_add(&dev->runs, count);
+	uint64_t before = __atomic_fetch_add(&dev->runs, count, __ATOMIC_RELAXED);
 
 	if (before < limit && before + count >= limit)
 		pto_device_gone(dev->pdev);
@@ -175,19 +175,19 @@ static unsigned int check_device(struct sim_device *dev)
 	return 1;
 }
 
-unsigned int sim_device_check(bool end)
+unsigned int sim_device_check(void)
 {
 	unsigned int i, leaks = 0;
 	struct pto_device *pdev;
 
 	for (i = 0; i < SIM_MAX_DEVICES; i++) {
-		if (!atomic_load(&devices[i].pdev))
+		pdev = __atomic_load_n(&devices[i].pdev, __ATOMIC_ACQUIRE);
+		if (!pdev)
 			continue;
-		if (end)
-			leaks += check_device(&devices[i]);
-		pdev = end ? atomic_exchange(&devices[i].pdev, NULL) : NULL;
-		if (pdev)
-			pto_device_put(pdev);
+		leaks += check_device(&devices[i]);
+		__atomic_store_n(&devices[i].pdev, NULL, __ATOMIC_RELEASE);
+		sim_transport_quiet(devices[i].transport);
+		pto_device_put(pdev);
 	}
 	return leaks;
 }
@@ -198,7 +198,7 @@ void sim_device_fork_child(void)
 	unsigned int i;
 
 	for (i = 0; i < SIM_MAX_DEVICES; i++) {
-		pdev = atomic_load(&devices[i].pdev);
+		pdev = __atomic_load_n(&devices[i].pdev, __ATOMIC_ACQUIRE);
 		memset(&devices[i], 0, sizeof(devices[i]));
 		devices[i].inherited = pdev;
 		pthread_mutex_init(&devices[i].lock, NULL);

@@ -17,14 +17,14 @@
 #define SIM_INTERNAL_HIGHEST 3072
 #define SIM_INTERNAL_LOWEST 32
 
-_Atomic(uintptr_t) *_Atomic sim_fd_chunks[SIM_FD_CHUNKS];
+uintptr_t *sim_fd_chunks[SIM_FD_CHUNKS];
 _Atomic bool sim_fd_any;
 
-static _Atomic(uintptr_t) *sim_fd_chunk(unsigned int chunk)
+static uintptr_t *sim_fd_chunk(unsigned int chunk)
 {
-	size_t bytes = SIM_FD_CHUNK * sizeof(_Atomic(uintptr_t));
-	_Atomic(uintptr_t) *entries = atomic_load(&sim_fd_chunks[chunk]);
-	_Atomic(uintptr_t) *none = NULL;
+	size_t bytes = SIM_FD_CHUNK * sizeof(uintptr_t);
+	uintptr_t *entries = __atomic_load_n(&sim_fd_chunks[chunk], __ATOMIC_ACQUIRE);
+	uintptr_t *none = NULL;
 	long addr;
 
 	if (entries)
@@ -35,7 +35,8 @@ static _Atomic(uintptr_t) *sim_fd_chunk(unsigned int chunk)
 	if (addr < 0 && addr > -4096)
 		return NULL;
 	entries = (void *)addr;
-	if (!atomic_compare_exchange_strong(&sim_fd_chunks[chunk], &none, entries)) {
+	if (!__atomic_compare_exchange_n(&sim_fd_chunks[chunk], &none, entries, false,
+					 __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE)) {
 		sim_raw(SYS_munmap, entries, bytes);
 		entries = none;
 	}
@@ -45,18 +46,18 @@ static _Atomic(uintptr_t) *sim_fd_chunk(unsigned int chunk)
 void sim_fd_set(int fd, uintptr_t entry)
 {
 	unsigned int chunk = (unsigned int)fd / SIM_FD_CHUNK;
-	_Atomic(uintptr_t) *entries;
+	uintptr_t *entries;
 
 	if (chunk >= SIM_FD_CHUNKS)
 		return;
 	if (entry && entry != SIM_INTERNAL)
 		atomic_store_explicit(&sim_fd_any, true, memory_order_relaxed);
-	entries = atomic_load_explicit(&sim_fd_chunks[chunk], memory_order_acquire);
+	entries = __atomic_load_n(&sim_fd_chunks[chunk], __ATOMIC_ACQUIRE);
 	if (!entries && entry)
 		entries = sim_fd_chunk(chunk);
 	if (entries)
-		atomic_store_explicit(&entries[(unsigned int)fd % SIM_FD_CHUNK], entry,
-				      memory_order_release);
+		__atomic_store_n(&entries[(unsigned int)fd % SIM_FD_CHUNK], entry,
+				 __ATOMIC_RELEASE);
 }
 
 void sim_fd_each(unsigned int first, unsigned int last,
@@ -67,7 +68,7 @@ void sim_fd_each(unsigned int first, unsigned int last,
 	for (chunk = first / SIM_FD_CHUNK; chunk < SIM_FD_CHUNKS; chunk++) {
 		if (chunk > last / SIM_FD_CHUNK)
 			break;
-		if (!atomic_load_explicit(&sim_fd_chunks[chunk], memory_order_acquire))
+		if (!__atomic_load_n(&sim_fd_chunks[chunk], __ATOMIC_ACQUIRE))
 			continue;
 		for (i = 0; i < SIM_FD_CHUNK; i++) {
 			fd = chunk * SIM_FD_CHUNK + i;

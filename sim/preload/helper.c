@@ -23,8 +23,8 @@
  */
 static struct helper {
 	pthread_mutex_t lock;
-	_Atomic int epoll;
-	_Atomic int event;
+	atomic_int epoll;
+	atomic_int event;
 } helper = {
 	.lock = PTHREAD_MUTEX_INITIALIZER,
 	.epoll = -1,

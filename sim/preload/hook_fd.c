@@ -182,16 +182,16 @@ static int after_fcntl(int fd, int command, int ret)
 	return command == F_GETFL ? get_flags(fd, ret) : ret;
 }
 
-#define FCNTL(name)                                                                           \
-	SIM_EXPORT int name(int fd, int command, ...)                                         \
-	{                                                                                     \
-		va_list args;                                                                 \
-		void *arg;                                                                    \
-                                                                                              \
-		va_start(args, command);                                                      \
-		arg = va_arg(args, void *);                                                   \
-		va_end(args);                                                                 \
-		return after_fcntl(fd, command, sim_real()->name(fd, command, arg));          \
+#define FCNTL(name) \
+	SIM_EXPORT int name(int fd, int command, ...) \
+	{ \
+		va_list args; \
+		void *arg; \
+\
+		va_start(args, command); \
+		arg = va_arg(args, void *); \
+		va_end(args); \
+		return after_fcntl(fd, command, sim_real()->name(fd, command, arg)); \
 	}
 
 FCNTL(fcntl)

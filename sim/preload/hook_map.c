@@ -47,24 +47,24 @@ static bool replaces(const void *addr, size_t length, int flags)
 	return flags & MAP_FIXED && sim_map_overlaps(addr, length);
 }
 
-#define MMAP(name)                                                                            \
-	SIM_EXPORT void *name(void *addr, size_t length, int prot, int flags, int fd,         \
-			      off_t offset)                                                   \
-	{                                                                                     \
-		int saved = errno;                                                            \
-		void *ret;                                                                    \
-                                                                                              \
-		if (SIM_UNLIKELY(replaces(addr, length, flags)))                              \
-			ret = (void *)sim_return(                                             \
-				sim_map_over(addr, length, prot, flags, fd, offset));         \
-		else                                                                          \
-			ret = sim_real()->name(addr, length, prot, flags, fd, offset);        \
-		if (__builtin_expect(ret != MAP_FAILED, 1))                                   \
-			return ret;                                                           \
-		ret = map_refused(addr, length, prot, flags, fd, offset);                     \
-		if (ret != MAP_FAILED)                                                        \
-			errno = saved;                                                        \
-		return ret;                                                                   \
+#define MMAP(name) \
+	SIM_EXPORT void *name(void *addr, size_t length, int prot, int flags, int fd, \
+			      off_t offset) \
+	{ \
+		int saved = errno; \
+		void *ret; \
+\
+		if (SIM_UNLIKELY(replaces(addr, length, flags))) \
+			ret = (void *)sim_return( \
+				sim_map_over(addr, length, prot, flags, fd, offset)); \
+		else \
+			ret = sim_real()->name(addr, length, prot, flags, fd, offset); \
+		if (__builtin_expect(ret != MAP_FAILED, 1)) \
+			return ret; \
+		ret = map_refused(addr, length, prot, flags, fd, offset); \
+		if (ret != MAP_FAILED) \
+			errno = saved; \
+		return ret; \
 	}
 
 MMAP(mmap)

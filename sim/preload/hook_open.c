@@ -57,42 +57,42 @@ int sim_open_after(int dirfd, const char *path, int flags, int fd, int saved)
 	return open_device(index, flags, saved);
 }
 
-#define OPEN(name)                                                                            \
-	SIM_EXPORT int name(const char *path, int flags, ...)                                 \
-	{                                                                                     \
-		mode_t mode = 0;                                                              \
-		int fd, saved = errno;                                                        \
-                                                                                              \
-		if (OPEN_MODE(flags)) {                                                       \
-			va_list args;                                                         \
-                                                                                              \
-			va_start(args, flags);                                                \
-			mode = va_arg(args, mode_t);                                          \
-			va_end(args);                                                         \
-		}                                                                             \
-		if (sim_open_before(AT_FDCWD, path, flags, &fd))                              \
-			return fd;                                                            \
-		fd = sim_real()->name(path, flags, mode);                                     \
-		return sim_open_after(AT_FDCWD, path, flags, fd, saved);                      \
+#define OPEN(name) \
+	SIM_EXPORT int name(const char *path, int flags, ...) \
+	{ \
+		mode_t mode = 0; \
+		int fd, saved = errno; \
+\
+		if (OPEN_MODE(flags)) { \
+			va_list args; \
+\
+			va_start(args, flags); \
+			mode = va_arg(args, mode_t); \
+			va_end(args); \
+		} \
+		if (sim_open_before(AT_FDCWD, path, flags, &fd)) \
+			return fd; \
+		fd = sim_real()->name(path, flags, mode); \
+		return sim_open_after(AT_FDCWD, path, flags, fd, saved); \
 	}
 
-#define OPENAT(name)                                                                          \
-	SIM_EXPORT int name(int dirfd, const char *path, int flags, ...)                      \
-	{                                                                                     \
-		mode_t mode = 0;                                                              \
-		int fd, saved = errno;                                                        \
-                                                                                              \
-		if (OPEN_MODE(flags)) {                                                       \
-			va_list args;                                                         \
-                                                                                              \
-			va_start(args, flags);                                                \
-			mode = va_arg(args, mode_t);                                          \
-			va_end(args);                                                         \
-		}                                                                             \
-		if (sim_open_before(dirfd, path, flags, &fd))                                 \
-			return fd;                                                            \
-		fd = sim_real()->name(dirfd, path, flags, mode);                              \
-		return sim_open_after(dirfd, path, flags, fd, saved);                         \
+#define OPENAT(name) \
+	SIM_EXPORT int name(int dirfd, const char *path, int flags, ...) \
+	{ \
+		mode_t mode = 0; \
+		int fd, saved = errno; \
+\
+		if (OPEN_MODE(flags)) { \
+			va_list args; \
+\
+			va_start(args, flags); \
+			mode = va_arg(args, mode_t); \
+			va_end(args); \
+		} \
+		if (sim_open_before(dirfd, path, flags, &fd)) \
+			return fd; \
+		fd = sim_real()->name(dirfd, path, flags, mode); \
+		return sim_open_after(dirfd, path, flags, fd, saved); \
 	}
 
 OPEN(open)
@@ -100,10 +100,10 @@ OPEN(open64)
 OPENAT(openat)
 OPENAT(openat64)
 
-#define CREAT(name, opener)                                                                   \
-	SIM_EXPORT int name(const char *path, mode_t mode)                                    \
-	{                                                                                     \
-		return opener(path, O_WRONLY | O_CREAT | O_TRUNC, mode);                      \
+#define CREAT(name, opener) \
+	SIM_EXPORT int name(const char *path, mode_t mode) \
+	{ \
+		return opener(path, O_WRONLY | O_CREAT | O_TRUNC, mode); \
 	}
 
 CREAT(creat, open)
@@ -113,26 +113,26 @@ CREAT(creat64, open64)
  * What -D_FORTIFY_SOURCE makes of a call without a mode. A call that needs one is for the C
  * library to complain about.
  */
-#define OPEN_2(name, opener)                                                                  \
-	SIM_EXPORT int name(const char *path, int flags)                                      \
-	{                                                                                     \
-		int (*next)(const char *path, int flags);                                     \
-                                                                                              \
-		if (!OPEN_MODE(flags))                                                        \
-			return opener(path, flags);                                           \
-		next = sim_next(#name);                                                       \
-		return next ? next(path, flags) : opener(path, flags, 0);                     \
+#define OPEN_2(name, opener) \
+	SIM_EXPORT int name(const char *path, int flags) \
+	{ \
+		int (*next)(const char *path, int flags); \
+\
+		if (!OPEN_MODE(flags)) \
+			return opener(path, flags); \
+		next = sim_next(#name); \
+		return next ? next(path, flags) : opener(path, flags, 0); \
 	}
 
-#define OPENAT_2(name, opener)                                                                \
-	SIM_EXPORT int name(int dirfd, const char *path, int flags)                           \
-	{                                                                                     \
-		int (*next)(int dirfd, const char *path, int flags);                          \
-                                                                                              \
-		if (!OPEN_MODE(flags))                                                        \
-			return opener(dirfd, path, flags);                                    \
-		next = sim_next(#name);                                                       \
-		return next ? next(dirfd, path, flags) : opener(dirfd, path, flags, 0);       \
+#define OPENAT_2(name, opener) \
+	SIM_EXPORT int name(int dirfd, const char *path, int flags) \
+	{ \
+		int (*next)(int dirfd, const char *path, int flags); \
+\
+		if (!OPEN_MODE(flags)) \
+			return opener(dirfd, path, flags); \
+		next = sim_next(#name); \
+		return next ? next(dirfd, path, flags) : opener(dirfd, path, flags, 0); \
 	}
 
 OPEN_2(__open_2, open)
@@ -206,15 +206,15 @@ static FILE *open_stream_after(const char *path, const char *mode, FILE *stream)
 	return open_stream(index, mode);
 }
 
-#define FOPEN(name)                                                                           \
-	SIM_EXPORT FILE *name(const char *path, const char *mode)                             \
-	{                                                                                     \
-		int index;                                                                    \
-                                                                                              \
-		if (*mode == 'r')                                                             \
-			return open_stream_after(path, mode, sim_real()->name(path, mode));   \
-		index = sim_path_index_user(AT_FDCWD, path);                                  \
-		return index < 0 ? sim_real()->name(path, mode) : open_stream(index, mode);   \
+#define FOPEN(name) \
+	SIM_EXPORT FILE *name(const char *path, const char *mode) \
+	{ \
+		int index; \
+\
+		if (*mode == 'r') \
+			return open_stream_after(path, mode, sim_real()->name(path, mode)); \
+		index = sim_path_index_user(AT_FDCWD, path); \
+		return index < 0 ? sim_real()->name(path, mode) : open_stream(index, mode); \
 	}
 
 FOPEN(fopen)

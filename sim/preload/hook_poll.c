@@ -324,7 +324,7 @@ static const short select_answers[3] = { POLL_READ | POLLRDBAND | POLLHUP | POLL
 struct selection {
 	int nfds;
 	size_t bytes;
-	fd_set *user[3];
+	void *user[3];
 	uint64_t *sets[3];
 	struct pollfd *fds;
 	nfds_t n;
@@ -415,28 +415,26 @@ static int select_until(struct selection *s, int64_t deadline, const sigset_t *m
 }
 
 /* Return: false if this call is not for us. */
-static bool select_user(int nfds, fd_set *user[3], int64_t deadline, const sigset_t *mask,
-			int *ret)
+static bool select_user(struct selection *s, int64_t deadline, const sigset_t *mask, int *ret)
 {
-	struct selection s = { .nfds = nfds, .user = { user[0], user[1], user[2] } };
 	int saved = errno;
 	bool ours;
 
-	if (nfds <= 0 || (unsigned int)nfds > MANY || deadline < 0)
+	if (s->nfds <= 0 || (unsigned int)s->nfds > MANY || deadline < 0)
 		return false;
-	ours = selection_begin(&s);
+	ours = selection_begin(s);
 	if (ours)
-		*ret = select_until(&s, deadline, mask);
+		*ret = select_until(s, deadline, mask);
 	if (!ours || *ret >= 0)
 		errno = saved;
-	selection_end(&s);
+	selection_end(s);
 	return ours;
 }
 
 SIM_EXPORT int select(int nfds, fd_set *readable, fd_set *writable, fd_set *exceptional,
 		      struct timeval *timeout)
 {
-	fd_set *user[3] = { readable, writable, exceptional };
+	struct selection s = { .nfds = nfds, .user = { readable, writable, exceptional } };
 	int64_t deadline = INT64_MAX, left;
 	struct timeval tv = { 0, 0 };
 	struct timespec t;
@@ -450,7 +448,7 @@ SIM_EXPORT int select(int nfds, fd_set *readable, fd_set *writable, fd_set *exce
 		t.tv_nsec = tv.tv_usec % 1000000 * 1000;
 		deadline = deadline_of(&t);
 	}
-	if (!select_user(nfds, user, deadline, NULL, &ret))
+	if (!select_user(&s, deadline, NULL, &ret))
 		return sim_real()->select(nfds, readable, writable, exceptional, timeout);
 	if (timeout) {
 		/* As Linux does it: what is left of the time. */
@@ -465,12 +463,12 @@ SIM_EXPORT int select(int nfds, fd_set *readable, fd_set *writable, fd_set *exce
 SIM_EXPORT int pselect(int nfds, fd_set *readable, fd_set *writable, fd_set *exceptional,
 		       const struct timespec *timeout, const sigset_t *mask)
 {
-	fd_set *user[3] = { readable, writable, exceptional };
+	struct selection s = { .nfds = nfds, .user = { readable, writable, exceptional } };
 	struct timespec t;
 	int ret;
 
 	if (SIM_UNLIKELY(sim_fd_used()) && (!timeout || !sim_copy_in(&t, timeout, sizeof(t))) &&
-	    select_user(nfds, user, deadline_of(timeout ? &t : NULL), mask, &ret))
+	    select_user(&s, deadline_of(timeout ? &t : NULL), mask, &ret))
 		return ret;
 	return sim_real()->pselect(nfds, readable, writable, exceptional, timeout, mask);
 }

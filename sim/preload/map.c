@@ -307,7 +307,7 @@ static long move(struct fresh *fresh, const struct move *m, struct map **gone)
 	/* An old length of 0 asks for another mapping of the same pages. */
 	uintptr_t end = m->start + page_align(m->old_length ? m->old_length : 1);
 	struct map *map = find(m->start, end, true);
-	struct map moved = map ? *map : (struct map){ NULL };
+	struct map moved = { 0 };
 	long ret;
 
 	/* The driver's mappings do not expand (VM_DONTEXPAND), and a call moves one of them. */
@@ -319,8 +319,10 @@ static long move(struct fresh *fresh, const struct move *m, struct map **gone)
 	ret = sim_raw(SYS_mremap, m->start, m->old_length, m->new_length, m->flags, m->new_addr);
 	if (ret < 0)
 		return ret;
-	if (map)
+	if (map) {
+		moved = *map;
 		map_get(&moved);
+	}
 	*gone = cut(fresh, m->start, end, *gone);
 	if ((uintptr_t)ret != m->start)
 		*gone = cut(fresh, (uintptr_t)ret, (uintptr_t)ret + page_align(m->new_length),

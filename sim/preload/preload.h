@@ -124,7 +124,7 @@ int sim_path_index_user(int dirfd, const char *path);
 #define SIM_FD_CHUNK	1024
 #define SIM_FD_CHUNKS	1024
 
-extern _Atomic(uintptr_t) *_Atomic sim_fd_chunks[SIM_FD_CHUNKS];
+extern uintptr_t *sim_fd_chunks[SIM_FD_CHUNKS]; /* of atomic words, themselves atomic */
 extern _Atomic bool sim_fd_any;
 
 /** sim_fd_used() - has the process ever had a context, of its own or another's? */
@@ -137,15 +137,14 @@ static inline bool sim_fd_used(void)
 static inline uintptr_t sim_fd_peek(int fd)
 {
 	unsigned int chunk = (unsigned int)fd / SIM_FD_CHUNK;
-	_Atomic(uintptr_t) *entries;
+	uintptr_t *entries;
 
 	if (chunk >= SIM_FD_CHUNKS)
 		return 0;
-	entries = atomic_load_explicit(&sim_fd_chunks[chunk], memory_order_acquire);
+	entries = __atomic_load_n(&sim_fd_chunks[chunk], __ATOMIC_ACQUIRE);
 	if (!entries)
 		return 0;
-	return atomic_load_explicit(&entries[(unsigned int)fd % SIM_FD_CHUNK],
-				    memory_order_acquire);
+	return __atomic_load_n(&entries[(unsigned int)fd % SIM_FD_CHUNK], __ATOMIC_ACQUIRE);
 }
 
 /** sim_fd_set() - replace an entry; best effort, only SIM_INTERNAL need not be re-made */
@@ -317,12 +316,12 @@ int sim_device_memory_fd(const struct sim_device *dev);
 void sim_device_runs(struct sim_device *dev, uint32_t count);
 
 /**
- * sim_device_check() - at exit: say what of each device is in use that should not be
- * @end: no context is open, so end the devices, too
+ * sim_device_check() - at exit, with no context open: end the devices, and say what of them is
+ * in use that should not be
  *
  * Return: how many of them have leaked something.
  */
-unsigned int sim_device_check(bool end);
+unsigned int sim_device_check(void);
 
 /** sim_device_fork_child() - forget all devices; their threads are the parent's */
 void sim_device_fork_child(void);

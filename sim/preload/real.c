@@ -171,9 +171,9 @@ void sim_bind(void)
 	if (binding)
 		return;
 	binding = true;
-#define SIM_REAL_BIND(name)                                             \
-	next = dlsym(RTLD_NEXT, #name);                                 \
-	if (next)                                                       \
+#define SIM_REAL_BIND(name) \
+	next = dlsym(RTLD_NEXT, #name); \
+	if (next) \
 		sim_reals.name = (__typeof__(sim_reals.name))next;
 	SIM_REALS(SIM_REAL_BIND)
 #undef SIM_REAL_BIND

@@ -23,15 +23,15 @@
 #include <unistd.h>
 
 /* Functions that are called by the same type that their header declares. */
-#define SIM_REALS(X)                                                                   \
-	X(open) X(open64) X(openat) X(openat64) X(creat) X(creat64)                    \
-	X(fopen) X(fopen64) X(fclose)                                                  \
-	X(close) X(close_range) X(dup) X(dup2) X(dup3) X(fcntl) X(fcntl64) X(ioctl)    \
-	X(read) X(write) X(readv) X(writev)                                            \
-	X(mmap) X(mmap64) X(munmap) X(mremap) X(mprotect)                              \
-	X(poll) X(ppoll) X(select) X(pselect) X(epoll_ctl)                             \
-	X(stat) X(lstat) X(fstat) X(fstatat) X(statx)                                  \
-	X(access) X(faccessat) X(euidaccess) X(readlink) X(readlinkat) X(realpath)     \
+#define SIM_REALS(X) \
+	X(open) X(open64) X(openat) X(openat64) X(creat) X(creat64) \
+	X(fopen) X(fopen64) X(fclose) \
+	X(close) X(close_range) X(dup) X(dup2) X(dup3) X(fcntl) X(fcntl64) X(ioctl) \
+	X(read) X(write) X(readv) X(writev) \
+	X(mmap) X(mmap64) X(munmap) X(mremap) X(mprotect) \
+	X(poll) X(ppoll) X(select) X(pselect) X(epoll_ctl) \
+	X(stat) X(lstat) X(fstat) X(fstatat) X(statx) \
+	X(access) X(faccessat) X(euidaccess) X(readlink) X(readlinkat) X(realpath) \
 	X(syscall)
 
 struct sim_real {

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/falloc.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
@@ -19,35 +20,37 @@
 #include "raw.h"
 
 /**
- * struct transport - one device
+ * struct sim_transport - one device
  * @dev: the device side
  * @pdev: the driver side; NULL until it exists, interrupts before that are for nobody
  * @window: where the device's memory is mapped
  * @size: bytes of it
  * @memory_fd: the same as a file; owned by the transport, SIM_INTERNAL
+ * @delivering: interrupts that are being delivered
  * @interrupts: counted for PTO_SIM_FAIL=interrupt:N
  * @kicks: counted for PTO_SIM_FAIL=kick:N
  *
  * Made with the first open of the device; ends with the last reference of @pdev.
  */
-struct transport {
+struct sim_transport {
 	struct ptodev *dev;
-	struct pto_device *_Atomic pdev;
+	struct pto_device *pdev;
 	char *window;
 	uint64_t size;
 	int memory_fd;
-	_Atomic uint64_t interrupts;
-	_Atomic uint64_t kicks;
+	unsigned int delivering;
+	uint64_t interrupts;
+	uint64_t kicks;
 };
 
-static bool within(const struct transport *t, u64 offset, u64 length)
+static bool within(const struct sim_transport *t, u64 offset, u64 length)
 {
 	return offset <= t->size && length <= t->size - offset;
 }
 
 static void *transport_map(void *priv, u64 offset, u64 length)
 {
-	struct transport *t = priv;
+	struct sim_transport *t = priv;
 
 	return within(t, offset, length) ? t->window + offset : NULL;
 }
@@ -58,7 +61,7 @@ static void transport_unmap(void *priv, void *addr, u64 length)
 
 static void *transport_access(void *priv, u64 offset, size_t *length)
 {
-	struct transport *t = priv;
+	struct sim_transport *t = priv;
 
 	if (offset >= t->size)
 		return ERR_PTR(-EINVAL);
@@ -73,7 +76,7 @@ static void transport_access_end(void *priv, void *addr)
 
 static int transport_clear(void *priv, u64 offset, u64 length)
 {
-	struct transport *t = priv;
+	struct sim_transport *t = priv;
 
 	if (!within(t, offset, length))
 		return -EINVAL;
@@ -83,31 +86,41 @@ static int transport_clear(void *priv, u64 offset, u64 length)
 
 static void transport_kick(void *priv, u32 queue)
 {
-	struct transport *t = priv;
+	struct sim_transport *t = priv;
 	uint64_t nth = sim_config()->fail_kick;
 
-	if (SIM_UNLIKELY(nth) && atomic_fetch_add(&t->kicks, 1) + 1 == nth)
+	if (SIM_UNLIKELY(nth) && __atomic_add_fetch(&t->kicks, 1, __ATOMIC_RELAXED) == nth)
 		return;
 	ptodev_kick(t->dev, queue);
 }
 
 static void transport_interrupt(void *arg)
 {
-	struct transport *t = arg;
-	struct pto_device *pdev = atomic_load_explicit(&t->pdev, memory_order_acquire);
+	struct sim_transport *t = arg;
 	uint64_t nth = sim_config()->fail_interrupt;
+	struct pto_device *pdev;
 
-	if (SIM_UNLIKELY(nth) && atomic_fetch_add(&t->interrupts, 1) + 1 == nth)
+	if (SIM_UNLIKELY(nth) && __atomic_add_fetch(&t->interrupts, 1, __ATOMIC_RELAXED) == nth)
 		return;
+	__atomic_add_fetch(&t->delivering, 1, __ATOMIC_SEQ_CST);
+	pdev = __atomic_load_n(&t->pdev, __ATOMIC_SEQ_CST);
 	if (pdev)
 		pto_device_interrupt(pdev);
+	__atomic_sub_fetch(&t->delivering, 1, __ATOMIC_RELEASE);
+}
+
+/* Nothing sleeps while it delivers an interrupt, so this takes no time to speak of. */
+void sim_transport_quiet(struct sim_transport *t)
+{
+	__atomic_store_n(&t->pdev, NULL, __ATOMIC_SEQ_CST);
+	while (__atomic_load_n(&t->delivering, __ATOMIC_SEQ_CST))
+		sched_yield();
 }
 
 static void transport_release(void *priv)
 {
-	struct transport *t = priv;
+	struct sim_transport *t = priv;
 
-	atomic_store(&t->pdev, NULL);
 	sim_mapping_del(t->window);
 	ptodev_destroy(t->dev);
 	sim_fd_close_internal(t->memory_fd);
@@ -126,7 +139,7 @@ static const struct pto_transport_ops transport_ops = {
 };
 
 /* The application may close every descriptor that it finds: keep one where it cannot. */
-static int keep_memory_fd(struct transport *t)
+static int keep_memory_fd(struct sim_transport *t)
 {
 	long fd = sim_raw(SYS_fcntl, ptodev_memory_fd(t->dev), F_DUPFD_CLOEXEC, 3);
 
@@ -134,7 +147,7 @@ static int keep_memory_fd(struct transport *t)
 	return t->memory_fd < 0 ? t->memory_fd : 0;
 }
 
-static int transport_start(struct transport *t, struct ptodev_config *config)
+static int transport_start(struct sim_transport *t, struct ptodev_config *config)
 {
 	int ret;
 
@@ -157,10 +170,15 @@ static int transport_start(struct transport *t, struct ptodev_config *config)
 	return 0;
 }
 
-int sim_transport_create(struct ptodev_config *config, unsigned int index,
-			 struct pto_device **pdev, int *memory_fd)
+int sim_transport_memory_fd(const struct sim_transport *t)
 {
-	struct transport *t = calloc(1, sizeof(*t));
+	return t->memory_fd;
+}
+
+int sim_transport_create(struct ptodev_config *config, unsigned int index,
+			 struct pto_device **pdev, struct sim_transport **out)
+{
+	struct sim_transport *t = calloc(1, sizeof(*t));
 	int ret;
 
 	if (!t)
@@ -176,7 +194,7 @@ int sim_transport_create(struct ptodev_config *config, unsigned int index,
 		transport_release(t);
 		return ret;
 	}
-	*memory_fd = t->memory_fd;
-	atomic_store_explicit(&t->pdev, *pdev, memory_order_release);
+	*out = t;
+	__atomic_store_n(&t->pdev, *pdev, __ATOMIC_RELEASE);
 	return 0;
 }

@@ -9,17 +9,24 @@
 #include <pto_core.h>
 
 struct ptodev_config;
+struct sim_transport;
 
 /**
  * sim_transport_create() - make a device and take it into service
  * @config: what device; its interrupt fields are filled in here
  * @index: N of /dev/ptoN
- * @pdev: out: the core's device
- * @memory_fd: out: its window as a file, owned by the device
+ * @pdev: out: the core's device, which owns the transport
+ * @out: out: the transport
  *
  * Return: 0 or a negative errno.
  */
 int sim_transport_create(struct ptodev_config *config, unsigned int index,
-			 struct pto_device **pdev, int *memory_fd);
+			 struct pto_device **pdev, struct sim_transport **out);
+
+/** sim_transport_memory_fd() - the device's window as a file; SIM_INTERNAL */
+int sim_transport_memory_fd(const struct sim_transport *t);
+
+/** sim_transport_quiet() - no interrupt reaches the core any more; to be called before it ends */
+void sim_transport_quiet(struct sim_transport *t);
 
 #endif /* PTO_SIM_TRANSPORT_H */
