@@ -209,7 +209,8 @@ static int do_reset(struct job *job)
  * @name: what it is
  * @run: make it
  * @undo: take it back, or NULL if there is nothing to take back
- * @loose: after a failure something may have changed that a second attempt sets right
+ * @loose: caches may have grown, and a run may be on its way, which cannot be taken back when
+ *	the fault hits the last thing that RUN does: write the answer
  */
 struct step {
 	const char *name;
@@ -229,7 +230,7 @@ static const struct step steps[] = {
 	{ "PREPARE", do_prepare, undo_prepare, true },
 	{ "STREAM_CREATE", do_stream, undo_stream, false },
 	{ "PREWARM", do_prewarm, NULL, true },
-	{ "RUN", do_submit, undo_submit, false },
+	{ "RUN", do_submit, undo_submit, true },
 	{ "WAIT", do_wait, NULL, false },
 	{ "QUERY", do_info, NULL, false },
 	{ "CTX_RESET", do_reset, NULL, true },
@@ -267,7 +268,24 @@ static void take(const struct job *job, const struct step *step, struct snapshot
 	snap->live[3] = stats.bo_bytes;
 	snap->live[4] = stats.images_live;
 	snap->live[5] = stats.prepares;
-	snap->live[6] = stats.runs_submitted;
+	snap->live[6] = step->loose ? 0 : stats.runs_submitted;
+}
+
+/* What the device has to be told to forget is given back soon, but not at once. */
+static bool as_before(const struct job *job, const struct step *step,
+		      const struct snapshot *before)
+{
+	uint64_t deadline = pt_now() + 10 * PT_SECOND;
+	struct snapshot now;
+
+	for (;;) {
+		take(job, step, &now);
+		if (!memcmp(before, &now, sizeof(now)))
+			return true;
+		if (pt_now() > deadline)
+			return false;
+		pt_pause();
+	}
 }
 
 static bool is_injected(int err)
@@ -283,19 +301,18 @@ static bool is_injected(int err)
 
 static int one_step(struct job *job, const struct step *step)
 {
-	struct snapshot before, after;
+	struct snapshot before;
 	int err;
 
 	take(job, step, &before);
 	err = step->run(job);
 	if (!err)
 		return EXIT_UNNOTICED;
-	take(job, step, &after);
 	if (!is_injected(err)) {
 		printf("# %s fails with %s\n", step->name, strerrorname_np(-err));
 		return EXIT_WRONG;
 	}
-	if (memcmp(&before, &after, sizeof(before))) {
+	if (!as_before(job, step, &before)) {
 		printf("# %s fails and leaves something behind\n", step->name);
 		return EXIT_WRONG;
 	}
@@ -410,41 +427,52 @@ static bool set_attribute(const char *kind, const char *name, const char *value)
 	return good;
 }
 
+/* Whatever may fail shall do so in silence: a test machine takes a call trace for a fault. */
 static bool injection_is_there(void)
 {
+	static const char * const kinds[] = {
+		"failslab", "fail_page_alloc", "fail_usercopy", "fail_futex", "fail_function",
+	};
 	char path[64];
+	size_t i;
 
 	snprintf(path, sizeof(path), "/proc/self/task/%ld/fail-nth", (long)syscall(SYS_gettid));
 	fail_nth_fd = open(path, O_RDWR | O_CLOEXEC);
-	return fail_nth_fd >= 0 && set_attribute("failslab", "task-filter", "Y") &&
-	       set_attribute("failslab", "ignore-gfp-wait", "N") &&
-	       set_attribute("failslab", "verbose", "0");
+	if (fail_nth_fd < 0)
+		return false;
+	for (i = 0; i < ARRAY_SIZE(kinds); i++)
+		set_attribute(kinds[i], "verbose", "0");
+	return set_attribute("failslab", "task-filter", "Y") &&
+	       set_attribute("failslab", "ignore-gfp-wait", "N");
 }
 
+/* The fault that is set may hit the call that takes it back: then there is none any more. */
 static void inject(int n)
 {
 	char text[16];
 	int length = snprintf(text, sizeof(text), "%d", n);
 
-	if (pwrite(fail_nth_fd, text, length, 0) != length)
+	if (pwrite(fail_nth_fd, text, length, 0) != length &&
+	    pwrite(fail_nth_fd, text, length, 0) != length)
 		ksft_exit_fail_msg("cannot write fail-nth: %s\n", strerror(errno));
 }
 
-/* Return: the fault was not injected: there are fewer points than that. */
+/* Return: the fault has not been injected: there are fewer points than that */
 static bool left_over(void)
 {
 	char text[16] = "";
+	bool hit = pread(fail_nth_fd, text, sizeof(text) - 1, 0) < 0;
 
-	if (pread(fail_nth_fd, text, sizeof(text) - 1, 0) < 0)
+	if (hit && errno != EFAULT)
 		ksft_exit_fail_msg("cannot read fail-nth: %s\n", strerror(errno));
 	inject(0);
-	return atoi(text) > 0;
+	return hit || atoi(text) > 0;
 }
 
 /* Fail each point of a step; at the end it has been done. Return: points, -1 if one is wrong */
 static int every_point(struct job *job, const struct step *step)
 {
-	struct snapshot before, after;
+	struct snapshot before;
 	int n, err;
 	bool none;
 
@@ -455,17 +483,18 @@ static int every_point(struct job *job, const struct step *step)
 		none = left_over();
 		if (!err && none)
 			return n - 1;
-		if (!err && step->undo)
-			step->undo(job);
-		if (err && !is_injected(err)) {
-			printf("# point %d of %s: %s\n", n, step->name, strerrorname_np(-err));
-			return -1;
+		if (!err) {
+			/* It has helped itself, and counts as a success. */
+			if (step->undo)
+				step->undo(job);
+			take(job, step, &before);
+			continue;
 		}
-		take(job, step, &after);
-		if (memcmp(&before, &after, sizeof(before))) {
-			printf("# point %d of %s leaves something behind\n", n, step->name);
-			return -1;
-		}
+		if (is_injected(err) && as_before(job, step, &before))
+			continue;
+		printf("# point %d of %s: %s%s\n", n, step->name, strerrorname_np(-err),
+		       is_injected(err) ? ", and something is left behind" : "");
+		return -1;
 	}
 	return -1;
 }
