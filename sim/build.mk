@@ -20,7 +20,8 @@ CFLAGS-sim/preload := $(SIM_KERNEL_FLAGS) -Isim/device
 CFLAGS-sim/ptod := -Isim/device
 
 SIM_MAP := sim/preload/libptosim.map
-SIM_FLAGS := -Wl,--version-script=$(SIM_MAP) $(if $(SAN),,-Wl$(comma)-z$(comma)defs)
+# Its own calls stay its own, whatever else is preloaded before it (a sanitizer's runtime).
+SIM_FLAGS := -Wl,--version-script=$(SIM_MAP) -Wl,-Bsymbolic-functions $(if $(SAN),,-Wl$(comma)-z$(comma)defs)
 
 $(eval $(call shared,libptosim.so,$(SIM_SRC),$(SIM_LIBS),$$(SIM_FLAGS),$(SIM_MAP)))
 
