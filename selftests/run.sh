@@ -8,6 +8,7 @@
 #   PTO_SELFTEST=sim|kernel   on the simulator (default) or on /dev/pto*
 #   PTO_LIB=DIR               where libpto.so and libptosim.so are; default: lib beside the
 #                             folder of this script
+#   PTO_PRELOAD=FILE          preload this before the simulator: a sanitizer's runtime
 #   PTO_SELFTEST_TIMEOUT=S    seconds for each program, default 300
 #   PTO_SIM_DEVICES, PTO_SIM_ARCH   the simulator's devices, default one of each
 #                             architecture
@@ -35,6 +36,7 @@ sim)
 		echo "Bail out! $preload is missing: build it, or set PTO_LIB"
 		exit 1
 	fi
+	preload="${PTO_PRELOAD:+$PTO_PRELOAD }$preload"
 	export PTO_SIM_DEVICES="${PTO_SIM_DEVICES:-2}"
 	export PTO_SIM_ARCH="${PTO_SIM_ARCH:-a2a3,a5}"
 	;;
