@@ -97,7 +97,7 @@ SIM_EXPORT void *mremap(void *addr, size_t old_length, size_t new_length, int fl
 	/* An old length of 0 copies a shared mapping: look at one byte of it. */
 	if (SIM_UNLIKELY(sim_map_overlaps(addr, old_length ? old_length : 1) ||
 			 (flags & MREMAP_FIXED && sim_map_overlaps(new_addr, new_length))))
-		return (void *)sim_return(
-			sim_map_move(addr, old_length, new_length, flags, new_addr));
+		return (void *)sim_return(sim_map_move(addr, old_length, new_length, flags,
+						       new_addr));
 	return sim_real()->mremap(addr, old_length, new_length, flags, new_addr);
 }

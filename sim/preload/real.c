@@ -68,13 +68,14 @@ static void *early_mremap(void *addr, size_t old_length, size_t new_length, int 
 {
 	void *new_addr = NULL;
 	va_list args;
+	long ret;
 
 	va_start(args, flags);
 	if (flags & MREMAP_FIXED)
 		new_addr = va_arg(args, void *);
 	va_end(args);
-	return (void *)sim_return(
-		sim_raw(SYS_mremap, addr, old_length, new_length, flags, new_addr));
+	ret = sim_raw(SYS_mremap, addr, old_length, new_length, flags, new_addr);
+	return (void *)sim_return(ret);
 }
 
 static int early_mprotect(void *addr, size_t length, int prot)
