@@ -174,7 +174,7 @@ struct pto_arena *pto_arena_find(struct pto_ctx *ctx, u32 id)
 	int i;
 
 	for (i = 0; i < PTO_MAX_ARENAS; i++) {
-		struct pto_arena *arena = READ_ONCE(ctx->arenas[i]);
+		struct pto_arena *arena = smp_load_acquire(&ctx->arenas[i]);
 
 		if (arena && (id ? arena->id == id : arena->is_default))
 			return arena;
@@ -247,7 +247,6 @@ static void pto_arena_evict(struct pto_ctx *ctx, int place)
 		return;
 	WRITE_ONCE(ctx->arenas[place], NULL);
 	pto_defer(ctx, &arena->deferred, &pto_arena_deferred_ops);
-	pto_reclaim_locked(ctx);
 }
 
 static struct pto_arena *pto_arena_alloc(struct pto_ctx *ctx, struct pto_section *section,
@@ -283,7 +282,10 @@ static void pto_arena_install(struct pto_ctx *ctx, struct pto_arena *arena, int 
 	smp_store_release(&ctx->arenas[place], arena);
 }
 
-/* ctx->mutex is held. The arena stays in the table at least as long. */
+/*
+ * ctx->mutex is held. The arena stays in the table at least as long. If memory is short, the
+ * arena that has to make room does so first, and is gone even if it was not enough.
+ */
 static struct pto_arena *pto_arena_get(struct pto_ctx *ctx, struct pto_section *section,
 				       const struct pto_arena_config *config)
 {
@@ -296,9 +298,9 @@ static struct pto_arena *pto_arena_get(struct pto_ctx *ctx, struct pto_section *
 	arena = pto_arena_alloc(ctx, section, config);
 	place = pto_arena_place(ctx);
 	if (PTR_ERR_OR_ZERO(arena) == -ENOMEM && ctx->arenas[place]) {
-		/* Perhaps what has to go anyway was in the way. */
 		pto_arena_evict(ctx, place);
-		arena = pto_arena_alloc(ctx, section, config);
+		pto_reclaim_locked(ctx, section);
+		arena = section->pdev ? pto_arena_alloc(ctx, section, config) : ERR_PTR(-ENODEV);
 	}
 	if (IS_ERR(arena))
 		return arena;

@@ -692,7 +692,7 @@ void pto_reclaim_init(struct pto_ctx *ctx);
 void pto_reclaim_all(struct pto_ctx *ctx);
 void pto_reclaim_settle(struct pto_ctx *ctx, struct pto_section *section);
 void pto_reclaim_reap(struct pto_ctx *ctx);
-void pto_reclaim_locked(struct pto_ctx *ctx);
+void pto_reclaim_locked(struct pto_ctx *ctx, struct pto_section *section);
 void pto_reclaim_unlock(struct pto_ctx *ctx);
 
 /* After completions were taken: is there something they may have been holding up? */

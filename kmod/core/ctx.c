@@ -360,6 +360,16 @@ static void pto_ctx_drain(struct pto_ctx *ctx, struct pto_section *section)
 	}
 }
 
+/* After this no interrupt looks at the context. */
+static void pto_ctx_disarm(struct pto_ctx *ctx)
+{
+	struct pto_stream *s;
+
+	list_for_each_entry(s, &ctx->stream_list, link)
+		pto_queue_disarm(&s->queue);
+	pto_queue_disarm(&ctx->control);
+}
+
 void pto_ctx_close(struct pto_ctx *ctx)
 {
 	struct pto_device *pdev = ctx->pdev;
@@ -373,10 +383,13 @@ void pto_ctx_close(struct pto_ctx *ctx)
 			pto_ctx_destroy_hw(ctx, &section);
 		pto_section_leave(&section);
 	}
+	pto_reclaim_all(ctx);
 	mutex_unlock(&ctx->mutex);
 	spin_lock_irq(&pdev->irq_lock);
 	list_del(&ctx->link);
 	spin_unlock_irq(&pdev->irq_lock);
+	/* With nothing deferred the work does not arm anything again, nor is it scheduled. */
+	pto_ctx_disarm(ctx);
 	cancel_work_sync(&ctx->reclaim_work);
 	atomic_dec(&pdev->context_count);
 	pto_ctx_free(ctx);

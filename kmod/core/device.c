@@ -259,6 +259,10 @@ static void pto_queue_interrupt(struct pto_queue *q)
 		return;
 	if (atomic_read(&ctx->deferred_count))
 		schedule_work(&ctx->reclaim_work);
+	/* Nobody polls any more? Whoever begins to is in the queue before he sets this. */
+	WRITE_ONCE(ctx->poll_armed, false);
+	if (wq_has_sleeper(&ctx->wq))
+		WRITE_ONCE(ctx->poll_armed, true);
 }
 
 void pto_device_interrupt(struct pto_device *pdev)

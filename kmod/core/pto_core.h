@@ -80,7 +80,12 @@ void pto_device_interrupt(struct pto_device *pdev);
  */
 struct pto_ctx *pto_ctx_open(struct pto_device *pdev);
 
-/** pto_ctx_close() - end a context. May sleep, with a bound */
+/**
+ * pto_ctx_close() - end a context
+ * @ctx: the context, which nobody uses any more; no mapping of its buffers is left
+ *
+ * May sleep, with a bound.
+ */
 void pto_ctx_close(struct pto_ctx *ctx);
 
 /** pto_ctx_ioctl() - carry an ioctl out. Return: 0 or a negative errno */

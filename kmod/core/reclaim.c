@@ -156,9 +156,26 @@ static bool pto_reclaim_inside(struct pto_ctx *ctx)
 	return posted;
 }
 
-/** pto_reclaim_locked() - free what can be freed now; ctx->mutex is held */
-void pto_reclaim_locked(struct pto_ctx *ctx)
+/**
+ * pto_reclaim_locked() - free what can be freed now
+ * @ctx: the context; its mutex is held
+ * @section: the caller's section
+ *
+ * In an idle context that is everything, when this returns.
+ */
+void pto_reclaim_locked(struct pto_ctx *ctx, struct pto_section *section)
 {
+	struct pto_wait_how how = {
+		.section = section,
+		.deadline_ns = ktime_get_ns() + PTO_DRAIN_NS,
+		.state = TASK_UNINTERRUPTIBLE,
+	};
+	u32 last;
+
+	if (!pto_reclaim_inside(ctx) || pto_ctx_busy(ctx))
+		return;
+	last = READ_ONCE(ctx->control.sq_tail) - 1;
+	pto_queue_wait(&ctx->control, pto_control_passed, &last, &how);
 	pto_reclaim_inside(ctx);
 }
 
@@ -188,22 +205,11 @@ void pto_reclaim_unlock(struct pto_ctx *ctx)
  */
 void pto_reclaim_settle(struct pto_ctx *ctx, struct pto_section *section)
 {
-	struct pto_wait_how how = {
-		.section = section,
-		.deadline_ns = ktime_get_ns() + PTO_DRAIN_NS,
-		.state = TASK_UNINTERRUPTIBLE,
-	};
-	u32 last;
-
 	atomic_set(&ctx->reclaim_wanted, 1);
 	smp_mb();
 	if (!mutex_trylock(&ctx->mutex))
 		return;
-	if (pto_reclaim_inside(ctx) && !pto_ctx_busy(ctx)) {
-		last = READ_ONCE(ctx->control.sq_tail) - 1;
-		pto_queue_wait(&ctx->control, pto_control_passed, &last, &how);
-		atomic_set(&ctx->reclaim_wanted, 1);
-	}
+	pto_reclaim_locked(ctx, section);
 	pto_reclaim_unlock(ctx);
 }
 
