@@ -12,7 +12,7 @@
 
 static int is_simulator(struct dl_phdr_info *object, size_t size, void *arg)
 {
-	return strstr(object->dlpi_name, "libptosim") != NULL;
+	return !!strstr(object->dlpi_name, "libptosim");
 }
 
 /* (Whose ioctl() is called first does not tell: a sanitizer's may stand before it.) */
