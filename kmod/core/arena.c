@@ -174,6 +174,7 @@ struct pto_arena *pto_arena_find(struct pto_ctx *ctx, u32 id)
 	int i;
 
 	for (i = 0; i < PTO_MAX_ARENAS; i++) {
+		/* Pairs with the release that makes the arena visible. */
 		struct pto_arena *arena = smp_load_acquire(&ctx->arenas[i]);
 
 		if (arena && (id ? arena->id == id : arena->is_default))
@@ -279,6 +280,7 @@ static void pto_arena_install(struct pto_ctx *ctx, struct pto_arena *arena, int 
 	ctx->next_arena = arena->id + 1 ? arena->id + 1 : 1;
 	arena->last_run = atomic64_read(&ctx->run_seq);
 	atomic64_inc(&ctx->count.arena_misses);
+	/* Pairs with pto_arena_find(): who sees the arena sees it complete. */
 	smp_store_release(&ctx->arenas[place], arena);
 }
 

@@ -271,6 +271,7 @@ static void pto_callable_commit(struct pto_callable *cal, const struct pto_reply
 	atomic_inc(&ctx->count.callables_live);
 	spin_lock(&ctx->lock);
 	ctx->generations[cal->cid] = cal->generation;
+	/* Pairs with pto_run_callable(): who sees the callable sees it complete. */
 	smp_store_release(&ctx->callables[cal->cid], cal);
 	spin_unlock(&ctx->lock);
 }

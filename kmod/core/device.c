@@ -86,6 +86,7 @@ static int pto_device_identify(struct pto_device *pdev, u64 window_size)
 	pdev->ident_page = page;
 	while (READ_ONCE(page->state) == PTO_DEV_STATE_INIT && ktime_get_ns() < deadline)
 		usleep_range(100, 1000);
+	/* With READY the device releases the rest of the page. */
 	if (virt_load_acquire(&page->state) != PTO_DEV_STATE_READY)
 		return -ENODEV;
 	memcpy(&pdev->ident, page, sizeof(pdev->ident));

@@ -117,12 +117,14 @@ struct pto_dev_cmd *pto_queue_slot(struct pto_queue *q)
 void pto_queue_publish(struct pto_queue *q)
 {
 	WRITE_ONCE(q->sq_tail, q->sq_tail + 1);
+	/* The device acquires the tail: it sees the entry before it. */
 	virt_store_release(&q->head->sq_tail, q->sq_tail);
 }
 
 /** pto_queue_kick() - wake the device if it sleeps; the lock is held */
 void pto_queue_kick(struct pto_queue *q)
 {
+	/* The tail before the flag; the device sets the flag, then looks at the tail. */
 	virt_mb();
 	if (READ_ONCE(q->head->sq_flags) & PTO_DEV_NEED_WAKEUP) {
 		q->doorbells++;
@@ -174,6 +176,7 @@ static void pto_queue_take(struct pto_queue *q, const struct pto_dev_cqe *cqe)
  */
 unsigned int pto_queue_reap(struct pto_queue *q)
 {
+	/* Pairs with the device's release: the entries before the tail are there. */
 	u32 tail = virt_load_acquire(&q->head->cq_tail);
 	u32 count = tail - q->cq_head;
 	struct pto_dev_cqe cqe;
@@ -194,6 +197,7 @@ unsigned int pto_queue_reap(struct pto_queue *q)
 		pto_queue_take(q, &cqe);
 		WRITE_ONCE(q->cq_head, q->cq_head + 1);
 	}
+	/* The entries have been read before the device may write them again. */
 	virt_store_release(&q->head->cq_head, q->cq_head);
 	return i;
 }
@@ -223,6 +227,7 @@ void pto_queue_arm(struct pto_queue *q)
 	}
 	WRITE_ONCE(q->head->cq_flags, PTO_DEV_NEED_WAKEUP);
 	spin_unlock_irqrestore(&pdev->irq_lock, flags);
+	/* The flag before the caller's next look at the tail. */
 	virt_mb();
 }
 

@@ -206,6 +206,7 @@ void pto_reclaim_unlock(struct pto_ctx *ctx)
 void pto_reclaim_settle(struct pto_ctx *ctx, struct pto_section *section)
 {
 	atomic_set(&ctx->reclaim_wanted, 1);
+	/* Pairs with the barrier after mutex_unlock() in pto_reclaim_unlock(). */
 	smp_mb();
 	if (!mutex_trylock(&ctx->mutex))
 		return;

@@ -15,6 +15,7 @@ static struct pto_callable *pto_run_callable(struct pto_ctx *ctx,
 					     const struct pto_run_entry *entry)
 {
 	u32 cid = array_index_nospec((u32)entry->cid, PTO_MAX_CALLABLES);
+	/* Pairs with the release that commits a prepare. */
 	struct pto_callable *cal = smp_load_acquire(&ctx->callables[cid]);
 
 	if (!cal || (entry->generation && entry->generation != cal->generation))
