@@ -7,7 +7,7 @@
 
 #include <stdint.h>
 
-/** alloc_count() - calls of malloc, calloc, realloc and aligned_alloc since the start, all threads */
+/** alloc_count() - calls of the allocator since the start, by all threads */
 uint64_t alloc_count(void);
 
 /**

@@ -158,20 +158,20 @@ struct pto_dev_queue {
 
 /* Opcodes: a = admin queue, c = control queue, s = stream queue. */
 #define PTO_DEV_NOP		0	/* acs: completes */
-#define PTO_DEV_CTX_CREATE	1	/* a: struct pto_dev_cmd_queue; queue is the control queue */
-#define PTO_DEV_CTX_DESTROY	2	/* a: struct pto_dev_cmd; unbinds its queues, ends its runs */
+#define PTO_DEV_CTX_CREATE	1	/* a: struct pto_dev_cmd_queue: the control queue */
+#define PTO_DEV_CTX_DESTROY	2	/* a: struct pto_dev_cmd; with its queues and runs */
 #define PTO_DEV_QUEUE_BIND	3	/* a: struct pto_dev_cmd_queue; a stream queue */
 #define PTO_DEV_QUEUE_UNBIND	4	/* a: struct pto_dev_cmd_queue; must be idle */
 #define PTO_DEV_ABORT		5	/* a: struct pto_dev_cmd; end the context's commands */
-#define PTO_DEV_ARENA_BUILD	6	/* a: struct pto_dev_cmd_arena; detail = image bytes needed */
+#define PTO_DEV_ARENA_BUILD	6	/* a: struct pto_dev_cmd_arena; detail = image bytes */
 #define PTO_DEV_MAP		16	/* c: struct pto_dev_cmd_map */
 #define PTO_DEV_UNMAP		17	/* c: struct pto_dev_cmd_map */
-#define PTO_DEV_LOAD		18	/* c: struct pto_dev_cmd_load; detail = kernels newly loaded */
+#define PTO_DEV_LOAD		18	/* c: struct pto_dev_cmd_load; detail = kernels loaded */
 #define PTO_DEV_UNLOAD		19	/* c: struct pto_dev_cmd_load */
 #define PTO_DEV_ARENA_BIND	20	/* c: struct pto_dev_cmd_arena */
 #define PTO_DEV_ARENA_DROP	21	/* c: struct pto_dev_cmd_arena */
 #define PTO_DEV_RUN		32	/* s: struct pto_dev_cmd_run */
-#define PTO_DEV_BARRIER		33	/* s: struct pto_dev_cmd; completes when all before it have */
+#define PTO_DEV_BARRIER		33	/* s: struct pto_dev_cmd; ends when all before it have */
 
 /**
  * struct pto_dev_cmd - any submission entry; commands without operands
