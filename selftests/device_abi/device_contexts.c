@@ -373,7 +373,7 @@ TEST_F(device, own_process)
 }
 
 /* Contexts come and go, some while their programs run, and take ids and queues over. */
-TEST_F(device, churn)
+TEST_F_TIMEOUT(device, churn, 300)
 {
 	struct rig_ctx ctx[8];
 	uint32_t round, i;
