@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include <linux/pto.h>
 #include <linux/pto_device.h>
@@ -228,5 +229,29 @@ void pt_gate_free(int fd, struct pt_gate *gate);
 int pt_gate_submit(int fd, const struct pt_gate *gate, uint32_t stream, uint64_t *id);
 void pt_gate_set(struct pt_gate *gate, bool open);
 uint32_t pt_gate_passed(const struct pt_gate *gate);
+
+/* --- software devices of one's own (ptod.c) ------------------------------------------- */
+
+/**
+ * struct pt_ptod - a device that this process has started
+ * @pid: its process, 0 if there is none
+ * @others: devices that there were before, bit N for /dev/ptoN
+ */
+struct pt_ptod {
+	pid_t pid;
+	uint64_t others;
+};
+
+/** pt_ptod_possible() - is this a kernel with the module, and may we make devices? */
+bool pt_ptod_possible(void);
+
+/**
+ * pt_ptod_start() - start one ($PTO_PTOD, or ../../bin/ptod beside the tests) and open it
+ * Return: fd or -errno.
+ */
+int pt_ptod_start(struct pt_ptod *ptod);
+
+/** pt_ptod_kill() - kill it with SIGKILL, if it runs. Return: 0 or -errno */
+int pt_ptod_kill(struct pt_ptod *ptod);
 
 #endif /* PTOTEST_H */

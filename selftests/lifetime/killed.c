@@ -133,74 +133,18 @@ PT_TEST_F(killed, application_two_hundred_times)
 
 /* --- the device ----------------------------------------------------------------- */
 
-#define CONTROL "/dev/pto-control"
-
 FIXTURE(device_killed) {
 	int fd;
-	pid_t ptod;
-	uint64_t present;
+	struct pt_ptod ptod;
 };
-
-/* Bit N: there is a /dev/ptoN. */
-static uint64_t devices_present(void)
-{
-	uint64_t present = 0;
-	char path[32];
-	int i;
-
-	for (i = 0; i < 64; i++) {
-		snprintf(path, sizeof(path), "/dev/pto%d", i);
-		if (!access(path, F_OK))
-			present |= 1ULL << i;
-	}
-	return present;
-}
-
-static pid_t start_ptod(void)
-{
-	const char *program = getenv("PTO_PTOD");
-	pid_t child = fork();
-
-	if (child)
-		return child;
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	program = program ? program : pt_path("../../bin/ptod");
-	execl(program, "ptod", "--arch", "a2a3", NULL);
-	_exit(127);
-}
-
-/* Wait until a device that was not @present can be opened. Return: fd or -ETIMEDOUT */
-static int open_new(uint64_t present)
-{
-	uint64_t deadline = pt_deadline();
-	char path[32];
-	int fd, i;
-
-	while (pt_now() < deadline) {
-		for (i = 0; i < 64; i++) {
-			if (present >> i & 1)
-				continue;
-			snprintf(path, sizeof(path), "/dev/pto%d", i);
-			fd = pt_open_path(path);
-			if (fd >= 0)
-				return fd;
-		}
-		pt_pause();
-	}
-	return -ETIMEDOUT;
-}
 
 FIXTURE_SETUP(device_killed)
 {
 	self->fd = -1;
-	if (pt_simulator())
-		SKIP(return, "the simulator's device is no process");
-	if (access(CONTROL, R_OK | W_OK))
-		SKIP(return, CONTROL ": %s", strerror(errno));
-	self->present = devices_present();
-	self->ptod = start_ptod();
-	ASSERT_GT(self->ptod, 0);
-	self->fd = open_new(self->present);
+	if (!pt_ptod_possible())
+		SKIP(return, pt_simulator() ? "the simulator's device is no process" :
+		     "no virtual devices, or no permission to make one");
+	self->fd = pt_ptod_start(&self->ptod);
 	ASSERT_GE(self->fd, 0);
 }
 
@@ -208,17 +152,7 @@ FIXTURE_TEARDOWN(device_killed)
 {
 	if (self->fd >= 0)
 		close(self->fd);
-	if (self->ptod > 0) {
-		kill(self->ptod, SIGKILL);
-		waitpid(self->ptod, NULL, 0);
-	}
-}
-
-static void kill_ptod(struct __test_metadata *_metadata, FIXTURE_DATA(device_killed) *self)
-{
-	ASSERT_EQ(0, kill(self->ptod, SIGKILL));
-	ASSERT_EQ(self->ptod, waitpid(self->ptod, NULL, 0));
-	self->ptod = 0;
+	pt_ptod_kill(&self->ptod);
 }
 
 /* The run ends with an error or is not there to be waited for; the waiter wakes. */
@@ -232,7 +166,7 @@ PT_TEST_F(device_killed, mid_run)
 	ASSERT_EQ(0, pt_gate_new(self->fd, NULL, &gate));
 	for (i = 0; i < 3; i++)
 		ASSERT_EQ(0, pt_gate_submit(self->fd, &gate, PTO_STREAM_DEFAULT, &id));
-	kill_ptod(_metadata, self);
+	ASSERT_EQ(0, pt_ptod_kill(&self->ptod));
 	ended = pt_finish(self->fd, id);
 	EXPECT_TRUE(ended == -ENODEV || ended == -EIO || ended == -ECANCELED) {
 		TH_LOG("the run ended with %d", ended);
@@ -278,7 +212,7 @@ PT_TEST_F(device_killed, sleepers_wake)
 	ASSERT_EQ(0, pthread_create(&threads[0], NULL, sleep_on_run, &waiter));
 	ASSERT_EQ(0, pthread_create(&threads[1], NULL, sleep_in_poll, &poller));
 	pt_pause();
-	kill_ptod(_metadata, self);
+	ASSERT_EQ(0, pt_ptod_kill(&self->ptod));
 	pthread_join(threads[0], NULL);
 	pthread_join(threads[1], NULL);
 	EXPECT_LT(waiter.result, 0);
@@ -291,10 +225,8 @@ PT_TEST_F(device_killed, next_ptod_gets_a_device)
 	int fd;
 
 	/* The dead device is still open: the new one comes beside it. */
-	kill_ptod(_metadata, self);
-	self->ptod = start_ptod();
-	ASSERT_GT(self->ptod, 0);
-	fd = open_new(self->present);
+	ASSERT_EQ(0, pt_ptod_kill(&self->ptod));
+	fd = pt_ptod_start(&self->ptod);
 	ASSERT_GE(fd, 0);
 	ASSERT_EQ(0, pt_prepare(fd, 0, &add, NULL));
 	ASSERT_EQ(0, pt_vec_new(fd, COUNT, &vec));

@@ -13,6 +13,7 @@
 
 static FILE *dump_file;
 static unsigned int row_count;
+static bool produced[256];	/* errnos that a row wanted and got */
 
 void table_begin(const char *dump)
 {
@@ -57,7 +58,16 @@ void row(int want, int got, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(name, sizeof(name), format, args);
 	va_end(args);
+	produced[-want] |= want == got;
 	record(name, result_name(want), result_name(got), want == got);
+}
+
+void row_produced(int error)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "%s was produced by some row", strerrorname_np(error));
+	record(name, "so", produced[error] ? "so" : "not so", produced[error]);
 }
 
 void row_true(bool is, const char *format, ...)
@@ -127,6 +137,7 @@ int row_call(const struct env *env, int want, unsigned long nr, void *arg, const
 	ret = pt_ioctl(env->fd, nr, arg);
 	same = !ret || as_before(env, &before);
 	snprintf(got, sizeof(got), "%s%s", result_name(ret), same ? "" : ", but left a change");
+	produced[-want] |= want == ret;
 	record(name, result_name(want), got, same && ret == want);
 	return ret;
 }

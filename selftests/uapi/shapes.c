@@ -236,6 +236,26 @@ static const struct shape shapes[] = {
 
 #define SHAPES (sizeof(shapes) / sizeof(shapes[0]))
 
+size_t shape_count(void)
+{
+	return SHAPES;
+}
+
+const char *shape_name(size_t i)
+{
+	return shapes[i].name;
+}
+
+unsigned long shape_nr(size_t i)
+{
+	return shapes[i].nr;
+}
+
+size_t shape_size(size_t i)
+{
+	return shapes[i].size;
+}
+
 /* --- sizes ---------------------------------------------------------------------- */
 
 static void prepare_arg(struct env *env, const struct shape *shape, void *arg)

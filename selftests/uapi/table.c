@@ -87,6 +87,21 @@ void env_free(struct env *env)
 	close(env->fd);
 }
 
+/* The errors that the header's contract knows. */
+static void rows_of_errors(void)
+{
+	static const int errors[] = {
+		ENOTTY, EINVAL, E2BIG, EOPNOTSUPP, ENOENT, EOVERFLOW, EFAULT, ENOSPC, ENOMEM,
+		EAGAIN, ENOEXEC, EIO, EEXIST, EBUSY, EFBIG, ETIMEDOUT, EINTR, ESTALE,
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(errors); i++)
+		row_produced(errors[i]);
+	if (pt_simulator() || pt_ptod_possible())
+		row_produced(ENODEV);
+}
+
 int main(int argc, char **argv)
 {
 	const char *dump = NULL;
@@ -104,6 +119,8 @@ int main(int argc, char **argv)
 	rows_of_memory(&env);
 	rows_of_callables(&env);
 	rows_of_runs(&env);
+	rows_of_ends(&env);
+	rows_of_errors();
 	env_free(&env);
 	return table_end();
 }

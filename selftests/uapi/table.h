@@ -59,6 +59,9 @@ void row(int want, int got, const char *format, ...) __attribute__((format(print
 /** row_true() - a row: something that must be so after a success */
 void row_true(bool is, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/** row_produced() - a row: some row before wanted this errno, and got it */
+void row_produced(int error);
+
 /**
  * row_call() - a row: carry an ioctl out, and see that a failure changes nothing
  *
@@ -107,5 +110,12 @@ void rows_of_shapes(struct env *env);	/* shapes.c: sizes, padding, pointers of e
 void rows_of_memory(struct env *env);	/* memory.c */
 void rows_of_callables(struct env *env);	/* callables.c */
 void rows_of_runs(struct env *env);	/* runs.c */
+void rows_of_ends(struct env *env);	/* ends.c: a lost context, a device that is gone */
+
+/* The ioctls: how many, and what each is called, its number and the size of its argument. */
+size_t shape_count(void);
+const char *shape_name(size_t i);
+unsigned long shape_nr(size_t i);
+size_t shape_size(size_t i);
 
 #endif /* TABLE_H */
