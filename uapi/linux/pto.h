@@ -29,8 +29,9 @@
  *      EAGAIN      the stream has no room for another run at the moment
  *      ENOEXEC     the device cannot load this object
  *      EIO         the context lost its device state: see PTO_CTX_RESET
- *      ENODEV      the device is gone, or the file belongs to another process
- *                  (simulator only: a simulated context is its process's own)
+ *      ENODEV      the device is gone (PTO_QUERY_CONTEXT still answers), or the file
+ *                  belongs to another process (simulator only: a simulated context is
+ *                  its process's own)
  *    A call that fails changes nothing, and writes nothing but the log buffer.
  *  - Only fixed-width types, 8-byte alignment, explicit padding, pointers as
  *    __u64. No enums, bit-fields or unions. One layout for 32 and 64 bit.
