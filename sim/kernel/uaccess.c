@@ -219,8 +219,9 @@ size_t sim_copy_from_user_slow(void *to, const void *from, size_t bytes)
 		memcpy(to, from, bytes);
 		return 0;
 	}
-	bytes = copied(syscall(SYS_process_vm_readv, own_pid(), &local, 1, &remote, 1, 0), to, from,
-		       bytes);
+	/* The last one goes by way of the stack, where an int would leave its upper half open. */
+	bytes = copied(syscall(SYS_process_vm_readv, own_pid(), &local, 1UL, &remote, 1UL, 0UL),
+		       to, from, bytes);
 	errno = saved;
 	return bytes;
 }
@@ -237,8 +238,8 @@ size_t sim_copy_to_user_slow(void *to, const void *from, size_t bytes)
 		memcpy(to, from, bytes);
 		return 0;
 	}
-	bytes = copied(syscall(SYS_process_vm_writev, own_pid(), &local, 1, &remote, 1, 0), to,
-		       from, bytes);
+	bytes = copied(syscall(SYS_process_vm_writev, own_pid(), &local, 1UL, &remote, 1UL, 0UL),
+		       to, from, bytes);
 	errno = saved;
 	return bytes;
 }
