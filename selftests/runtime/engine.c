@@ -522,7 +522,7 @@ TEST_F(engine, writer_after_readers)
 	wrong = 0;
 	ASSERT_EQ(PTO_DEV_OK, run(self, entry_readers));
 	EXPECT_EQ(20, buffer[0]);
-	EXPECT_EQ(0, wrong);
+	EXPECT_EQ(0, atomic_load(&wrong));
 }
 
 static void entry_machine(struct pto_rt *rt, const struct pto_orch_args *args)
