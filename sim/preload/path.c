@@ -86,7 +86,7 @@ int sim_path_index_user(int dirfd, const char *path)
 	while (used < sizeof(copy)) {
 		if (page > sizeof(copy) - used)
 			page = sizeof(copy) - used;
-		if (sim_copy_in(copy + used, path + used, page))
+		if (sim_copy_in_page(copy + used, path + used, page))
 			return SIM_PATH_OTHER;
 		if (memchr(copy + used, '\0', page))
 			return sim_path_index(dirfd, copy);

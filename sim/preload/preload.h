@@ -399,6 +399,9 @@ void sim_check_fork_child(void);
 /** sim_copy_in() - copy_from_user(). Return: 0 or -EFAULT */
 int sim_copy_in(void *to, const void *from, size_t length);
 
+/** sim_copy_in_page() - the same within a page, beyond the end of what lies there */
+int sim_copy_in_page(char *to, const char *from, size_t length);
+
 /** sim_copy_out() - copy_to_user(). Return: 0 or -EFAULT */
 int sim_copy_out(void *to, const void *from, size_t length);
 
