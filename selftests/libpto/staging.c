@@ -301,6 +301,7 @@ PT_TEST_F(staging, ring_sizes_from_the_environment)
 	static const char * const bad[] = {
 		"x", "4,", "4,4", "4,4,4,4,4", "-4", "16 ", "99999999999G",
 	};
+	float a[] = { 1 }, b[] = { 2 }, f[] = { 0 };
 	struct pto_context *ctx;
 	char path[32];
 	size_t i;
@@ -317,7 +318,7 @@ PT_TEST_F(staging, ring_sizes_from_the_environment)
 	setenv("PTO_RING_TASK_WINDOW", "64", 1);
 	ASSERT_EQ(0, pto_open(path, &ctx));
 	EXPECT_EQ(0, prepare(ctx, CID_ADD, "orch_vec", "kernel_add"));
-	EXPECT_EQ(0, add_vectors(self->args, (float[]) { 1 }, (float[]) { 2 }, (float[]) { 0 }, 1));
+	EXPECT_EQ(0, add_vectors(self->args, a, b, f, 1));
 	EXPECT_EQ(0, pto_run(ctx, CID_ADD, self->args, NULL, NULL));
 	pto_close(ctx);
 	unsetenv("PTO_RING_HEAP");

@@ -335,7 +335,7 @@ static void job_files(struct job *job)
 static int whole_life(void)
 {
 	struct pto_device_usage base, now;
-	struct job job;
+	static struct job job;	/* its files are not a leak when the program ends */
 	int worst = EXIT_UNNOTICED, ret;
 	size_t i;
 
