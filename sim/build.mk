@@ -13,7 +13,8 @@ SIM_LIBS := -lnettle -ldl -lm
 
 # The core sees the rendering of the kernel's headers, and so does what calls the core.
 FLAG_DIRS += kmod/core sim/kernel sim/device sim/preload sim/ptod
-SIM_KERNEL_FLAGS := -Isim/kernel/include -Isim/kernel -Ikmod/core
+# Kernel code is written for a compiler that does not reason from types about aliasing.
+SIM_KERNEL_FLAGS := -Isim/kernel/include -Isim/kernel -Ikmod/core -fno-strict-aliasing
 CFLAGS-kmod/core := $(SIM_KERNEL_FLAGS)
 CFLAGS-sim/kernel := $(SIM_KERNEL_FLAGS)
 CFLAGS-sim/preload := $(SIM_KERNEL_FLAGS) -Isim/device
