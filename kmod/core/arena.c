@@ -197,6 +197,7 @@ static struct pto_arena *pto_arena_find_config(struct pto_ctx *ctx,
 	return NULL;
 }
 
+/* Is no run in flight that may use it? */
 static bool pto_arena_idle(struct pto_ctx *ctx, const struct pto_arena *arena)
 {
 	struct pto_stream *s;
@@ -214,30 +215,39 @@ static bool pto_arena_idle(struct pto_ctx *ctx, const struct pto_arena *arena)
 	return idle;
 }
 
+static u64 pto_arena_last_use(const struct pto_arena *arena)
+{
+	return max(READ_ONCE(arena->last_run), arena->last_named);
+}
+
 /*
  * A place for one more: a free one, or that of the arena which was used longest ago, an idle
  * one rather than one in use. Runs that use it still finish: it goes when they have ended.
  */
 static int pto_arena_place(struct pto_ctx *ctx)
 {
-	int i, best = 0;
-	bool best_idle = false;
+	bool idle, best_idle = false;
+	u64 use, best_use = 0;
+	int i, best = -1;
 
 	for (i = 0; i < PTO_MAX_ARENAS; i++) {
-		struct pto_arena *arena = ctx->arenas[i];
-		bool idle;
-
-		if (!arena)
+		if (!ctx->arenas[i])
 			return i;
-		idle = pto_arena_idle(ctx, arena);
-		if (!i || (idle && !best_idle) ||
-		    (idle == best_idle &&
-		     READ_ONCE(arena->last_run) < READ_ONCE(ctx->arenas[best]->last_run))) {
+		idle = pto_arena_idle(ctx, ctx->arenas[i]);
+		use = pto_arena_last_use(ctx->arenas[i]);
+		if (best < 0 || idle > best_idle || (idle == best_idle && use < best_use)) {
 			best = i;
 			best_idle = idle;
+			best_use = use;
 		}
 	}
 	return best;
+}
+
+/* It is asked for: as much of a use as a run. The context's run numbers serve as a clock. */
+static void pto_arena_name(struct pto_arena *arena)
+{
+	arena->last_named = atomic64_inc_return(&arena->ctx->run_seq);
 }
 
 static void pto_arena_evict(struct pto_ctx *ctx, int place)
@@ -278,7 +288,7 @@ static void pto_arena_install(struct pto_ctx *ctx, struct pto_arena *arena, int 
 {
 	arena->id = ctx->next_arena;
 	ctx->next_arena = arena->id + 1 ? arena->id + 1 : 1;
-	arena->last_run = atomic64_read(&ctx->run_seq);
+	pto_arena_name(arena);
 	atomic64_inc(&ctx->count.arena_misses);
 	/* Pairs with pto_arena_find(): who sees the arena sees it complete. */
 	smp_store_release(&ctx->arenas[place], arena);
@@ -367,6 +377,7 @@ int pto_prewarm(struct pto_call *call)
 		return err;
 	arena = pto_arena_get(call->ctx, &section, &config);
 	if (!IS_ERR(arena)) {
+		pto_arena_name(arena);
 		arg->arena = arena->id;
 		arg->arena_size = arena->mem.length;
 	}

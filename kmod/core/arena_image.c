@@ -36,14 +36,14 @@ static int pto_plan_read(struct pto_device *pdev, struct pto_arena_image *image)
 	return 0;
 }
 
-/* One ARENA_BUILD with room for so many bytes of image. */
+/* One ARENA_BUILD with room for so many bytes of image. -ENOSPC: they are too few. */
 static int pto_arena_image_try(struct pto_ctx *ctx, struct pto_section *section,
 			       struct pto_arena_image *image, u64 room)
 {
 	struct pto_dev_cmd_arena cmd = { .opcode = PTO_DEV_ARENA_BUILD };
 	struct pto_device *pdev = ctx->pdev;
 	struct pto_reply reply;
-	int err;
+	int err, unfit;
 
 	err = pto_mem_alloc(pdev, sizeof(struct pto_dev_arena_plan) + room, &image->mem);
 	if (err)
@@ -56,9 +56,11 @@ static int pto_arena_image_try(struct pto_ctx *ctx, struct pto_section *section,
 	err = pto_ctx_admin(ctx, section, (struct pto_dev_cmd *)&cmd, &reply);
 	if (err && err != -ENOSPC)
 		return err;
-	if (pto_plan_read(pdev, image))
-		return -ENOMEM;
-	return err;
+	unfit = pto_plan_read(pdev, image);
+	if (!unfit && !err &&
+	    image->image_size > image->mem.length - sizeof(struct pto_dev_arena_plan))
+		unfit = -EIO;
+	return unfit ? unfit : err;
 }
 
 /* Twice if need be: the first time may only find out how big it is. */
@@ -72,8 +74,6 @@ static int pto_arena_image_build(struct pto_ctx *ctx, struct pto_section *sectio
 		return err;
 	pto_mem_free(ctx->pdev, &image->mem);
 	err = pto_arena_image_try(ctx, section, image, image->image_size);
-	if (!err && image->image_size > image->mem.length - sizeof(struct pto_dev_arena_plan))
-		err = -EIO;
 	return err == -ENOSPC ? -EIO : err;
 }
 

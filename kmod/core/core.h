@@ -313,7 +313,8 @@ struct pto_counters {
  * @callables: prepared callables by cid; written under @lock, read under any queue's lock
  * @arenas: arenas, NULL where there is none; written under @mutex and @lock, read under
  *	either or under any queue's lock
- * @run_seq: number of the last run of any stream; raised under the stream's queue lock
+ * @run_seq: number of the last run of any stream; raised under the stream's queue lock. Not
+ *	every number is a run's
  * @poll_armed: somebody polls: ask for an interrupt with every run
  * @lost: the device lost this context's state
  * @deferred_count: entries of @deferred
@@ -519,7 +520,8 @@ struct pto_arena_image {
  * @id: its id
  * @is_default: what a run uses that names none
  * @epoch: runs that used it
- * @last_run: number of the last run that used it, for choosing which one to drop
+ * @last_run: number of the last run that used it, 0 if none has
+ * @last_named: likewise, when an application last asked for it (ctx->mutex)
  *
  * In ctx->arenas until it is dropped; freed when the runs before that have ended.
  */
@@ -532,6 +534,7 @@ struct pto_arena {
 	bool is_default;
 	atomic_t epoch;
 	u64 last_run;
+	u64 last_named;
 };
 
 /**

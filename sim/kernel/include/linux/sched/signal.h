@@ -9,18 +9,17 @@
 
 #include <linux/sched.h>
 
-static inline bool signal_pending(struct task_struct *task)
-{
-	bool signalled = task->signalled;
+/* A macro, so that "current" stays a variable and does not become a pointer to be checked. */
+#define signal_pending(task) \
+	({ \
+		bool signalled_ = (task)->signalled; \
+		\
+		(task)->signalled = false; \
+		signalled_; \
+	})
 
-	task->signalled = false;
-	return signalled;
-}
-
-static inline bool signal_pending_state(unsigned int state, struct task_struct *task)
-{
-	return state == TASK_INTERRUPTIBLE && signal_pending(task);
-}
+#define signal_pending_state(state, task) \
+	((state) == TASK_INTERRUPTIBLE && signal_pending(task))
 
 static inline bool fatal_signal_pending(struct task_struct *task)
 {

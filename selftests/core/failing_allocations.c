@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Every allocation of the driver fails once, in a life that uses all of it: calls fail with
+ * ENOMEM and leave everything as it was, and nothing leaks.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "kselftest_harness.h"
+#include "rig.h"
+
+/* What a step says when an allocation in it fails. */
+static bool fine(int err)
+{
+	return !err || err == -ENOMEM;
+}
+
+static int stream(struct pto_ctx *ctx)
+{
+	struct pto_stream_create create = { .size = sizeof(create) };
+	struct pto_stream_destroy destroy = { .size = sizeof(destroy) };
+	int err = rig_ioctl(ctx, PTO_STREAM_CREATE, &create);
+
+	if (err)
+		return err;
+	destroy.id = create.id;
+	return rig_ioctl(ctx, PTO_STREAM_DESTROY, &destroy);
+}
+
+static int prewarm(struct pto_ctx *ctx)
+{
+	struct pto_prewarm arg = { .size = sizeof(arg), .heap = { 4096, 4096, 4096, 4096 } };
+
+	return rig_ioctl(ctx, PTO_PREWARM, &arg);
+}
+
+static int run(struct pto_ctx *ctx, uint32_t bo)
+{
+	struct pto_wait wait = { 0 };
+	uint64_t id;
+	int err = rig_run(ctx, 0, bo, &id);
+
+	return err ? err : rig_wait(ctx, id, PTO_WAIT_FOREVER, &wait);
+}
+
+/* Each step is tried until it works: one failure must not stand in its way. */
+#define STEP(call) do { \
+	int step_err = (call); \
+	EXPECT_TRUE(fine(step_err)) { \
+		TH_LOG("allocation %ld: %s: %d", nth, #call, step_err); \
+	} \
+	if (step_err) \
+		EXPECT_EQ(0, (call)) { \
+			TH_LOG("allocation %ld, once more: %s", nth, #call); \
+		} \
+} while (0)
+
+static void live(struct __test_metadata *_metadata, struct pto_ctx *ctx, long nth)
+{
+	struct pto_ctx_reset reset = { .size = sizeof(reset) };
+	struct pto_bo_create bo;
+	uint32_t image;
+
+	STEP(rig_image(ctx, "an orchestration", &image));
+	STEP(rig_prepare(ctx, 0, image));
+	STEP(rig_bo(ctx, 8192, &bo));
+	STEP(prewarm(ctx));
+	STEP(stream(ctx));
+	STEP(run(ctx, bo.id));
+	STEP(rig_ioctl(ctx, PTO_CTX_RESET, &reset));
+	STEP(run(ctx, bo.id));
+	STEP(rig_unprepare(ctx, 0));
+	STEP(rig_bo_destroy(ctx, bo.id));
+}
+
+TEST(every_allocation_once)
+{
+	long before = rig_memory();
+	bool pending;
+	long nth = 0;
+
+	do {
+		struct rig *rig = rig_new();
+		struct pto_ctx *ctx = NULL;
+
+		rig_fail_nth(++nth);
+		STEP(rig_start(rig));
+		STEP(rig_open(rig, &ctx));
+		live(_metadata, ctx, nth);
+		rig_close(ctx);
+		pending = rig_fail_pending();
+		rig_fail_nth(0);
+		rig_free(rig);
+		ASSERT_EQ(before, rig_memory()) {
+			TH_LOG("allocation %ld", nth);
+		}
+	} while (!pending);
+	EXPECT_GT(nth, 20);
+	TH_LOG("%ld allocations", nth - 1);
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The driver core on a device of the test's making. The device has no thread: a doorbell
+ * executes what is in the queue before it returns, unless the test holds the queue back; so
+ * everything happens in the order in which the test does it.
+ */
+#ifndef CORE_RIG_H
+#define CORE_RIG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <linux/pto.h>
+#include <linux/pto_device.h>
+
+struct pto_ctx;
+struct pto_device;
+
+#define RIG_DEPTH	64
+#define RIG_QUEUES	8
+#define RIG_CONTEXTS	3
+#define RIG_HEAP	(8UL << 20)
+#define RIG_LOG		512
+#define RIG_ARENA_SIZE	8192
+#define RIG_IMAGE_SIZE	6000	/* does not fit the first try */
+
+/**
+ * struct rig_log_entry - a command that the device has executed
+ * @queue: on which queue
+ * @cmd: the command
+ */
+struct rig_log_entry {
+	uint32_t queue;
+	struct pto_dev_cmd cmd;
+};
+
+/**
+ * struct rig - the device
+ * @pdev: the driver's side of it
+ * @window: its memory
+ * @ident: the identification page
+ * @log: the latest commands
+ * @logged: how many there were
+ * @silent: executes nothing
+ * @held: queues that execute nothing, a bit each
+ * @opcode: what to do with commands of this opcode (PTO_DEV_*), if @spoil
+ * @spoil: called for such a command before its completion is published: may change it
+ * @after: called after it was published
+ * @clear_fails: clearing memory fails
+ * @cleared: bytes that were cleared
+ * @released: times the transport was released
+ * @next: completions published, by queue
+ */
+struct rig {
+	struct pto_device *pdev;
+	char *window;
+	struct pto_dev_ident *ident;
+	struct rig_log_entry log[RIG_LOG];
+	unsigned int logged;
+	bool silent;
+	uint32_t held;
+	uint16_t opcode;
+	void (*spoil)(struct rig *rig, uint32_t queue, struct pto_dev_cqe *cqe);
+	void (*after)(struct rig *rig, uint32_t queue);
+	bool clear_fails;
+	uint64_t cleared;
+	unsigned int released;
+	uint32_t next[RIG_QUEUES];
+};
+
+/** rig_new() - a device with a good identification page, not yet in service */
+struct rig *rig_new(void);
+
+/** rig_start() - take it into service. Return: 0 or what the driver says */
+int rig_start(struct rig *rig);
+
+/** rig_free() - end of it; all contexts are closed */
+void rig_free(struct rig *rig);
+
+/** rig_queue() - a queue pair in the window */
+struct pto_dev_queue *rig_queue(struct rig *rig, uint32_t queue);
+
+/** rig_report() - write a failure report, as a device would before the completion */
+void rig_report(struct rig *rig, uint32_t queue, uint32_t id, const char *text);
+
+/** rig_release() - execute what was held back in a queue, all or @count commands */
+void rig_release(struct rig *rig, uint32_t queue, unsigned int count);
+
+/** rig_interrupt() - what a device does when it has completions and was asked to say so */
+void rig_interrupt(struct rig *rig);
+
+/** rig_gone() - the transport finds the device gone */
+void rig_gone(struct rig *rig);
+
+/** rig_count() - how many commands of an opcode the log has, from entry @from on */
+unsigned int rig_count(const struct rig *rig, uint16_t opcode, unsigned int from);
+
+/** rig_last() - the last command of an opcode, NULL if there was none */
+const struct rig_log_entry *rig_last(const struct rig *rig, uint16_t opcode);
+
+/** rig_last_bound() - the queue pair that was bound to a stream last */
+uint32_t rig_last_bound(const struct rig *rig);
+
+/** rig_open() - open a context. Return: 0 or what the driver says */
+int rig_open(struct rig *rig, struct pto_ctx **ctx);
+
+/** rig_close() - close it */
+void rig_close(struct pto_ctx *ctx);
+
+/** rig_ioctl() - an ioctl. Return: as the driver does */
+int rig_ioctl(struct pto_ctx *ctx, unsigned int cmd, void *arg);
+
+/** rig_poll() - POLL* bits */
+unsigned int rig_poll(struct pto_ctx *ctx);
+
+/* Ioctls in short. Return: 0 or what the driver says. */
+int rig_bo(struct pto_ctx *ctx, uint64_t length, struct pto_bo_create *arg);
+int rig_bo_destroy(struct pto_ctx *ctx, uint32_t id);
+int rig_image(struct pto_ctx *ctx, const char *bytes, uint32_t *id);
+int rig_prepare(struct pto_ctx *ctx, int cid, uint32_t image);
+int rig_unprepare(struct pto_ctx *ctx, int cid);
+int rig_run(struct pto_ctx *ctx, int cid, uint32_t args_bo, uint64_t *id);
+int rig_wait(struct pto_ctx *ctx, uint64_t id, uint64_t timeout_ns, struct pto_wait *arg);
+int rig_stats(struct pto_ctx *ctx, struct pto_context_stats *stats);
+int rig_usage(struct pto_ctx *ctx, struct pto_device_usage *usage);
+
+/** rig_ready() - an image, a callable of it as cid 0, and a buffer. Return: 0 or -errno */
+int rig_ready(struct pto_ctx *ctx, struct pto_bo_create *bo);
+
+/** rig_memory() - objects the driver has allocated and not freed */
+long rig_memory(void);
+
+/** rig_fail_nth() - the nth allocation from now on fails; see sim_fail_nth() */
+void rig_fail_nth(long nth);
+
+/** rig_fail_pending() - it has not failed yet */
+bool rig_fail_pending(void);
+
+#endif /* CORE_RIG_H */
