@@ -23,6 +23,7 @@ PTO_API int pto_callable_load(const char *path, struct pto_callable **out)
 		free(callable);
 		return pto_fail_callable(rc, "%s", text);
 	}
+	callable->kind = PTO_KIND_DEVICE_ORCH;
 	*out = callable;
 	return 0;
 }
@@ -42,6 +43,7 @@ PTO_API int pto_callable_from_memory(const void *data, size_t bytes, const char 
 		free(callable);
 		return pto_fail_callable(rc, "%s", text);
 	}
+	callable->kind = PTO_KIND_DEVICE_ORCH;
 	*out = callable;
 	return 0;
 }
@@ -140,6 +142,16 @@ PTO_API int pto_callable_set_symbols(struct pto_callable *callable, const char *
 	return 0;
 }
 
+PTO_API int pto_callable_set_kind(struct pto_callable *callable, uint32_t kind)
+{
+	if (kind != PTO_KIND_DEVICE_ORCH && kind != PTO_KIND_HOST_GRAPH)
+		return pto_fail_callable(-EINVAL,
+					 "kind %u is neither DEVICE_ORCH (%u) nor HOST_GRAPH (%u)",
+					 kind, PTO_KIND_DEVICE_ORCH, PTO_KIND_HOST_GRAPH);
+	callable->kind = kind;
+	return 0;
+}
+
 PTO_API int pto_callable_info(const struct pto_callable *callable, struct pto_object_info *info)
 {
 	*info = callable->orch.info;
@@ -202,6 +214,10 @@ static int prepare_failed(struct pto_context *ctx, int rc, int cid,
 {
 	const char *name = callable->orch.name;
 
+	if (rc == -EOPNOTSUPP && callable->kind == PTO_KIND_HOST_GRAPH)
+		return pto_fail(ctx, rc,
+				"preparing %s: %s does not take callables of kind HOST_GRAPH; use DEVICE_ORCH",
+				name, ctx->path);
 	switch (rc) {
 	case -EEXIST:
 		return pto_fail(ctx, rc, "cid %d is in use; unprepare it first", cid);
@@ -228,7 +244,7 @@ static int prepare_images(struct pto_context *ctx, int cid, const struct pto_cal
 	struct pto_prepare prepare = {
 		.size = sizeof(prepare),
 		.cid = cid,
-		.kind = PTO_KIND_DEVICE_ORCH,
+		.kind = callable->kind,
 		.kernel_count = callable->kernel_count,
 		.kernel_stride = sizeof(*kernels),
 		.kernels_ptr = (uintptr_t)kernels,

@@ -184,6 +184,7 @@ struct pto_callable_kernel {
 /**
  * struct pto_callable - an orchestration object and its kernels
  * @orch: the orchestration
+ * @kind: PTO_KIND_*
  * @entry: entry symbol, empty for the default
  * @config: configuration symbol, empty for the default
  * @kernels: array of @kernel_count, room for @kernel_room
@@ -192,6 +193,7 @@ struct pto_callable_kernel {
  */
 struct pto_callable {
 	struct pto_object orch;
+	uint32_t kind;
 	char entry[PTO_SYMBOL_MAX];
 	char config[PTO_SYMBOL_MAX];
 	struct pto_callable_kernel *kernels;

@@ -34,7 +34,8 @@ static void usage(const struct example *ex)
 	if (ex->size)
 		printf("  -s, --size=N       elements, at least %lu (default %lu)\n", ex->min_size,
 		       ex->size);
-	printf("  -S, --seed=N       of the random inputs (default %lu)\n"
+	printf("  -k, --kind=KIND    where the orchestration runs: device (default) or host\n"
+	       "  -S, --seed=N       of the random inputs (default %lu)\n"
 	       "  -h, --help         this text\n\n"
 	       "Without a device, run it on the simulator: LD_PRELOAD=libptosim.so %s\n"
 	       "Exit status: 0 every element was right, 1 not, 2 wrong usage.\n",
@@ -56,25 +57,38 @@ static unsigned long number(struct example *ex, char option, const char *text, u
 	return value;
 }
 
+static uint32_t parse_kind(const struct example *ex, const char *text)
+{
+	if (!strcmp(text, "device"))
+		return PTO_KIND_DEVICE_ORCH;
+	if (!strcmp(text, "host"))
+		return PTO_KIND_HOST_GRAPH;
+	fprintf(stderr, "%s: -k takes \"device\" or \"host\", not \"%s\"\n", ex->name, text);
+	exit(2);
+}
+
 static void parse_options(struct example *ex, int argc, char **argv)
 {
 	static const struct option longs[] = {
 		{ "device", required_argument, NULL, 'd' },
 		{ "runs", required_argument, NULL, 'n' },
 		{ "size", required_argument, NULL, 's' },
+		{ "kind", required_argument, NULL, 'k' },
 		{ "seed", required_argument, NULL, 'S' },
 		{ "help", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int c;
 
-	while ((c = getopt_long(argc, argv, "d:n:s:S:h", longs, NULL)) != -1) {
+	while ((c = getopt_long(argc, argv, "d:n:s:k:S:h", longs, NULL)) != -1) {
 		if (c == 'd') {
 			ex->device = optarg;
 		} else if (c == 'n') {
 			ex->repetitions = number(ex, c, optarg, 1);
 		} else if (c == 's' && ex->size) {
 			ex->size = number(ex, c, optarg, ex->min_size);
+		} else if (c == 'k') {
+			ex->kind = parse_kind(ex, optarg);
 		} else if (c == 'S') {
 			ex->seed = number(ex, c, optarg, 0);
 		} else if (c == 'h') {
@@ -94,6 +108,7 @@ static void parse_options(struct example *ex, int argc, char **argv)
 void example_start(struct example *ex, int argc, char **argv)
 {
 	ex->seed = 1;
+	ex->kind = PTO_KIND_DEVICE_ORCH;
 	parse_options(ex, argc, argv);
 	if (pto_open(ex->device, &ex->ctx))
 		example_fail(ex, "%s", pto_open_error());
@@ -119,7 +134,7 @@ struct pto_callable *example_load(struct example *ex, const char *object)
 	char path[PATH_MAX];
 
 	example_path(ex, object, path, sizeof(path));
-	if (pto_callable_load(path, &callable))
+	if (pto_callable_load(path, &callable) || pto_callable_set_kind(callable, ex->kind))
 		example_fail(ex, "%s", pto_callable_error());
 	return callable;
 }

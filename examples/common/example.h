@@ -18,6 +18,7 @@
  * @size: elements; set to the default before, 0 if the example has no size
  * @min_size: least size that makes sense
  * @seed: of the random inputs
+ * @kind: PTO_KIND_*: where the orchestration shall run; example_load() sets it
  * @ctx: the open device
  */
 struct example {
@@ -28,6 +29,7 @@ struct example {
 	unsigned long size;
 	unsigned long min_size;
 	unsigned long seed;
+	uint32_t kind;
 	struct pto_context *ctx;
 };
 
@@ -37,7 +39,7 @@ void example_start(struct example *ex, int argc, char **argv);
 /* example_path() - where an object next to the program is. */
 void example_path(struct example *ex, const char *object, char *path, size_t size);
 
-/* example_load() - load an orchestration object that lies next to the program. */
+/* example_load() - load an orchestration object that lies next to the program, of --kind. */
 struct pto_callable *example_load(struct example *ex, const char *object);
 
 /* example_kernel() - add a kernel that lies next to the program. */

@@ -262,6 +262,19 @@ int pto_callable_add_kernel_memory(struct pto_callable *callable, uint32_t func_
  */
 int pto_callable_set_symbols(struct pto_callable *callable, const char *entry, const char *config);
 
+/**
+ * pto_callable_set_kind() - choose where the orchestration runs
+ * @callable: the callable; cids that are prepared from it later are of this kind
+ * @kind: PTO_KIND_DEVICE_ORCH (the default): on the device, for each run;
+ *	PTO_KIND_HOST_GRAPH: in this process, in pto_run() and pto_submit(), where it builds
+ *	the run's graph, which the device then executes. Prepare fails with -EOPNOTSUPP if the
+ *	device lacks PTO_FEATURE_HOST_GRAPH
+ *
+ * The same object serves for either kind. See pto_run() for what is different.
+ * Return: 0; -EINVAL for another number.
+ */
+int pto_callable_set_kind(struct pto_callable *callable, uint32_t kind);
+
 /** pto_callable_info() - what is in the orchestration object; as pto_object_inspect() */
 int pto_callable_info(const struct pto_callable *callable, struct pto_object_info *info);
 
