@@ -196,11 +196,20 @@ static bool tie_tensor(struct wiring *w, const struct pto_tensor *t, uint8_t typ
 	       (!writes || tie_overlaps(w, t, PTO_MAP_READER, true));
 }
 
+/* The tensor that a predicate reads, or NULL: the rules take it for an INPUT. */
+static const struct pto_tensor *predicate_tensor(const struct pto_task_args *args)
+{
+	return args->flags & PTO_TASK_PREDICATE ? args->predicate : NULL;
+}
+
 static bool tie_tensors(struct wiring *w, const struct pto_task_args *args)
 {
 	bool automatic = w->rt->scope[w->rt->depth].mode == PTO_SCOPE_AUTO;
-	const struct pto_tensor *t;
+	const struct pto_tensor *t = predicate_tensor(args);
 	uint32_t i;
+
+	if (t && !(automatic ? tie_tensor(w, t, PTO_ARG_INPUT) : tie_owner(w, t, false)))
+		return false;
 
 	for (i = 0; i < args->tensor_count; i++) {
 		t = args->tensors[i];
@@ -212,6 +221,9 @@ static bool tie_tensors(struct wiring *w, const struct pto_task_args *args)
 	if (!automatic)
 		return true;
 	/* Only now, so that a task does not find itself. */
+	t = predicate_tensor(args);
+	if (t && tracked(t, PTO_ARG_INPUT) && !pto_map_insert(w->rt, w->slot, t, PTO_MAP_READER))
+		return false;
 	for (i = 0; i < args->tensor_count; i++) {
 		if (args->types[i] == PTO_ARG_OUTPUT || !tracked(args->tensors[i], args->types[i]))
 			continue;

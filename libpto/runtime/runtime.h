@@ -126,6 +126,11 @@ struct pto_edge {
 #define PTO_FANOUT_CLOSED	1	/* value of pto_slot.fanout: the task has completed */
 #define PTO_PENDING_GUARD	(1u << 30)
 
+/* Flags of a slot. */
+#define PTO_SLOT_PREDICATE	1	/* it has a predicate */
+#define PTO_SLOT_SYNC_START	2	/* all its blocks are one cohort */
+#define PTO_SLOT_MIXED		4	/* it has several parts, those of a block are a cohort */
+
 /**
  * struct pto_slot - a task
  * @fanout: edges of tasks that wait for this one, or PTO_FANOUT_CLOSED. Only the
@@ -149,12 +154,17 @@ struct pto_edge {
  * @depth: depth of its scope (orchestrator)
  * @heap_end: end of its heap block (orchestrator); valid if @has_heap
  * @has_heap: it has a heap block (orchestrator)
+ * @flags: PTO_SLOT_*; 0 for the plain task
  * @map_head: its entries of the tensor map (orchestrator)
  * @dep_first: its first edge in the pool (orchestrator until ready, then constant)
  * @stamp: pto_runtime.stamp of the latest consumer that has an edge to it (orchestrator)
  * @stamp_edge: that edge (orchestrator)
  * @scalars: scalars
  * @edges: the first edges
+ * @predicate: address of the element that decides whether it runs
+ * @predicate_value: what that is compared with
+ * @predicate_op: PTO_PREDICATE_*
+ * @predicate_dtype: type of the element
  *
  * Fields without a note are written before the task becomes ready and constant after.
  */
@@ -176,6 +186,7 @@ struct pto_slot {
 	uint8_t scalar_count;
 	uint8_t ring;
 	uint8_t has_heap;
+	uint8_t flags;
 	uint32_t retained;
 	uint32_t depth;
 	uint64_t heap_end;
@@ -186,6 +197,10 @@ struct pto_slot {
 	uint32_t pad;
 	uint64_t scalars[PTO_TASK_MAX_SCALARS];
 	struct pto_edge edges[PTO_SLOT_EDGES];
+	uint64_t predicate;
+	int64_t predicate_value;
+	uint8_t predicate_op;
+	uint8_t predicate_dtype;
 } __attribute__((aligned(PTO_CACHE_LINE)));
 
 /* --- tensor map ---------------------------------------------------------- */
@@ -486,6 +501,12 @@ int pto_rt_get(struct pto_rt *rt, const struct pto_tensor *t, uint32_t ndims, co
 	       void *value, size_t bytes);
 int pto_rt_set(struct pto_rt *rt, const struct pto_tensor *t, uint32_t ndims, const uint32_t *index,
 	       const void *value, size_t bytes);
+
+/* --- predicate.c --------------------------------------------------------- */
+
+bool pto_predicate_check(struct pto_runtime *rt, const struct pto_task_args *args);
+void pto_predicate_set(struct pto_slot *slot, const struct pto_task_args *args);
+bool pto_predicate_holds(const struct pto_slot *slot);
 
 /* --- submit.c, scope.c --------------------------------------------------- */
 

@@ -12,6 +12,7 @@ static const char * const args_errors[] = {
 	[PTO_ARGS_NULL_TENSOR] = "a tensor that is NULL",
 	[PTO_ARGS_NULL_DEPS] = "a list of dependencies that is NULL",
 	[PTO_ARGS_TOO_MANY_DEPS] = "more than 64 added dependencies",
+	[PTO_ARGS_BAD_PREDICATE] = "a predicate with a NULL, too many indices or no such comparison",
 };
 
 static struct pto_task no_task(const struct pto_runtime *rt)
@@ -64,19 +65,20 @@ static bool check_tensors(struct pto_runtime *rt, const struct pto_task_args *ar
 
 static bool check_args(struct pto_runtime *rt, const struct pto_task_args *args)
 {
-	if (!args || args->size < sizeof(*args))
+	if (!args || args->size < PTO_TASK_ARGS_MIN_SIZE)
 		return bad(rt, "arguments that were not initialised", 0);
 	if (args->error)
-		return bad(rt, args->error <= PTO_ARGS_TOO_MANY_DEPS ? args_errors[args->error] :
+		return bad(rt, args->error <= PTO_ARGS_BAD_PREDICATE ? args_errors[args->error] :
 								       "misuse of arguments",
 			   args->error);
 	if (args->tensor_count > PTO_TASK_MAX_TENSORS ||
 	    args->scalar_count > PTO_TASK_MAX_SCALARS || args->own_dep_count > PTO_TASK_OWN_DEPS ||
-	    args->flags)
+	    args->flags & ~(PTO_TASK_SYNC_START | PTO_TASK_PREDICATE) ||
+	    (args->flags & PTO_TASK_PREDICATE && args->size < sizeof(*args)))
 		return bad(rt, "arguments that were not initialised", 1);
 	if (args->block_num < 1 || args->block_num > INT16_MAX)
 		return bad(rt, "number of blocks not in [1, 32767]", args->block_num);
-	return check_tensors(rt, args);
+	return check_tensors(rt, args) && pto_predicate_check(rt, args);
 }
 
 static bool add_part(struct pto_runtime *rt, struct pto_slot *slot, int32_t func, uint32_t part)
@@ -110,6 +112,27 @@ static bool set_parts(struct pto_runtime *rt, struct pto_slot *slot,
 	lone = funcs->aic == PTO_FUNC_NONE && funcs->aiv0 == PTO_FUNC_NONE;
 	return add_part(rt, slot, funcs->aic, 0) && add_part(rt, slot, funcs->aiv0, 1) &&
 	       add_part(rt, slot, funcs->aiv1, lone ? 1 : 2);
+}
+
+/* Notes what else decides how the task runs. Its parts are known. */
+static bool set_flags(struct pto_runtime *rt, struct pto_slot *slot,
+		      const struct pto_task_args *args)
+{
+	bool clusters = slot->part_count > 1 || !slot->part[0];
+	uint32_t limit = clusters ? rt->clusters : rt->clusters * 2;
+
+	slot->flags = slot->part_count > 1 ? PTO_SLOT_MIXED : 0;
+	if (args->flags & PTO_TASK_PREDICATE)
+		pto_predicate_set(slot, args);
+	if (!(args->flags & PTO_TASK_SYNC_START) || args->block_num < 2 || !slot->part_count)
+		return true;
+	slot->flags |= PTO_SLOT_SYNC_START;
+	if (args->block_num <= limit)
+		return true;
+	pto_rt_fatal(rt, PTO_FATAL_REQUIRE_SYNC_START_INVALID, 0, slot->id,
+		     "submit: %u blocks shall start together, each on %s, and there are %u",
+		     args->block_num, clusters ? "a cluster" : "an AIV core", limit);
+	return false;
 }
 
 /* --- outputs ------------------------------------------------------------- */
@@ -272,7 +295,7 @@ struct pto_task pto_rt_submit(struct pto_rt *handle, const struct pto_func_ids *
 	if (pto_rt_fatal_code(rt) || !check_args(rt, args) || !measure_outputs(rt, args, &bytes))
 		return no_task(rt);
 	slot = alloc_slot(rt, bytes, &heap);
-	if (!slot || !set_parts(rt, slot, funcs))
+	if (!slot || !set_parts(rt, slot, funcs) || !set_flags(rt, slot, args))
 		return no_task(rt);
 	slot->block_num = args->block_num;
 	slot->next_unit = 0;
@@ -308,6 +331,7 @@ struct pto_task pto_rt_alloc(struct pto_rt *handle, const struct pto_create_info
 	if (!slot)
 		return no_task(rt);
 	slot->part_count = 0;
+	slot->flags = 0;
 	mask = fill_tensors(rt, slot, &args, heap);
 	atomic_store_explicit(&slot->fanout, PTO_FANOUT_CLOSED, memory_order_release);
 	return task_of(rt, slot, mask);

@@ -229,6 +229,35 @@ static void entry_explicit(struct pto_rt *rt, const struct pto_orch_args *args)
 		      pto_task_output(&task, 0)->ndims == 0;
 }
 
+/* A cluster is taken by each block that has an AIC part or two parts, else an AIV core. */
+static void submit_wide(struct pto_rt *rt, int32_t aic, int32_t aiv0, int32_t aiv1, uint32_t blocks)
+{
+	struct pto_task_args task;
+
+	pto_task_args_init(&task);
+	pto_set_block_num(&task, blocks);
+	pto_set_sync_start(&task, 1);
+	pto_submit_mixed(rt, aic, aiv0, aiv1, &task);
+}
+
+static void entry_wide_aiv(struct pto_rt *rt, const struct pto_orch_args *args)
+{
+	submit_wide(rt, PTO_FUNC_NONE, PTO_FUNC_NONE, FUNC_NOOP, 72);
+	submit_wide(rt, PTO_FUNC_NONE, FUNC_NOOP, PTO_FUNC_NONE, 73);
+}
+
+static void entry_wide_aic(struct pto_rt *rt, const struct pto_orch_args *args)
+{
+	submit_wide(rt, FUNC_AIC, PTO_FUNC_NONE, PTO_FUNC_NONE, 36);
+	submit_wide(rt, FUNC_AIC, PTO_FUNC_NONE, PTO_FUNC_NONE, 37);
+}
+
+static void entry_wide_mixed(struct pto_rt *rt, const struct pto_orch_args *args)
+{
+	submit_wide(rt, PTO_FUNC_NONE, FUNC_NOOP, FUNC_NOOP, 36);
+	submit_wide(rt, PTO_FUNC_NONE, FUNC_NOOP, FUNC_NOOP, 37);
+}
+
 TEST_F(engine, fatal_codes)
 {
 	static const struct {
@@ -243,6 +272,13 @@ TEST_F(engine, fatal_codes)
 		{ 3, 4, 65536, 16, entry_nested_scopes, "FLOW_CONTROL_DEADLOCK: " },
 		{ 4, 256, 1 << 20, 4, entry_many_deps, "DEP_POOL_OVERFLOW: " },
 		{ 5, 64, 65536, 16, entry_null_deps, "INVALID_ARGS: " },
+		{ 7, 64, 65536, 16, entry_wide_aiv,
+		  "REQUIRE_SYNC_START_INVALID: submit: 73 blocks shall start together, each on an "
+		  "AIV core, and there are 72" },
+		{ 7, 64, 65536, 16, entry_wide_aic,
+		  "REQUIRE_SYNC_START_INVALID: submit: 37 blocks shall start together, each on a "
+		  "cluster, and there are 36" },
+		{ 7, 64, 65536, 16, entry_wide_mixed, "REQUIRE_SYNC_START_INVALID: submit: 37 " },
 		{ 9, 64, 65536, 16, entry_explicit, "EXPLICIT_ORCH_FATAL: case 7" },
 	};
 	size_t i;
@@ -348,12 +384,54 @@ static void entry_future_dep(struct pto_rt *rt, const struct pto_orch_args *args
 	pto_submit_aiv(rt, FUNC_NOOP, &task);
 }
 
+static void submit_if(struct pto_rt *rt, uint8_t dtype, uint32_t index, uint32_t op, int64_t value)
+{
+	struct pto_tensor t = external();
+	struct pto_task_args task;
+
+	t.dtype = dtype;
+	pto_task_args_init(&task);
+	pto_set_predicate(&task, &t, 1, &index, op, value);
+	pto_submit_aiv(rt, FUNC_NOOP, &task);
+}
+
+static void entry_predicate_null(struct pto_rt *rt, const struct pto_orch_args *args)
+{
+	struct pto_task_args task;
+	uint32_t index = 0;
+
+	pto_task_args_init(&task);
+	pto_set_predicate(&task, NULL, 1, &index, PTO_PREDICATE_EQ, 0);
+	pto_submit_aiv(rt, FUNC_NOOP, &task);
+}
+
+static void entry_predicate_op(struct pto_rt *rt, const struct pto_orch_args *args)
+{
+	submit_if(rt, PTO_DTYPE_UINT32, 0, PTO_PREDICATE_GE + 1, 0);
+}
+
+static void entry_predicate_float(struct pto_rt *rt, const struct pto_orch_args *args)
+{
+	submit_if(rt, PTO_DTYPE_FLOAT32, 0, PTO_PREDICATE_EQ, 0);
+}
+
+static void entry_predicate_value(struct pto_rt *rt, const struct pto_orch_args *args)
+{
+	submit_if(rt, PTO_DTYPE_UINT32, 0, PTO_PREDICATE_EQ, -1);
+}
+
+static void entry_predicate_index(struct pto_rt *rt, const struct pto_orch_args *args)
+{
+	submit_if(rt, PTO_DTYPE_UINT32, 16, PTO_PREDICATE_EQ, 0);
+}
+
 TEST_F(engine, misuse)
 {
 	static const pto_orch_entry_fn entries[] = {
 		entry_auto_in_manual, entry_open_scope, entry_unbegun_scope, entry_escaped,
 		entry_no_kernel, entry_wrong_core, entry_bad_index, entry_bad_size,
-		entry_scalar_first, entry_future_dep,
+		entry_scalar_first, entry_future_dep, entry_predicate_null, entry_predicate_op,
+		entry_predicate_float, entry_predicate_value, entry_predicate_index,
 	};
 	size_t i;
 
@@ -395,6 +473,29 @@ TEST_F(engine, arguments)
 /* --- work ---------------------------------------------------------------- */
 
 static uint32_t seen;
+
+/* What an object of today knows of the arguments, and one compiled when there was less. */
+static void entry_old_object(struct pto_rt *rt, const struct pto_orch_args *args)
+{
+	struct pto_tensor t = external();
+	struct pto_task_args task;
+
+	buffer[0] = 0;
+	pto_task_args_init(&task);
+	task.size = PTO_TASK_ARGS_MIN_SIZE;
+	pto_add_inout(&task, &t);
+	pto_submit_aiv(rt, FUNC_SUM, &task);
+	seen = pto_get_u32(rt, &t, 0);
+	task.flags |= PTO_TASK_PREDICATE;
+	pto_submit_aiv(rt, FUNC_SUM, &task);
+}
+
+TEST_F(engine, old_object)
+{
+	ASSERT_EQ(PTO_DEV_PROGRAM, run(self, entry_old_object));
+	EXPECT_EQ(PTO_FATAL_INVALID_ARGS, self->report.code);
+	EXPECT_EQ(1, seen);
+}
 
 static void entry_blocks(struct pto_rt *rt, const struct pto_orch_args *args)
 {

@@ -50,6 +50,7 @@ static void load_args(struct pto_core *core, const struct pto_slot *slot, uint32
 		*arg++ = (int64_t)slot->scalars[i];
 	core->local.block_idx = (int32_t)block;
 	core->local.block_num = (int32_t)slot->block_num;
+	core->local.rt = &core->rt;
 	core->global.sub_block_id = part == 2;
 	core->args[PTO_KERNEL_ARG_LOCAL] = (int64_t)(uintptr_t)&core->local;
 	core->args[PTO_KERNEL_ARG_GLOBAL] = (int64_t)(uintptr_t)&core->global;
@@ -84,6 +85,21 @@ static uint32_t claim_unit(struct pto_core *core, struct pto_slot *slot)
 	return unit;
 }
 
+/* Does its predicate say that a task, of which nothing has begun, shall not run? */
+static bool skipped(struct pto_engine *engine, const struct pto_slot *slot)
+{
+	return slot->flags & PTO_SLOT_PREDICATE && !slot->next_unit &&
+	       !pto_rt_fatal_code(&engine->rt) && !pto_predicate_holds(slot);
+}
+
+static struct pto_slot *complete(struct pto_core *core, struct pto_slot *slot)
+{
+	slot = pto_sched_complete(&core->engine->sched, core->index, slot);
+	if (core->index)
+		aicpu_notify(core->engine);
+	return slot;
+}
+
 /**
  * core_execute() - run one unit of a task
  * @core: the calling thread's core
@@ -95,17 +111,17 @@ static uint32_t claim_unit(struct pto_core *core, struct pto_slot *slot)
 struct pto_slot *core_execute(struct pto_core *core, struct pto_slot *slot)
 {
 	struct pto_engine *engine = core->engine;
-	uint32_t unit = claim_unit(core, slot);
+	uint32_t unit;
 
+	if (skipped(engine, slot))
+		return complete(core, slot);
+	unit = claim_unit(core, slot);
 	if (!pto_rt_fatal_code(&engine->rt))
 		run_unit(core, slot, unit);
 	if (slot->block_num * slot->part_count != 1 &&
 	    atomic_fetch_sub_explicit(&slot->units_left, 1, memory_order_acq_rel) != 1)
 		return NULL;
-	slot = pto_sched_complete(&engine->sched, core->index, slot);
-	if (core->index)
-		aicpu_notify(engine);
-	return slot;
+	return complete(core, slot);
 }
 
 /* --- workers ------------------------------------------------------------- */

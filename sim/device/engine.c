@@ -48,6 +48,7 @@ static struct pto_engine *engine_alloc(const struct pto_engine_config *config)
 		return NULL;
 	}
 	for (i = 0; i < threads; i++) {
+		engine->cores[i].rt.ops = &core_kernel_ops;
 		engine->cores[i].engine = engine;
 		engine->cores[i].index = i;
 		atomic_store(&engine->cores[i].func, ENGINE_NO_FUNC);

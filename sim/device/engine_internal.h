@@ -23,6 +23,7 @@
 
 /**
  * struct pto_core - an OS thread in the role of a core
+ * @rt: what a kernel sees of it; first, so that its calls lead back here
  * @args: argument array of the kernel that runs
  * @local: its local context
  * @global: its global context
@@ -33,6 +34,7 @@
  * @thread: OS thread of a worker
  */
 struct pto_core {
+	struct pto_kernel_rt rt;
 	int64_t args[PTO_KERNEL_ARGS] __attribute__((aligned(PTO_CACHE_LINE)));
 	struct pto_local_context local;
 	struct pto_global_context global;
@@ -92,6 +94,9 @@ extern const struct pto_rt_env aicpu_env;
 void aicpu_run(struct pto_engine *engine, pto_orch_entry_fn entry,
 	       const struct pto_orch_args *args);
 void aicpu_notify(struct pto_engine *engine);
+
+/* kernel_ops.c */
+extern const struct pto_kernel_ops core_kernel_ops;
 
 /* engine_wait.c */
 void engine_futex_wait(_Atomic uint32_t *word, uint32_t value, uint64_t ns);

@@ -102,6 +102,18 @@ aicpu_orchestration_config(const struct pto_orch_args *args);
 #define PTO_SCOPE_AUTO		0	/* tensors order tasks */
 #define PTO_SCOPE_MANUAL	1	/* only explicit dependencies do */
 
+/* Comparisons of a predicate: the element on the left, the value on the right. */
+#define PTO_PREDICATE_EQ	0
+#define PTO_PREDICATE_NE	1
+#define PTO_PREDICATE_LT	2
+#define PTO_PREDICATE_LE	3
+#define PTO_PREDICATE_GT	4
+#define PTO_PREDICATE_GE	5
+
+/* Flags of a struct pto_task_args. */
+#define PTO_TASK_SYNC_START	1u	/* see pto_set_sync_start() */
+#define PTO_TASK_PREDICATE	2u	/* see pto_set_predicate() */
+
 /* What a struct pto_task_args was filled wrongly with; pto_submit_task() reports it. */
 #define PTO_ARGS_OK			0
 #define PTO_ARGS_TOO_MANY_TENSORS	1
@@ -110,6 +122,7 @@ aicpu_orchestration_config(const struct pto_orch_args *args);
 #define PTO_ARGS_NULL_TENSOR		4
 #define PTO_ARGS_NULL_DEPS		5
 #define PTO_ARGS_TOO_MANY_DEPS		6
+#define PTO_ARGS_BAD_PREDICATE		7
 
 /* Levels of a log line. */
 #define PTO_LOG_ERROR		0
@@ -171,14 +184,21 @@ struct pto_func_ids {
  * @block_num: how often each part of the task runs, with block indices from 0
  * @own_dep_count: entries of @own_deps
  * @dep_count: entries of @deps
- * @flags: 0
+ * @flags: PTO_TASK_*
  * @deps: borrowed list of pto_set_dependencies()
  * @tensors: a struct pto_create_info for PTO_ARG_OUTPUT, else a struct pto_tensor
  * @scalars: raw scalars
  * @types: PTO_ARG_* of each tensor
  * @own_deps: tasks of pto_add_dep()
+ * @predicate: tensor of pto_set_predicate(), borrowed
+ * @predicate_value: what its element is compared with
+ * @predicate_index: index of the element in each dimension
+ * @predicate_ndims: entries of @predicate_index
+ * @predicate_op: PTO_PREDICATE_*
+ * @pad: not used
  *
- * Not to be filled by hand. Only the parts that the counts cover are ever initialised.
+ * Not to be filled by hand. Only the parts that the counts and flags cover are ever
+ * initialised. Fields are appended; an object that was compiled with fewer says so by @size.
  */
 struct pto_task_args {
 	uint32_t size;
@@ -194,7 +214,16 @@ struct pto_task_args {
 	uint64_t scalars[PTO_TASK_MAX_SCALARS];
 	uint8_t types[PTO_TASK_MAX_TENSORS];
 	uint64_t own_deps[PTO_TASK_OWN_DEPS];
+	const struct pto_tensor *predicate;
+	int64_t predicate_value;
+	uint32_t predicate_index[PTO_MAX_TENSOR_DIMS];
+	uint32_t predicate_ndims;
+	uint32_t predicate_op;
+	uint32_t pad;
 };
+
+/** PTO_TASK_ARGS_MIN_SIZE: the smallest struct pto_task_args there ever was. */
+#define PTO_TASK_ARGS_MIN_SIZE	offsetof(struct pto_task_args, predicate)
 
 /**
  * struct pto_task - a task that was submitted
@@ -477,6 +506,59 @@ static inline void pto_set_block_num(struct pto_task_args *args, uint32_t blocks
 	args->block_num = blocks;
 }
 
+/**
+ * pto_set_sync_start() - start all blocks of the task together
+ * @args: the list
+ * @on: 1: together; 0: as it comes, the default
+ *
+ * Then kernels of different blocks may wait for each other, see pto_wait_ge(). Without it
+ * only the parts of one block may. It has a meaning for more than one block. All blocks must
+ * fit on the device at once, else PTO_FATAL_REQUIRE_SYNC_START_INVALID at the submit: a
+ * block of a task with an AIC part or with two parts takes a cluster, a block of
+ * another an AIV core.
+ */
+static inline void pto_set_sync_start(struct pto_task_args *args, int on)
+{
+	if (on)
+		args->flags |= PTO_TASK_SYNC_START;
+	else
+		args->flags &= ~PTO_TASK_SYNC_START;
+}
+
+/**
+ * pto_set_predicate() - run the task only if an element has a certain value
+ * @args: the list
+ * @t: the tensor, of an integer type of 8 to 64 bits; borrowed until the task is submitted
+ * @ndims: number of indices, that of @t
+ * @index: index in each dimension; copied
+ * @op: PTO_PREDICATE_*
+ * @value: what the element is compared with; must be a value of the type (its bits for
+ *	PTO_DTYPE_UINT64)
+ *
+ * The tensor counts as an INPUT of the task, but is no argument of its kernels. The element is
+ * read when everything that the task waits for has completed. If the comparison is false
+ * the task completes without running: what it would have written keeps its value, new
+ * outputs their initial value (without one they hold anything). The last call counts.
+ */
+static inline void pto_set_predicate(struct pto_task_args *args, const struct pto_tensor *t,
+				     uint32_t ndims, const uint32_t *index, uint32_t op,
+				     int64_t value)
+{
+	uint32_t i;
+
+	if (!t || !index || ndims > PTO_MAX_TENSOR_DIMS || op > PTO_PREDICATE_GE) {
+		pto_task_args_error_(args, PTO_ARGS_BAD_PREDICATE);
+		return;
+	}
+	args->flags |= PTO_TASK_PREDICATE;
+	args->predicate = t;
+	args->predicate_value = value;
+	args->predicate_ndims = ndims;
+	args->predicate_op = op;
+	for (i = 0; i < ndims; i++)
+		args->predicate_index[i] = index[i];
+}
+
 /* --- tasks ------------------------------------------- */
 
 /**
@@ -488,7 +570,8 @@ static inline void pto_set_block_num(struct pto_task_args *args, uint32_t blocks
  * Waits while the rings have no room. The task runs when everything it depends on has
  * finished. Errors: PTO_FATAL_INVALID_ARGS, PTO_FATAL_SCOPE_DEADLOCK,
  * PTO_FATAL_HEAP_RING_DEADLOCK, PTO_FATAL_FLOW_CONTROL_DEADLOCK,
- * PTO_FATAL_DEP_POOL_OVERFLOW, PTO_FATAL_TENSORMAP_OVERFLOW.
+ * PTO_FATAL_DEP_POOL_OVERFLOW, PTO_FATAL_TENSORMAP_OVERFLOW,
+ * PTO_FATAL_REQUIRE_SYNC_START_INVALID.
  */
 static inline struct pto_task pto_submit_task(struct pto_rt *rt, const struct pto_func_ids *funcs,
 					      const struct pto_task_args *args)
