@@ -68,10 +68,20 @@ static bool pto_symbol_ok(const u8 *symbol)
 	return memchr(symbol, 0, PTO_SYMBOL_MAX);
 }
 
-static int pto_prepare_check(const struct pto_prepare *arg)
+static bool pto_kind_ok(const struct pto_device *pdev, u32 kind)
 {
-	if (arg->flags || arg->kind != PTO_KIND_DEVICE_ORCH)
+	return kind == PTO_KIND_DEVICE_ORCH ||
+	       (kind == PTO_KIND_HOST_GRAPH && pdev->ident.features & PTO_FEATURE_HOST_GRAPH);
+}
+
+static int pto_prepare_check(const struct pto_device *pdev, const struct pto_prepare *arg)
+{
+	if (arg->flags || !pto_kind_ok(pdev, arg->kind))
 		return -EOPNOTSUPP;
+	if (arg->kind == PTO_KIND_HOST_GRAPH &&
+	    (arg->image || memchr_inv(arg->entry, 0, sizeof(arg->entry)) ||
+	     memchr_inv(arg->config, 0, sizeof(arg->config))))
+		return -EINVAL;
 	if (arg->pad || arg->cid < -1 || arg->cid >= PTO_MAX_CALLABLES ||
 	    arg->kernel_count > PTO_MAX_FUNC_ID ||
 	    (arg->kernel_count && arg->kernel_stride < sizeof(struct pto_kernel)) ||
@@ -88,7 +98,10 @@ static struct pto_callable *pto_callable_new(struct pto_ctx *ctx, const struct p
 	if (!cal)
 		return NULL;
 	cal->ctx = ctx;
+	cal->kind = arg->kind;
 	INIT_LIST_HEAD(&cal->link);
+	if (cal->kind == PTO_KIND_HOST_GRAPH)
+		return cal;
 	memcpy(cal->entry, arg->entry[0] ? (const char *)arg->entry : pto_default_entry,
 	       arg->entry[0] ? sizeof(cal->entry) : sizeof(pto_default_entry));
 	memcpy(cal->config, arg->config[0] ? (const char *)arg->config : pto_default_config,
@@ -132,9 +145,11 @@ static int pto_callable_add_images(struct pto_callable *cal, const struct pto_pr
 	int err = 0;
 	u32 i;
 
-	cal->orch = pto_image_find(cal->ctx, arg->image);
-	if (!cal->orch)
-		return -ENOENT;
+	if (cal->kind == PTO_KIND_DEVICE_ORCH) {
+		cal->orch = pto_image_find(cal->ctx, arg->image);
+		if (!cal->orch)
+			return -ENOENT;
+	}
 	bitmap_zero(func_ids, PTO_MAX_FUNC_ID);
 	for (i = 0; i < arg->kernel_count && !err; i++) {
 		err = pto_callable_add_kernel(cal, arg, i, func_ids);
@@ -153,7 +168,7 @@ static struct pto_callable *pto_callable_from(struct pto_call *call)
 	struct pto_callable *cal;
 	int err;
 
-	err = pto_prepare_check(arg);
+	err = pto_prepare_check(call->ctx->pdev, arg);
 	if (err)
 		return ERR_PTR(err);
 	cal = pto_callable_new(call->ctx, arg);
@@ -266,7 +281,7 @@ static void pto_callable_commit(struct pto_callable *cal, const struct pto_reply
 	struct pto_ctx *ctx = cal->ctx;
 
 	atomic64_inc(&ctx->count.prepares);
-	atomic64_inc(&ctx->count.aicpu_dlopens);
+	atomic64_inc(cal->orch ? &ctx->count.aicpu_dlopens : &ctx->count.host_dlopens);
 	atomic64_add(min_t(u64, reply->cqe.detail, cal->kernel_count), &ctx->count.kernel_loads);
 	atomic_inc(&ctx->count.callables_live);
 	spin_lock(&ctx->lock);

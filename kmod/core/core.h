@@ -284,6 +284,7 @@ struct pto_counters {
 	atomic64_t prepares;
 	atomic64_t unprepares;
 	atomic64_t aicpu_dlopens;
+	atomic64_t host_dlopens;
 	atomic64_t kernel_loads;
 	atomic64_t image_uploads;
 	atomic64_t image_upload_bytes;
@@ -448,10 +449,11 @@ struct pto_callable_kernel {
  * @ctx: the context
  * @link: in ctx->loaded (ctx->mutex)
  * @deferred: unloading it
+ * @kind: PTO_KIND_*
  * @cid: its slot
  * @generation: the slot's generation
  * @handle: its name on the device
- * @orch: the orchestration object; a reference
+ * @orch: the orchestration object; a reference. NULL if it runs in the host process
  * @desc: the description, while the device reads it (ctx->mutex)
  * @entry: symbol of the entry
  * @config: symbol of the configuration function
@@ -467,6 +469,7 @@ struct pto_callable {
 	struct pto_ctx *ctx;
 	struct list_head link;
 	struct pto_deferred deferred;
+	u32 kind;
 	u32 cid;
 	u32 generation;
 	u32 handle;

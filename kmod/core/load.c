@@ -16,13 +16,15 @@ static void pto_desc_fill(const struct pto_callable *cal, struct pto_dev_load *d
 
 	*desc = (struct pto_dev_load){
 		.size = sizeof(*desc),
-		.kind = PTO_KIND_DEVICE_ORCH,
-		.image_addr = pto_mem_addr(pdev, &cal->orch->mem),
-		.image_size = cal->orch->size,
-		.image_id = cal->orch->number,
+		.kind = cal->kind,
 		.kernel_count = cal->kernel_count,
 		.flags = cal->load_flags,
 	};
+	if (cal->orch) {
+		desc->image_addr = pto_mem_addr(pdev, &cal->orch->mem);
+		desc->image_size = cal->orch->size;
+		desc->image_id = cal->orch->number;
+	}
 	memcpy(desc->entry, cal->entry, sizeof(desc->entry));
 	memcpy(desc->config, cal->config, sizeof(desc->config));
 	for (i = 0; i < cal->kernel_count; i++) {
@@ -111,7 +113,8 @@ int pto_callable_load_all(struct pto_ctx *ctx, struct pto_section *section)
 		err = pto_callable_load(cal, section, &reply);
 		if (err)
 			return err;
-		atomic64_inc(&ctx->count.aicpu_dlopens);
+		if (cal->orch)
+			atomic64_inc(&ctx->count.aicpu_dlopens);
 		atomic64_add(min_t(u64, reply.cqe.detail, cal->kernel_count),
 			     &ctx->count.kernel_loads);
 	}

@@ -16,7 +16,7 @@ static void pto_query_device(struct pto_ctx *ctx, struct pto_device_info *info)
 		.size = sizeof(*info),
 		.arch = id->arch,
 		.features = id->features & (PTO_FEATURE_UNIFIED | PTO_FEATURE_ISOLATED |
-					    PTO_FEATURE_SIMULATED),
+					    PTO_FEATURE_SIMULATED | PTO_FEATURE_HOST_GRAPH),
 		.index = pdev->index,
 		.cluster_count = id->cluster_count,
 		.aic_count = id->aic_count,
@@ -112,6 +112,7 @@ void pto_ctx_stats(struct pto_ctx *ctx, struct pto_context_stats *stats)
 		.interrupts = atomic64_read(&count->interrupts),
 		.device_commands = atomic64_read(&count->device_commands),
 		.resets = atomic64_read(&count->resets),
+		.host_dlopen_count = atomic64_read(&count->host_dlopens),
 	};
 	pto_query_streams(ctx, stats);
 }

@@ -23,26 +23,42 @@ static struct pto_callable *pto_run_callable(struct pto_ctx *ctx,
 	return cal;
 }
 
-/* Device address of the arguments, 0 for none. */
-static int pto_run_args_addr(struct pto_ctx *ctx, const struct pto_run_entry *entry, u64 *addr)
+/* Device address of a part of a buffer, 0 for none. */
+static int pto_run_addr(struct pto_ctx *ctx, u32 id, u64 offset, u32 size, u64 *addr)
 {
 	struct pto_bo *bo;
 	u64 end;
 
 	*addr = 0;
-	if (!entry->args_bo)
-		return entry->args_size || entry->args_offset ? -EINVAL : 0;
-	if (!entry->args_size || !IS_ALIGNED(entry->args_offset, 64))
+	if (!id)
+		return size || offset ? -EINVAL : 0;
+	if (!size || !IS_ALIGNED(offset, 64))
 		return -EINVAL;
-	bo = xa_load(&ctx->bos, entry->args_bo);
+	bo = xa_load(&ctx->bos, id);
 	if (!bo)
 		return -ENOENT;
-	if (check_add_overflow(entry->args_offset, (u64)entry->args_size, &end))
+	if (check_add_overflow(offset, (u64)size, &end))
 		return -EOVERFLOW;
 	if (end > bo->mem.length)
 		return -EINVAL;
-	*addr = pto_mem_addr(ctx->pdev, &bo->mem) + entry->args_offset;
+	*addr = pto_mem_addr(ctx->pdev, &bo->mem) + offset;
 	return 0;
+}
+
+/* Device addresses of the arguments and of the graph, which one kind of callable has. */
+static int pto_run_addrs(struct pto_callable *cal, const struct pto_run_entry *entry, u64 *args,
+			 u64 *graph)
+{
+	int err;
+
+	err = pto_run_addr(cal->ctx, entry->args_bo, entry->args_offset, entry->args_size, args);
+	if (unlikely(err))
+		return err;
+	err = pto_run_addr(cal->ctx, entry->graph_bo, entry->graph_offset, entry->graph_size,
+			   graph);
+	if (unlikely(err))
+		return err;
+	return !*graph == (cal->kind == PTO_KIND_HOST_GRAPH) ? -EINVAL : 0;
 }
 
 static u32 pto_arena_next_epoch(struct pto_arena *arena)
@@ -78,18 +94,17 @@ static int pto_run_one(struct pto_stream *s, const struct pto_run_entry *entry, 
 	struct pto_dev_cmd_run *cmd;
 	struct pto_callable *cal;
 	struct pto_arena *arena;
-	u64 args_addr;
+	u64 args_addr, graph_addr;
 	int err;
 
 	if (unlikely(entry->flags))
 		return -EOPNOTSUPP;
-	if (unlikely(entry->pad[0] || entry->pad[1] || entry->cid < 0 ||
-		     entry->cid >= PTO_MAX_CALLABLES))
+	if (unlikely(entry->cid < 0 || entry->cid >= PTO_MAX_CALLABLES))
 		return -EINVAL;
 	cal = pto_run_callable(ctx, entry);
 	if (unlikely(!cal))
 		return -ENOENT;
-	err = pto_run_args_addr(ctx, entry, &args_addr);
+	err = pto_run_addrs(cal, entry, &args_addr, &graph_addr);
 	if (unlikely(err))
 		return err;
 	arena = pto_arena_find(ctx, entry->arena);
@@ -108,6 +123,8 @@ static int pto_run_one(struct pto_stream *s, const struct pto_run_entry *entry, 
 		.epoch = pto_arena_next_epoch(arena),
 		.arena_addr = pto_mem_addr(ctx->pdev, &arena->mem),
 		.timeout_ns = entry->timeout_ns,
+		.graph_addr = graph_addr,
+		.graph_size = entry->graph_size,
 	};
 	pto_run_record(s, entry, arena, now);
 	pto_queue_publish(&s->queue);

@@ -130,8 +130,19 @@ static void run_entries(struct env *env)
 	entry_row(env, -ENOENT, entry, "an empty cid");
 	entry_row(env, -EOPNOTSUPP, ENTRY(.flags = 1), "entry flag 0");
 	entry_row(env, -EOPNOTSUPP, ENTRY(.flags = 1U << 31), "entry flag 31");
-	entry_row(env, -EINVAL, ENTRY(.pad = { 1, 0 }), "entry first pad");
-	entry_row(env, -EINVAL, ENTRY(.pad = { 0, 1ULL << 63 }), "entry last pad");
+	entry_row(env, -EINVAL, ENTRY(.graph_bo = env->bo.id, .graph_size = 64),
+		  "a graph for a callable that takes none");
+	entry_row(env, -EINVAL, ENTRY(.graph_offset = 64), "a graph's offset alone");
+	entry_row(env, -EINVAL, ENTRY(.graph_size = 64), "a graph's size alone");
+	entry_row(env, -ENOENT, ENTRY(.graph_bo = NO_SUCH_ID, .graph_size = 64),
+		  "no graph buffer");
+	entry_row(env, -EINVAL, ENTRY(.graph_bo = env->bo.id), "a graph of 0 bytes");
+	entry_row(env, -EINVAL, ENTRY(.graph_bo = env->bo.id, .graph_offset = 32,
+				      .graph_size = 64), "graph misaligned");
+	entry_row(env, -EINVAL, ENTRY(.graph_bo = env->bo.id, .graph_offset = env->bo.bytes - 64,
+				      .graph_size = 128), "graph over the end");
+	entry_row(env, -EOVERFLOW, ENTRY(.graph_bo = env->bo.id, .graph_offset = UINT64_MAX - 63,
+					 .graph_size = 64), "graph overflow");
 	entry_row(env, -ENOENT, ENTRY(.args_bo = NO_SUCH_ID, .args_size = 64), "no args buffer");
 	entry_row(env, -EINVAL, ENTRY(.args_size = 64), "args without a buffer");
 	entry_row(env, -EINVAL, ENTRY(.args_bo = env->bo.id, .args_offset = 32, .args_size = 64),

@@ -302,7 +302,7 @@ static const struct command commands[] = {
 		ON_CONTROL, offsetof(struct pto_dev_cmd_arena, arg), false, do_arena_drop
 	},
 	[PTO_DEV_RUN] = {
-		ON_STREAM, offsetof(struct pto_dev_cmd_run, arg), true, do_run
+		ON_STREAM, offsetof(struct pto_dev_cmd_run, graph_addr), true, do_run
 	},
 	[PTO_DEV_BARRIER] = {
 		ON_STREAM, offsetof(struct pto_dev_cmd, arg), false, do_nothing

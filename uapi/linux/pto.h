@@ -199,6 +199,8 @@ struct pto_device_info {
  * @interrupts: times a waiter of this context slept and was woken
  * @device_commands: commands other than runs sent for this context
  * @resets: successful PTO_CTX_RESET
+ * @host_dlopen_count: orchestration objects that the process has loaded: one for each
+ *	successful PTO_PREPARE of kind PTO_KIND_HOST_GRAPH; never falls
  *
  * All counters but the "live" ones and @bo_bytes are monotonic.
  */
@@ -229,6 +231,7 @@ struct pto_context_stats {
 	__u64 interrupts;
 	__u64 device_commands;
 	__u64 resets;
+	__u64 host_dlopen_count;
 };
 
 /* Values of struct pto_context_stats.state. */
@@ -472,9 +475,10 @@ struct pto_kernel {
  * struct pto_prepare - argument of PTO_PREPARE: load a callable under a cid
  * @size: sizeof(struct pto_prepare)
  * @cid: in: the cid, or -1 for the lowest free one; out: the cid that was filled
- * @kind: PTO_KIND_*
+ * @kind: PTO_KIND_*; EOPNOTSUPP for PTO_KIND_HOST_GRAPH without PTO_FEATURE_HOST_GRAPH
  * @flags: must be 0; else EOPNOTSUPP
- * @image: image of the orchestration object
+ * @image: image of the orchestration object; 0 for PTO_KIND_HOST_GRAPH, whose
+ *	orchestration the process loads itself
  * @kernel_count: number of kernels, at most PTO_MAX_FUNC_ID
  * @kernel_stride: sizeof(struct pto_kernel); non-zero bytes of a longer element
  *	are E2BIG
@@ -484,14 +488,14 @@ struct pto_kernel {
  *	"aicpu_orchestration_entry"
  * @config: symbol of the configuration function, NUL terminated; empty means
  *	"aicpu_orchestration_config". A named one must exist, the default one may
- *	be absent
+ *	be absent. Both must be empty for PTO_KIND_HOST_GRAPH
  * @log_ptr: buffer for an explanation when the device refuses; 0 for none
  * @log_size: bytes of it; the text is cut to fit and always NUL terminated
  * @pad: must be 0
  *
  * The slot is filled only after the device has loaded everything, so a prepared
  * cid runs. EINVAL: cid outside [-1, 64), func_id out of range or twice, a
- * symbol without NUL. EEXIST: the cid is in use. ENOSPC: no cid is free. ENOENT: no
+ * symbol without NUL, an orchestration with PTO_KIND_HOST_GRAPH. EEXIST: the cid is in use. ENOSPC: no cid is free. ENOENT: no
  * such image. ENOEXEC: the device cannot load an object or lacks a symbol; the
  * log says which. EBUSY: too many unprepared callables still run.
  */
@@ -570,7 +574,11 @@ struct pto_prewarm {
  * @timeout_ns: bound for the execution on the device, relative; 0 for the
  *	device's default
  * @user_data: handed back by PTO_WAIT
- * @pad: must be 0
+ * @graph_offset: where in @graph_bo the graph begins, a multiple of 64
+ * @graph_bo: buffer that holds the graph if the callable is of kind
+ *	PTO_KIND_HOST_GRAPH, where it must be given; 0 for other kinds, with the two
+ *	fields around it
+ * @graph_size: bytes of it; layout: struct pto_dev_graph in pto_device.h
  */
 struct pto_run_entry {
 	__s32 cid;
@@ -582,7 +590,9 @@ struct pto_run_entry {
 	__u32 arena;
 	__u64 timeout_ns;
 	__u64 user_data;
-	__u64 pad[2];
+	__u64 graph_offset;
+	__u32 graph_bo;
+	__u32 graph_size;
 };
 
 /**
@@ -598,7 +608,7 @@ struct pto_run_entry {
  *
  * Fails only if no run was accepted, with the first one's error. Otherwise
  * @accepted tells where it stopped; submit the rest again to learn why. EAGAIN:
- * the stream has stream_depth runs in flight. The arguments are read when the run
+ * the stream has stream_depth runs in flight. Arguments and graph are read when the run
  * executes: leave them alone until it has ended.
  */
 struct pto_run {
@@ -714,7 +724,7 @@ PTO_ABI_SIZE(pto_query, 24);
 PTO_ABI_SIZE(pto_device_info, 144);
 PTO_ABI_OFFSET(pto_device_info, memory_size, 72);
 PTO_ABI_OFFSET(pto_device_info, arch_name, 96);
-PTO_ABI_SIZE(pto_context_stats, 200);
+PTO_ABI_SIZE(pto_context_stats, 208);
 PTO_ABI_OFFSET(pto_context_stats, aicpu_dlopen_count, 72);
 PTO_ABI_SIZE(pto_device_usage, 72);
 PTO_ABI_SIZE(pto_bo_create, 40);
@@ -735,6 +745,7 @@ PTO_ABI_SIZE(pto_unprepare, 16);
 PTO_ABI_SIZE(pto_prewarm, 120);
 PTO_ABI_SIZE(pto_run_entry, 64);
 PTO_ABI_OFFSET(pto_run_entry, args_offset, 16);
+PTO_ABI_OFFSET(pto_run_entry, graph_offset, 48);
 PTO_ABI_SIZE(pto_run, 40);
 PTO_ABI_SIZE(pto_wait, 88);
 PTO_ABI_OFFSET(pto_wait, log_ptr, 72);

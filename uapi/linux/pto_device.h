@@ -280,6 +280,9 @@ struct pto_dev_cmd_load {
  * @flags: PTO_DEV_LOAD_*
  * @entry: symbol of the entry
  * @config: symbol of the configuration function
+ *
+ * A callable of kind PTO_KIND_HOST_GRAPH has no orchestration object: what is said of it
+ * is 0.
  */
 struct pto_dev_load {
 	__u32 size;
@@ -379,7 +382,10 @@ struct pto_dev_arena_plan {
  *	state an earlier run left in it; never 0
  * @arena_addr: device address of a bound arena
  * @timeout_ns: bound of the execution, 0 for the device's default
- * @arg: 0
+ * @graph_addr: device address of a struct pto_dev_graph, a multiple of 64, if the callable
+ *	is of kind PTO_KIND_HOST_GRAPH; else 0
+ * @graph_size: bytes of it
+ * @pad: 0
  */
 struct pto_dev_cmd_run {
 	__u16 opcode;
@@ -392,7 +398,9 @@ struct pto_dev_cmd_run {
 	__u32 epoch;
 	__u64 arena_addr;
 	__u64 timeout_ns;
-	__u64 arg[2];
+	__u64 graph_addr;
+	__u32 graph_size;
+	__u32 pad;
 };
 
 /**
@@ -416,6 +424,77 @@ struct pto_run_args {
 #define PTO_RUN_TENSOR_SIZE	128
 #define PTO_RUN_ARGS_SIZE(tensors, scalars) \
 	(64 + (__u64)(tensors) * PTO_RUN_TENSOR_SIZE + (__u64)(scalars) * 8)
+
+/**
+ * struct pto_dev_graph - graph of a run of kind PTO_KIND_HOST_GRAPH, in a buffer object
+ * @magic: PTO_DEV_GRAPH_MAGIC
+ * @version: PTO_DEV_GRAPH_VERSION
+ * @size: bytes of the graph, this head included
+ * @heap_bytes: bytes of the first heap ring that its tensors lie in
+ * @task_count: tasks
+ * @flags: 0
+ * @pad: 0
+ *
+ * The tasks follow, struct pto_dev_graph_task each, in the order of submission. The graph
+ * holds no pointers: a tensor in the heap of the run has PTO_DEV_GRAPH_HEAP plus its
+ * offset there as address, a tensor elsewhere its device address, which has that bit
+ * clear. All tasks belong to the first ring: the id of a task is its index.
+ */
+struct pto_dev_graph {
+	__u32 magic;
+	__u32 version;
+	__u64 size;
+	__u64 heap_bytes;
+	__u32 task_count;
+	__u32 flags;
+	__u64 pad[4];
+};
+
+#define PTO_DEV_GRAPH_MAGIC	0x474f5450	/* "PTOG" */
+#define PTO_DEV_GRAPH_VERSION	1
+#define PTO_DEV_GRAPH_HEAP	(1ULL << 63)
+#define PTO_DEV_GRAPH_MAX_SIZE	0xffffffc0U	/* fits the fields that name it */
+
+/**
+ * struct pto_dev_graph_task - a task of a graph
+ * @size: bytes of the record, all that follows included; a multiple of 8
+ * @flags: PTO_DEV_TASK_*
+ * @func_id: kernel of the parts for AIC, AIV0 and AIV1; -1: there is no such part
+ * @block_num: blocks
+ * @tensor_count: tensors
+ * @scalar_count: scalars
+ * @dep_count: tasks that must have completed before
+ * @fill_mask: tensors, by bit, that lie in the heap and are filled with a value first
+ * @predicate_op: comparison (pto/orch.h); 0 without PTO_DEV_TASK_PREDICATE
+ * @predicate_ndims: dimensions of the predicate's tensor; 0 without
+ * @predicate_index: the element; 0 without
+ * @predicate_value: what it is compared with; 0 without
+ * @pad: 0
+ *
+ * What follows, in this order: the tensors and, with PTO_DEV_TASK_PREDICATE, the
+ * predicate's tensor (128 bytes each, struct pto_tensor of pto/tensor.h); then 8 bytes each:
+ * the scalars, a value for each tensor to be filled, the indices of the tasks that
+ * must have completed before, all of them lower than the task's own.
+ */
+struct pto_dev_graph_task {
+	__u32 size;
+	__u32 flags;
+	__s32 func_id[3];
+	__u32 block_num;
+	__u32 tensor_count;
+	__u32 scalar_count;
+	__u32 dep_count;
+	__u32 fill_mask;
+	__u32 predicate_op;
+	__u32 predicate_ndims;
+	__u32 predicate_index[5];
+	__u32 pad;
+	__s64 predicate_value;
+};
+
+#define PTO_DEV_TASK_SYNC_START	1u	/* all blocks start together */
+#define PTO_DEV_TASK_PREDICATE	2u	/* runs only if an element compares so */
+#define PTO_DEV_TASK_ALLOC	4u	/* holds memory only, has completed from the start */
 
 /* Status of a completion, and the errno the driver makes of it. */
 #define PTO_DEV_OK		0	/* 0 */
@@ -517,7 +596,11 @@ PTO_ABI_OFFSET(pto_dev_cmd_run, arena_addr, 32);
 PTO_ABI_SIZE(pto_dev_load, 168);
 PTO_ABI_SIZE(pto_dev_kernel, 32);
 PTO_ABI_SIZE(pto_dev_arena_plan, 120);
+PTO_ABI_OFFSET(pto_dev_cmd_run, graph_addr, 48);
 PTO_ABI_SIZE(pto_run_args, 64);
+PTO_ABI_SIZE(pto_dev_graph, 64);
+PTO_ABI_SIZE(pto_dev_graph_task, 80);
+PTO_ABI_OFFSET(pto_dev_graph_task, predicate_value, 72);
 PTO_ABI_SIZE(pto_dev_cqe, PTO_DEV_CQE_SIZE);
 PTO_ABI_SIZE(pto_dev_report, PTO_DEV_REPORT_SIZE);
 PTO_ABI_SIZE(pto_control_create, 24);
