@@ -9,7 +9,7 @@
 
 #include "runtime.h"
 
-#define PTO_MIN_ENTRIES		1024
+#define PTO_MIN_REGIONS		1024
 #define PTO_MIN_BUCKET_BITS	8
 #define PTO_MAX_BUCKET_BITS	16
 
@@ -49,13 +49,15 @@ static void lay_ring(struct layout *l, struct pto_ring_layout *ring)
 			      PTO_DEV_PAGE_SIZE);
 	ring->side = reserve(l, ring->window * PTO_SIDE_EDGES, sizeof(struct pto_edge),
 			     PTO_DEV_PAGE_SIZE);
+	ring->accesses = reserve(l, ring->window * PTO_SIDE_ACCESSES, sizeof(struct pto_access),
+				 PTO_DEV_PAGE_SIZE);
 	ring->pool = reserve(l, ring->dep_pool, sizeof(struct pto_edge), PTO_CACHE_LINE);
 	ring->heap = reserve(l, ring->heap_size, 1, PTO_DEV_PAGE_SIZE);
 }
 
 /*
- * The tensor map: room for a handful of entries per task that can be alive. With the
- * smallest windows that is every argument there can be.
+ * The tensor map: room for two regions per task that can be alive. With the smallest windows
+ * that is every argument there can be.
  */
 static void lay_map(struct layout *l, struct pto_arena *head)
 {
@@ -68,11 +70,11 @@ static void lay_map(struct layout *l, struct pto_arena *head)
 		tasks += head->ring[i].window;
 	while (bits < PTO_MAX_BUCKET_BITS && 1ULL << bits < tasks)
 		bits++;
-	count = tasks * 4 > PTO_MIN_ENTRIES ? tasks * 4 : PTO_MIN_ENTRIES;
+	count = tasks * 2 > PTO_MIN_REGIONS ? tasks * 2 : PTO_MIN_REGIONS;
 	head->bucket_shift = 64 - bits;
-	head->entry_count = count < UINT32_MAX ? (uint32_t)count : UINT32_MAX;
+	head->region_count = count < PTO_NEAR_COVERED ? (uint32_t)count : PTO_NEAR_COVERED;
 	head->buckets = reserve(l, 1ULL << bits, sizeof(struct pto_map_bucket), PTO_DEV_PAGE_SIZE);
-	head->entries = reserve(l, head->entry_count, sizeof(struct pto_map_entry),
+	head->regions = reserve(l, head->region_count, sizeof(struct pto_region),
 				PTO_DEV_PAGE_SIZE);
 }
 

@@ -17,6 +17,7 @@ struct wiring {
 	struct pto_runtime *rt;
 	struct pto_slot *slot;
 	uint32_t unmet;
+	uint32_t region[PTO_TASK_MAX_TENSORS + 1];
 };
 
 /*
@@ -41,6 +42,7 @@ static void retain(const struct wiring *w, struct pto_slot *producer, struct pto
 		return;
 	e->producer = pto_offset_of(w->rt, producer);
 	producer->retained++;
+	w->slot->keeps++;
 }
 
 /* Ties the task to a producer; there is room for an edge. One edge for each producer. */
@@ -51,7 +53,8 @@ static void tie(struct wiring *w, struct pto_slot *producer, bool keep)
 
 	if (producer->stamp == w->rt->stamp) {
 		if (keep)
-			retain(w, producer, producer->stamp_edge);
+			retain(w, producer,
+			       pto_edge_at(w->rt->arena, w->slot, producer->stamp_edge));
 		return;
 	}
 	e = pto_edge_at(w->rt->arena, w->slot, w->slot->edge_count);
@@ -63,9 +66,8 @@ static void tie(struct wiring *w, struct pto_slot *producer, bool keep)
 	if (keep)
 		retain(w, producer, e);
 	w->unmet += waits;
-	w->slot->edge_count++;
 	producer->stamp = w->rt->stamp;
-	producer->stamp_edge = e;
+	producer->stamp_edge = w->slot->edge_count++;
 }
 
 static bool room(struct wiring *w)
@@ -143,38 +145,72 @@ static bool tie_owner(struct wiring *w, const struct pto_tensor *t, bool automat
 /* --- overlap ------------------------------------------------------------- */
 
 /*
- * Ties the task to the tasks of one list whose regions @t overlaps. Entries of completed
- * tasks are dropped on the way; so are, for a writer, those that it covers: whoever
- * overlaps them later overlaps this task's region too. Waiting for room for an edge may
- * change the list, so it is begun again then: ties made before are recognised.
+ * Ties the task to those of one list. Accesses of completed tasks are forgotten on the way;
+ * so are those that the task's own access covers: whoever overlaps them later overlaps
+ * that too. Waiting for room for an edge may change the list, so it is begun again then:
+ * ties made before are recognised.
  */
-static bool tie_overlaps(struct wiring *w, const struct pto_tensor *t, uint32_t kind, bool writes)
+static bool tie_accesses(struct wiring *w, const uint64_t *list, bool covers, int32_t version)
 {
-	struct pto_map *map = pto_map_get(w->rt);
-	uint32_t bucket = pto_map_bucket(map, t->addr);
-	uint32_t index = pto_map_first(map, bucket, kind);
+	uint64_t at = *list;
 
-	while (index) {
-		const struct pto_map_entry *e = &map->entries[index];
-		struct pto_slot *task = (struct pto_slot *)(w->rt->base + e->task);
-		uint32_t next = e->next;
-		int overlap = pto_map_overlap(t, e);
+	while (at) {
+		struct pto_access *a = (struct pto_access *)(w->rt->base + at);
+		struct pto_slot *task = (struct pto_slot *)(w->rt->base + a->task);
 
-		if (overlap != PTO_OVERLAP_NONE && pto_slot_completed(task)) {
-			pto_map_remove(w->rt, index);
-		} else if (overlap != PTO_OVERLAP_NONE) {
-			if (!pto_edge_room(w->rt, w->slot)) {
-				if (!pto_edge_reserve(w->rt, w->slot))
-					return false;
-				index = pto_map_first(map, bucket, kind);
-				continue;
-			}
+		at = a->next;
+		if (pto_slot_completed(task)) {
+			pto_map_forget(w->rt, a);
+		} else if (pto_edge_room(w->rt, w->slot)) {
 			tie(w, task, false);
-			if (writes && overlap == PTO_OVERLAP_COVERED)
-				pto_map_remove(w->rt, index);
+			if (covers && version <= a->version)
+				pto_map_forget(w->rt, a);
+		} else {
+			if (!pto_edge_reserve(w->rt, w->slot))
+				return false;
+			at = *list;
 		}
-		index = next;
 	}
+	return true;
+}
+
+/* A reader waits for writers, a writer for writers and readers. */
+static bool tie_region(struct wiring *w, const struct pto_region *r, bool writes, bool covers,
+		       int32_t version)
+{
+	covers &= writes;
+	return tie_accesses(w, &r->list[PTO_MAP_WRITER], covers, version) &&
+	       (!writes || tie_accesses(w, &r->list[PTO_MAP_READER], covers, version));
+}
+
+/* As tie_near(), for a region that has more neighbours than it remembers. */
+static bool tie_many(struct wiring *w, const struct pto_region *r, bool writes, int32_t version)
+{
+	const struct pto_map *map = &w->rt->map;
+	uint32_t at = pto_tree_first(map, pto_map_root(&w->rt->map, r->addr), r, !writes);
+	int overlap;
+
+	for (; at; at = pto_tree_next(map, at, r, !writes)) {
+		overlap = pto_region_overlap(r, &map->regions[at]);
+		if (&map->regions[at] != r && overlap != PTO_OVERLAP_NONE &&
+		    !tie_region(w, &map->regions[at], writes, overlap == PTO_OVERLAP_COVERED,
+				version))
+			return false;
+	}
+	return true;
+}
+
+static bool tie_near(struct wiring *w, const struct pto_region *r, bool writes, int32_t version)
+{
+	const struct pto_map *map = &w->rt->map;
+	uint32_t i;
+
+	if (r->near_count == PTO_NEAR_MANY)
+		return tie_many(w, r, writes, version);
+	for (i = 0; i < r->near_count; i++)
+		if (!tie_region(w, &map->regions[r->near[i] & ~PTO_NEAR_COVERED], writes,
+				r->near[i] & PTO_NEAR_COVERED, version))
+			return false;
 	return true;
 }
 
@@ -183,17 +219,21 @@ static bool tracked(const struct pto_tensor *t, uint8_t type)
 	return type != PTO_ARG_OUTPUT && type != PTO_ARG_NO_DEP && !t->manual_dep && t->extent;
 }
 
-/* A reader waits for writers, a writer for writers and readers. */
-static bool tie_tensor(struct wiring *w, const struct pto_tensor *t, uint8_t type)
+/* Ties the task to those that its @i-th argument orders it after. */
+static bool tie_tensor(struct wiring *w, const struct pto_tensor *t, uint8_t type, uint32_t i)
 {
 	bool writes = type != PTO_ARG_INPUT;
+	const struct pto_region *r;
 
 	if (!tie_owner(w, t, true))
 		return false;
 	if (!tracked(t, type))
 		return true;
-	return tie_overlaps(w, t, PTO_MAP_WRITER, writes) &&
-	       (!writes || tie_overlaps(w, t, PTO_MAP_READER, true));
+	w->region[i] = pto_map_region(w->rt, w->slot, t, writes);
+	if (!w->region[i])
+		return false;
+	r = &w->rt->map.regions[w->region[i]];
+	return tie_region(w, r, writes, true, t->version) && tie_near(w, r, writes, t->version);
 }
 
 /* The tensor that a predicate reads, or NULL: the rules take it for an INPUT. */
@@ -204,34 +244,54 @@ static const struct pto_tensor *predicate_tensor(const struct pto_task_args *arg
 
 static bool tie_tensors(struct wiring *w, const struct pto_task_args *args)
 {
-	bool automatic = w->rt->scope[w->rt->depth].mode == PTO_SCOPE_AUTO;
 	const struct pto_tensor *t = predicate_tensor(args);
 	uint32_t i;
 
-	if (t && !(automatic ? tie_tensor(w, t, PTO_ARG_INPUT) : tie_owner(w, t, false)))
+	if (t && !tie_tensor(w, t, PTO_ARG_INPUT, args->tensor_count))
 		return false;
+	for (i = 0; i < args->tensor_count; i++)
+		if (args->types[i] != PTO_ARG_OUTPUT &&
+		    !tie_tensor(w, args->tensors[i], args->types[i], i))
+			return false;
+	return true;
+}
 
-	for (i = 0; i < args->tensor_count; i++) {
-		t = args->tensors[i];
-		if (args->types[i] == PTO_ARG_OUTPUT)
-			continue;
-		if (!(automatic ? tie_tensor(w, t, args->types[i]) : tie_owner(w, t, false)))
-			return false;
-	}
-	if (!automatic)
-		return true;
-	/* Only now, so that a task does not find itself. */
-	t = predicate_tensor(args);
-	if (t && tracked(t, PTO_ARG_INPUT) && !pto_map_insert(w->rt, w->slot, t, PTO_MAP_READER))
+/* In a MANUAL scope nobody is an owner's consumer, but the memory has to be there. */
+static bool check_owners(struct wiring *w, const struct pto_task_args *args)
+{
+	const struct pto_tensor *t = predicate_tensor(args);
+	uint32_t i;
+
+	if (t && !tie_owner(w, t, false))
 		return false;
-	for (i = 0; i < args->tensor_count; i++) {
-		if (args->types[i] == PTO_ARG_OUTPUT || !tracked(args->tensors[i], args->types[i]))
-			continue;
-		if (!pto_map_insert(w->rt, w->slot, args->tensors[i],
-				    args->types[i] == PTO_ARG_INPUT ? PTO_MAP_READER :
-								      PTO_MAP_WRITER))
+	for (i = 0; i < args->tensor_count; i++)
+		if (args->types[i] != PTO_ARG_OUTPUT && !tie_owner(w, args->tensors[i], false))
 			return false;
-	}
+	return true;
+}
+
+static void track(struct wiring *w, const struct pto_tensor *t, uint8_t type, uint32_t i)
+{
+	if (tracked(t, type))
+		pto_map_insert(w->rt, w->slot, w->region[i],
+			       type == PTO_ARG_INPUT ? PTO_MAP_READER : PTO_MAP_WRITER, t->version);
+}
+
+/* Tensors order the task. It is tracked after that, so that it does not find itself. */
+static bool follow_tensors(struct wiring *w, const struct pto_task_args *args)
+{
+	const struct pto_tensor *t = predicate_tensor(args);
+	uint32_t i;
+
+	if (w->rt->scope[w->rt->depth].mode != PTO_SCOPE_AUTO)
+		return check_owners(w, args);
+	if (!tie_tensors(w, args))
+		return false;
+	for (i = 0; i < args->tensor_count; i++)
+		if (args->types[i] != PTO_ARG_OUTPUT)
+			track(w, args->tensors[i], args->types[i], i);
+	if (t)
+		track(w, t, PTO_ARG_INPUT, args->tensor_count);
 	return true;
 }
 
@@ -249,13 +309,16 @@ static bool tie_tensors(struct wiring *w, const struct pto_task_args *args)
 bool pto_deps_wire(struct pto_runtime *rt, struct pto_slot *slot, const struct pto_task_args *args,
 		   uint32_t *unmet)
 {
-	struct wiring w = { .rt = rt, .slot = slot };
+	struct wiring w;
 	struct pto_ring *ring = &rt->ring[slot->ring];
 	uint32_t edges;
 
+	w.rt = rt;
+	w.slot = slot;
+	w.unmet = 0;
 	rt->stamp++;
 	if (!tie_list(&w, args->deps, args->dep_count) ||
-	    !tie_list(&w, args->own_deps, args->own_dep_count) || !tie_tensors(&w, args))
+	    !tie_list(&w, args->own_deps, args->own_dep_count) || !follow_tensors(&w, args))
 		return false;
 	edges = slot->edge_count;
 	if (edges > PTO_SLOT_EDGES + PTO_SIDE_EDGES)
@@ -274,41 +337,50 @@ static bool quiet(struct pto_slot *slot, bool write)
 				  slot->retained);
 }
 
-/* The first unfinished task in a list whose region @t overlaps; finished ones are dropped. */
-static struct pto_slot *find_busy(struct pto_runtime *rt, const struct pto_tensor *t, uint32_t kind)
+/* The first unfinished task of a list; accesses of finished ones are forgotten. */
+static struct pto_slot *find_unfinished(struct pto_runtime *rt, uint64_t list)
 {
-	struct pto_map *map = pto_map_get(rt);
-	uint32_t index = pto_map_first(map, pto_map_bucket(map, t->addr), kind);
+	while (list) {
+		struct pto_access *a = (struct pto_access *)(rt->base + list);
+		struct pto_slot *task = (struct pto_slot *)(rt->base + a->task);
 
-	while (index) {
-		const struct pto_map_entry *e = &map->entries[index];
-		struct pto_slot *task = (struct pto_slot *)(rt->base + e->task);
-		uint32_t next = e->next;
-
-		if (pto_map_overlap(t, e) != PTO_OVERLAP_NONE) {
-			if (!pto_slot_completed(task))
-				return task;
-			pto_map_remove(rt, index);
-		}
-		index = next;
+		if (!pto_slot_completed(task))
+			return task;
+		list = a->next;
+		pto_map_forget(rt, a);
 	}
 	return NULL;
+}
+
+/* The first unfinished task that a reader, or a writer, of @t has to wait for. */
+static struct pto_slot *find_busy(struct pto_runtime *rt, const struct pto_tensor *t, bool write)
+{
+	struct pto_map *map = pto_map_get(rt);
+	struct pto_slot *task = NULL;
+	struct pto_region element;
+	uint32_t at;
+
+	pto_region_describe(&element, t);
+	at = pto_tree_first(map, pto_map_root(map, t->addr), &element, !write);
+	for (; at && !task; at = pto_tree_next(map, at, &element, !write)) {
+		const struct pto_region *r = &map->regions[at];
+
+		if (pto_region_overlap(&element, r) == PTO_OVERLAP_NONE)
+			continue;
+		task = find_unfinished(rt, r->list[PTO_MAP_WRITER]);
+		if (!task && write)
+			task = find_unfinished(rt, r->list[PTO_MAP_READER]);
+	}
+	return task;
 }
 
 /* The task that an access of the orchestration has to wait for next, NULL if none. */
 static struct pto_slot *blocker(struct pto_runtime *rt, const struct pto_tensor *t,
 				struct pto_slot *owner, bool write)
 {
-	struct pto_slot *slot;
-
 	if (owner && !quiet(owner, write))
 		return owner;
-	if (t->manual_dep)
-		return NULL;
-	slot = find_busy(rt, t, PTO_MAP_WRITER);
-	if (!slot && write)
-		slot = find_busy(rt, t, PTO_MAP_READER);
-	return slot;
+	return t->manual_dep ? NULL : find_busy(rt, t, write);
 }
 
 /**
@@ -322,27 +394,21 @@ static struct pto_slot *blocker(struct pto_runtime *rt, const struct pto_tensor 
 bool pto_deps_wait(struct pto_runtime *rt, const struct pto_tensor *t, bool write)
 {
 	struct pto_slot *owner = NULL;
+	struct pto_stall stall = { 0 };
 	struct pto_slot *slot;
-	uint64_t done, deadline = 0;
 
 	if (t->owner_task != PTO_NO_TASK) {
 		owner = find_owner(rt, t);
 		if (!owner)
 			return false;
 	}
-	done = pto_sched_done(rt->sched);
 	while ((slot = blocker(rt, t, owner, write))) {
-		uint64_t now = rt->env->now();
-
-		if (!deadline || pto_sched_done(rt->sched) != done) {
-			done = pto_sched_done(rt->sched);
-			deadline = now + TENSOR_WAIT_NS;
-		} else if (now > deadline) {
+		if (!pto_rt_wait(rt, &stall, TENSOR_WAIT_NS, false)) {
 			pto_rt_fatal(rt, PTO_FATAL_TENSOR_WAIT_TIMEOUT, 0, slot->id,
-				     "no task has completed for 15 s while an element was waited for");
+				     "no task has completed for %llu s while an element was waited for",
+				     TENSOR_WAIT_NS / 1000000000ULL);
 			return false;
 		}
-		rt->env->wait(rt);
 		if (pto_rt_fatal_code(rt))
 			return false;
 	}

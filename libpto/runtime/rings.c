@@ -33,17 +33,18 @@ static struct pto_slot *ring_slot(const struct pto_ring *ring, uint64_t local)
 /** pto_scope_holds() - is the scope in which @slot was submitted still open? */
 bool pto_scope_holds(const struct pto_runtime *rt, const struct pto_slot *slot)
 {
-	return slot->depth <= rt->depth && (uint32_t)slot->id >= rt->scope[slot->depth].start;
+	return slot->depth <= rt->depth &&
+	       pto_task_local(slot->id) >= rt->scope[slot->depth].start;
 }
 
 /** pto_task_find() - what has become of the task with id @id? */
 enum pto_liveness pto_task_find(struct pto_runtime *rt, uint64_t id, struct pto_slot **slot)
 {
-	uint64_t index = id >> 32;
-	uint64_t local = (uint32_t)id;
+	uint32_t index = pto_task_ring(id);
+	uint64_t local = pto_task_local(id);
 	const struct pto_ring *ring;
 
-	if (index >= PTO_RING_DEPTHS || !rt->ring[index].layout)
+	if (!rt->ring[index].layout)
 		return PTO_TASK_UNKNOWN;
 	ring = &rt->ring[index];
 	if (local >= ring->head)
@@ -82,7 +83,7 @@ bool pto_ring_reclaim(struct pto_runtime *rt, uint32_t index)
 
 		if (!reclaimable(rt, slot))
 			break;
-		if (slot->map_head)
+		if (slot->access_count)
 			pto_map_drop_task(rt, slot);
 		if (slot->has_heap) {
 			ring->heap_tail = slot->heap_end;
@@ -139,37 +140,75 @@ static bool stuck(const struct pto_runtime *rt, const struct pto_ring *ring)
 	return ring->tail < ring->head && pto_scope_holds(rt, ring_slot(ring, ring->tail));
 }
 
-static void report_stuck(struct pto_runtime *rt, uint32_t index, uint64_t bytes)
+/**
+ * pto_rt_wait() - one step of waiting for tasks to complete
+ * @rt: the run
+ * @stall: this wait
+ * @bound: how long, in ns, none may complete
+ * @patient: time in which a kernel runs does not count; its own bound ends that
+ *
+ * Return: false if it has been too long.
+ */
+bool pto_rt_wait(struct pto_runtime *rt, struct pto_stall *stall, uint64_t bound, bool patient)
+{
+	uint64_t done = pto_sched_done(rt->sched);
+	uint64_t now = rt->env->now();
+
+	if (!stall->deadline || done != stall->done) {
+		stall->done = done;
+		stall->deadline = now + bound;
+	} else if (now > stall->deadline) {
+		if (!patient || !rt->env->busy(rt))
+			return false;
+		stall->deadline = now + bound;
+	}
+	rt->env->wait(rt);
+	return true;
+}
+
+/* What the oldest task of a ring waits for, in words. */
+static const char *holder(const struct pto_runtime *rt, const struct pto_ring *ring)
+{
+	struct pto_slot *slot = ring_slot(ring, ring->tail);
+
+	if (pto_scope_holds(rt, slot))
+		return "is held by an open scope";
+	if (!pto_slot_completed(slot))
+		return "does not complete";
+	return "is retained by tasks that do not complete";
+}
+
+static void report_full(struct pto_runtime *rt, uint32_t index, uint64_t bytes)
 {
 	const struct pto_ring *ring = &rt->ring[index];
 	uint64_t task = pto_task_id(index, ring->tail);
 
 	if (!slot_room(ring))
 		pto_rt_fatal(rt, PTO_FATAL_FLOW_CONTROL_DEADLOCK, 0, task,
-			     "ring %u: %llu tasks of %llu alive, oldest held by an open scope",
-			     index, (unsigned long long)(ring->head - ring->tail),
-			     (unsigned long long)ring->layout->window);
+			     "ring %u: %llu tasks of %llu alive, the oldest %s", index,
+			     (unsigned long long)(ring->head - ring->tail),
+			     (unsigned long long)ring->layout->window, holder(rt, ring));
 	else
 		pto_rt_fatal(rt, PTO_FATAL_HEAP_RING_DEADLOCK, 0, task,
-			     "ring %u: no %llu bytes in a heap of %llu, oldest of %llu blocks held by an open scope",
+			     "ring %u: no %llu bytes in a heap of %llu with %llu blocks, the oldest task %s",
 			     index, (unsigned long long)bytes,
 			     (unsigned long long)ring->layout->heap_size,
-			     (unsigned long long)ring->heap_blocks);
+			     (unsigned long long)ring->heap_blocks, holder(rt, ring));
 }
 
 /* Waits until there is a slot, and a place for @bytes in the heap. */
 static bool wait_room(struct pto_runtime *rt, uint32_t index, uint64_t bytes, uint64_t *place)
 {
 	struct pto_ring *ring = &rt->ring[index];
+	struct pto_stall stall = { 0 };
 
 	while (!slot_room(ring) || (bytes && !heap_place(ring, bytes, place))) {
 		if (pto_ring_reclaim(rt, index))
 			continue;
-		if (stuck(rt, ring)) {
-			report_stuck(rt, index, bytes);
+		if (stuck(rt, ring) || !pto_rt_wait(rt, &stall, PTO_BACKSTOP_NS, true)) {
+			report_full(rt, index, bytes);
 			return false;
 		}
-		rt->env->wait(rt);
 		if (pto_rt_fatal_code(rt))
 			return false;
 	}
@@ -189,7 +228,8 @@ static struct pto_slot *open_slot(struct pto_runtime *rt, struct pto_ring *ring,
 	slot->depth = rt->depth;
 	slot->retained = 0;
 	slot->edge_count = 0;
-	slot->map_head = 0;
+	slot->keeps = 0;
+	slot->access_count = 0;
 	slot->stamp = 0;
 	slot->dep_first = ring->pool_head;
 	return slot;
@@ -222,11 +262,6 @@ struct pto_slot *pto_ring_alloc(struct pto_runtime *rt, uint32_t index, uint64_t
 		pto_ring_reclaim(rt, index);
 	if (!wait_room(rt, index, heap_bytes, &place))
 		return NULL;
-	if (ring->head > UINT32_MAX) {
-		pto_rt_fatal(rt, PTO_FATAL_FLOW_CONTROL_DEADLOCK, 0, PTO_NO_TASK,
-			     "ring %u: more tasks than ids", index);
-		return NULL;
-	}
 	slot = open_slot(rt, ring, index);
 	slot->has_heap = heap_bytes != 0;
 	if (heap_bytes) {
@@ -263,6 +298,17 @@ bool pto_edge_room(struct pto_runtime *rt, const struct pto_slot *slot)
 	       slot->dep_first + pool_edges(slot) - ring->pool_tail < ring->layout->dep_pool;
 }
 
+static void report_pool(struct pto_runtime *rt, const struct pto_slot *slot)
+{
+	const struct pto_ring *ring = &rt->ring[slot->ring];
+
+	pto_rt_fatal(rt, PTO_FATAL_DEP_POOL_OVERFLOW, 0, slot->id,
+		     "ring %u: a task with %u dependencies so far, %llu of a pool of %llu in use, the oldest task %s",
+		     slot->ring, slot->edge_count,
+		     (unsigned long long)(slot->dep_first + pool_edges(slot) - ring->pool_tail),
+		     (unsigned long long)ring->layout->dep_pool, holder(rt, ring));
+}
+
 /**
  * pto_edge_reserve() - wait until pto_edge_room()
  *
@@ -272,18 +318,16 @@ bool pto_edge_room(struct pto_runtime *rt, const struct pto_slot *slot)
 bool pto_edge_reserve(struct pto_runtime *rt, struct pto_slot *slot)
 {
 	struct pto_ring *ring = &rt->ring[slot->ring];
+	struct pto_stall stall = { 0 };
 
 	while (!pto_edge_room(rt, slot)) {
 		if (pto_ring_reclaim(rt, slot->ring))
 			continue;
-		if (ring->pool_tail == slot->dep_first || stuck(rt, ring)) {
-			pto_rt_fatal(rt, PTO_FATAL_DEP_POOL_OVERFLOW, 0, slot->id,
-				     "ring %u: %u dependencies of one task, pool of %llu",
-				     slot->ring, slot->edge_count,
-				     (unsigned long long)ring->layout->dep_pool);
+		if (ring->pool_tail == slot->dep_first || stuck(rt, ring) ||
+		    !pto_rt_wait(rt, &stall, PTO_BACKSTOP_NS, true)) {
+			report_pool(rt, slot);
 			return false;
 		}
-		rt->env->wait(rt);
 		if (pto_rt_fatal_code(rt))
 			return false;
 	}

@@ -41,6 +41,8 @@
 #define PTO_SLOT_EDGES		4	/* edges inside a slot */
 #define PTO_SIDE_EDGES		60	/* edges beside it; more come from the pool */
 #define PTO_SLOT_TENSORS	4	/* tensors of a small task */
+#define PTO_SLOT_ACCESSES	4	/* tracked accesses inside a slot */
+#define PTO_SIDE_ACCESSES	(PTO_TASK_MAX_TENSORS + 1 - PTO_SLOT_ACCESSES)
 #define PTO_RECLAIM_INTERVAL	32	/* submits of a ring between two looks at its tail */
 #define PTO_FATAL_TEXT		224	/* as struct pto_dev_report.text */
 #define PTO_RT_ABORTED		(1u << 31)	/* latched instead of a code: ended from outside */
@@ -56,6 +58,7 @@
  * @small: struct pto_tensor[window][PTO_SLOT_TENSORS]
  * @large: struct pto_tensor[window][PTO_TASK_MAX_TENSORS]
  * @side: struct pto_edge[window][PTO_SIDE_EDGES]
+ * @accesses: struct pto_access[window][PTO_SIDE_ACCESSES]
  * @pool: struct pto_edge[dep_pool]
  * @heap: the heap
  */
@@ -67,6 +70,7 @@ struct pto_ring_layout {
 	uint64_t small;
 	uint64_t large;
 	uint64_t side;
+	uint64_t accesses;
 	uint64_t pool;
 	uint64_t heap;
 };
@@ -79,8 +83,8 @@ struct pto_ring_layout {
  * @last_epoch: epoch of the latest run, 0 before the first
  * @bucket_shift: a hash is shifted right by this to give a bucket
  * @buckets: offset of struct pto_map_bucket[1 << (64 - bucket_shift)]
- * @entries: offset of struct pto_map_entry[entry_count]
- * @entry_count: entries of the tensor map; entry 0 is none
+ * @regions: offset of struct pto_region[region_count]
+ * @region_count: regions of the tensor map; region 0 is none
  * @pad: 0
  * @ring: rings by depth
  *
@@ -95,14 +99,14 @@ struct pto_arena {
 	uint32_t last_epoch;
 	uint32_t bucket_shift;
 	uint64_t buckets;
-	uint64_t entries;
-	uint32_t entry_count;
+	uint64_t regions;
+	uint32_t region_count;
 	uint32_t pad;
 	struct pto_ring_layout ring[PTO_RING_DEPTHS];
 };
 
 #define PTO_ARENA_MAGIC		0x414f5450	/* "PTOA" */
-#define PTO_ARENA_VERSION	1
+#define PTO_ARENA_VERSION	2
 
 /* The same three functions that sim/device/engine.h shows to the device. */
 int pto_arena_plan(struct pto_dev_arena_plan *plan);
@@ -132,6 +136,25 @@ struct pto_edge {
 #define PTO_SLOT_MIXED		4	/* it has several parts, those of a block are a cohort */
 
 /**
+ * struct pto_access - a tracked argument of a task; lives with the task
+ * @next: next access of the region's list (offset), 0 ends it
+ * @prev: previous one, 0 if first
+ * @task: the task (offset of its slot)
+ * @region: the region, 0 when the access has been forgotten
+ * @version: of the tensor
+ *
+ * The orchestrator's own. Forgotten when a later write covers it, when somebody comes
+ * across it after its task has completed, and at the latest when the task is reclaimed.
+ */
+struct pto_access {
+	uint64_t next;
+	uint64_t prev;
+	uint64_t task;
+	uint32_t region;
+	int32_t version;
+};
+
+/**
  * struct pto_slot - a task
  * @fanout: edges of tasks that wait for this one, or PTO_FANOUT_CLOSED. Only the
  *	orchestrator pushes, only the completing thread closes, once
@@ -139,34 +162,37 @@ struct pto_edge {
  * @released: consumers that retained this task and have completed
  * @units_left: units that have not ended
  * @next_unit: first unit nobody has begun; owned by whoever took the task from a queue
- * @next: link in a list of ready tasks (offset); owned by the list
  * @id: task id
- * @tensors: offset of its tensors
+ * @stamp: pto_runtime.stamp of the latest consumer that has an edge to it (orchestrator)
+ * @stamp_edge: number of that edge (orchestrator)
+ * @retained: edges that retain this task (orchestrator)
  * @block_num: blocks
- * @edge_count: edges in use; constant once the task is ready
  * @func: func_id of each part, in the order of @part
- * @part: which core each part is for: 0 AIC, 1 AIV0, 2 AIV1
  * @part_count: parts; 0 for a dummy
+ * @ring: ring it belongs to
+ * @next: link in a list of ready tasks (offset); owned by the list
+ * @tensors: offset of its tensors
+ * @edge_count: edges in use; constant once the task is ready
+ * @keeps: edges of those that retain their producer
+ * @part: which core each part is for: 0 AIC, 1 AIV0, 2 AIV1
  * @tensor_count: tensors
  * @scalar_count: scalars
- * @ring: ring it belongs to
- * @retained: edges that retain this task (orchestrator)
+ * @has_heap: it has a heap block (orchestrator)
+ * @access_count: accesses in use (orchestrator)
+ * @flags: PTO_SLOT_*; 0 for the plain task
  * @depth: depth of its scope (orchestrator)
  * @heap_end: end of its heap block (orchestrator); valid if @has_heap
- * @has_heap: it has a heap block (orchestrator)
- * @flags: PTO_SLOT_*; 0 for the plain task
- * @map_head: its entries of the tensor map (orchestrator)
  * @dep_first: its first edge in the pool (orchestrator until ready, then constant)
- * @stamp: pto_runtime.stamp of the latest consumer that has an edge to it (orchestrator)
- * @stamp_edge: that edge (orchestrator)
+ * @access: its first accesses (orchestrator)
+ * @edges: its first edges
  * @scalars: scalars
- * @edges: the first edges
  * @predicate: address of the element that decides whether it runs
  * @predicate_value: what that is compared with
  * @predicate_op: PTO_PREDICATE_*
  * @predicate_dtype: type of the element
  *
  * Fields without a note are written before the task becomes ready and constant after.
+ * The first line is what tasks want of each other.
  */
 struct pto_slot {
 	_Atomic uint64_t fanout;
@@ -174,29 +200,33 @@ struct pto_slot {
 	_Atomic uint32_t released;
 	_Atomic uint32_t units_left;
 	uint32_t next_unit;
-	uint64_t next;
 	uint64_t id;
-	uint64_t tensors;
+	uint64_t stamp;
+	uint32_t stamp_edge;
+	uint32_t retained;
 	uint32_t block_num;
-	uint32_t edge_count;
 	uint16_t func[PTO_PARTS];
-	uint8_t part[PTO_PARTS];
 	uint8_t part_count;
+	uint8_t ring;
+
+	uint64_t next;
+	uint64_t tensors;
+	uint32_t edge_count;
+	uint32_t keeps;
+	uint8_t part[PTO_PARTS];
 	uint8_t tensor_count;
 	uint8_t scalar_count;
-	uint8_t ring;
 	uint8_t has_heap;
+	uint8_t access_count;
 	uint8_t flags;
-	uint32_t retained;
 	uint32_t depth;
+	uint32_t pad2;
 	uint64_t heap_end;
 	uint64_t dep_first;
-	uint64_t stamp;
-	struct pto_edge *stamp_edge;
-	uint32_t map_head;
-	uint32_t pad;
-	uint64_t scalars[PTO_TASK_MAX_SCALARS];
+
+	struct pto_access access[PTO_SLOT_ACCESSES];
 	struct pto_edge edges[PTO_SLOT_EDGES];
+	uint64_t scalars[PTO_TASK_MAX_SCALARS];
 	uint64_t predicate;
 	int64_t predicate_value;
 	uint8_t predicate_op;
@@ -206,79 +236,111 @@ struct pto_slot {
 /* --- tensor map ---------------------------------------------------------- */
 
 /**
- * struct pto_map_bucket - accesses of buffers with one hash
+ * struct pto_map_bucket - what has one hash
  * @epoch: run that wrote it; in any other run the bucket is empty
- * @list: first writer entry, first reader entry; 0: none
+ * @region: first region, 0: none
+ * @root: first buffer, as the root of its tree of regions; 0: none
+ * @pad: 0
  */
 struct pto_map_bucket {
 	uint32_t epoch;
-	uint32_t list[2];
+	uint32_t region;
+	uint32_t root;
+	uint32_t pad;
 };
 
 #define PTO_MAP_WRITER		0
 #define PTO_MAP_READER		1
 
+#define PTO_NEAR		22		/* neighbours that a region remembers */
+#define PTO_NEAR_MANY		UINT8_MAX	/* it has had more than it can remember */
+#define PTO_NEAR_COVERED	(1u << 31)	/* the neighbour lies within the region */
+
 /**
- * struct pto_map_entry - a task that accesses a region
- * @addr: the buffer
- * @begin: first byte of the region
- * @end: byte behind its last one
- * @task: the task (offset of its slot)
- * @next: next entry of the bucket's list, or of the free list
- * @prev: previous one, 0 if first
- * @task_next: next entry of the task
- * @task_prev: previous one, 0 if first
- * @bucket: bucket
- * @version: of the tensor
- * @kind: PTO_MAP_WRITER or PTO_MAP_READER
+ * struct pto_region - a region of a buffer that tasks access, see tensormap.c
+ * @addr: the buffer; 0: the region is not in use
+ * @begin: its first byte
+ * @end: the byte behind its last one
+ * @list: its writers and its readers (offsets of struct pto_access), latest first
+ * @hash_next: next region of the bucket, or of the free list
+ * @hash_prev: previous one, 0 if first
+ * @pin: low bits of pto_runtime.stamp of the latest submit that uses it
+ * @rest: elements from the last line of the grid to the first element; valid if @is_box
  * @dtype: of the tensor
  * @ndims: of the tensor
  * @is_contiguous: of the tensor
+ * @is_box: places and indices of its grid belong to each other one to one
+ * @wrote: a task has written it since it was made
+ * @near_count: entries of @near, or PTO_NEAR_MANY
+ * @pad: 0
  * @shapes: of the tensor
  * @strides: of the tensor
- * @start: first element
+ * @index: place of its first element in the grid; valid if @is_box
+ * @root_next: next buffer of the bucket; valid in the root of a tree
+ * @max_end: highest @end in its part of the tree
+ * @max_written: highest @end of those with @wrote in its part of the tree
+ * @left: regions that begin earlier
+ * @right: regions that begin later
+ * @parent: region above it, 0 for the root
+ * @root_prev: previous buffer of the bucket; valid in the root of a tree
+ * @bucket: its bucket
+ * @near: neighbours: regions of the buffer that overlap it, itself or them with @wrote
  */
-struct pto_map_entry {
+struct pto_region {
 	uint64_t addr;
 	uint64_t begin;
 	uint64_t end;
-	uint64_t task;
-	uint32_t next;
-	uint32_t prev;
-	uint32_t task_next;
-	uint32_t task_prev;
-	uint32_t bucket;
-	int32_t version;
-	uint8_t kind;
+	uint64_t list[2];
+	uint32_t hash_next;
+	uint32_t hash_prev;
+	uint32_t pin;
+	uint32_t rest;
 	uint8_t dtype;
 	uint8_t ndims;
 	uint8_t is_contiguous;
+	uint8_t is_box;
+	uint8_t wrote;
+	uint8_t near_count;
+	uint16_t pad;
+
 	uint32_t shapes[PTO_MAX_TENSOR_DIMS];
 	uint32_t strides[PTO_MAX_TENSOR_DIMS];
-	uint64_t start;
+	uint32_t index[PTO_MAX_TENSOR_DIMS];
+	uint32_t root_next;
+
+	uint64_t max_end;
+	uint64_t max_written;
+	uint32_t left;
+	uint32_t right;
+	uint32_t parent;
+	uint32_t root_prev;
+	uint32_t bucket;
+	uint32_t near[PTO_NEAR];
 } __attribute__((aligned(PTO_CACHE_LINE)));
 
-/* How a new access relates to an entry. */
+/* How a new access relates to an older one. */
 #define PTO_OVERLAP_NONE	0
 #define PTO_OVERLAP_PARTIAL	1	/* or not known */
-#define PTO_OVERLAP_COVERED	2	/* the entry's region lies within the new one */
+#define PTO_OVERLAP_COVERED	2	/* the older region lies within the new one */
 
 /**
  * struct pto_map - the tensor map of a run
  * @arena: its memory
  * @buckets: buckets
- * @entries: entries
+ * @regions: regions
  * @epoch: the run's epoch
- * @free: list of entries that were used and given back
- * @fresh: first entry that this run has not used
+ * @free: list of regions that were used and given back
+ * @fresh: first region that this run has not used
+ * @hand: region at which the next search for one to give up begins
  */
 struct pto_map {
 	const struct pto_arena *arena;
 	struct pto_map_bucket *buckets;
-	struct pto_map_entry *entries;
+	struct pto_region *regions;
 	uint32_t epoch;
 	uint32_t free;
 	uint32_t fresh;
+	uint32_t hand;
 };
 
 /* --- rings and scopes ---------------------------------------------------- */
@@ -378,6 +440,7 @@ struct pto_runtime;
  * @ready: tasks have been put into the orchestrator's queue
  * @wait: the orchestrator cannot go on: execute a task, or wait a little. Latches
  *	a fatal error (and pto_rt_fatal_code() tells so) when there is no progress for too long
+ * @busy: is a kernel running, or anything awaited that will complete a task?
  * @now: nanoseconds
  * @format: vsnprintf()
  * @log: a line of the program for the device's log
@@ -386,6 +449,7 @@ struct pto_rt_env {
 	int (*kernel_type)(struct pto_runtime *rt, uint32_t func_id);
 	void (*ready)(struct pto_runtime *rt);
 	void (*wait)(struct pto_runtime *rt);
+	bool (*busy)(struct pto_runtime *rt);
 	uint64_t (*now)(void);
 	int (*format)(char *buf, size_t size, const char *fmt, va_list ap);
 	void (*log)(struct pto_runtime *rt, uint32_t level, const char *text);
@@ -456,9 +520,24 @@ static inline uint64_t pto_offset_of(const struct pto_runtime *rt, const void *p
 	return (uint64_t)((const uint8_t *)p - rt->base);
 }
 
+/*
+ * A task id holds the ring above the low 32 bits of the task's number in the ring, as in
+ * the seed runtime; what is left of the number goes above both, so a run never ends
+ * because its ids do.
+ */
 static inline uint64_t pto_task_id(uint32_t ring, uint64_t local)
 {
-	return (uint64_t)ring << 32 | local;
+	return local >> 32 << 34 | (uint64_t)ring << 32 | (uint32_t)local;
+}
+
+static inline uint64_t pto_task_local(uint64_t id)
+{
+	return id >> 34 << 32 | (uint32_t)id;
+}
+
+static inline uint32_t pto_task_ring(uint64_t id)
+{
+	return id >> 32 & (PTO_RING_DEPTHS - 1);
 }
 
 static inline bool pto_slot_completed(struct pto_slot *slot)
@@ -467,6 +546,20 @@ static inline bool pto_slot_completed(struct pto_slot *slot)
 }
 
 /* --- rings.c ------------------------------------------------------------- */
+
+#define PTO_BACKSTOP_NS 500000000ULL	/* for a ring to move while nothing runs */
+
+/**
+ * struct pto_stall - a wait for tasks; zero to begin with
+ * @done: tasks completed when that last changed
+ * @deadline: when it will have lasted too long
+ */
+struct pto_stall {
+	uint64_t done;
+	uint64_t deadline;
+};
+
+bool pto_rt_wait(struct pto_runtime *rt, struct pto_stall *stall, uint64_t bound, bool patient);
 
 struct pto_ring *pto_ring_get(struct pto_runtime *rt, uint32_t index);
 bool pto_ring_reclaim(struct pto_runtime *rt, uint32_t index);
@@ -481,15 +574,36 @@ bool pto_scope_holds(const struct pto_runtime *rt, const struct pto_slot *slot);
 enum pto_liveness { PTO_TASK_LIVE, PTO_TASK_RECLAIMED, PTO_TASK_UNKNOWN };
 enum pto_liveness pto_task_find(struct pto_runtime *rt, uint64_t id, struct pto_slot **slot);
 
+/* --- overlap.c ----------------------------------------------------------- */
+
+void pto_region_describe(struct pto_region *r, const struct pto_tensor *t);
+bool pto_region_is(const struct pto_region *r, const struct pto_tensor *t, uint64_t begin,
+		   uint64_t end);
+int pto_region_overlap(const struct pto_region *later, const struct pto_region *earlier);
+uint64_t pto_tensor_begin(const struct pto_tensor *t);
+uint64_t pto_tensor_end(const struct pto_tensor *t);
+
+/* --- regiontree.c -------------------------------------------------------- */
+
+void pto_tree_insert(struct pto_map *map, uint32_t root, uint32_t index);
+void pto_tree_remove(struct pto_map *map, uint32_t index);
+void pto_tree_written(struct pto_map *map, uint32_t index);
+uint32_t pto_tree_first(const struct pto_map *map, uint32_t root, const struct pto_region *r,
+			bool written);
+uint32_t pto_tree_next(const struct pto_map *map, uint32_t index, const struct pto_region *r,
+		       bool written);
+
 /* --- tensormap.c --------------------------------------------------------- */
 
 struct pto_map *pto_map_get(struct pto_runtime *rt);
-uint32_t pto_map_bucket(const struct pto_map *map, uint64_t addr);
-uint32_t pto_map_first(const struct pto_map *map, uint32_t bucket, uint32_t kind);
-int pto_map_overlap(const struct pto_tensor *t, const struct pto_map_entry *e);
-bool pto_map_insert(struct pto_runtime *rt, struct pto_slot *slot, const struct pto_tensor *t,
-		    uint32_t kind);
-void pto_map_remove(struct pto_runtime *rt, uint32_t index);
+uint32_t pto_map_buffer(struct pto_map *map, uint64_t addr);
+uint32_t pto_map_region(struct pto_runtime *rt, const struct pto_slot *slot,
+			const struct pto_tensor *t, bool writes);
+uint32_t pto_map_root(struct pto_map *map, uint64_t addr);
+struct pto_access *pto_access_at(struct pto_runtime *rt, struct pto_slot *slot, uint32_t i);
+void pto_map_insert(struct pto_runtime *rt, struct pto_slot *slot, uint32_t index, uint32_t kind,
+		    int32_t version);
+void pto_map_forget(struct pto_runtime *rt, struct pto_access *access);
 void pto_map_drop_task(struct pto_runtime *rt, struct pto_slot *slot);
 
 /* --- deps.c, element.c --------------------------------------------------- */

@@ -132,14 +132,17 @@ uint64_t pto_sched_done(struct pto_sched *sched)
 static void release_producers(struct pto_sched *sched, struct pto_slot *slot)
 {
 	const struct pto_arena *arena = (const struct pto_arena *)sched->base;
+	uint32_t left = slot->keeps;
 	uint32_t i;
 
-	for (i = 0; i < slot->edge_count; i++) {
+	for (i = 0; left; i++) {
 		const struct pto_edge *e = pto_edge_at(arena, slot, i);
 
-		if (e->producer)
-			atomic_fetch_add_explicit(&slot_at(sched, e->producer)->released, 1,
-						  memory_order_release);
+		if (!e->producer)
+			continue;
+		atomic_fetch_add_explicit(&slot_at(sched, e->producer)->released, 1,
+					  memory_order_release);
+		left--;
 	}
 }
 

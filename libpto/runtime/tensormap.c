@@ -2,16 +2,31 @@
 /*
  * The tensor map: which tasks access which regions of which buffers.
  *
- * A hash of the buffer's address leads to a bucket with two lists, writers and readers.
- * An entry is on its bucket's list and on its task's list, both doubly linked, so that
- * taking it out is O(1): when a later writer covers it, when somebody comes across it after
- * its task has completed, or when its task is reclaimed.
+ * A region is what a tensor selects of a buffer, once for all accesses of the same view. It
+ * has two lists of accesses, writers and readers. A hash of the view leads to it, so that
+ * the usual case, the same view again, costs the same however much else is tracked. The
+ * regions of a buffer form a tree ordered by place (regiontree.c), which is searched when a
+ * region is new: whatever overlaps it becomes its neighbour, and it theirs. From then on
+ * an access looks at the region itself and at its neighbours.
  *
- * The orchestrator's own. What the entries mean for ordering is deps.c's affair.
+ * Neighbours: for any two regions that overlap, at least one of which has been written since
+ * it was made, each is in the list of the other, unless the list's owner has had more
+ * than PTO_NEAR. Then the tree is searched at every access until they have become
+ * fewer.
+ *
+ * A region without accesses is kept, because programs come back to their regions. It is
+ * given up when its place is needed, or when it makes a neighbour's list too long.
+ *
+ * The orchestrator's own. What accesses mean for ordering is deps.c's affair.
  */
 #include "runtime.h"
 
-#define HASH_FACTOR 0x9E3779B97F4A7C15ULL
+#define HASH_FACTOR	0x9E3779B97F4A7C15ULL
+#define BEGIN_FACTOR	0xC2B2AE3D27D4EB4FULL
+#define REST_FACTOR	0x165667B19E3779F9ULL
+#define KEEP_REGIONS	4096	/* in use before old ones are given up */
+#define LOOK_AT		8	/* candidates to give up for one that is needed */
+#define SWEEP_TASKS	64	/* completed ones before all regions are looked at again */
 
 /*
  * Epochs recognise what earlier runs left. They count up and may wrap: the first run
@@ -36,17 +51,22 @@ struct pto_map *pto_map_get(struct pto_runtime *rt)
 		start_epoch(rt, map->epoch);
 		map->arena = rt->arena;
 		map->buckets = (struct pto_map_bucket *)(rt->base + rt->arena->buckets);
-		map->entries = (struct pto_map_entry *)(rt->base + rt->arena->entries);
+		map->regions = (struct pto_region *)(rt->base + rt->arena->regions);
+		/* Region 0 stands for no region: it ends before everything. */
+		map->regions[0].max_end = 0;
+		map->regions[0].max_written = 0;
 		map->free = 0;
 		map->fresh = 1;
+		map->hand = 1;
 	}
 	return map;
 }
 
-/** pto_map_bucket() - bucket of a buffer, made empty if it is of another run */
-uint32_t pto_map_bucket(const struct pto_map *map, uint64_t addr)
+/* --- hashing ------------------------------------------------------------- */
+
+static uint32_t bucket_of(struct pto_map *map, uint64_t key)
 {
-	uint32_t index = (uint32_t)((addr * HASH_FACTOR) >> map->arena->bucket_shift);
+	uint32_t index = (uint32_t)((key * HASH_FACTOR) >> map->arena->bucket_shift);
 	struct pto_map_bucket *b = &map->buckets[index];
 
 	if (b->epoch != map->epoch)
@@ -54,270 +74,383 @@ uint32_t pto_map_bucket(const struct pto_map *map, uint64_t addr)
 	return index;
 }
 
-/** pto_map_first() - first entry of a bucket's list, 0 if it is empty */
-uint32_t pto_map_first(const struct pto_map *map, uint32_t bucket, uint32_t kind)
+/** pto_map_buffer() - bucket of a buffer, made empty if it is of another run */
+uint32_t pto_map_buffer(struct pto_map *map, uint64_t addr)
 {
-	return map->buckets[bucket].list[kind];
+	return bucket_of(map, addr);
 }
 
-/* --- overlap ------------------------------------------------------------- */
-
-/* Byte that holds element @index, and the byte behind the one that holds index - 1. */
-static uint64_t byte_of(uint8_t dtype, uint64_t index)
+/* Bucket of a region; that of a whole buffer is the buffer's. */
+static uint32_t region_bucket(struct pto_map *map, const struct pto_tensor *t, uint64_t begin,
+			      uint64_t end)
 {
-	uint32_t bytes = pto_dtype_size(dtype);
-
-	return bytes ? index * bytes : index / 2;
+	return bucket_of(map, t->addr ^ begin * BEGIN_FACTOR ^ (t->size - end) * REST_FACTOR);
 }
 
-static uint64_t byte_end(uint8_t dtype, uint64_t index)
+/** pto_map_root() - root of the tree of a buffer, 0 if it has no regions */
+uint32_t pto_map_root(struct pto_map *map, uint64_t addr)
 {
-	uint32_t bytes = pto_dtype_size(dtype);
+	uint32_t index = map->buckets[pto_map_buffer(map, addr)].root;
 
-	return bytes ? index * bytes : index / 2 + (index & 1);
-}
-
-/*
- * Splits the first element's place into an index per dimension, strides descending. The
- * result is sound only if every stride is a multiple of the next one and the box does
- * not run over the end of its row, so that indices and places belong to each other
- * one to one; otherwise false.
- */
-static bool split_start(uint64_t start, uint32_t ndims, const uint32_t *shapes,
-			const uint32_t *strides, uint64_t *index, uint64_t *rest)
-{
-	uint32_t i;
-
-	for (i = 0; i < ndims; i++) {
-		index[i] = start / strides[i];
-		start %= strides[i];
-		if (i == 0)
-			continue;
-		if (strides[i - 1] % strides[i] ||
-		    index[i] + shapes[i] > strides[i - 1] / strides[i])
-			return false;
-	}
-	*rest = start;
-	return true;
-}
-
-/*
- * Boxes of one grid. Two with different rests lie between each other's elements: the
- * last stride divides all others.
- */
-static int box_overlap(const struct pto_tensor *t, const struct pto_map_entry *e)
-{
-	uint64_t a[PTO_MAX_TENSOR_DIMS], b[PTO_MAX_TENSOR_DIMS];
-	uint64_t rest_a, rest_b;
-	bool covered = true;
-	uint32_t i;
-
-	if (!split_start(t->start_offset, t->ndims, t->shapes, t->strides, a, &rest_a) ||
-	    !split_start(e->start, e->ndims, e->shapes, e->strides, b, &rest_b))
-		return PTO_OVERLAP_PARTIAL;
-	if (rest_a != rest_b)
-		return PTO_OVERLAP_NONE;
-	for (i = 0; i < t->ndims; i++) {
-		if (a[i] >= b[i] + e->shapes[i] || b[i] >= a[i] + t->shapes[i])
-			return PTO_OVERLAP_NONE;
-		if (a[i] > b[i] || a[i] + t->shapes[i] < b[i] + e->shapes[i])
-			covered = false;
-	}
-	return covered ? PTO_OVERLAP_COVERED : PTO_OVERLAP_PARTIAL;
-}
-
-static bool same_grid(const struct pto_tensor *t, const struct pto_map_entry *e)
-{
-	uint32_t i;
-
-	if (t->dtype != e->dtype || t->ndims != e->ndims)
-		return false;
-	for (i = 0; i < t->ndims; i++)
-		if (t->strides[i] != e->strides[i])
-			return false;
-	return true;
-}
-
-static bool same_box(const struct pto_tensor *t, const struct pto_map_entry *e)
-{
-	uint32_t i;
-
-	if (t->start_offset != e->start)
-		return false;
-	for (i = 0; i < t->ndims; i++)
-		if (t->shapes[i] != e->shapes[i])
-			return false;
-	return true;
-}
-
-/**
- * pto_map_overlap() - how does a new access relate to an older one?
- * @t: the new access, not empty
- * @e: the older one
- *
- * Exact for boxes of one grid and for contiguous regions, otherwise on the safe side.
- * Return: PTO_OVERLAP_*. An access of a higher version covers nothing.
- */
-int pto_map_overlap(const struct pto_tensor *t, const struct pto_map_entry *e)
-{
-	uint64_t begin, end;
-	int result = PTO_OVERLAP_PARTIAL;
-
-	if (t->addr != e->addr)
-		return PTO_OVERLAP_NONE;
-	begin = byte_of(t->dtype, t->start_offset);
-	end = byte_end(t->dtype, t->start_offset + t->extent);
-	if (begin >= e->end || e->begin >= end)
-		return PTO_OVERLAP_NONE;
-	if (same_grid(t, e) && same_box(t, e))
-		result = PTO_OVERLAP_COVERED;
-	else if (!pto_dtype_size(t->dtype))
-		result = PTO_OVERLAP_PARTIAL;	/* neighbours share bytes */
-	else if (t->is_contiguous && begin <= e->begin && end >= e->end)
-		result = PTO_OVERLAP_COVERED;
-	else if (same_grid(t, e))
-		result = box_overlap(t, e);
-	if (result == PTO_OVERLAP_COVERED && t->version > e->version)
-		result = PTO_OVERLAP_PARTIAL;
-	return result;
-}
-
-/* --- entries ------------------------------------------------------------- */
-
-/** pto_map_remove() - take entry @index out of both its lists and free it */
-void pto_map_remove(struct pto_runtime *rt, uint32_t index)
-{
-	struct pto_map *map = &rt->map;
-	struct pto_map_entry *e = &map->entries[index];
-	struct pto_slot *slot = (struct pto_slot *)(rt->base + e->task);
-
-	if (e->prev)
-		map->entries[e->prev].next = e->next;
-	else
-		map->buckets[e->bucket].list[e->kind] = e->next;
-	if (e->next)
-		map->entries[e->next].prev = e->prev;
-	if (e->task_prev)
-		map->entries[e->task_prev].task_next = e->task_next;
-	else
-		slot->map_head = e->task_next;
-	if (e->task_next)
-		map->entries[e->task_next].task_prev = e->task_prev;
-	e->next = map->free;
-	map->free = index;
-}
-
-/** pto_map_drop_task() - remove all entries of a task */
-void pto_map_drop_task(struct pto_runtime *rt, struct pto_slot *slot)
-{
-	while (slot->map_head)
-		pto_map_remove(rt, slot->map_head);
-}
-
-/* Removes entries of tasks that have completed but are held. Return: true if any. */
-static bool drop_completed(struct pto_runtime *rt)
-{
-	bool any = false;
-	uint32_t i;
-
-	for (i = 0; i < PTO_RING_DEPTHS; i++) {
-		struct pto_ring *ring = &rt->ring[i];
-		uint64_t local;
-
-		if (!ring->layout)
-			continue;
-		for (local = ring->tail; local < ring->head; local++) {
-			struct pto_slot *slot = &ring->slots[local & (ring->layout->window - 1)];
-
-			if (slot->map_head && pto_slot_completed(slot)) {
-				pto_map_drop_task(rt, slot);
-				any = true;
-			}
-		}
-	}
-	return any;
-}
-
-static uint32_t take_entry(struct pto_runtime *rt)
-{
-	struct pto_map *map = &rt->map;
-	uint32_t index = map->free;
-
-	if (index)
-		map->free = map->entries[index].next;
-	else if (map->fresh < map->arena->entry_count)
-		index = map->fresh++;
+	while (index && map->regions[index].addr != addr)
+		index = map->regions[index].root_next;
 	return index;
 }
 
-/* An entry; waits for tasks to complete while there is none. 0 after an error. */
-static uint32_t alloc_entry(struct pto_runtime *rt, const struct pto_slot *slot)
+static void hash_link(struct pto_map *map, uint32_t bucket, uint32_t index)
 {
-	uint32_t index;
+	struct pto_region *r = &map->regions[index];
+	uint32_t *head = &map->buckets[bucket].region;
 
-	while (!(index = take_entry(rt))) {
-		if (pto_rings_reclaim(rt) || drop_completed(rt))
-			continue;
-		if (pto_sched_done(rt->sched) == rt->submitted) {
-			pto_rt_fatal(rt, PTO_FATAL_TENSORMAP_OVERFLOW, 0, slot->id,
-				     "all %u entries belong to the task that is submitted",
-				     rt->map.arena->entry_count);
-			return 0;
-		}
-		rt->env->wait(rt);
-		if (pto_rt_fatal_code(rt))
-			return 0;
-	}
-	return index;
+	r->bucket = bucket;
+	r->hash_prev = 0;
+	r->hash_next = *head;
+	if (*head)
+		map->regions[*head].hash_prev = index;
+	*head = index;
 }
 
-static void fill_entry(struct pto_map_entry *e, const struct pto_tensor *t)
+static void hash_unlink(struct pto_map *map, uint32_t index)
 {
-	e->addr = t->addr;
-	e->begin = byte_of(t->dtype, t->start_offset);
-	e->end = byte_end(t->dtype, t->start_offset + t->extent);
-	e->start = t->start_offset;
-	e->version = t->version;
-	e->dtype = t->dtype;
-	e->ndims = (uint8_t)t->ndims;
-	e->is_contiguous = t->is_contiguous;
-	__builtin_memcpy(e->shapes, t->shapes, sizeof(e->shapes));
-	__builtin_memcpy(e->strides, t->strides, sizeof(e->strides));
+	struct pto_region *r = &map->regions[index];
+
+	if (r->hash_prev)
+		map->regions[r->hash_prev].hash_next = r->hash_next;
+	else
+		map->buckets[r->bucket].region = r->hash_next;
+	if (r->hash_next)
+		map->regions[r->hash_next].hash_prev = r->hash_prev;
+}
+
+/* --- accesses ------------------------------------------------------------ */
+
+/** pto_access_at() - access @i of a task: in the slot or beside it */
+struct pto_access *pto_access_at(struct pto_runtime *rt, struct pto_slot *slot, uint32_t i)
+{
+	const struct pto_ring_layout *l = &rt->arena->ring[slot->ring];
+	uint64_t local = (uint32_t)slot->id & (l->window - 1);
+
+	if (i < PTO_SLOT_ACCESSES)
+		return &slot->access[i];
+	return (struct pto_access *)(rt->base + l->accesses) + local * PTO_SIDE_ACCESSES + i -
+	       PTO_SLOT_ACCESSES;
+}
+
+static struct pto_access *access_of(const struct pto_runtime *rt, uint64_t offset)
+{
+	return (struct pto_access *)(rt->base + offset);
 }
 
 /**
  * pto_map_insert() - remember that a task accesses a region
  * @rt: the run
  * @slot: the task
- * @t: the region, not empty
+ * @index: the region, which pto_map_region() has given for the same submit
  * @kind: PTO_MAP_WRITER or PTO_MAP_READER
- *
- * May wait and reclaim. Return: false after an error.
+ * @version: of the tensor
  */
-bool pto_map_insert(struct pto_runtime *rt, struct pto_slot *slot, const struct pto_tensor *t,
-		    uint32_t kind)
+void pto_map_insert(struct pto_runtime *rt, struct pto_slot *slot, uint32_t index, uint32_t kind,
+		    int32_t version)
 {
-	struct pto_map *map = pto_map_get(rt);
-	uint32_t bucket = pto_map_bucket(map, t->addr);
-	uint32_t index = alloc_entry(rt, slot);
-	struct pto_map_entry *e = &map->entries[index];
-	uint32_t *head = &map->buckets[bucket].list[kind];
+	struct pto_access *a = pto_access_at(rt, slot, slot->access_count++);
+	uint64_t *head = &rt->map.regions[index].list[kind];
+
+	a->task = pto_offset_of(rt, slot);
+	a->region = index;
+	a->version = version;
+	a->prev = 0;
+	a->next = *head;
+	*head = pto_offset_of(rt, a);
+	if (a->next)
+		access_of(rt, a->next)->prev = *head;
+}
+
+/** pto_map_forget() - take an access out of its region's list */
+void pto_map_forget(struct pto_runtime *rt, struct pto_access *a)
+{
+	uint64_t *list = rt->map.regions[a->region].list;
+
+	if (a->prev)
+		access_of(rt, a->prev)->next = a->next;
+	else
+		list[list[PTO_MAP_WRITER] == pto_offset_of(rt, a) ? PTO_MAP_WRITER :
+								    PTO_MAP_READER] = a->next;
+	if (a->next)
+		access_of(rt, a->next)->prev = a->prev;
+	a->region = 0;
+}
+
+/** pto_map_drop_task() - forget all accesses of a task */
+void pto_map_drop_task(struct pto_runtime *rt, struct pto_slot *slot)
+{
+	while (slot->access_count) {
+		struct pto_access *a = pto_access_at(rt, slot, --slot->access_count);
+
+		if (a->region)
+			pto_map_forget(rt, a);
+	}
+}
+
+/* --- neighbours ---------------------------------------------------------- */
+
+static void near_add(struct pto_map *map, uint32_t index, uint32_t other)
+{
+	struct pto_region *r = &map->regions[index];
+
+	if (r->near_count == PTO_NEAR_MANY)
+		return;
+	if (r->near_count == PTO_NEAR) {
+		r->near_count = PTO_NEAR_MANY;
+		return;
+	}
+	if (pto_region_overlap(r, &map->regions[other]) == PTO_OVERLAP_COVERED)
+		r->near[r->near_count++] = other | PTO_NEAR_COVERED;
+	else
+		r->near[r->near_count++] = other;
+}
+
+static void near_remove(struct pto_map *map, uint32_t index, uint32_t other)
+{
+	struct pto_region *r = &map->regions[index];
+	uint32_t i;
+
+	if (r->near_count == PTO_NEAR_MANY)
+		return;
+	for (i = 0; i < r->near_count; i++) {
+		if ((r->near[i] & ~PTO_NEAR_COVERED) == other) {
+			r->near[i] = r->near[--r->near_count];
+			return;
+		}
+	}
+}
+
+/* Has the region no accesses, those of completed tasks at the heads of its lists aside? */
+static bool idle(struct pto_runtime *rt, struct pto_region *r)
+{
+	struct pto_access *a;
+	uint32_t kind;
+
+	for (kind = 0; kind < 2; kind++) {
+		while (r->list[kind]) {
+			a = access_of(rt, r->list[kind]);
+			if (!pto_slot_completed((struct pto_slot *)(rt->base + a->task)))
+				return false;
+			pto_map_forget(rt, a);
+		}
+	}
+	return true;
+}
+
+/* Takes an idle region out of everything. */
+static void give_up(struct pto_map *map, uint32_t index)
+{
+	struct pto_region *r = &map->regions[index];
+	uint32_t i;
+
+	if (r->near_count != PTO_NEAR_MANY) {
+		for (i = 0; i < r->near_count; i++)
+			near_remove(map, r->near[i] & ~PTO_NEAR_COVERED, index);
+	} else {
+		i = pto_tree_first(map, pto_map_root(map, r->addr), r, false);
+		for (; i; i = pto_tree_next(map, i, r, false))
+			near_remove(map, i, index);
+	}
+	hash_unlink(map, index);
+	pto_tree_remove(map, index);
+	r->addr = 0;
+	r->hash_next = map->free;
+	map->free = index;
+}
+
+/* The task that is submitted looks at this region: it must stay. */
+static bool pinned(const struct pto_runtime *rt, const struct pto_region *r)
+{
+	return r->pin == (uint32_t)rt->stamp;
+}
+
+static bool try_give_up(struct pto_runtime *rt, uint32_t index)
+{
+	struct pto_region *r = &rt->map.regions[index];
+
+	if (pinned(rt, r) || !idle(rt, r))
+		return false;
+	give_up(&rt->map, index);
+	return true;
+}
+
+/*
+ * Looks for the neighbours of a region and makes them acquainted, those with which it is
+ * already left out. Once there are many, idle ones are given up.
+ */
+static void meet_neighbours(struct pto_runtime *rt, uint32_t index, bool written, bool unwritten)
+{
+	struct pto_map *map = &rt->map;
+	struct pto_region *r = &map->regions[index];
+	uint32_t at, next;
+
+	at = pto_tree_first(map, pto_map_root(map, r->addr), r, !unwritten);
+	for (; at; at = next) {
+		next = pto_tree_next(map, at, r, !unwritten);
+		if (at == index || (!written && map->regions[at].wrote) ||
+		    pto_region_overlap(r, &map->regions[at]) == PTO_OVERLAP_NONE ||
+		    (r->near_count >= PTO_NEAR && try_give_up(rt, at)))
+			continue;
+		near_add(map, index, at);
+		near_add(map, at, index);
+	}
+}
+
+/* A region that has had too many neighbours: gives up idle ones, and counts again. */
+static void thin_out(struct pto_runtime *rt, uint32_t index)
+{
+	struct pto_map *map = &rt->map;
+	struct pto_region *r = &map->regions[index];
+	bool only_written = !r->wrote;
+	uint32_t at, next;
+
+	r->near_count = 0;
+	at = pto_tree_first(map, pto_map_root(map, r->addr), r, only_written);
+	for (; at && r->near_count != PTO_NEAR_MANY; at = next) {
+		next = pto_tree_next(map, at, r, only_written);
+		if (at != index &&
+		    pto_region_overlap(r, &map->regions[at]) != PTO_OVERLAP_NONE &&
+		    !try_give_up(rt, at))
+			near_add(map, index, at);
+	}
+}
+
+/* --- regions ------------------------------------------------------------- */
+
+/* Gives up a region if one of the next @count is idle. */
+static bool sweep(struct pto_runtime *rt, uint32_t count)
+{
+	struct pto_map *map = &rt->map;
+
+	while (count--) {
+		if (map->hand >= map->fresh)
+			map->hand = 1;
+		if (map->regions[map->hand].addr && try_give_up(rt, map->hand))
+			return true;
+		map->hand++;
+	}
+	return false;
+}
+
+/*
+ * A region that is not in use: one that was given up, a new one while there are few, an idle
+ * one if it is found soon, a new one, an idle one. 0 if all are in use.
+ */
+static uint32_t take_region(struct pto_runtime *rt)
+{
+	struct pto_map *map = &rt->map;
+	uint32_t index;
+
+	if (!map->free && map->fresh >= KEEP_REGIONS)
+		sweep(rt, LOOK_AT);
+	if (!map->free && map->fresh < map->arena->region_count)
+		return map->fresh++;
+	if (!map->free)
+		sweep(rt, map->fresh);
+	index = map->free;
+	if (index)
+		map->free = map->regions[index].hash_next;
+	return index;
+}
+
+/* Waits until some tasks have completed. Return: false after an error. */
+static bool wait_tasks(struct pto_runtime *rt, const struct pto_slot *slot)
+{
+	uint64_t target = pto_sched_done(rt->sched) + SWEEP_TASKS;
+	struct pto_stall stall = { 0 };
+	uint64_t done;
+
+	for (;;) {
+		done = pto_sched_done(rt->sched);
+		if (done >= target || done == rt->submitted)
+			return true;
+		if (!pto_rt_wait(rt, &stall, PTO_BACKSTOP_NS, true)) {
+			pto_rt_fatal(rt, PTO_FATAL_TENSORMAP_OVERFLOW, 0, slot->id,
+				     "no task has completed for %llu ms, and all %u regions are accessed by unfinished ones",
+				     PTO_BACKSTOP_NS / 1000000ULL,
+				     rt->map.arena->region_count - 1);
+			return false;
+		}
+		if (pto_rt_fatal_code(rt))
+			return false;
+	}
+}
+
+/*
+ * A region that is not in use; waits for tasks to complete while there is none. When all
+ * have, only the regions of the task itself are in use, and there are more than those.
+ */
+static uint32_t alloc_region(struct pto_runtime *rt, const struct pto_slot *slot)
+{
+	uint32_t index;
+
+	while (!(index = take_region(rt)))
+		if (!wait_tasks(rt, slot))
+			return 0;
+	return index;
+}
+
+static uint32_t find_region(const struct pto_map *map, uint32_t bucket, const struct pto_tensor *t,
+			    uint64_t begin, uint64_t end)
+{
+	uint32_t index = map->buckets[bucket].region;
+
+	while (index && !pto_region_is(&map->regions[index], t, begin, end))
+		index = map->regions[index].hash_next;
+	return index;
+}
+
+static uint32_t make_region(struct pto_runtime *rt, const struct pto_slot *slot,
+			    const struct pto_tensor *t, uint32_t bucket, bool writes)
+{
+	uint32_t index = alloc_region(rt, slot);
+	struct pto_map *map = &rt->map;
+	struct pto_region *r = &map->regions[index];
 
 	if (!index)
-		return false;
-	fill_entry(e, t);
-	e->task = pto_offset_of(rt, slot);
-	e->bucket = bucket;
-	e->kind = (uint8_t)kind;
-	e->prev = 0;
-	e->next = *head;
-	if (e->next)
-		map->entries[e->next].prev = index;
-	*head = index;
-	e->task_prev = 0;
-	e->task_next = slot->map_head;
-	if (e->task_next)
-		map->entries[e->task_next].task_prev = index;
-	slot->map_head = index;
-	return true;
+		return 0;
+	pto_region_describe(r, t);
+	r->list[PTO_MAP_WRITER] = 0;
+	r->list[PTO_MAP_READER] = 0;
+	r->wrote = writes;
+	r->near_count = 0;
+	r->pin = (uint32_t)rt->stamp;
+	meet_neighbours(rt, index, true, writes);
+	pto_tree_insert(map, pto_map_root(map, r->addr), index);
+	hash_link(map, bucket, index);
+	return index;
+}
+
+/**
+ * pto_map_region() - the region that a tensor selects, made if there is none yet
+ * @rt: the run
+ * @slot: the task that is being submitted
+ * @t: the tensor, not empty
+ * @writes: the task writes it
+ *
+ * It stays until the next submit. May wait and reclaim. Return: 0 after an error.
+ */
+uint32_t pto_map_region(struct pto_runtime *rt, const struct pto_slot *slot,
+			const struct pto_tensor *t, bool writes)
+{
+	struct pto_map *map = pto_map_get(rt);
+	uint64_t begin = pto_tensor_begin(t), end = pto_tensor_end(t);
+	uint32_t bucket = region_bucket(map, t, begin, end);
+	uint32_t index = find_region(map, bucket, t, begin, end);
+	struct pto_region *r = &map->regions[index];
+
+	if (!index)
+		return make_region(rt, slot, t, bucket, writes);
+	r->pin = (uint32_t)rt->stamp;
+	if (writes && !r->wrote) {
+		meet_neighbours(rt, index, false, true);
+		pto_tree_written(map, index);
+	}
+	if (r->near_count == PTO_NEAR_MANY)
+		thin_out(rt, index);
+	return index;
 }

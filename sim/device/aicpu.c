@@ -125,6 +125,18 @@ static void env_wait(struct pto_runtime *rt)
 		pto_sched_push(&engine->sched, 0, slot);
 }
 
+static bool env_busy(struct pto_runtime *rt)
+{
+	struct pto_engine *engine = engine_of(rt);
+	uint32_t i;
+
+	for (i = 0; i <= engine->worker_count; i++)
+		if (atomic_load_explicit(&engine->cores[i].func, memory_order_relaxed) !=
+		    ENGINE_NO_FUNC)
+			return true;
+	return false;
+}
+
 static void env_log(struct pto_runtime *rt, uint32_t level, const char *text)
 {
 	static const char * const names[] = { "error", "warn", "info", "debug" };
@@ -145,6 +157,7 @@ const struct pto_rt_env aicpu_env = {
 	.kernel_type = env_kernel_type,
 	.ready = env_ready,
 	.wait = env_wait,
+	.busy = env_busy,
 	.now = engine_now,
 	.format = vsnprintf,
 	.log = env_log,
