@@ -127,6 +127,7 @@ struct pto_reply {
  * @wq: who waits for it sleeps here
  * @index: number of the pair
  * @armed: the device was asked for an interrupt (@pdev->irq_lock)
+ * @armed_head: @cq_head when it was (@pdev->irq_lock)
  * @armed_link: in @pdev->armed if so (@pdev->irq_lock)
  *
  * Part of the structure that owns it. pto_queue_open() maps it, pto_queue_close() unmaps it;
@@ -150,6 +151,7 @@ struct pto_queue {
 	wait_queue_head_t *wq;
 	u32 index;
 	bool armed;
+	u32 armed_head;
 	struct list_head armed_link;
 };
 

@@ -261,9 +261,22 @@ static void pto_queue_interrupt(struct pto_queue *q)
 	if (atomic_read(&ctx->deferred_count))
 		schedule_work(&ctx->reclaim_work);
 	/* Nobody polls any more? Whoever begins to is in the queue before he sets this. */
-	WRITE_ONCE(ctx->poll_armed, false);
-	if (wq_has_sleeper(&ctx->wq))
-		WRITE_ONCE(ctx->poll_armed, true);
+	if (READ_ONCE(ctx->poll_armed)) {
+		WRITE_ONCE(ctx->poll_armed, false);
+		if (wq_has_sleeper(&ctx->wq))
+			WRITE_ONCE(ctx->poll_armed, true);
+	}
+}
+
+/*
+ * Have completions come since the queue was armed? If somebody has taken them already the
+ * interrupt is late, but the device goes on to send one after the other until it is told.
+ */
+static bool pto_queue_announced(const struct pto_queue *q)
+{
+	u32 head = READ_ONCE(q->cq_head);
+
+	return head != q->armed_head || READ_ONCE(q->head->cq_tail) != head;
 }
 
 void pto_device_interrupt(struct pto_device *pdev)
@@ -273,7 +286,7 @@ void pto_device_interrupt(struct pto_device *pdev)
 
 	spin_lock_irqsave(&pdev->irq_lock, flags);
 	list_for_each_entry_safe(q, next, &pdev->armed, armed_link) {
-		if (READ_ONCE(q->head->cq_tail) != READ_ONCE(q->cq_head))
+		if (pto_queue_announced(q))
 			pto_queue_interrupt(q);
 	}
 	spin_unlock_irqrestore(&pdev->irq_lock, flags);

@@ -225,6 +225,7 @@ void pto_queue_arm(struct pto_queue *q)
 		q->armed = true;
 		list_add(&q->armed_link, &pdev->armed);
 	}
+	q->armed_head = READ_ONCE(q->cq_head);
 	WRITE_ONCE(q->head->cq_flags, PTO_DEV_NEED_WAKEUP);
 	spin_unlock_irqrestore(&pdev->irq_lock, flags);
 	/* The flag before the caller's next look at the tail. */

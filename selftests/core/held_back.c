@@ -225,6 +225,26 @@ TEST_F(held, readiness)
 	EXPECT_EQ(0, rig_poll(self->ctx));
 }
 
+/* Who polled once is not sent interrupts for ever, even if each comes when all is done. */
+TEST_F(held, late_interrupts)
+{
+	struct pto_wait wait = { 0 };
+	uint64_t id;
+
+	EXPECT_EQ(0, rig_poll(self->ctx));
+	ASSERT_EQ(0, rig_run(self->ctx, 0, 0, &id));
+	EXPECT_NE(0, rig_queue(self->rig, self->stream)->cq_flags);
+	/* One that has nothing to say yet changes nothing. */
+	rig_interrupt(self->rig);
+	EXPECT_NE(0, rig_queue(self->rig, self->stream)->cq_flags);
+	rig_release(self->rig, self->stream, 1);
+	EXPECT_EQ(0, rig_wait(self->ctx, id, 0, &wait));
+	rig_interrupt(self->rig);
+	EXPECT_EQ(0, rig_queue(self->rig, self->stream)->cq_flags);
+	ASSERT_EQ(0, rig_run(self->ctx, 0, 0, &id));
+	EXPECT_EQ(0, rig_queue(self->rig, self->stream)->cq_flags);
+}
+
 /* A result that could not be handed over has not been read. */
 TEST_F(held, failed_reading_is_none)
 {
