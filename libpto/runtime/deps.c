@@ -52,9 +52,13 @@ static void tie(struct wiring *w, struct pto_slot *producer, bool keep)
 	bool waits;
 
 	if (producer->stamp == w->rt->stamp) {
-		if (keep)
+		if (keep && !w->rt->graph)
 			retain(w, producer,
 			       pto_edge_at(w->rt->arena, w->slot, producer->stamp_edge));
+		return;
+	}
+	if (w->rt->graph) {
+		pto_graph_tie(w->rt, producer);
 		return;
 	}
 	e = pto_edge_at(w->rt->arena, w->slot, w->slot->edge_count);
@@ -106,8 +110,9 @@ static bool tie_list(struct wiring *w, const uint64_t *ids, uint32_t count)
 {
 	uint32_t i;
 
+	/* Read once: a list that graph_load.c hands over is in memory that others write. */
 	for (i = 0; i < count; i++)
-		if (!tie_explicit(w, ids[i]))
+		if (!tie_explicit(w, __atomic_load_n(&ids[i], __ATOMIC_RELAXED)))
 			return false;
 	return true;
 }
@@ -403,6 +408,8 @@ bool pto_deps_wait(struct pto_runtime *rt, const struct pto_tensor *t, bool writ
 			return false;
 	}
 	while ((slot = blocker(rt, t, owner, write))) {
+		if (rt->graph)
+			return pto_graph_busy(rt, slot, write);
 		if (!pto_rt_wait(rt, &stall, TENSOR_WAIT_NS, false)) {
 			pto_rt_fatal(rt, PTO_FATAL_TENSOR_WAIT_TIMEOUT, 0, slot->id,
 				     "no task has completed for %llu s while an element was waited for",

@@ -53,6 +53,10 @@ int pto_rt_get(struct pto_rt *handle, const struct pto_tensor *t, uint32_t ndims
 	element = locate(rt, t, ndims, index, bytes, &view);
 	if (!element || !pto_deps_wait(rt, &view, false))
 		return -EINVAL;
+	if (rt->graph)
+		element = pto_graph_view(rt, (uintptr_t)element, bytes);
+	if (!element)
+		return -EINVAL;
 	__builtin_memcpy(value, element, bytes);
 	return 0;
 }
@@ -69,6 +73,10 @@ int pto_rt_set(struct pto_rt *handle, const struct pto_tensor *t, uint32_t ndims
 		return -EINVAL;
 	element = locate(rt, t, ndims, index, bytes, &view);
 	if (!element || !pto_deps_wait(rt, &view, true))
+		return -EINVAL;
+	if (rt->graph)
+		element = pto_graph_view(rt, (uintptr_t)element, bytes);
+	if (!element)
 		return -EINVAL;
 	__builtin_memcpy(element, value, bytes);
 	return 0;

@@ -78,7 +78,7 @@ bool pto_ring_reclaim(struct pto_runtime *rt, uint32_t index)
 	uint64_t start = ring->tail;
 
 	ring->since_reclaim = 0;
-	while (ring->tail < ring->head) {
+	while (ring->tail < ring->head && !rt->graph) {
 		struct pto_slot *slot = ring_slot(ring, ring->tail);
 
 		if (!reclaimable(rt, slot))
@@ -134,10 +134,14 @@ static bool slot_room(const struct pto_ring *ring)
 	return ring->head - ring->tail + 1 < ring->layout->window;
 }
 
-/* Is the oldest task of the ring held by a scope that cannot end while we wait? */
+/*
+ * Is the oldest task of the ring held by a scope that cannot end while we wait? A graph that
+ * is built holds all its tasks.
+ */
 static bool stuck(const struct pto_runtime *rt, const struct pto_ring *ring)
 {
-	return ring->tail < ring->head && pto_scope_holds(rt, ring_slot(ring, ring->tail));
+	return rt->graph ||
+	       (ring->tail < ring->head && pto_scope_holds(rt, ring_slot(ring, ring->tail)));
 }
 
 /**
@@ -171,6 +175,8 @@ static const char *holder(const struct pto_runtime *rt, const struct pto_ring *r
 {
 	struct pto_slot *slot = ring_slot(ring, ring->tail);
 
+	if (rt->graph)
+		return "is held by the graph, all of which has to fit";
 	if (pto_scope_holds(rt, slot))
 		return "is held by an open scope";
 	if (!pto_slot_completed(slot))
@@ -235,6 +241,14 @@ static struct pto_slot *open_slot(struct pto_runtime *rt, struct pto_ring *ring,
 	return slot;
 }
 
+/* Where the heap begins. That of a graph is the device's, wherever that will have it. */
+static uint64_t heap_base(const struct pto_runtime *rt, const struct pto_ring *ring)
+{
+	if (rt->graph)
+		return PTO_DEV_GRAPH_HEAP;
+	return (uint64_t)(uintptr_t)(rt->base + ring->layout->heap);
+}
+
 /**
  * pto_ring_alloc() - allocate a task slot, and heap for its outputs
  * @rt: the run
@@ -268,7 +282,7 @@ struct pto_slot *pto_ring_alloc(struct pto_runtime *rt, uint32_t index, uint64_t
 		slot->heap_end = place + heap_bytes;
 		ring->heap_head = slot->heap_end;
 		ring->heap_blocks++;
-		*heap_addr = (uint64_t)(uintptr_t)(rt->base + ring->layout->heap) + place;
+		*heap_addr = heap_base(rt, ring) + place;
 	}
 	return slot;
 }

@@ -435,6 +435,50 @@ struct pto_slot *pto_sched_complete(struct pto_sched *sched, uint32_t thread,
 struct pto_runtime;
 
 /**
+ * struct pto_graph - a graph that is being built on the host
+ * @data: the graph (struct pto_dev_graph); room for @room bytes
+ * @room: pto_rt_env.room makes more
+ * @size: bytes in use
+ * @open: where the record of the task that is being submitted begins
+ * @task: its id
+ * @spilled: dependencies that the device will take from its pool
+ */
+struct pto_graph {
+	uint8_t *data;
+	uint64_t room;
+	uint64_t size;
+	uint64_t open;
+	uint64_t task;
+	uint64_t spilled;
+};
+
+/**
+ * struct pto_graph_limits - how large a graph may get: it is executed in one ring
+ * @window: task slots of that ring
+ * @heap: bytes of its heap
+ * @dep_pool: dependencies in its pool
+ */
+struct pto_graph_limits {
+	uint64_t window;
+	uint64_t heap;
+	uint64_t dep_pool;
+};
+
+/**
+ * struct pto_graph_source - a graph that the device shall execute
+ * @data: the graph; others may write to it
+ * @size: bytes
+ * @covers: may the run use this memory? NULL: any
+ * @cookie: for @covers
+ */
+struct pto_graph_source {
+	const void *data;
+	uint64_t size;
+	bool (*covers)(const void *cookie, uint64_t addr, uint64_t size);
+	const void *cookie;
+};
+
+/**
  * struct pto_rt_env - what the runtime needs from its surroundings
  * @kernel_type: core type (PTO_CORE_*) of a func_id, or -1 if there is no such kernel
  * @ready: tasks have been put into the orchestrator's queue
@@ -444,6 +488,11 @@ struct pto_runtime;
  * @now: nanoseconds
  * @format: vsnprintf()
  * @log: a line of the program for the device's log
+ * @room: pto_runtime.graph shall have room for @bytes; false: there is no memory
+ * @host_view: where the host sees memory of the device, NULL if it does not
+ *
+ * Only a runtime that executes calls @ready and @wait, only one that builds a graph @room
+ * and @host_view.
  */
 struct pto_rt_env {
 	int (*kernel_type)(struct pto_runtime *rt, uint32_t func_id);
@@ -453,6 +502,8 @@ struct pto_rt_env {
 	uint64_t (*now)(void);
 	int (*format)(char *buf, size_t size, const char *fmt, va_list ap);
 	void (*log)(struct pto_runtime *rt, uint32_t level, const char *text);
+	bool (*room)(struct pto_runtime *rt, uint64_t bytes);
+	void *(*host_view)(struct pto_runtime *rt, uint64_t addr, uint64_t bytes);
 };
 
 /**
@@ -462,6 +513,7 @@ struct pto_rt_env {
  * @sched: the engine's ready tasks
  * @arena: its memory
  * @base: the same, for offsets
+ * @graph: NULL: submitted tasks are executed; else they are written there
  * @arch: PTO_ARCH_*
  * @clusters: clusters that the program is told of
  * @submitted: tasks that count for pto_sched_done(), since the engine was created
@@ -488,6 +540,7 @@ struct pto_runtime {
 	struct pto_sched *sched;
 	struct pto_arena *arena;
 	uint8_t *base;
+	struct pto_graph *graph;
 	uint32_t arch;
 	uint32_t clusters;
 	uint64_t submitted;
@@ -538,6 +591,14 @@ static inline uint64_t pto_task_local(uint64_t id)
 static inline uint32_t pto_task_ring(uint64_t id)
 {
 	return id >> 32 & (PTO_RING_DEPTHS - 1);
+}
+
+/* Ring of the tasks of a scope. A graph has no need of several: it reclaims nothing. */
+static inline uint32_t pto_ring_index(const struct pto_runtime *rt, uint32_t depth)
+{
+	if (rt->graph)
+		return 0;
+	return depth < PTO_RING_DEPTHS ? depth : PTO_RING_DEPTHS - 1;
 }
 
 static inline bool pto_slot_completed(struct pto_slot *slot)
@@ -630,6 +691,21 @@ struct pto_task pto_rt_alloc(struct pto_rt *rt, const struct pto_create_info *in
 			     uint32_t count);
 void pto_rt_scope_begin(struct pto_rt *rt, uint32_t mode);
 void pto_rt_scope_end(struct pto_rt *rt);
+void pto_tensor_fill(const struct pto_tensor *t, uint64_t value);
+
+/* --- graph_build.c, graph_load.c ----------------------------------------- */
+
+void pto_graph_plan(const struct pto_graph_limits *limits, struct pto_dev_arena_plan *plan);
+void pto_graph_begin(struct pto_runtime *rt, struct pto_graph *graph, void *arena,
+		     const struct pto_graph_limits *limits, uint32_t epoch);
+bool pto_graph_end(struct pto_runtime *rt);
+bool pto_graph_open_task(struct pto_runtime *rt, const struct pto_slot *slot,
+			 const struct pto_func_ids *funcs, const struct pto_task_args *args);
+void pto_graph_tie(struct pto_runtime *rt, struct pto_slot *producer);
+void pto_graph_close_task(struct pto_runtime *rt);
+bool pto_graph_busy(struct pto_runtime *rt, const struct pto_slot *task, bool write);
+void *pto_graph_view(struct pto_runtime *rt, uint64_t addr, uint64_t bytes);
+void pto_graph_replay(struct pto_runtime *rt, const struct pto_graph_source *source);
 
 /* --- fatal.c ------------------------------------------------------------- */
 

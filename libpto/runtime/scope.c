@@ -84,6 +84,7 @@ void pto_runtime_start(struct pto_runtime *rt, void *arena, uint32_t epoch)
 
 	rt->arena = arena;
 	rt->base = arena;
+	rt->graph = NULL;
 	rt->sched->base = arena;
 	rt->depth = 0;
 	rt->skipped_scopes = 0;
@@ -117,8 +118,7 @@ void pto_rt_scope_begin(struct pto_rt *handle, uint32_t mode)
 			     PTO_MAX_SCOPE_DEPTH);
 	} else {
 		rt->scope[depth] = (struct pto_scope){
-			.start = pto_ring_get(rt, depth < PTO_RING_DEPTHS ? depth :
-							PTO_RING_DEPTHS - 1)->head,
+			.start = pto_ring_get(rt, pto_ring_index(rt, depth))->head,
 			.mode = mode,
 		};
 		rt->depth = depth;

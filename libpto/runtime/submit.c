@@ -165,7 +165,8 @@ static bool measure_outputs(struct pto_runtime *rt, const struct pto_task_args *
 	return true;
 }
 
-static void fill_value(const struct pto_tensor *t, uint64_t value)
+/** pto_tensor_fill() - write one element's bits to all elements of a new buffer */
+void pto_tensor_fill(const struct pto_tensor *t, uint64_t value)
 {
 	uint8_t *p = (uint8_t *)(uintptr_t)t->addr;
 	uint32_t bytes = pto_dtype_size(t->dtype);
@@ -191,8 +192,8 @@ static void make_output(struct pto_runtime *rt, const struct pto_create_info *in
 	check_info(rt, info, 0, t);
 	t->addr = addr;
 	t->owner_task = owner;
-	if (info->has_initial_value)
-		fill_value(t, info->initial_value);
+	if (info->has_initial_value && !rt->graph)
+		pto_tensor_fill(t, info->initial_value);
 }
 
 static struct pto_tensor *slot_tensors(struct pto_runtime *rt, struct pto_slot *slot,
@@ -248,7 +249,7 @@ static struct pto_task task_of(const struct pto_runtime *rt, const struct pto_sl
 
 static struct pto_slot *alloc_slot(struct pto_runtime *rt, uint64_t bytes, uint64_t *heap)
 {
-	uint32_t index = rt->depth < PTO_RING_DEPTHS ? rt->depth : PTO_RING_DEPTHS - 1;
+	uint32_t index = pto_ring_index(rt, rt->depth);
 	struct pto_scope *scope = &rt->scope[rt->depth];
 	uint64_t window = rt->arena->ring[index].window;
 	struct pto_slot *slot;
@@ -302,9 +303,13 @@ struct pto_task pto_rt_submit(struct pto_rt *handle, const struct pto_func_ids *
 	atomic_store_explicit(&slot->units_left, args->block_num * slot->part_count,
 			      memory_order_relaxed);
 	task = task_of(rt, slot, fill_tensors(rt, slot, args, heap));
-	if (!pto_deps_wire(rt, slot, args, &unmet))
+	if ((rt->graph && !pto_graph_open_task(rt, slot, funcs, args)) ||
+	    !pto_deps_wire(rt, slot, args, &unmet))
 		return no_task(rt);
-	publish(rt, slot, unmet);
+	if (rt->graph)
+		pto_graph_close_task(rt);
+	else
+		publish(rt, slot, unmet);
 	return task;
 }
 
@@ -334,5 +339,7 @@ struct pto_task pto_rt_alloc(struct pto_rt *handle, const struct pto_create_info
 	slot->flags = 0;
 	mask = fill_tensors(rt, slot, &args, heap);
 	atomic_store_explicit(&slot->fanout, PTO_FANOUT_CLOSED, memory_order_release);
+	if (rt->graph && pto_graph_open_task(rt, slot, NULL, &args))
+		pto_graph_close_task(rt);
 	return task_of(rt, slot, mask);
 }

@@ -364,6 +364,12 @@ static bool wait_tasks(struct pto_runtime *rt, const struct pto_slot *slot)
 	struct pto_stall stall = { 0 };
 	uint64_t done;
 
+	if (rt->graph) {
+		pto_rt_fatal(rt, PTO_FATAL_TENSORMAP_OVERFLOW, 0, slot->id,
+			     "all %u regions are accessed by tasks of the graph, all of which has to fit",
+			     rt->map.arena->region_count - 1);
+		return false;
+	}
 	for (;;) {
 		done = pto_sched_done(rt->sched);
 		if (done >= target || done == rt->submitted)

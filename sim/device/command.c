@@ -253,6 +253,22 @@ static void run_execute(struct context *ctx, const struct pto_engine_run *run,
 	out->report.code = PTO_FATAL_SCHEDULER_TIMEOUT;
 }
 
+static bool graph_covers(const void *cookie, uint64_t addr, uint64_t size)
+{
+	const struct context *ctx = cookie;
+
+	return map_table_covers(&ctx->maps, addr, size, PTO_DEV_PROT_READ);
+}
+
+/* None, or one in the context's memory. */
+static bool graph_sound(const struct context *ctx, const struct pto_dev_cmd_run *cmd)
+{
+	if (!cmd->graph_addr)
+		return !cmd->graph_size && !cmd->pad;
+	return cmd->graph_size && cmd->graph_addr % 64 == 0 && !cmd->pad &&
+	       graph_covers(ctx, cmd->graph_addr, cmd->graph_size);
+}
+
 static void do_run(struct context *ctx, const struct pto_dev_cmd *generic, struct outcome *out)
 {
 	const struct pto_dev_cmd_run *cmd = (const void *)generic;
@@ -261,6 +277,10 @@ static void do_run(struct context *ctx, const struct pto_dev_cmd *generic, struc
 		.arena = (void *)(uintptr_t)cmd->arena_addr,
 		.epoch = cmd->epoch,
 		.timeout_ns = cmd->timeout_ns,
+		.graph = (const void *)(uintptr_t)cmd->graph_addr,
+		.graph_size = cmd->graph_size,
+		.covers = graph_covers,
+		.cookie = ctx,
 	};
 
 	if (!run.callable)
@@ -270,6 +290,9 @@ static void do_run(struct context *ctx, const struct pto_dev_cmd *generic, struc
 			     (unsigned long long)cmd->arena_addr);
 	else if (!cmd->epoch)
 		outcome_fail(out, PTO_DEV_INVALID, "run: epoch is 0");
+	else if (!graph_sound(ctx, cmd))
+		outcome_fail(out, PTO_DEV_INVALID, "run: no graph can be at address 0x%llx, size %u",
+			     (unsigned long long)cmd->graph_addr, cmd->graph_size);
 	else
 		run.args = args_fetch(ctx, cmd, out);
 	if (out->status)
@@ -302,7 +325,7 @@ static const struct command commands[] = {
 		ON_CONTROL, offsetof(struct pto_dev_cmd_arena, arg), false, do_arena_drop
 	},
 	[PTO_DEV_RUN] = {
-		ON_STREAM, offsetof(struct pto_dev_cmd_run, graph_addr), true, do_run
+		ON_STREAM, sizeof(struct pto_dev_cmd_run), true, do_run
 	},
 	[PTO_DEV_BARRIER] = {
 		ON_STREAM, offsetof(struct pto_dev_cmd, arg), false, do_nothing

@@ -182,6 +182,10 @@ static uint32_t check_run(const struct pto_engine *engine, const struct pto_engi
 	if (!arena || arena->magic != PTO_ARENA_MAGIC || arena->version != PTO_ARENA_VERSION)
 		return refuse(report, PTO_DEV_INVALID, "there is no bound arena at %p",
 			      run->arena);
+	if (!run->callable->entry != !!run->graph)
+		return refuse(report, PTO_DEV_INVALID,
+			      run->graph ? "a graph for a callable of kind DEVICE_ORCH" :
+					   "no graph for a callable of kind HOST_GRAPH");
 	for (i = 0; i < args->tensor_count; i++)
 		if (args->tensors[i].owner_task != PTO_NO_TASK)
 			return refuse(report, PTO_DEV_INVALID,
@@ -213,6 +217,14 @@ static uint32_t conclude(struct pto_engine *engine, struct pto_dev_report *repor
 	return code == PTO_FATAL_SCHEDULER_TIMEOUT ? PTO_DEV_TIMEOUT : PTO_DEV_PROGRAM;
 }
 
+/* The entry of a run that brings its graph. */
+static void graph_entry(struct pto_rt *rt, const struct pto_orch_args *args)
+{
+	struct pto_engine *engine = (struct pto_engine *)rt;
+
+	pto_graph_replay(&engine->rt, &engine->graph);
+}
+
 uint32_t pto_engine_run(struct pto_engine *engine, const struct pto_engine_run *run,
 			struct pto_dev_report *report)
 {
@@ -224,7 +236,13 @@ uint32_t pto_engine_run(struct pto_engine *engine, const struct pto_engine_run *
 	engine->kernels = run->callable->kernels;
 	engine->kernel_count = run->callable->kernel_count;
 	engine->timeout_ns = run->timeout_ns ? run->timeout_ns : engine->config.default_timeout_ns;
+	engine->graph = (struct pto_graph_source){
+		.data = run->graph,
+		.size = run->graph_size,
+		.covers = run->covers,
+		.cookie = run->cookie,
+	};
 	pto_runtime_start(&engine->rt, run->arena, run->epoch);
-	aicpu_run(engine, run->callable->entry, &args);
+	aicpu_run(engine, run->graph ? graph_entry : run->callable->entry, &args);
 	return conclude(engine, report);
 }

@@ -48,7 +48,7 @@ struct pto_engine_kernel {
 
 /**
  * struct pto_engine_callable - a loaded callable, immutable while a run uses it
- * @entry: the orchestration's entry
+ * @entry: the orchestration's entry; NULL: its runs bring a graph
  * @config: its configuration function, or NULL
  * @kernels: table of @kernel_count, indexed by func_id
  * @kernel_count: highest func_id + 1
@@ -66,6 +66,11 @@ struct pto_engine_callable {
  * @args: the arguments, a private copy whose tensors have been checked, or NULL for none
  * @arena: a bound arena
  * @epoch: as in struct pto_dev_cmd_run
+ * @graph: the graph (struct pto_dev_graph) if the callable has no entry, else NULL; others
+ *	may write to it
+ * @graph_size: bytes of it
+ * @covers: may tensors of the graph lie in this memory? NULL: anywhere
+ * @cookie: for @covers
  * @timeout_ns: bound, 0 for the engine's default
  */
 struct pto_engine_run {
@@ -73,6 +78,10 @@ struct pto_engine_run {
 	const struct pto_run_args *args;
 	void *arena;
 	uint32_t epoch;
+	const void *graph;
+	uint64_t graph_size;
+	bool (*covers)(const void *cookie, uint64_t addr, uint64_t size);
+	const void *cookie;
 	uint64_t timeout_ns;
 };
 

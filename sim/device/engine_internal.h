@@ -54,6 +54,7 @@ struct pto_core {
  * @worker_count: workers
  * @kernels: kernel table of the current run
  * @kernel_count: its length
+ * @graph: graph of the current run, if it brings one
  * @timeout_ns: bound of the current run
  * @lost: a kernel did not end; nothing may run any more
  * @seen_done: pto_sched_done() when the orchestrator last saw it change
@@ -72,6 +73,7 @@ struct pto_engine {
 	uint32_t worker_count;
 	const struct pto_engine_kernel *kernels;
 	uint32_t kernel_count;
+	struct pto_graph_source graph;
 	uint64_t timeout_ns;
 	bool lost;
 	uint64_t seen_done;

@@ -31,7 +31,7 @@ struct kernel {
 /**
  * struct callable - a loaded callable
  * @engine: what the engine sees of it
- * @handle: the orchestration object
+ * @handle: the orchestration object; NULL of a host graph
  * @image_id: its image
  * @table: kernels by func_id, @engine.kernels
  * @kernels: the kernel objects it holds a reference of
@@ -175,20 +175,33 @@ static bool symbol_sound(const __u8 *symbol)
 	return symbol[0] && memchr(symbol, '\0', PTO_SYMBOL_MAX);
 }
 
+/* The orchestration of a host graph stays with the host. */
+static void load_check_host(struct load *load)
+{
+	const struct pto_dev_load *desc = &load->desc;
+
+	if (desc->image_addr || desc->image_size || desc->image_id || desc->flags ||
+	    desc->entry[0] || desc->config[0])
+		outcome_fail(load->out, PTO_DEV_INVALID,
+			     "load: a callable of kind HOST_GRAPH has no orchestration object");
+}
+
 /* Is the description in order? */
 static void load_check(struct load *load)
 {
 	const struct pto_dev_load *desc = &load->desc;
 	uint32_t i;
 
-	if (desc->kind != PTO_KIND_DEVICE_ORCH)
+	if (desc->kind == PTO_KIND_HOST_GRAPH)
+		load_check_host(load);
+	else if (desc->kind != PTO_KIND_DEVICE_ORCH)
 		outcome_fail(load->out, PTO_DEV_UNSUPPORTED, "load: kind %u is not supported",
 			     desc->kind);
-	if (desc->flags & ~PTO_DEV_LOAD_CONFIG_OPTIONAL)
-		outcome_fail(load->out, PTO_DEV_INVALID, "load: unknown flags 0x%x", desc->flags);
-	if (!symbol_sound(desc->entry) || !symbol_sound(desc->config))
+	else if (!symbol_sound(desc->entry) || !symbol_sound(desc->config))
 		outcome_fail(load->out, PTO_DEV_INVALID,
 			     "load: a symbol name is empty or not terminated");
+	if (desc->flags & ~PTO_DEV_LOAD_CONFIG_OPTIONAL)
+		outcome_fail(load->out, PTO_DEV_INVALID, "load: unknown flags 0x%x", desc->flags);
 	for (i = 0; i < desc->kernel_count; i++) {
 		const struct pto_dev_kernel *kernel = &load->kernels[i];
 
@@ -266,7 +279,8 @@ static void load_build(struct load *load)
 		outcome_fail(load->out, PTO_DEV_NOMEM, "load: out of memory");
 		return;
 	}
-	load_orchestration(load);
+	if (load->desc.kind == PTO_KIND_DEVICE_ORCH)
+		load_orchestration(load);
 	if (!load->out->status)
 		load_kernels(load);
 	if (load->out->status) {

@@ -495,9 +495,10 @@ struct pto_kernel {
  *
  * The slot is filled only after the device has loaded everything, so a prepared
  * cid runs. EINVAL: cid outside [-1, 64), func_id out of range or twice, a
- * symbol without NUL, an orchestration with PTO_KIND_HOST_GRAPH. EEXIST: the cid is in use. ENOSPC: no cid is free. ENOENT: no
- * such image. ENOEXEC: the device cannot load an object or lacks a symbol; the
- * log says which. EBUSY: too many unprepared callables still run.
+ * symbol without NUL, an orchestration with PTO_KIND_HOST_GRAPH. EEXIST: the cid is
+ * in use. ENOSPC: no cid is free. ENOENT: no such image. ENOEXEC: the device cannot
+ * load an object or lacks a symbol; the log says which. EBUSY: too many unprepared
+ * callables still run.
  */
 struct pto_prepare {
 	__u32 size;
