@@ -56,8 +56,8 @@ static void lay_ring(struct layout *l, struct pto_ring_layout *ring)
 }
 
 /*
- * The tensor map: room for two regions per task that can be alive. With the smallest windows
- * that is every argument there can be.
+ * The tensor map: room for a handful of regions per task that can be alive. With the
+ * smallest windows that is every argument there can be.
  */
 static void lay_map(struct layout *l, struct pto_arena *head)
 {
@@ -70,7 +70,7 @@ static void lay_map(struct layout *l, struct pto_arena *head)
 		tasks += head->ring[i].window;
 	while (bits < PTO_MAX_BUCKET_BITS && 1ULL << bits < tasks)
 		bits++;
-	count = tasks * 2 > PTO_MIN_REGIONS ? tasks * 2 : PTO_MIN_REGIONS;
+	count = tasks * 4 > PTO_MIN_REGIONS ? tasks * 4 : PTO_MIN_REGIONS;
 	head->bucket_shift = 64 - bits;
 	head->region_count = count < PTO_NEAR_COVERED ? (uint32_t)count : PTO_NEAR_COVERED;
 	head->buckets = reserve(l, 1ULL << bits, sizeof(struct pto_map_bucket), PTO_DEV_PAGE_SIZE);

@@ -156,15 +156,21 @@ static bool stuck(const struct pto_runtime *rt, const struct pto_ring *ring)
 bool pto_rt_wait(struct pto_runtime *rt, struct pto_stall *stall, uint64_t bound, bool patient)
 {
 	uint64_t done = pto_sched_done(rt->sched);
-	uint64_t now = rt->env->now();
+	uint64_t now;
 
-	if (!stall->deadline || done != stall->done) {
+	/* The clock matters only while nothing completes, so it is not looked at before. */
+	if (done != stall->done) {
 		stall->done = done;
-		stall->deadline = now + bound;
-	} else if (now > stall->deadline) {
-		if (!patient || !rt->env->busy(rt))
-			return false;
-		stall->deadline = now + bound;
+		stall->deadline = 0;
+	} else {
+		now = rt->env->now();
+		if (!stall->deadline)
+			stall->deadline = now + bound;
+		if (now > stall->deadline) {
+			if (!patient || !rt->env->busy(rt))
+				return false;
+			stall->deadline = now + bound;
+		}
 	}
 	rt->env->wait(rt);
 	return true;

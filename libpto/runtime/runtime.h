@@ -391,6 +391,8 @@ struct pto_scope {
  * struct pto_queue - ready tasks of one thread
  * @tail: next position to fill; written by the owner
  * @done: tasks that the owner has completed since the engine was created
+ * @seen_head: @head when the owner last looked; the owner's own
+ * @own_tail: @tail, in a line that nobody else looks at; the owner's own
  * @backlog: ready tasks for which there was no room (offset); the owner's own
  * @backlog_end: last of them
  * @head: next position to take; advanced by whoever takes, by compare-and-swap
@@ -404,6 +406,8 @@ struct pto_scope {
 struct pto_queue {
 	_Atomic uint64_t tail __attribute__((aligned(PTO_CACHE_LINE)));
 	_Atomic uint64_t done __attribute__((aligned(PTO_CACHE_LINE)));
+	uint64_t seen_head;
+	uint64_t own_tail;
 	uint64_t backlog;
 	uint64_t backlog_end;
 	_Atomic uint64_t head __attribute__((aligned(PTO_CACHE_LINE)));
@@ -531,7 +535,8 @@ struct pto_rt_env {
  * @fatal_text: what happened
  * @scope: open scopes
  *
- * Starting a run costs what pto_runtime_start() writes: rings and the map are set up when
+ * All threads look at @fatal all the time, so it has a line without what the orchestrator
+ * writes. Starting a run costs what pto_runtime_start() writes: rings and the map are set up when
  * they are used first.
  */
 struct pto_runtime {
@@ -547,12 +552,12 @@ struct pto_runtime {
 	uint32_t depth;
 	uint32_t skipped_scopes;
 	uint64_t stamp;
-	_Atomic uint32_t fatal_claim;
+	_Atomic uint32_t fatal_claim __attribute__((aligned(PTO_CACHE_LINE)));
 	_Atomic uint32_t fatal;
 	uint32_t fatal_subcode;
 	uint64_t fatal_task;
 	uint32_t fatal_func;
-	struct pto_map map;
+	struct pto_map map __attribute__((aligned(PTO_CACHE_LINE)));
 	struct pto_ring ring[PTO_RING_DEPTHS];
 	struct pto_tensor empty;
 	char fatal_text[PTO_FATAL_TEXT];
@@ -612,8 +617,8 @@ static inline bool pto_slot_completed(struct pto_slot *slot)
 
 /**
  * struct pto_stall - a wait for tasks; zero to begin with
- * @done: tasks completed when that last changed
- * @deadline: when it will have lasted too long
+ * @done: tasks completed when it last looked
+ * @deadline: when nothing will have completed for too long, 0 if it is not known yet
  */
 struct pto_stall {
 	uint64_t done;

@@ -31,11 +31,15 @@ static struct pto_slot *slot_at(const struct pto_sched *sched, uint64_t offset)
 
 static bool queue_push(struct pto_queue *q, uint64_t offset)
 {
-	uint64_t tail = atomic_load_explicit(&q->tail, memory_order_relaxed);
+	uint64_t tail = q->own_tail;
 
-	if (tail - atomic_load_explicit(&q->head, memory_order_acquire) >= PTO_QUEUE_SIZE)
+	/* Takers write head all the time: look only when it must have moved. */
+	if (tail - q->seen_head >= PTO_QUEUE_SIZE)
+		q->seen_head = atomic_load_explicit(&q->head, memory_order_acquire);
+	if (tail - q->seen_head >= PTO_QUEUE_SIZE)
 		return false;
 	atomic_store_explicit(&q->slots[tail % PTO_QUEUE_SIZE], offset, memory_order_relaxed);
+	q->own_tail = tail + 1;
 	atomic_store_explicit(&q->tail, tail + 1, memory_order_release);
 	return true;
 }

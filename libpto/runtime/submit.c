@@ -32,18 +32,6 @@ static bool bad(struct pto_runtime *rt, const char *what, uint32_t number)
 	return false;
 }
 
-static bool check_info(struct pto_runtime *rt, const struct pto_create_info *info, uint32_t i,
-		       struct pto_tensor *t)
-{
-	/* The real address comes later; any one will do to compute the layout. */
-	if (pto_tensor_make(t, 0, info->dtype, info->ndims, info->shapes) ||
-	    info->manual_dep > 1)
-		return bad(rt, "an output's description is not valid", i);
-	t->manual_dep = info->manual_dep;
-	t->version = info->version;
-	return true;
-}
-
 static bool check_tensors(struct pto_runtime *rt, const struct pto_task_args *args)
 {
 	const struct pto_tensor *t;
@@ -137,11 +125,26 @@ static bool set_flags(struct pto_runtime *rt, struct pto_slot *slot,
 
 /* --- outputs ------------------------------------------------------------- */
 
-/* Bytes of the heap that an output takes; never 0, so that addresses differ. */
-static uint64_t heap_bytes(const struct pto_tensor *t)
+/*
+ * Checks the description of an output. Return: bytes of the heap that it takes, never 0, so
+ * that addresses differ; 0 if the description is not valid.
+ */
+static uint64_t heap_bytes(const struct pto_create_info *info)
 {
-	uint64_t bytes = t->size ? t->size : 1;
+	uint64_t elements = 1, bytes;
+	bool empty = false;
+	uint32_t i;
 
+	if (info->ndims < 1 || info->ndims > PTO_MAX_TENSOR_DIMS || info->manual_dep > 1)
+		return 0;
+	for (i = info->ndims; i-- > 0;) {
+		if (elements > UINT32_MAX)	/* the stride of this dimension */
+			return 0;
+		elements *= info->shapes[i] ? info->shapes[i] : 1;
+		empty |= !info->shapes[i];
+	}
+	if (pto_dtype_bytes(info->dtype, empty ? 1 : elements, &bytes))
+		return 0;
 	if (bytes > UINT64_MAX - PTO_HEAP_ALIGN)
 		return UINT64_MAX;
 	return (bytes + PTO_HEAP_ALIGN - 1) & ~(uint64_t)(PTO_HEAP_ALIGN - 1);
@@ -150,16 +153,17 @@ static uint64_t heap_bytes(const struct pto_tensor *t)
 /* Sum of all outputs; saturates, and no heap is that large. */
 static bool measure_outputs(struct pto_runtime *rt, const struct pto_task_args *args, uint64_t *sum)
 {
-	struct pto_tensor t;
+	uint64_t bytes;
 	uint32_t i;
 
 	*sum = 0;
 	for (i = 0; i < args->tensor_count; i++) {
 		if (args->types[i] != PTO_ARG_OUTPUT)
 			continue;
-		if (!check_info(rt, args->tensors[i], i, &t))
-			return false;
-		if (__builtin_add_overflow(*sum, heap_bytes(&t), sum))
+		bytes = heap_bytes(args->tensors[i]);
+		if (!bytes)
+			return bad(rt, "an output's description is not valid", i);
+		if (__builtin_add_overflow(*sum, bytes, sum))
 			*sum = UINT64_MAX;
 	}
 	return true;
@@ -185,14 +189,43 @@ void pto_tensor_fill(const struct pto_tensor *t, uint64_t value)
 		__builtin_memcpy(p + i, &value, bytes);
 }
 
-/* Makes output @t of @info at @addr. Nobody else knows the memory yet. */
-static void make_output(struct pto_runtime *rt, const struct pto_create_info *info, uint64_t addr,
-			uint64_t owner, struct pto_tensor *t)
+/* Row-major strides and what follows from them; they have been checked. */
+static void lay_out(struct pto_tensor *t, const struct pto_create_info *info)
 {
-	check_info(rt, info, 0, t);
+	uint64_t elements = 1;
+	bool empty = false;
+	uint32_t i;
+
+	for (i = PTO_MAX_TENSOR_DIMS; i-- > info->ndims;) {
+		t->shapes[i] = 0;
+		t->strides[i] = 0;
+	}
+	for (i = info->ndims; i-- > 0;) {
+		t->shapes[i] = info->shapes[i];
+		t->strides[i] = (uint32_t)elements;
+		elements *= info->shapes[i] ? info->shapes[i] : 1;
+		empty |= !info->shapes[i];
+	}
+	t->extent = empty ? 0 : elements;
+	pto_dtype_bytes(info->dtype, t->extent, &t->size);
+}
+
+/* Makes output @t of @info at @addr, in place. Nobody else knows the memory yet. */
+static void make_output(const struct pto_create_info *info, uint64_t addr, uint64_t owner,
+			bool fill, struct pto_tensor *t)
+{
 	t->addr = addr;
 	t->owner_task = owner;
-	if (info->has_initial_value && !rt->graph)
+	t->start_offset = 0;
+	t->version = info->version;
+	t->ndims = info->ndims;
+	t->dtype = info->dtype;
+	t->manual_dep = info->manual_dep;
+	t->is_contiguous = 1;
+	t->address_space = PTO_SPACE_DEVICE;
+	lay_out(t, info);
+	__builtin_memset(t->pad, 0, sizeof(t->pad));
+	if (info->has_initial_value && fill)
 		pto_tensor_fill(t, info->initial_value);
 }
 
@@ -219,8 +252,8 @@ static uint32_t fill_tensors(struct pto_runtime *rt, struct pto_slot *slot,
 
 	for (i = 0; i < args->tensor_count; i++, t++) {
 		if (args->types[i] == PTO_ARG_OUTPUT) {
-			make_output(rt, args->tensors[i], heap, slot->id, t);
-			heap += heap_bytes(t);
+			make_output(args->tensors[i], heap, slot->id, !rt->graph, t);
+			heap += heap_bytes(args->tensors[i]);
 			mask |= 1u << i;
 		} else {
 			*t = *(const struct pto_tensor *)args->tensors[i];

@@ -387,16 +387,25 @@ static bool wait_tasks(struct pto_runtime *rt, const struct pto_slot *slot)
 }
 
 /*
- * A region that is not in use; waits for tasks to complete while there is none. When all
- * have, only the regions of the task itself are in use, and there are more than those.
+ * A region that is not in use; waits for tasks to complete while there is none. Tasks that
+ * never complete, because a graph is being built, may have them all.
  */
 static uint32_t alloc_region(struct pto_runtime *rt, const struct pto_slot *slot)
 {
+	uint64_t done = pto_sched_done(rt->sched);
 	uint32_t index;
 
-	while (!(index = take_region(rt)))
+	while (!(index = take_region(rt))) {
+		if (done == rt->submitted) {
+			pto_rt_fatal(rt, PTO_FATAL_TENSORMAP_OVERFLOW, 0, slot->id,
+				     "all %u regions are accessed by tasks that do not complete",
+				     rt->map.arena->region_count - 1);
+			return 0;
+		}
 		if (!wait_tasks(rt, slot))
 			return 0;
+		done = pto_sched_done(rt->sched);
+	}
 	return index;
 }
 
