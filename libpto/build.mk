@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
 #
-# libpto: the library that applications use. (libpto/runtime is built by sim/build.mk.)
+# libpto: the library that applications use. It has the task runtime in it to build graphs;
+# what executes them is the device's.
 
-LIBPTO_SRC := $(wildcard libpto/*.c)
+LIBPTO_SRC := $(wildcard libpto/*.c) \
+	$(filter-out libpto/runtime/graph_load.c,$(wildcard libpto/runtime/*.c))
 LIBPTO_SO := libpto.so.$(SOVERSION)
 LIBPTO_FLAGS := -Wl,-soname,$(LIBPTO_SO) -Wl,--version-script=libpto/libpto.map \
 	$(if $(SAN),,-Wl$(comma)-z$(comma)defs)

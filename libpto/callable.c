@@ -237,8 +237,9 @@ static int prepare_failed(struct pto_context *ctx, int rc, int cid,
 	}
 }
 
+/* The objects that the device shall have, and the prepare. *@generation: of the slot. */
 static int prepare_images(struct pto_context *ctx, int cid, const struct pto_callable *callable,
-			  struct pto_kernel *kernels)
+			  struct pto_kernel *kernels, uint32_t *generation)
 {
 	char log[PTO_LOG_SIZE] = "";
 	struct pto_prepare prepare = {
@@ -252,11 +253,13 @@ static int prepare_images(struct pto_context *ctx, int cid, const struct pto_cal
 		.log_size = sizeof(log),
 	};
 	uint32_t uploaded = 0;
-	int rc;
+	int rc = 0;
 
-	memcpy(prepare.entry, callable->entry, sizeof(prepare.entry));
-	memcpy(prepare.config, callable->config, sizeof(prepare.config));
-	rc = upload(ctx, &callable->orch, &prepare.image);
+	if (callable->kind == PTO_KIND_DEVICE_ORCH) {
+		memcpy(prepare.entry, callable->entry, sizeof(prepare.entry));
+		memcpy(prepare.config, callable->config, sizeof(prepare.config));
+		rc = upload(ctx, &callable->orch, &prepare.image);
+	}
 	while (!rc && uploaded < callable->kernel_count) {
 		const struct pto_callable_kernel *kernel = &callable->kernels[uploaded];
 
@@ -273,7 +276,30 @@ static int prepare_images(struct pto_context *ctx, int cid, const struct pto_cal
 			prepare_failed(ctx, rc, cid, callable, log);
 	}
 	forget_images(ctx, &prepare, kernels, uploaded);
+	*generation = prepare.generation;
 	return rc ? rc : prepare.cid;
+}
+
+/* With the orchestration of a host graph loaded, if it is one. */
+static int prepare_kind(struct pto_context *ctx, int cid, const struct pto_callable *callable,
+			struct pto_kernel *kernels)
+{
+	struct pto_host_orch *orch = NULL;
+	uint32_t generation;
+	int rc = 0;
+
+	if (callable->kind == PTO_KIND_HOST_GRAPH)
+		rc = pto_host_load(ctx, callable, &orch);
+	if (!rc)
+		rc = prepare_images(ctx, cid, callable, kernels, &generation);
+	if (rc < 0) {
+		pto_host_put(ctx, orch);
+		return rc;
+	}
+	if (orch)
+		orch->generation = generation;
+	pto_host_set(ctx, rc, orch);
+	return rc;
 }
 
 /*
@@ -295,7 +321,7 @@ static int prepare(struct pto_context *ctx, int cid, const struct pto_callable *
 	if (!kernels)
 		return pto_fail(ctx, -ENOMEM, "out of memory for %u kernels",
 				callable->kernel_count);
-	rc = prepare_images(ctx, cid, callable, kernels);
+	rc = prepare_kind(ctx, cid, callable, kernels);
 	free(kernels);
 	return rc;
 }
@@ -330,14 +356,20 @@ PTO_API int pto_register(struct pto_context *ctx, const struct pto_callable *cal
 
 PTO_API int pto_unprepare(struct pto_context *ctx, int cid)
 {
+	PTO_KEEP_ERRNO;
 	struct pto_unprepare arg = { .size = sizeof(arg), .cid = cid };
+	struct pto_host_orch *orch;
 	int rc = pto_check(ctx);
 
 	if (!rc)
 		rc = check_cid(ctx, cid);
 	if (rc)
 		return rc;
+	orch = pto_host_get(ctx, cid);
 	rc = pto_ioctl(ctx, PTO_UNPREPARE, &arg);
+	if (!rc)
+		pto_host_clear(ctx, cid, orch);
+	pto_host_put(ctx, orch);
 	if (rc)
 		return pto_fail(ctx, rc, "unpreparing cid %d: %s", cid, pto_errno_name(rc));
 	return 0;

@@ -193,6 +193,7 @@ PTO_API void pto_close(struct pto_context *ctx)
 		pto_stream_drop(ctx->streams);
 	while (ctx->buffers)
 		pto_buffer_free(ctx->buffers);
+	pto_host_close(ctx);
 	if (forked)
 		ctx->fd = -1;
 	free_context(ctx);

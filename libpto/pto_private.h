@@ -20,6 +20,7 @@
 #include <stdint.h>
 
 #include <linux/pto_device.h>
+#include <pto/orch.h>
 #include <pto/pto.h>
 
 #define PTO_API __attribute__((visibility("default")))
@@ -38,6 +39,11 @@ static inline void pto_restore_errno(const int *saved)
 #define PTO_STAGE_DATA_ALIGN	1024	/* of a tensor's data in it */
 #define PTO_LOG_SIZE		256	/* of the device's explanation of a failure */
 #define PTO_ARENA_IDS		8	/* ring configurations whose arena a context remembers */
+
+/* The driver's defaults (struct pto_prewarm). */
+#define PTO_DEFAULT_TASK_WINDOW	16384ull
+#define PTO_DEFAULT_HEAP	(256ull << 20)
+#define PTO_DEFAULT_DEP_POOL	16384ull
 
 /* --- context ---------------------------------------------------------------- */
 
@@ -65,6 +71,7 @@ struct pto_arena_id {
  * @default_stream: lives as long as the context
  * @arenas: latest ring configurations
  * @next_arena: entry of @arenas to use next
+ * @host: orchestrations of kind HOST_GRAPH by cid, NULL elsewhere; also read without the lock
  */
 struct pto_context {
 	int fd;
@@ -79,6 +86,7 @@ struct pto_context {
 	struct pto_stream *default_stream;
 	struct pto_arena_id arenas[PTO_ARENA_IDS];
 	unsigned int next_arena;
+	struct pto_host_orch *host[PTO_MAX_CALLABLES];
 };
 
 /* True in a process that inherited the context by fork(). No system call. */
@@ -201,6 +209,46 @@ struct pto_callable {
 	uint32_t kernel_room;
 };
 
+/* --- orchestrations of kind HOST_GRAPH ------------------------------------------ */
+
+/**
+ * struct pto_host_orch - an orchestration that runs in this process
+ * @refs: pto_context.host, and runs that execute it; guarded by pto_context.lock
+ * @generation: of the driver's slot, so that a run does not meet another callable there
+ * @handle: the object
+ * @entry: its entry
+ * @config: its configuration function, or NULL
+ * @core_types: PTO_CORE_* of the callable's kernels by func_id, -1 where there is none
+ *
+ * Unloaded with the last reference: an unprepare does not take the code from under a thread
+ * that executes it.
+ */
+struct pto_host_orch {
+	unsigned int refs;
+	uint32_t generation;
+	void *handle;
+	pto_orch_entry_fn entry;
+	pto_orch_config_fn config;
+	int8_t core_types[PTO_MAX_FUNC_ID];
+};
+
+/* pto_host_load() - load a callable's orchestration. Return: 0; -ENOEXEC, -ENOMEM. */
+int pto_host_load(struct pto_context *ctx, const struct pto_callable *callable,
+		  struct pto_host_orch **out);
+
+/* pto_host_get() - the orchestration of a cid, with a reference; NULL: it is not here. */
+struct pto_host_orch *pto_host_get(struct pto_context *ctx, int cid);
+void pto_host_put(struct pto_context *ctx, struct pto_host_orch *orch);
+
+/* pto_host_set() - @orch, or NULL, is what a cid has now; takes the reference over. */
+void pto_host_set(struct pto_context *ctx, int cid, struct pto_host_orch *orch);
+
+/* pto_host_clear() - a cid has been emptied of @orch, if it still has that. */
+void pto_host_clear(struct pto_context *ctx, int cid, struct pto_host_orch *orch);
+
+/* pto_host_close() - unload all; no thread uses the context any more. */
+void pto_host_close(struct pto_context *ctx);
+
 /* --- arguments ---------------------------------------------------------------- */
 
 /**
@@ -255,17 +303,33 @@ struct pto_args {
 
 /* --- staging ------------------------------------------------------------------ */
 
+struct pto_segment;
+
 /**
- * struct pto_segment - staging memory of a stream: a ring of chunks, one a run
+ * struct pto_staging - staging memory for one of the things that a stream's runs bring
+ * @ctx: the context
+ * @segment: current memory, or NULL
+ * @limit: it does not grow beyond this merely to have more runs in flight
+ */
+struct pto_staging {
+	struct pto_context *ctx;
+	struct pto_segment *segment;
+	uint64_t limit;
+};
+
+/**
+ * struct pto_segment - staging memory: a ring of chunks, one a run
+ * @staging: whose it is
  * @buffer: the memory, mapped
  * @head: first free byte
  * @tail: first byte of the oldest chunk
  * @users: runs that have a chunk and have not been reaped
  *
- * Chunks are given back in the order in which they were taken. A stream allocates from
- * its current segment; one that has been replaced by a bigger one goes with its last run.
+ * Chunks are given back in the order in which they were taken. Allocations are made from
+ * the current segment; one that has been replaced by a bigger one goes with its last run.
  */
 struct pto_segment {
+	struct pto_staging *staging;
 	struct pto_buffer *buffer;
 	uint64_t head;
 	uint64_t tail;
@@ -290,19 +354,37 @@ struct pto_chunk {
 uint64_t pto_stage_size(const struct pto_args *args);
 
 /* pto_stage_alloc() - room for @bytes. -EAGAIN: none before an older run is reaped. */
-int pto_stage_alloc(struct pto_stream *stream, uint64_t bytes, struct pto_chunk *chunk);
+int pto_stage_alloc(struct pto_staging *staging, uint64_t bytes, struct pto_chunk *chunk);
 
 /* pto_stage_cancel() - take the latest allocation back. */
-void pto_stage_cancel(struct pto_stream *stream, struct pto_chunk *chunk);
+void pto_stage_cancel(struct pto_chunk *chunk);
 
 /* pto_stage_release() - give the oldest chunk back. */
-void pto_stage_release(struct pto_stream *stream, struct pto_chunk *chunk);
+void pto_stage_release(struct pto_chunk *chunk);
 
 /* pto_stage_fill() - write arguments and input data, note the outputs in @run. */
 void pto_stage_fill(const struct pto_args *args, struct pto_run_handle *run);
 
-/* pto_stage_drop() - free the stream's current segment; no run uses it. */
-void pto_stage_drop(struct pto_stream *stream);
+/* pto_stage_drop() - free the current segment; no run uses it. */
+void pto_stage_drop(struct pto_staging *staging);
+
+/* --- graphs ------------------------------------------------------------------- */
+
+/*
+ * pto_graph_build() - execute a run's orchestration, its arguments are staged
+ *
+ * Return: 0: the stream's graph is the run's; 1: it failed, and the run has its result; or
+ * a negative errno.
+ */
+int pto_graph_build(struct pto_run_handle *run, const struct pto_host_orch *orch,
+		    const struct pto_ring_config *rings);
+
+/* pto_graph_bytes(), pto_graph_copy() - size of the stream's graph, and the graph. */
+uint64_t pto_graph_bytes(const struct pto_stream *stream);
+void pto_graph_copy(const struct pto_stream *stream, void *to);
+
+/* pto_graph_drop() - free what the stream built graphs with. */
+void pto_graph_drop(struct pto_stream *stream);
 
 /* --- runs and streams ----------------------------------------------------------- */
 
@@ -332,6 +414,7 @@ struct pto_output {
  * @cid: what runs, for messages
  * @detached: nobody will wait for it
  * @chunk: its staging memory while it flies
+ * @graph: staging memory of its graph, if it has one
  * @outputs: array of @output_count, room for @output_room
  * @output_count: what to copy back
  * @output_room: size of the array
@@ -346,6 +429,7 @@ struct pto_run_handle {
 	int cid;
 	bool detached;
 	struct pto_chunk chunk;
+	struct pto_chunk graph;
 	struct pto_output *outputs;
 	uint32_t output_count;
 	uint32_t output_room;
@@ -365,9 +449,9 @@ struct pto_run_handle {
  * @flying: how many
  * @free: handles to use again, latest first
  * @handles: all handles
- * @segment: current staging memory, or NULL
- * @staging_limit: staging memory does not grow beyond it merely to have more runs in
- *	flight
+ * @staging: for arguments and host tensors
+ * @graphs: for graphs
+ * @builder: what builds those, or NULL
  */
 struct pto_stream {
 	struct pto_context *ctx;
@@ -380,8 +464,9 @@ struct pto_stream {
 	uint32_t flying;
 	struct pto_run_handle *free;
 	struct pto_run_handle *handles;
-	struct pto_segment *segment;
-	uint64_t staging_limit;
+	struct pto_staging staging;
+	struct pto_staging graphs;
+	struct pto_builder *builder;
 };
 
 /* pto_stream_new() - the library's side of the driver's stream @id. */
@@ -408,6 +493,10 @@ int pto_rings_from_env(struct pto_ring_config *rings, char *error, size_t size);
 /* pto_rings_arena() - the arena for @rings (or NULL) over the environment; 0: default. */
 int pto_rings_arena(struct pto_context *ctx, const struct pto_ring_config *rings,
 		    uint32_t *arena);
+
+/* pto_rings_resolve() - what a run with @rings (or NULL) has; no zeros. */
+void pto_rings_resolve(const struct pto_context *ctx, const struct pto_ring_config *rings,
+		       struct pto_ring_config *out);
 
 /* pto_rings_forget() - the driver does not know this arena any more. */
 void pto_rings_forget(struct pto_context *ctx, uint32_t arena);

@@ -100,6 +100,20 @@ static void resolve(struct pto_ring_config *out, const struct pto_ring_config *o
 	}
 }
 
+void pto_rings_resolve(const struct pto_context *ctx, const struct pto_ring_config *rings,
+		       struct pto_ring_config *out)
+{
+	resolve(out, rings, &ctx->env_rings);
+	for (int i = 0; i < PTO_RING_DEPTHS; i++) {
+		if (!out->task_window[i])
+			out->task_window[i] = PTO_DEFAULT_TASK_WINDOW;
+		if (!out->heap[i])
+			out->heap[i] = PTO_DEFAULT_HEAP;
+		if (!out->dep_pool[i])
+			out->dep_pool[i] = PTO_DEFAULT_DEP_POOL;
+	}
+}
+
 static int prewarm(struct pto_context *ctx, const struct pto_ring_config *rings, uint32_t *arena)
 {
 	struct pto_prewarm arg = { .size = sizeof(arg) };

@@ -48,7 +48,8 @@ static void finish_oldest(struct pto_stream *stream)
 	stream->flying--;
 	if (!run->result.status)
 		copy_outputs(run);
-	pto_stage_release(stream, &run->chunk);
+	pto_stage_release(&run->chunk);
+	pto_stage_release(&run->graph);
 	if (run->detached)
 		pto_run_put(run);
 	else
@@ -225,7 +226,21 @@ static int submit_failed(struct pto_context *ctx, int rc, int cid)
 	return pto_fail(ctx, rc, "submitting a run of cid %d: %s", cid, pto_errno_name(rc));
 }
 
-/* Room for one more run: in the driver's queue, and in the staging memory. */
+/* Room in staging memory. */
+static int stage(struct pto_stream *stream, struct pto_staging *staging, uint64_t bytes,
+		 struct pto_chunk *chunk)
+{
+	int rc;
+
+	while ((rc = pto_stage_alloc(staging, bytes, chunk)) == -EAGAIN) {
+		rc = pto_reap(stream, PTO_WAIT_FOREVER);
+		if (rc)
+			return rc;
+	}
+	return rc;
+}
+
+/* Room for one more run: in the driver's queue, and for what it brings. */
 static int make_room(struct pto_stream *stream, uint64_t bytes, struct pto_chunk *chunk)
 {
 	int rc;
@@ -235,12 +250,7 @@ static int make_room(struct pto_stream *stream, uint64_t bytes, struct pto_chunk
 		if (rc)
 			return rc;
 	}
-	while ((rc = pto_stage_alloc(stream, bytes, chunk)) == -EAGAIN) {
-		rc = pto_reap(stream, PTO_WAIT_FOREVER);
-		if (rc)
-			return rc;
-	}
-	return rc;
+	return stage(stream, &stream->staging, bytes, chunk);
 }
 
 /* The stream may be full of runs that came past this library; then the caller waits. */
@@ -285,8 +295,51 @@ static int send_in_arena(struct pto_stream *stream, const struct pto_ring_config
 	return rc ? submit_failed(ctx, rc, entry->cid) : 0;
 }
 
+/*
+ * Builds the run's graph, and stages it. The arena comes first: the driver has then
+ * accepted the ring sizes. Return: 0; 1 if the orchestration failed; or a negative errno.
+ */
+static int add_graph(struct pto_run_handle *run, const struct pto_host_orch *orch,
+		     const struct pto_ring_config *rings, struct pto_run_entry *entry)
+{
+	struct pto_stream *stream = run->stream;
+	struct pto_ring_config resolved;
+	const struct pto_buffer *buffer;
+	int rc;
+
+	rc = pto_rings_arena(stream->ctx, rings, &entry->arena);
+	if (rc)
+		return rc;
+	pto_rings_resolve(stream->ctx, rings, &resolved);
+	rc = pto_graph_build(run, orch, &resolved);
+	if (rc)
+		return rc;
+	rc = stage(stream, &stream->graphs, pto_graph_bytes(stream), &run->graph);
+	if (rc)
+		return rc;
+	buffer = run->graph.segment->buffer;
+	pto_graph_copy(stream, (char *)buffer->map + run->graph.start);
+	entry->generation = orch->generation;
+	entry->graph_bo = buffer->id;
+	entry->graph_offset = run->graph.start;
+	entry->graph_size = pto_graph_bytes(stream);
+	return 0;
+}
+
+/* The arguments: of a graph, the tasks have them. */
+static void add_args(const struct pto_run_handle *run, const struct pto_args *args,
+		     struct pto_run_entry *entry)
+{
+	if (!run->chunk.segment)
+		return;
+	entry->args_bo = run->chunk.segment->buffer->id;
+	entry->args_offset = run->chunk.start;
+	entry->args_size = PTO_RUN_ARGS_SIZE(args->tensor_count, args->scalar_count);
+}
+
+/* Return: 0: the run is submitted; 1: its orchestration has failed it; a negative errno. */
 static int fly(struct pto_run_handle *run, const struct pto_args *args,
-	       const struct pto_run_options *options)
+	       const struct pto_run_options *options, const struct pto_host_orch *orch)
 {
 	struct pto_stream *stream = run->stream;
 	struct pto_run_entry entry = {
@@ -295,24 +348,39 @@ static int fly(struct pto_run_handle *run, const struct pto_args *args,
 		.user_data = options->user_data,
 	};
 	uint64_t id = 0;
-	int rc;
+	int rc = 0;
 
+	run->result = (struct pto_result){ .user_data = options->user_data };
+	run->graph.segment = NULL;
 	rc = make_room(stream, pto_stage_size(args), &run->chunk);
 	if (rc)
 		return rc;
 	pto_stage_fill(args, run);
-	if (run->chunk.segment) {
-		entry.args_bo = run->chunk.segment->buffer->id;
-		entry.args_offset = run->chunk.start;
-		entry.args_size = PTO_RUN_ARGS_SIZE(args->tensor_count, args->scalar_count);
-	}
-	rc = send_in_arena(stream, options->rings, &entry, &id);
+	if (orch)
+		rc = add_graph(run, orch, options->rings, &entry);
+	else
+		add_args(run, args, &entry);
+	if (!rc)
+		rc = send_in_arena(stream, options->rings, &entry, &id);
 	if (rc) {
-		pto_stage_cancel(stream, &run->chunk);
+		pto_stage_cancel(&run->graph);
+		pto_stage_cancel(&run->chunk);
 		return rc;
 	}
-	run->result = (struct pto_result){ .id = id, .user_data = options->user_data };
+	run->result.id = id;
 	return 0;
+}
+
+static void append_flying(struct pto_stream *stream, struct pto_run_handle *run)
+{
+	run->state = PTO_RUN_FLYING;
+	run->detached = false;
+	if (stream->newest)
+		stream->newest->next = run;
+	else
+		stream->oldest = run;
+	stream->newest = run;
+	stream->flying++;
 }
 
 /* Under the stream's lock. */
@@ -322,6 +390,7 @@ static int submit(struct pto_stream *stream, int cid, const struct pto_args *arg
 	struct pto_context *ctx = stream->ctx;
 	struct pto_run_options known;
 	struct pto_run_handle *run;
+	struct pto_host_orch *orch;
 	int rc;
 
 	rc = read_options(ctx, options, &known);
@@ -331,19 +400,17 @@ static int submit(struct pto_stream *stream, int cid, const struct pto_args *arg
 	if (!run)
 		return pto_fail(ctx, -ENOMEM, "out of memory for a run handle");
 	run->cid = cid;
-	rc = fly(run, args, &known);
-	if (rc) {
+	orch = pto_host_get(ctx, cid);
+	rc = fly(run, args, &known, orch);
+	pto_host_put(ctx, orch);
+	if (rc < 0) {
 		pto_run_put(run);
 		return rc;
 	}
-	run->state = PTO_RUN_FLYING;
-	run->detached = false;
-	if (stream->newest)
-		stream->newest->next = run;
+	if (rc)
+		run->state = PTO_RUN_ENDED;
 	else
-		stream->oldest = run;
-	stream->newest = run;
-	stream->flying++;
+		append_flying(stream, run);
 	*out = run;
 	return 0;
 }
@@ -363,6 +430,8 @@ PTO_API int pto_submit(struct pto_stream *stream, int cid, const struct pto_args
 		run->detached = !out;
 		if (out)
 			*out = run;
+		else if (run->state == PTO_RUN_ENDED)
+			pto_run_put(run);
 	}
 	pthread_mutex_unlock(&stream->lock);
 	return rc;

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: MIT
 /*
- * Staging memory: where a run's arguments and host tensors lie on the device.
+ * Staging memory: where a run's arguments and host tensors lie on the device, and graphs
+ * that were built on the host.
  *
- * Each stream has one segment, a buffer used as a ring of chunks. A chunk is the argument
- * block, then, each at a multiple of PTO_STAGE_DATA_ALIGN, the data of the host tensors.
- * Runs of a stream end in order, so chunks are given back in order.
+ * Each stream has two of them, one segment each: a buffer used as a ring of chunks. A chunk
+ * of the first is the argument block, then, each at a multiple of PTO_STAGE_DATA_ALIGN, the
+ * data of the host tensors; a chunk of the second is a graph. Runs of a stream end in order,
+ * so chunks are given back in order.
  *
  * Size: a segment begins with SEGMENT_MIN or room for four of the runs that need it, and
  * grows for two reasons. A single run does not fit: twice what it needs. Or the ring is
- * full although the stream could take more runs: it doubles, up to pto_stream.staging_limit
+ * full although the stream could take more runs: it doubles, up to pto_staging.limit
  * (STAGING_LIMIT at first; what it has when the device has no memory left). Beyond that the
  * oldest run is waited for. Segments are never made smaller; a replaced one is freed when
  * its last run has been reaped.
@@ -53,8 +55,9 @@ static void free_segment(struct pto_segment *segment)
 	free(segment);
 }
 
-static int new_segment(struct pto_context *ctx, uint64_t bytes, struct pto_segment **out)
+static int new_segment(struct pto_staging *staging, uint64_t bytes, struct pto_segment **out)
 {
+	struct pto_context *ctx = staging->ctx;
 	struct pto_segment *segment = calloc(1, sizeof(*segment));
 	int rc;
 
@@ -69,25 +72,26 @@ static int new_segment(struct pto_context *ctx, uint64_t bytes, struct pto_segme
 		free(segment);
 		return rc;
 	}
+	segment->staging = staging;
 	*out = segment;
 	return 0;
 }
 
 /* Chunks of the old segment stay where they are; it goes when the last has been reaped. */
-static void replace_segment(struct pto_stream *stream, struct pto_segment *segment)
+static void replace_segment(struct pto_staging *staging, struct pto_segment *segment)
 {
-	struct pto_segment *old = stream->segment;
+	struct pto_segment *old = staging->segment;
 
-	stream->segment = segment;
+	staging->segment = segment;
 	if (old && !old->users)
 		free_segment(old);
 }
 
-void pto_stage_drop(struct pto_stream *stream)
+void pto_stage_drop(struct pto_staging *staging)
 {
-	if (stream->segment)
-		free_segment(stream->segment);
-	stream->segment = NULL;
+	if (staging->segment)
+		free_segment(staging->segment);
+	staging->segment = NULL;
 }
 
 /* --- the ring ---------------------------------------------------------------- */
@@ -124,39 +128,39 @@ static bool take(struct pto_segment *segment, uint64_t bytes, uint64_t align,
 	return true;
 }
 
-static int grow_to_fit(struct pto_stream *stream, uint64_t bytes)
+static int grow_to_fit(struct pto_staging *staging, uint64_t bytes)
 {
-	uint64_t want = stream->segment ? 2 * bytes : 4 * bytes;
+	uint64_t want = staging->segment ? 2 * bytes : 4 * bytes;
 	struct pto_segment *segment;
 	int rc;
 
 	if (want < SEGMENT_MIN)
 		want = SEGMENT_MIN;
-	rc = new_segment(stream->ctx, want, &segment);
+	rc = new_segment(staging, want, &segment);
 	if (rc == -ENOMEM)
-		rc = new_segment(stream->ctx, bytes, &segment);
+		rc = new_segment(staging, bytes, &segment);
 	if (!rc)
-		replace_segment(stream, segment);
+		replace_segment(staging, segment);
 	return rc;
 }
 
 /* Without memory for it the stream does with what it has, and is not asked again. */
-static bool grow_for_more(struct pto_stream *stream)
+static bool grow_for_more(struct pto_staging *staging)
 {
-	uint64_t size = stream->segment->buffer->size;
+	uint64_t size = staging->segment->buffer->size;
 	struct pto_segment *segment;
 
-	if (2 * size > stream->staging_limit)
+	if (2 * size > staging->limit)
 		return false;
-	if (new_segment(stream->ctx, 2 * size, &segment)) {
-		stream->staging_limit = size;
+	if (new_segment(staging, 2 * size, &segment)) {
+		staging->limit = size;
 		return false;
 	}
-	replace_segment(stream, segment);
+	replace_segment(staging, segment);
 	return true;
 }
 
-int pto_stage_alloc(struct pto_stream *stream, uint64_t bytes, struct pto_chunk *chunk)
+int pto_stage_alloc(struct pto_staging *staging, uint64_t bytes, struct pto_chunk *chunk)
 {
 	uint64_t align = bytes > PTO_STAGE_DATA_ALIGN ? PTO_STAGE_DATA_ALIGN : PTO_STAGE_ALIGN;
 	int rc;
@@ -165,21 +169,21 @@ int pto_stage_alloc(struct pto_stream *stream, uint64_t bytes, struct pto_chunk 
 	if (!bytes)
 		return 0;
 	if (bytes > UINT64_MAX / 8)
-		return pto_fail(stream->ctx, -EOVERFLOW, "host tensors of %llu bytes in one run",
+		return pto_fail(staging->ctx, -EOVERFLOW, "host tensors of %llu bytes in one run",
 				(unsigned long long)bytes);
-	if (!stream->segment || bytes > stream->segment->buffer->size) {
-		rc = grow_to_fit(stream, bytes);
+	if (!staging->segment || bytes > staging->segment->buffer->size) {
+		rc = grow_to_fit(staging, bytes);
 		if (rc)
 			return rc;
 	}
-	if (take(stream->segment, bytes, align, chunk))
+	if (take(staging->segment, bytes, align, chunk))
 		return 0;
-	if (grow_for_more(stream) && take(stream->segment, bytes, align, chunk))
+	if (grow_for_more(staging) && take(staging->segment, bytes, align, chunk))
 		return 0;
 	return -EAGAIN;
 }
 
-void pto_stage_cancel(struct pto_stream *stream, struct pto_chunk *chunk)
+void pto_stage_cancel(struct pto_chunk *chunk)
 {
 	struct pto_segment *segment = chunk->segment;
 
@@ -187,12 +191,12 @@ void pto_stage_cancel(struct pto_stream *stream, struct pto_chunk *chunk)
 		return;
 	segment->head = chunk->prev_head;
 	segment->users--;
-	if (segment != stream->segment && !segment->users)
+	if (segment != segment->staging->segment && !segment->users)
 		free_segment(segment);
 	chunk->segment = NULL;
 }
 
-void pto_stage_release(struct pto_stream *stream, struct pto_chunk *chunk)
+void pto_stage_release(struct pto_chunk *chunk)
 {
 	struct pto_segment *segment = chunk->segment;
 
@@ -200,7 +204,7 @@ void pto_stage_release(struct pto_stream *stream, struct pto_chunk *chunk)
 		return;
 	segment->tail = chunk->end;
 	segment->users--;
-	if (segment != stream->segment && !segment->users)
+	if (segment != segment->staging->segment && !segment->users)
 		free_segment(segment);
 	chunk->segment = NULL;
 }

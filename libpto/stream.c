@@ -17,7 +17,8 @@ int pto_stream_new(struct pto_context *ctx, uint32_t id, struct pto_stream **out
 		return -ENOMEM;
 	stream->ctx = ctx;
 	stream->id = id;
-	stream->staging_limit = STAGING_LIMIT;
+	stream->staging = (struct pto_staging){ .ctx = ctx, .limit = STAGING_LIMIT };
+	stream->graphs = stream->staging;
 	pthread_mutex_init(&stream->lock, NULL);
 	pthread_mutex_lock(&ctx->lock);
 	stream->next = ctx->streams;
@@ -34,8 +35,10 @@ static void drop_handles(struct pto_stream *stream)
 {
 	struct pto_run_handle *run, *next;
 
-	for (run = stream->oldest; run; run = run->next)
-		pto_stage_release(stream, &run->chunk);
+	for (run = stream->oldest; run; run = run->next) {
+		pto_stage_release(&run->chunk);
+		pto_stage_release(&run->graph);
+	}
 	for (run = stream->handles; run; run = next) {
 		next = run->all;
 		free(run->outputs);
@@ -49,7 +52,9 @@ void pto_stream_drop(struct pto_stream *stream)
 	bool forked = pto_forked(ctx);
 
 	drop_handles(stream);
-	pto_stage_drop(stream);
+	pto_stage_drop(&stream->staging);
+	pto_stage_drop(&stream->graphs);
+	pto_graph_drop(stream);
 	if (!forked)
 		pthread_mutex_lock(&ctx->lock);
 	if (stream->next)

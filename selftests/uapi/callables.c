@@ -111,11 +111,49 @@ static void prepare_values(struct env *env)
 	prepare = prepare_of(env, -1);
 	memset(prepare.config, 'x', sizeof(prepare.config));
 	prepare_row(env, -EINVAL, prepare, "config without end");
-	if (!(env->info.features & PTO_FEATURE_HOST_GRAPH)) {
-		prepare = prepare_of(env, -1);
-		prepare.kind = PTO_KIND_HOST_GRAPH;
-		prepare_row(env, -EOPNOTSUPP, prepare, "a host graph");
-	}
+}
+
+/* A callable whose orchestration the process keeps. */
+static void prepare_host(struct env *env)
+{
+	struct pto_kernel kernel = { .image = env->kernel };
+	struct pto_context_stats before, after;
+	struct pto_prepare host = prepare_of(env, -1);
+	struct pto_prepare prepare;
+
+	row_true(env->info.features & PTO_FEATURE_HOST_GRAPH, "host graphs are announced");
+	host.kind = PTO_KIND_HOST_GRAPH;
+	host.image = 0;
+	pt_stats(env->fd, &before);
+	prepare_row(env, 0, host, "a host graph");
+	pt_stats(env->fd, &after);
+	row_true(after.host_dlopen_count == before.host_dlopen_count + 1,
+		 "PREPARE of a host graph counts as loaded by the host");
+	row_true(after.aicpu_dlopen_count == before.aicpu_dlopen_count,
+		 "PREPARE of a host graph does not count as loaded by the device");
+	prepare = host;
+	prepare.kernels_ptr = (uintptr_t)&kernel;
+	prepare.kernel_count = 1;
+	prepare_row(env, 0, prepare, "a host graph with a kernel");
+	kernel.image = 0;
+	prepare_row(env, -ENOENT, prepare, "a host graph without the kernel's image");
+	prepare = host;
+	prepare.image = env->image;
+	prepare_row(env, -EINVAL, prepare, "a host graph with an image");
+	prepare.image = NO_SUCH_ID;
+	prepare_row(env, -EINVAL, prepare, "a host graph with no image");
+	prepare = host;
+	prepare.entry[PTO_SYMBOL_MAX - 1] = 1;
+	prepare_row(env, -EINVAL, prepare, "a host graph with garbage in the entry");
+	prepare = host;
+	prepare.config[0] = 'x';
+	prepare_row(env, -EINVAL, prepare, "a host graph with a config symbol");
+	prepare = host;
+	prepare.flags = 1;
+	prepare_row(env, -EOPNOTSUPP, prepare, "a host graph with flag 0");
+	prepare = host;
+	prepare.cid = env->cid;
+	prepare_row(env, -EEXIST, prepare, "a host graph for a used cid");
 }
 
 static void kernel_row(struct env *env, int want, const struct pto_kernel *kernels,
@@ -319,6 +357,7 @@ void rows_of_callables(struct env *env)
 	image_rows(env);
 	image_ids(env);
 	prepare_values(env);
+	prepare_host(env);
 	prepare_kernels(env);
 	prepare_stride(env);
 	prepare_pointers(env);

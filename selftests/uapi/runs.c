@@ -157,6 +157,51 @@ static void run_entries(struct env *env)
 #undef ENTRY
 }
 
+/* How a run of @cid ends whose graph is at the beginning of env->bo. */
+static int graph_end(struct env *env, int cid, uint32_t size)
+{
+	struct pto_run_entry entry = { .cid = cid, .graph_bo = env->bo.id, .graph_size = size };
+	struct pto_run run = {
+		.size = sizeof(run),
+		.stream = PTO_STREAM_DEFAULT,
+		.count = 1,
+		.stride = sizeof(entry),
+		.entries_ptr = (uintptr_t)&entry,
+	};
+	int err = pt_ioctl(env->fd, PTO_RUN, &run);
+
+	return err ? err : pt_finish(env->fd, run.first_id);
+}
+
+static void run_graphs(struct env *env)
+{
+	struct pto_dev_graph *graph = env->bo.map;
+	struct pto_prepare prepare = {
+		.size = sizeof(prepare), .cid = -1, .kind = PTO_KIND_HOST_GRAPH,
+	};
+
+	if (row_call(env, 0, PTO_PREPARE, &prepare, "PREPARE a host graph to run"))
+		return;
+	entry_row(env, -EINVAL, (struct pto_run_entry) { .cid = prepare.cid },
+		  "a host graph without a graph");
+	entry_row(env, -EINVAL, (struct pto_run_entry) {
+			.cid = prepare.cid, .args_bo = env->bo.id, .args_size = 64,
+		  }, "a host graph with arguments alone");
+	*graph = (struct pto_dev_graph) {
+		.magic = PTO_DEV_GRAPH_MAGIC,
+		.version = PTO_DEV_GRAPH_VERSION,
+		.size = sizeof(*graph),
+	};
+	row(0, graph_end(env, prepare.cid, sizeof(*graph)), "RUN a graph without tasks");
+	row(-EREMOTEIO, graph_end(env, prepare.cid, sizeof(*graph) - 1), "RUN a cut graph");
+	graph->task_count = 1;
+	row(-EREMOTEIO, graph_end(env, prepare.cid, sizeof(*graph)), "RUN a graph without its task");
+	graph->magic++;
+	row(-EREMOTEIO, graph_end(env, prepare.cid, sizeof(*graph)), "RUN what is no graph");
+	memset(graph, 0, sizeof(*graph));
+	pt_unprepare(env->fd, prepare.cid);
+}
+
 static void run_arrays(struct env *env)
 {
 	struct {
@@ -360,6 +405,7 @@ void rows_of_runs(struct env *env)
 	stream_busy(env);
 	run_values(env);
 	run_entries(env);
+	run_graphs(env);
 	run_arrays(env);
 	run_partly(env);
 	run_depth(env);

@@ -181,7 +181,7 @@ static void ptodev_identify(struct ptodev *dev)
 	ident->heap_offset = dev->heap_offset;
 	ident->window_size = dev->config.memory_size;
 	ident->memory_base = (uintptr_t)dev->window;
-	ident->features = PTO_FEATURE_UNIFIED | PTO_FEATURE_SIMULATED |
+	ident->features = PTO_FEATURE_UNIFIED | PTO_FEATURE_SIMULATED | PTO_FEATURE_HOST_GRAPH |
 			  (dev->config.isolate ? PTO_FEATURE_ISOLATED : 0);
 	ident->default_timeout_ns = dev->config.default_timeout_ns;
 	snprintf((char *)ident->name, sizeof(ident->name), "%s",

@@ -172,6 +172,7 @@ static void print_stats(const struct pto_context_stats *s, bool json)
 		{ "prepares", s->prepares },
 		{ "unprepares", s->unprepares },
 		{ "aicpu_dlopen_count", s->aicpu_dlopen_count },
+		{ "host_dlopen_count", s->host_dlopen_count },
 		{ "kernel_load_count", s->kernel_load_count },
 		{ "image_uploads", s->image_uploads },
 		{ "image_upload_bytes", s->image_upload_bytes },

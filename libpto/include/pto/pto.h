@@ -392,6 +392,9 @@ struct pto_run_options {
 
 #define PTO_RUN_OPTIONS_INIT { sizeof(struct pto_run_options), 0, NULL, 0, 0 }
 
+/** PTO_RUN_NOT_SUBMITTED: pto_result.id of a run that its orchestration failed, on the host. */
+#define PTO_RUN_NOT_SUBMITTED UINT64_MAX
+
 /**
  * struct pto_result - how a run ended
  * @status: 0 or a negative errno, as in struct pto_wait
@@ -437,6 +440,14 @@ int pto_prewarm(struct pto_context *ctx, const struct pto_ring_config *rings);
  * memory of its outputs is as it was before. Return: 0 when the run succeeded, its status
  * when it failed, or the error of submitting it. To tell the two apart, look at
  * pto_result.id, which is 0 if nothing was submitted.
+ *
+ * A callable of kind PTO_KIND_HOST_GRAPH has its orchestration executed here, by the
+ * calling thread; it builds the graph that the device then executes. The whole graph must
+ * fit into the rings' sizes of depth 0. The orchestration reads and writes elements of
+ * memory from outside the run only, which no task of the graph uses; for a buffer,
+ * earlier runs of the stream are waited for. It must not call functions of this library,
+ * and if it crashes or hangs, that is this process's. A run that it fails ends as it would
+ * on the device, with the id PTO_RUN_NOT_SUBMITTED.
  */
 int pto_run(struct pto_context *ctx, int cid, const struct pto_args *args,
 	    const struct pto_run_options *options, struct pto_result *result);

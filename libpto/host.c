@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Orchestrations of callables of kind HOST_GRAPH: loaded here, in this process.
+ *
+ * One load per prepare, so that each cid has static data of its own, as on the device. The
+ * object is loaded from a sealed memfd; nothing is written to a file system. The dynamic
+ * loader takes two objects for one if their names are equal, and "/proc/self/fd/7" is the
+ * name of whatever has got number 7, so each load spells that path differently.
+ */
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <link.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "pto_private.h"
+
+#ifndef MFD_NOEXEC_SEAL
+#define MFD_NOEXEC_SEAL 0x0008U
+#endif
+
+#define MEMFD_NAME "pto-host-orch"
+
+static unsigned int loads;	/* atomic; the dynamic loader is the whole process's */
+
+/* --- loading -------------------------------------------------------------------- */
+
+static int fill_memfd(int fd, const struct pto_object *obj)
+{
+	size_t done = 0;
+
+	while (done < obj->bytes) {
+		ssize_t n = write(fd, (const char *)obj->data + done, obj->bytes - done);
+
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		if (n > 0)
+			done += n;
+	}
+	if (fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
+		return -errno;
+	return 0;
+}
+
+/* The object's bytes in a memfd. Return: the descriptor or a negative errno */
+static int open_memfd(const struct pto_object *obj)
+{
+	int fd = memfd_create(MEMFD_NAME, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
+	int rc;
+
+	/* Linux before 6.3 does not know the last flag. */
+	if (fd < 0 && errno == EINVAL)
+		fd = memfd_create(MEMFD_NAME, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	if (fd < 0)
+		return -errno;
+	rc = fill_memfd(fd, obj);
+	if (rc) {
+		close(fd);
+		return rc;
+	}
+	return fd;
+}
+
+/* Spells "/proc/self/fd/@fd" as no other load does, a simulated device's included. */
+static void spell_path(char *path, size_t size, int fd)
+{
+	unsigned int n = __atomic_fetch_add(&loads, 1, __ATOMIC_RELAXED);
+	int at = snprintf(path, size, "/proc/./self/fd");
+
+	for (; n; n >>= 1)
+		at += snprintf(path + at, size - at, "%s", n & 1 ? "/." : "//");
+	snprintf(path + at, size - at, "/%d", fd);
+}
+
+static int load_failed(struct pto_context *ctx, const struct pto_object *obj, const char *path)
+{
+	const char *why = dlerror();
+	size_t length = strlen(path);
+
+	if (!why)
+		why = "the dynamic loader does not say why";
+	else if (!strncmp(why, path, length) && !strncmp(why + length, ": ", 2))
+		why += length + 2;
+	return pto_fail(ctx, -ENOEXEC, "%s: this process cannot load it: %s", obj->name, why);
+}
+
+static int load_object(struct pto_context *ctx, const struct pto_object *obj, void **handle)
+{
+	char path[160];
+	int fd = open_memfd(obj);
+	int rc = 0;
+
+	if (fd < 0)
+		return pto_fail(ctx, fd, "%s: no memfd of %zu bytes: %s", obj->name, obj->bytes,
+				pto_errno_name(fd));
+	spell_path(path, sizeof(path), fd);
+	*handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+	if (!*handle)
+		rc = load_failed(ctx, obj, path);
+	close(fd);
+	return rc;
+}
+
+/* Looks a symbol up in the object itself, not in the libraries that it needs. */
+static void *find_symbol(void *handle, const char *symbol)
+{
+	struct link_map *found = NULL, *self = NULL;
+	void *addr = dlsym(handle, symbol);
+	Dl_info info;
+
+	if (!addr || dlinfo(handle, RTLD_DI_LINKMAP, &self) ||
+	    !dladdr1(addr, &info, (void **)&found, RTLD_DL_LINKMAP))
+		return NULL;
+	return found == self ? addr : NULL;
+}
+
+/* A named configuration function must exist, the default one may be absent. */
+static int find_symbols(struct pto_context *ctx, const struct pto_callable *callable,
+			struct pto_host_orch *orch)
+{
+	const char *entry = *callable->entry ? callable->entry : "aicpu_orchestration_entry";
+	const char *config = *callable->config ? callable->config : "aicpu_orchestration_config";
+
+	orch->entry = (pto_orch_entry_fn)find_symbol(orch->handle, entry);
+	orch->config = (pto_orch_config_fn)find_symbol(orch->handle, config);
+	if (!orch->entry)
+		return pto_fail(ctx, -ENOEXEC, "%s: it does not define its entry \"%s\"",
+				callable->orch.name, entry);
+	if (!orch->config && *callable->config)
+		return pto_fail(ctx, -ENOEXEC,
+				"%s: it does not define its configuration function \"%s\"",
+				callable->orch.name, config);
+	return 0;
+}
+
+static void free_orch(struct pto_host_orch *orch)
+{
+	if (orch->handle)
+		dlclose(orch->handle);
+	free(orch);
+}
+
+int pto_host_load(struct pto_context *ctx, const struct pto_callable *callable,
+		  struct pto_host_orch **out)
+{
+	struct pto_host_orch *orch = calloc(1, sizeof(*orch));
+	int rc;
+
+	if (!orch)
+		return pto_fail(ctx, -ENOMEM, "out of memory for an orchestration");
+	orch->refs = 1;
+	memset(orch->core_types, -1, sizeof(orch->core_types));
+	for (uint32_t i = 0; i < callable->kernel_count; i++)
+		orch->core_types[callable->kernels[i].func_id] = callable->kernels[i].core_type;
+	rc = load_object(ctx, &callable->orch, &orch->handle);
+	if (!rc)
+		rc = find_symbols(ctx, callable, orch);
+	if (rc) {
+		free_orch(orch);
+		return rc;
+	}
+	*out = orch;
+	return 0;
+}
+
+/* --- the context's cids ------------------------------------------------------------ */
+
+struct pto_host_orch *pto_host_get(struct pto_context *ctx, int cid)
+{
+	struct pto_host_orch *orch;
+
+	if (cid < 0 || cid >= PTO_MAX_CALLABLES ||
+	    !__atomic_load_n(&ctx->host[cid], __ATOMIC_RELAXED))
+		return NULL;
+	pthread_mutex_lock(&ctx->lock);
+	orch = ctx->host[cid];
+	if (orch)
+		orch->refs++;
+	pthread_mutex_unlock(&ctx->lock);
+	return orch;
+}
+
+void pto_host_put(struct pto_context *ctx, struct pto_host_orch *orch)
+{
+	bool last;
+
+	if (!orch)
+		return;
+	pthread_mutex_lock(&ctx->lock);
+	last = !--orch->refs;
+	pthread_mutex_unlock(&ctx->lock);
+	if (last)
+		free_orch(orch);
+}
+
+void pto_host_set(struct pto_context *ctx, int cid, struct pto_host_orch *orch)
+{
+	struct pto_host_orch *old;
+
+	pthread_mutex_lock(&ctx->lock);
+	old = ctx->host[cid];
+	__atomic_store_n(&ctx->host[cid], orch, __ATOMIC_RELAXED);
+	pthread_mutex_unlock(&ctx->lock);
+	pto_host_put(ctx, old);
+}
+
+void pto_host_clear(struct pto_context *ctx, int cid, struct pto_host_orch *orch)
+{
+	bool mine;
+
+	if (!orch)
+		return;
+	pthread_mutex_lock(&ctx->lock);
+	mine = ctx->host[cid] == orch;
+	if (mine)
+		__atomic_store_n(&ctx->host[cid], NULL, __ATOMIC_RELAXED);
+	pthread_mutex_unlock(&ctx->lock);
+	if (mine)
+		pto_host_put(ctx, orch);
+}
+
+/* In a forked child the objects stay loaded: their destructors are the parent's to run. */
+void pto_host_close(struct pto_context *ctx)
+{
+	bool forked = pto_forked(ctx);
+
+	for (int cid = 0; cid < PTO_MAX_CALLABLES; cid++) {
+		struct pto_host_orch *orch = ctx->host[cid];
+
+		if (!orch)
+			continue;
+		if (forked)
+			orch->handle = NULL;
+		free_orch(orch);
+	}
+}
