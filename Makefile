@@ -36,10 +36,12 @@ test: ## every test, on the simulator and in virtual machines
 	@$(SUBMAKE) test-all
 
 .PHONY: bench
-bench: ## measure latencies on the simulator
-	@$(DEPS) build
-	@$(SUBMAKE) -j$$(nproc) libs tools
+bench: ## BENCH="...": latencies on the simulator; the task runtime beside others (task_runtimes --help)
+	@$(DEPS) build bench
+	@$(SUBMAKE) -j$$(nproc) libs tools bench-peers
 	@LD_LIBRARY_PATH=$(O)/lib LD_PRELOAD=$(O)/lib/libptosim.so $(O)/bin/run_latency
+	@echo
+	@$(O)/bin/task_runtimes $(or $(BENCH),--quick)
 
 # --- installation ---------------------------------------------------------------------
 

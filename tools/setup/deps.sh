@@ -16,6 +16,7 @@ Installs with apt what is missing of the groups, as root or through sudo:
   test    run the tests on the simulator
   vm      run the tests in QEMU and user-mode Linux
   style   make check-style
+  bench   build the task runtimes that ours is measured beside (make bench)
   kernel  build the debug and user-mode kernels (tools/vm/build-kernel.sh)
 USAGE
 }
@@ -28,6 +29,7 @@ packages()
 	test) echo gcc g++ clang perl xz-utils zstd libc6-dev ;;
 	vm) echo qemu-system-x86 busybox-static cpio xz-utils zstd gcc-12 binutils perl ;;
 	style) echo sparse shellcheck mandoc perl clang gcc g++ gcc-multilib git xz-utils ;;
+	bench) echo gcc libgomp1 clang libomp-dev libstarpu-dev ;;
 	kernel) echo gcc-12 make bc flex bison libelf-dev perl xz-utils zstd ;;
 	*) return 1 ;;
 	esac
@@ -41,6 +43,7 @@ reason()
 	test) echo "to run the tests on the simulator" ;;
 	vm) echo "to run the tests in virtual machines" ;;
 	style) echo "to check style, headers, scripts and man pages" ;;
+	bench) echo "to measure our task runtime beside libgomp, libomp and StarPU" ;;
 	kernel) echo "to build test kernels" ;;
 	esac
 }
