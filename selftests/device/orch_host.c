@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What orchestrations of kind HOST_GRAPH may do and may not; scalar 0 says what (orch_host.h).
+ * Loads and unloads are counted in the environment of the process.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <pto/orch.h>
+#include "orch_host.h"
+
+static void count(const char *name)
+{
+	const char *old = getenv(name);
+	char text[16];
+
+	snprintf(text, sizeof(text), "%d", old ? atoi(old) + 1 : 1);
+	setenv(name, text, 1);
+}
+
+__attribute__((constructor)) static void loaded(void)
+{
+	count(HOST_LOADS);
+}
+
+__attribute__((destructor)) static void unloaded(void)
+{
+	count(HOST_UNLOADS);
+}
+
+/* b = a + a, in memory that the runtime allocates. */
+static struct pto_task submit_double(struct pto_rt *rt, const struct pto_tensor *a)
+{
+	struct pto_create_info info = pto_create(PTO_DTYPE_FLOAT32, 1, a->shapes);
+	struct pto_task_args task;
+
+	pto_task_args_init(&task);
+	pto_add_input(&task, a);
+	pto_add_input(&task, a);
+	pto_add_output(&task, &info);
+	return pto_submit_aiv(rt, 0, &task);
+}
+
+/* f = 2a + b, in two scopes. */
+static void graph(struct pto_rt *rt, const struct pto_orch_args *args)
+{
+	struct pto_task twice = submit_double(rt, pto_orch_tensor(args, 0));
+	struct pto_task_args task;
+
+	PTO_SCOPE(rt) {
+		pto_task_args_init(&task);
+		pto_add_input(&task, pto_task_output(&twice, 0));
+		pto_add_input(&task, pto_orch_tensor(args, 1));
+		pto_add_output_existing(&task, pto_orch_tensor(args, 2));
+		pto_submit_aiv(rt, 0, &task);
+	}
+}
+
+/* f = a + 42, where 42 is nothing but an initial value. */
+static void initial(struct pto_rt *rt, const struct pto_orch_args *args)
+{
+	struct pto_create_info info = pto_create(PTO_DTYPE_FLOAT32, 1,
+						 pto_orch_tensor(args, 0)->shapes);
+	struct pto_task_args task;
+	struct pto_task fill;
+
+	pto_create_set_f32(&info, 42);
+	fill = pto_alloc_tensors(rt, &info, 1);
+	pto_task_args_init(&task);
+	pto_add_input(&task, pto_orch_tensor(args, 0));
+	pto_add_input(&task, pto_task_output(&fill, 0));
+	pto_add_output_existing(&task, pto_orch_tensor(args, 2));
+	pto_submit_aiv(rt, 0, &task);
+}
+
+/* An element of the last tensor becomes the first one of the first, plus scalar 1. */
+static void elements(struct pto_rt *rt, const struct pto_orch_args *args)
+{
+	float value = pto_get_f32(rt, pto_orch_tensor(args, 0), 0);
+
+	pto_set_f32(rt, pto_orch_tensor(args, args->tensor_count - 1), 0,
+		    value + (float)pto_orch_scalar(args, 1));
+}
+
+static void wait_for_gate(struct pto_rt *rt, const struct pto_orch_args *args)
+{
+	pto_set_f32(rt, pto_orch_tensor(args, 0), 1, 1);
+	while (!pto_is_fatal(rt) && pto_get_f32(rt, pto_orch_tensor(args, 0), 0) == 0)
+		;
+}
+
+/* As many dummies as scalar 1 says, each with scalar 2 bytes of output. */
+static void many(struct pto_rt *rt, const struct pto_orch_args *args)
+{
+	struct pto_create_info info = pto_create_1d(PTO_DTYPE_UINT8,
+						    (uint32_t)pto_orch_scalar(args, 2));
+	struct pto_task_args task;
+	uint64_t i;
+
+	for (i = 0; i < pto_orch_scalar(args, 1) && !pto_is_fatal(rt); i++) {
+		pto_scope_begin(rt, PTO_SCOPE_AUTO);
+		pto_task_args_init(&task);
+		if (info.shapes[0])
+			pto_add_output(&task, &info);
+		pto_submit_dummy(rt, &task);
+		pto_scope_end(rt);
+	}
+}
+
+/* A task that depends on as many dummies as scalar 1 says. */
+static void fan_in(struct pto_rt *rt, const struct pto_orch_args *args)
+{
+	uint32_t n = (uint32_t)pto_orch_scalar(args, 1), i;
+	uint64_t *ids = calloc(n, sizeof(*ids));
+	struct pto_task_args task;
+
+	for (i = 0; i < n; i++) {
+		pto_task_args_init(&task);
+		ids[i] = pto_submit_dummy(rt, &task).id;
+	}
+	pto_task_args_init(&task);
+	pto_set_dependencies(&task, ids, n);
+	pto_add_input(&task, pto_orch_tensor(args, 0));
+	pto_add_input(&task, pto_orch_tensor(args, 1));
+	pto_add_output_existing(&task, pto_orch_tensor(args, 2));
+	pto_submit_aiv(rt, 0, &task);
+	free(ids);
+}
+
+static void produced(struct pto_rt *rt, const struct pto_orch_args *args, int set)
+{
+	graph(rt, args);
+	if (set)
+		pto_set_f32(rt, pto_orch_tensor(args, 0), 0, 1);
+	else
+		pto_get_f32(rt, pto_orch_tensor(args, 2), 0);
+}
+
+static void allocated(struct pto_rt *rt)
+{
+	struct pto_create_info info = pto_create_1d(PTO_DTYPE_FLOAT32, 4);
+	struct pto_task task = pto_alloc_tensors(rt, &info, 1);
+
+	pto_set_f32(rt, pto_task_output(&task, 0), 0, 1);
+}
+
+static void unseen(struct pto_rt *rt)
+{
+	uint32_t shape = 4;
+	struct pto_tensor t;
+
+	pto_external(&t, 4096, PTO_DTYPE_FLOAT32, 1, &shape, 0, 0);
+	pto_get_f32(rt, &t, 0);
+}
+
+void aicpu_orchestration_entry(struct pto_rt *rt, const struct pto_orch_args *args)
+{
+	switch (pto_orch_scalar(args, 0)) {
+	case HOST_GRAPH:
+		graph(rt, args);
+		break;
+	case HOST_INITIAL:
+		initial(rt, args);
+		break;
+	case HOST_ELEMENTS:
+		elements(rt, args);
+		break;
+	case HOST_GATE:
+		wait_for_gate(rt, args);
+		break;
+	case HOST_MANY:
+		many(rt, args);
+		break;
+	case HOST_FAN_IN:
+		fan_in(rt, args);
+		break;
+	case HOST_PRODUCED:
+		produced(rt, args, 0);
+		break;
+	case HOST_USED:
+		produced(rt, args, 1);
+		break;
+	case HOST_ALLOCATED:
+		allocated(rt);
+		break;
+	case HOST_UNSEEN:
+		unseen(rt);
+		break;
+	case HOST_OPEN_SCOPE:
+		pto_scope_begin(rt, PTO_SCOPE_AUTO);
+		break;
+	case HOST_FATAL:
+		pto_report_fatal(rt, PTO_FATAL_EXPLICIT, "number %d", 4711);
+		break;
+	}
+}

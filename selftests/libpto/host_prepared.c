@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The prepared callable of kind HOST_GRAPH: its orchestration is loaded in this process, once for
+ * each prepare, and is never mixed up. Every test runs on both architectures.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <pto/pto.h>
+
+#include "../device/orch_host.h"
+#include "pttest.h"
+
+#define COUNT 100
+
+FIXTURE(host) {
+	int fd;	/* only says whether there is a device */
+	struct pto_context *ctx;
+	struct pto_callable *callable;
+	struct pto_args *args;
+	float a[COUNT];
+	float b[COUNT];
+	float f[COUNT];
+	int loads;
+	int unloads;
+};
+
+FIXTURE_VARIANT(host) {
+	uint32_t arch;
+};
+
+FIXTURE_VARIANT_ADD(host, a2a3) { .arch = PTO_ARCH_A2A3 };
+FIXTURE_VARIANT_ADD(host, a5) { .arch = PTO_ARCH_A5 };
+
+static int counted(const char *name)
+{
+	const char *text = getenv(name);
+
+	return text ? atoi(text) : 0;
+}
+
+static struct pto_callable *load(const char *orch)
+{
+	struct pto_callable *callable;
+
+	if (pto_callable_load(pt_object(orch), &callable))
+		return NULL;
+	if (pto_callable_add_kernel(callable, 0, PTO_CORE_AIV, pt_object("kernel_add")) ||
+	    pto_callable_set_kind(callable, PTO_KIND_HOST_GRAPH)) {
+		pto_callable_free(callable);
+		return NULL;
+	}
+	return callable;
+}
+
+FIXTURE_SETUP(host)
+{
+	uint32_t shape[1] = { COUNT };
+	char path[32];
+
+	PT_FIND(self->fd, variant->arch, path);
+	ASSERT_EQ(0, pto_open(path, &self->ctx));
+	self->callable = load("orch_host");
+	ASSERT_NE(NULL, self->callable) {
+		TH_LOG("%s", pto_callable_error());
+	}
+	self->args = pto_args_new();
+	ASSERT_EQ(0, pto_args_add_host(self->args, PTO_IN, self->a, PTO_DTYPE_FLOAT32, 1, shape));
+	ASSERT_EQ(0, pto_args_add_host(self->args, PTO_IN, self->b, PTO_DTYPE_FLOAT32, 1, shape));
+	ASSERT_EQ(0, pto_args_add_host(self->args, PTO_OUT, self->f, PTO_DTYPE_FLOAT32, 1, shape));
+	ASSERT_EQ(0, pto_args_add_scalar(self->args, HOST_GRAPH));
+	self->loads = counted(HOST_LOADS);
+	self->unloads = counted(HOST_UNLOADS);
+}
+
+FIXTURE_TEARDOWN(host)
+{
+	if (self->fd < 0)
+		return;
+	pto_args_free(self->args);
+	pto_callable_free(self->callable);
+	pto_close(self->ctx);
+	EXPECT_EQ(counted(HOST_LOADS), counted(HOST_UNLOADS));
+}
+
+/* Runs @cid and checks each element: f = 2a + b. */
+static void run_right(struct __test_metadata *_metadata, FIXTURE_DATA(host) *self, int cid)
+{
+	static int round;
+	int i;
+
+	round++;
+	for (i = 0; i < COUNT; i++) {
+		self->a[i] = i + round % 7;
+		self->b[i] = i * 3;
+		self->f[i] = -1;
+	}
+	ASSERT_EQ(0, pto_run(self->ctx, cid, self->args, NULL, NULL)) {
+		TH_LOG("%s", pto_context_error(self->ctx));
+	}
+	for (i = 0; i < COUNT; i++)
+		ASSERT_EQ(2 * self->a[i] + self->b[i], self->f[i]);
+}
+
+/* Loads that really happened, those that are counted, and none on the device. */
+static void expect_loads(struct __test_metadata *_metadata, FIXTURE_DATA(host) *self, int loads)
+{
+	struct pto_context_stats stats;
+
+	ASSERT_EQ(0, pto_query_stats(self->ctx, &stats));
+	EXPECT_EQ(loads, counted(HOST_LOADS) - self->loads);
+	EXPECT_EQ(loads, stats.host_dlopen_count);
+	EXPECT_EQ(0, stats.aicpu_dlopen_count);
+}
+
+/* Mappings of orchestrations in this process. */
+static int mappings(void)
+{
+	FILE *maps = fopen("/proc/self/maps", "re");
+	char line[512];
+	int count = 0;
+
+	while (maps && fgets(line, sizeof(line), maps))
+		count += !!strstr(line, "pto-host-orch");
+	if (maps)
+		fclose(maps);
+	return count;
+}
+
+PT_TEST_F(host, same_cid_five_times_loads_once)
+{
+	int i;
+
+	ASSERT_EQ(0, pto_prepare(self->ctx, 3, self->callable));
+	expect_loads(_metadata, self, 1);
+	for (i = 0; i < 5; i++)
+		run_right(_metadata, self, 3);
+	expect_loads(_metadata, self, 1);
+}
+
+PT_TEST_F(host, two_cids_alternating_load_twice)
+{
+	int i;
+
+	ASSERT_EQ(0, pto_register(self->ctx, self->callable));
+	ASSERT_EQ(1, pto_register(self->ctx, self->callable));
+	for (i = 0; i < 10; i++)
+		run_right(_metadata, self, i % 2);
+	expect_loads(_metadata, self, 2);
+}
+
+PT_TEST_F(host, double_prepare_leaks_no_mapping)
+{
+	int before;
+
+	ASSERT_EQ(0, pto_prepare(self->ctx, 5, self->callable));
+	before = mappings();
+	EXPECT_GT(before, 0);
+	EXPECT_EQ(-EEXIST, pto_prepare(self->ctx, 5, self->callable));
+	EXPECT_EQ(before, mappings());
+	EXPECT_EQ(counted(HOST_LOADS) - self->loads, counted(HOST_UNLOADS) - self->unloads + 1);
+	run_right(_metadata, self, 5);
+	ASSERT_EQ(0, pto_unprepare(self->ctx, 5));
+	EXPECT_EQ(0, mappings());
+}
+
+PT_TEST_F(host, unprepare_and_prepare_again_loads_once_more)
+{
+	ASSERT_EQ(0, pto_prepare(self->ctx, 0, self->callable));
+	run_right(_metadata, self, 0);
+	ASSERT_EQ(0, pto_unprepare(self->ctx, 0));
+	expect_loads(_metadata, self, 1);
+	EXPECT_EQ(-ENOENT, pto_run(self->ctx, 0, self->args, NULL, NULL));
+	ASSERT_EQ(0, pto_prepare(self->ctx, 0, self->callable));
+	run_right(_metadata, self, 0);
+	expect_loads(_metadata, self, 2);
+	ASSERT_EQ(0, pto_unprepare(self->ctx, 0));
+	EXPECT_EQ(0, pto_unprepare(self->ctx, 0));
+}
+
+PT_TEST_F(host, unprepare_one_run_the_other)
+{
+	ASSERT_EQ(0, pto_prepare(self->ctx, 0, self->callable));
+	ASSERT_EQ(0, pto_prepare(self->ctx, 1, self->callable));
+	run_right(_metadata, self, 0);
+	ASSERT_EQ(0, pto_unprepare(self->ctx, 0));
+	run_right(_metadata, self, 1);
+}
+
+PT_TEST_F(host, missing_symbols_leave_all_as_it_was)
+{
+	struct pto_context_stats before, after;
+
+	ASSERT_EQ(0, pto_query_stats(self->ctx, &before));
+	ASSERT_EQ(0, pto_callable_set_symbols(self->callable, "no_such_entry", NULL));
+	EXPECT_EQ(-ENOEXEC, pto_prepare(self->ctx, 7, self->callable));
+	EXPECT_TRUE(!!strstr(pto_context_error(self->ctx), "no_such_entry"));
+	ASSERT_EQ(0, pto_callable_set_symbols(self->callable, NULL, "no_such_config"));
+	EXPECT_EQ(-ENOEXEC, pto_prepare(self->ctx, 7, self->callable));
+	EXPECT_TRUE(!!strstr(pto_context_error(self->ctx), "no_such_config"));
+	ASSERT_EQ(0, pto_query_stats(self->ctx, &after));
+	EXPECT_EQ(before.host_dlopen_count, after.host_dlopen_count);
+	EXPECT_EQ(before.prepares, after.prepares);
+	EXPECT_EQ(before.images_live, after.images_live);
+	EXPECT_EQ(0, mappings());
+	EXPECT_EQ(-ENOENT, pto_run(self->ctx, 7, self->args, NULL, NULL));
+	EXPECT_EQ(0, pto_unprepare(self->ctx, 7));
+	ASSERT_EQ(0, pto_callable_set_symbols(self->callable, NULL, NULL));
+	ASSERT_EQ(0, pto_prepare(self->ctx, 7, self->callable));
+	run_right(_metadata, self, 7);
+}
+
+PT_TEST_F(host, named_symbols)
+{
+	struct pto_callable *named = load("orch_named");
+	struct pto_args *args = pto_args_new();
+	uint32_t value = 0, shape[1] = { 1 };
+
+	ASSERT_NE(NULL, named);
+	ASSERT_EQ(0, pto_args_add_host(args, PTO_OUT, &value, PTO_DTYPE_UINT32, 1, shape));
+	EXPECT_EQ(-ENOEXEC, pto_prepare(self->ctx, 0, named));
+	ASSERT_EQ(0, pto_callable_set_symbols(named, "named_entry", "named_config"));
+	ASSERT_EQ(0, pto_prepare(self->ctx, 0, named));
+	ASSERT_EQ(0, pto_run(self->ctx, 0, args, NULL, NULL));
+	EXPECT_EQ(4711, value);
+	pto_args_free(args);
+	pto_callable_free(named);
+}
+
+/* The same bytes under two cids do not share static data. */
+PT_TEST_F(host, each_cid_has_static_data_of_its_own)
+{
+	struct pto_callable *count = load("orch_count");
+	struct pto_args *args = pto_args_new();
+	uint32_t value = 0, shape[1] = { 1 };
+	int i;
+
+	ASSERT_NE(NULL, count);
+	ASSERT_EQ(0, pto_args_add_host(args, PTO_OUT, &value, PTO_DTYPE_UINT32, 1, shape));
+	ASSERT_EQ(0, pto_prepare(self->ctx, 0, count));
+	ASSERT_EQ(0, pto_prepare(self->ctx, 1, count));
+	for (i = 1; i <= 6; i++) {
+		ASSERT_EQ(0, pto_run(self->ctx, i % 2, args, NULL, NULL));
+		EXPECT_EQ((i + 1) / 2, value);
+	}
+	ASSERT_EQ(0, pto_unprepare(self->ctx, 0));
+	ASSERT_EQ(0, pto_prepare(self->ctx, 0, count));
+	ASSERT_EQ(0, pto_run(self->ctx, 0, args, NULL, NULL));
+	EXPECT_EQ(1, value);
+	pto_args_free(args);
+	pto_callable_free(count);
+}
+
+PT_TEST_F(host, both_kinds_of_one_callable)
+{
+	struct pto_context_stats stats;
+	int i;
+
+	ASSERT_EQ(0, pto_register(self->ctx, self->callable));
+	EXPECT_EQ(-EINVAL, pto_callable_set_kind(self->callable, 0));
+	EXPECT_EQ(-EINVAL, pto_callable_set_kind(self->callable, 3));
+	ASSERT_EQ(0, pto_callable_set_kind(self->callable, PTO_KIND_DEVICE_ORCH));
+	ASSERT_EQ(1, pto_register(self->ctx, self->callable));
+	for (i = 0; i < 4; i++)
+		run_right(_metadata, self, i % 2);
+	ASSERT_EQ(0, pto_query_stats(self->ctx, &stats));
+	EXPECT_EQ(1, stats.host_dlopen_count);
+	EXPECT_EQ(1, stats.aicpu_dlopen_count);
+	/* Each cid can become what the other was. */
+	ASSERT_EQ(0, pto_unprepare(self->ctx, 0));
+	ASSERT_EQ(0, pto_unprepare(self->ctx, 1));
+	ASSERT_EQ(0, pto_prepare(self->ctx, 0, self->callable));
+	ASSERT_EQ(0, pto_callable_set_kind(self->callable, PTO_KIND_HOST_GRAPH));
+	ASSERT_EQ(0, pto_prepare(self->ctx, 1, self->callable));
+	for (i = 0; i < 4; i++)
+		run_right(_metadata, self, i % 2);
+}
+
+/* The hardware context is a new one afterwards; the host's part need not be. */
+PT_TEST_F(host, reset_keeps_it)
+{
+	ASSERT_EQ(0, pto_prepare(self->ctx, 0, self->callable));
+	run_right(_metadata, self, 0);
+	ASSERT_EQ(0, pto_reset(self->ctx));
+	run_right(_metadata, self, 0);
+	expect_loads(_metadata, self, 1);
+}
+
+/* Who goes past the library, on its descriptor, is not mistaken for what was there. */
+PT_TEST_F(host, cid_that_was_refilled_behind_the_library)
+{
+	static const struct pt_callable empty = { .orch = "orch_empty" };
+	int fd = pto_context_fd(self->ctx);
+
+	ASSERT_EQ(0, pto_prepare(self->ctx, 0, self->callable));
+	ASSERT_EQ(0, pt_unprepare(fd, 0));
+	EXPECT_EQ(-ENOENT, pto_run(self->ctx, 0, self->args, NULL, NULL));
+	ASSERT_EQ(0, pt_prepare(fd, 0, &empty, NULL));
+	EXPECT_EQ(-ENOENT, pto_run(self->ctx, 0, self->args, NULL, NULL));
+	ASSERT_EQ(0, pto_unprepare(self->ctx, 0));
+	ASSERT_EQ(0, pto_prepare(self->ctx, 0, self->callable));
+	run_right(_metadata, self, 0);
+}
+
+/* A child's close frees memory, and leaves what the parent has loaded alone. */
+PT_TEST_F(host, close_in_a_forked_child)
+{
+	int status = -1;
+	pid_t child;
+
+	ASSERT_EQ(0, pto_prepare(self->ctx, 0, self->callable));
+	child = fork();
+	ASSERT_GE(child, 0);
+	if (!child) {
+		int before = mappings();
+
+		if (pto_run(self->ctx, 0, self->args, NULL, NULL) != -ENODEV)
+			_exit(1);
+		pto_close(self->ctx);
+		_exit(mappings() == before ? 0 : 2);
+	}
+	ASSERT_EQ(child, waitpid(child, &status, 0));
+	EXPECT_EQ(0, status);
+	run_right(_metadata, self, 0);
+}
+
+TEST_HARNESS_MAIN
