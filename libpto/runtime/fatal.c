@@ -6,39 +6,50 @@
 
 struct fatal_info {
 	uint32_t code;
+	uint32_t subcode;
 	const char *name;
 	const char *hint;
 };
 
 static const struct fatal_info infos[] = {
-	{ PTO_FATAL_SCOPE_DEADLOCK, "SCOPE_DEADLOCK", "use inner scopes or a larger task window" },
-	{ PTO_FATAL_HEAP_RING_DEADLOCK, "HEAP_RING_DEADLOCK", "use inner scopes or a larger heap" },
-	{ PTO_FATAL_FLOW_CONTROL_DEADLOCK, "FLOW_CONTROL_DEADLOCK",
+	{ PTO_FATAL_SCOPE_DEADLOCK, 0, "SCOPE_DEADLOCK",
+	  "use inner scopes or a larger task window" },
+	{ PTO_FATAL_HEAP_RING_DEADLOCK, 0, "HEAP_RING_DEADLOCK",
+	  "use inner scopes or a larger heap" },
+	{ PTO_FATAL_FLOW_CONTROL_DEADLOCK, 0, "FLOW_CONTROL_DEADLOCK",
 	  "nest fewer scopes or use a larger task window" },
-	{ PTO_FATAL_DEP_POOL_OVERFLOW, "DEP_POOL_OVERFLOW",
+	{ PTO_FATAL_DEP_POOL_OVERFLOW, 0, "DEP_POOL_OVERFLOW",
 	  "use fewer dependencies per task or a larger pool" },
-	{ PTO_FATAL_INVALID_ARGS, "INVALID_ARGS", "" },
-	{ PTO_FATAL_REQUIRE_SYNC_START_INVALID, "REQUIRE_SYNC_START_INVALID", "use fewer blocks" },
-	{ PTO_FATAL_TENSOR_WAIT_TIMEOUT, "TENSOR_WAIT_TIMEOUT", "a kernel hangs" },
-	{ PTO_FATAL_EXPLICIT, "EXPLICIT_ORCH_FATAL", "" },
-	{ PTO_FATAL_SCOPE_TASKS_OVERFLOW, "SCOPE_TASKS_OVERFLOW", "use inner scopes" },
-	{ PTO_FATAL_TENSORMAP_OVERFLOW, "TENSORMAP_OVERFLOW",
+	{ PTO_FATAL_INVALID_ARGS, 0, "INVALID_ARGS", "" },
+	{ PTO_FATAL_REQUIRE_SYNC_START_INVALID, 0, "REQUIRE_SYNC_START_INVALID",
+	  "use fewer blocks" },
+	{ PTO_FATAL_TENSOR_WAIT_TIMEOUT, 0, "TENSOR_WAIT_TIMEOUT", "a kernel hangs" },
+	{ PTO_FATAL_EXPLICIT, 0, "EXPLICIT_ORCH_FATAL", "" },
+	{ PTO_FATAL_SCOPE_TASKS_OVERFLOW, 0, "SCOPE_TASKS_OVERFLOW", "use inner scopes" },
+	{ PTO_FATAL_TENSORMAP_OVERFLOW, 0, "TENSORMAP_OVERFLOW",
 	  "use fewer tensors or a larger task window" },
-	{ PTO_FATAL_SCHEDULER_TIMEOUT, "SCHEDULER_TIMEOUT",
+	{ PTO_FATAL_SCHEDULER_TIMEOUT, PTO_STALL_DEPS, "SCHEDULER_TIMEOUT",
+	  "who raises the counter does not, or the bound is short" },
+	{ PTO_FATAL_SCHEDULER_TIMEOUT, PTO_STALL_ORCH, "SCHEDULER_TIMEOUT",
+	  "the orchestration hangs, or the bound is short" },
+	{ PTO_FATAL_SCHEDULER_TIMEOUT, 0, "SCHEDULER_TIMEOUT",
 	  "a kernel hangs, or the bound is short" },
-	{ PTO_FATAL_ASYNC_COMPLETION_INVALID, "ASYNC_COMPLETION_INVALID", "" },
-	{ PTO_FATAL_ASYNC_WAIT_OVERFLOW, "ASYNC_WAIT_OVERFLOW", "" },
-	{ PTO_FATAL_ASYNC_REGISTRATION_FAILED, "ASYNC_REGISTRATION_FAILED", "" },
-	{ PTO_FATAL_READY_QUEUE_OVERFLOW, "READY_QUEUE_OVERFLOW", "" },
+	{ PTO_FATAL_ASYNC_COMPLETION_INVALID, 0, "ASYNC_COMPLETION_INVALID",
+	  "a condition needs an aligned counter and is for a running kernel to register" },
+	{ PTO_FATAL_ASYNC_WAIT_OVERFLOW, 0, "ASYNC_WAIT_OVERFLOW",
+	  "use fewer conditions per task" },
+	{ PTO_FATAL_ASYNC_REGISTRATION_FAILED, 0, "ASYNC_REGISTRATION_FAILED",
+	  "let fewer tasks wait for counters at a time" },
+	{ PTO_FATAL_READY_QUEUE_OVERFLOW, 0, "READY_QUEUE_OVERFLOW", "" },
 };
 
-static const struct fatal_info *find(uint32_t code)
+static const struct fatal_info *find(uint32_t code, uint32_t subcode)
 {
-	static const struct fatal_info unknown = { 0, "UNKNOWN", "" };
+	static const struct fatal_info unknown = { 0, 0, "UNKNOWN", "" };
 	size_t i;
 
 	for (i = 0; i < sizeof(infos) / sizeof(infos[0]); i++)
-		if (infos[i].code == code)
+		if (infos[i].code == code && (!infos[i].subcode || infos[i].subcode == subcode))
 			return &infos[i];
 	return &unknown;
 }
@@ -46,7 +57,7 @@ static const struct fatal_info *find(uint32_t code)
 /** pto_rt_fatal_name() - name of a PTO_FATAL_* code */
 const char *pto_rt_fatal_name(uint32_t code)
 {
-	return find(code)->name;
+	return find(code, 0)->name;
 }
 
 /* Appends to the text; cuts it if it gets too long. */
@@ -73,36 +84,135 @@ static size_t append(struct pto_runtime *rt, size_t at, const char *fmt, ...)
 	return at;
 }
 
+/* How full the rings of the run are, as far as there is room for that in the text. */
+static void append_rings(struct pto_runtime *rt)
+{
+	size_t start = __builtin_strlen(rt->fatal_text);
+	const struct pto_ring *ring;
+	uint32_t i;
+	size_t at;
+
+	for (i = 0; i < PTO_RING_DEPTHS; i++) {
+		ring = &rt->ring[i];
+		if (!ring->layout)
+			continue;
+		at = append(rt, start, "; ring %u: %llu/%llu tasks", i,
+			    (unsigned long long)(ring->head - ring->tail),
+			    (unsigned long long)ring->layout->window);
+		if (at + 1 >= sizeof(rt->fatal_text)) {
+			rt->fatal_text[start] = '\0';
+			return;
+		}
+		start = at;
+	}
+}
+
 /**
- * pto_rt_vfatal() - fail the run
+ * pto_rt_open() - a run begins, and with it errors are its own
+ *
+ * Called by the orchestrator, when everything else is ready for the run.
+ */
+void pto_rt_open(struct pto_runtime *rt)
+{
+	uint32_t claim = atomic_load_explicit(&rt->fatal_claim, memory_order_relaxed);
+
+	atomic_store_explicit(&rt->fatal, 0, memory_order_relaxed);
+	atomic_store_explicit(&rt->fatal_claim, (claim | PTO_CLAIM_MASK) + 1,
+			      memory_order_release);
+}
+
+/**
+ * pto_rt_close() - a run has ended; later errors are not its own
+ *
+ * Called by the orchestrator, when all tasks have ended. An error that is being reported by
+ * another thread is waited for: that is a matter of writing a line of text. Adds to the
+ * text of an error how full the rings are, which only the orchestrator may look at.
+ * Return: as pto_rt_fatal_code().
+ */
+uint32_t pto_rt_close(struct pto_runtime *rt)
+{
+	uint32_t claim = atomic_load_explicit(&rt->fatal_claim, memory_order_relaxed);
+	uint32_t closed = (claim & ~PTO_CLAIM_MASK) | PTO_CLAIM_CLOSED;
+	uint32_t code;
+
+	claim = atomic_exchange_explicit(&rt->fatal_claim, closed, memory_order_acq_rel);
+	code = pto_rt_fatal_code(rt);
+	while (claim & PTO_CLAIM_CLAIMED && !code) {
+		rt->env->pause();
+		code = pto_rt_fatal_code(rt);
+	}
+	if (code && code != PTO_RT_ABORTED)
+		append_rings(rt);
+	return code;
+}
+
+/* Makes the caller the one who writes the error. */
+static bool claim_error(struct pto_runtime *rt, const struct pto_fatal_at *at)
+{
+	uint32_t claim = atomic_load_explicit(&rt->fatal_claim, memory_order_acquire);
+
+	if (at->claim != PTO_CLAIM_CLOSED)
+		claim = at->claim;
+	return (claim & PTO_CLAIM_MASK) == PTO_CLAIM_OPEN &&
+	       atomic_compare_exchange_strong_explicit(&rt->fatal_claim, &claim,
+						       claim | PTO_CLAIM_CLAIMED,
+						       memory_order_acq_rel, memory_order_acquire);
+}
+
+__attribute__((format(printf, 4, 0)))
+static bool vfatal_at(struct pto_runtime *rt, uint32_t code, const struct pto_fatal_at *at,
+		      const char *fmt, va_list ap)
+{
+	const struct fatal_info *info = find(code, at->subcode);
+	uint32_t expected = 0;
+	size_t end;
+
+	if (!claim_error(rt, at))
+		return false;
+	rt->fatal_subcode = at->subcode;
+	rt->fatal_task = at->task;
+	rt->fatal_func = at->func;
+	rt->fatal_core = at->core;
+	rt->fatal_text[0] = '\0';
+	end = append(rt, 0, "%s: ", info->name);
+	end = vappend(rt, end, fmt, ap);
+	if (info->hint[0])
+		append(rt, end, "; hint: %s", info->hint);
+	return atomic_compare_exchange_strong_explicit(&rt->fatal, &expected, code,
+						       memory_order_acq_rel, memory_order_acquire);
+}
+
+/**
+ * pto_rt_fatal_at() - fail the run
  * @rt: the run
  * @code: PTO_FATAL_*
- * @subcode: sub-class, or 0
- * @task: task concerned, or PTO_NO_TASK
+ * @at: where it happened
  * @fmt: what happened
- * @ap: its arguments
  *
  * Any thread. Return: true if this is the first error, which is kept.
  */
+bool pto_rt_fatal_at(struct pto_runtime *rt, uint32_t code, const struct pto_fatal_at *at,
+		     const char *fmt, ...)
+{
+	va_list ap;
+	bool first;
+
+	va_start(ap, fmt);
+	first = vfatal_at(rt, code, at, fmt, ap);
+	va_end(ap);
+	return first;
+}
+
+/** pto_rt_vfatal() - as pto_rt_fatal_at(), no kernel being concerned */
 bool pto_rt_vfatal(struct pto_runtime *rt, uint32_t code, uint32_t subcode, uint64_t task,
 		   const char *fmt, va_list ap)
 {
-	const struct fatal_info *info = find(code);
-	uint32_t expected = 0;
-	size_t at;
+	const struct pto_fatal_at at = {
+		.subcode = subcode, .func = UINT32_MAX, .core = UINT32_MAX,
+		.claim = PTO_CLAIM_CLOSED, .task = task,
+	};
 
-	if (atomic_exchange_explicit(&rt->fatal_claim, 1, memory_order_acq_rel))
-		return false;
-	rt->fatal_subcode = subcode;
-	rt->fatal_task = task;
-	rt->fatal_func = UINT32_MAX;
-	rt->fatal_text[0] = '\0';
-	at = append(rt, 0, "%s: ", info->name);
-	at = vappend(rt, at, fmt, ap);
-	if (info->hint[0])
-		append(rt, at, "; hint: %s", info->hint);
-	return atomic_compare_exchange_strong_explicit(&rt->fatal, &expected, code,
-						       memory_order_acq_rel, memory_order_acquire);
+	return vfatal_at(rt, code, &at, fmt, ap);
 }
 
 /** pto_rt_fatal() - pto_rt_vfatal() with arguments */

@@ -130,6 +130,10 @@ struct pto_edge {
 #define PTO_FANOUT_CLOSED	1	/* value of pto_slot.fanout: the task has completed */
 #define PTO_PENDING_GUARD	(1u << 30)
 
+/* Parts of pto_slot.units_left. */
+#define PTO_UNITS_MASK		0xffffffu
+#define PTO_UNITS_CONDITION	0x1000000u	/* one registered condition */
+
 /* Flags of a slot. */
 #define PTO_SLOT_PREDICATE	1	/* it has a predicate */
 #define PTO_SLOT_SYNC_START	2	/* all its blocks are one cohort */
@@ -160,7 +164,8 @@ struct pto_access {
  *	orchestrator pushes, only the completing thread closes, once
  * @pending: producers that have not completed, plus the guard while edges are added
  * @released: consumers that retained this task and have completed
- * @units_left: units that have not ended
+ * @units_left: units that have not ended, and conditions (pto_async_expect()) that do not
+ *	hold yet, in the low bits (PTO_UNITS_MASK); conditions ever registered above
  * @next_unit: first unit nobody has begun; owned by whoever took the task from a queue
  * @id: task id
  * @stamp: pto_runtime.stamp of the latest consumer that has an edge to it (orchestrator)
@@ -490,6 +495,7 @@ struct pto_graph_source {
  *	a fatal error (and pto_rt_fatal_code() tells so) when there is no progress for too long
  * @busy: is a kernel running, or anything awaited that will complete a task?
  * @now: nanoseconds
+ * @pause: give other threads a moment
  * @format: vsnprintf()
  * @log: a line of the program for the device's log
  * @room: pto_runtime.graph shall have room for @bytes; false: there is no memory
@@ -504,6 +510,7 @@ struct pto_rt_env {
 	void (*wait)(struct pto_runtime *rt);
 	bool (*busy)(struct pto_runtime *rt);
 	uint64_t (*now)(void);
+	void (*pause)(void);
 	int (*format)(char *buf, size_t size, const char *fmt, va_list ap);
 	void (*log)(struct pto_runtime *rt, uint32_t level, const char *text);
 	bool (*room)(struct pto_runtime *rt, uint64_t bytes);
@@ -520,18 +527,22 @@ struct pto_rt_env {
  * @graph: NULL: submitted tasks are executed; else they are written there
  * @arch: PTO_ARCH_*
  * @clusters: clusters that the program is told of
- * @submitted: tasks that count for pto_sched_done(), since the engine was created
+ * @submitted: tasks that count for pto_sched_done(), since the engine was created; written
+ *	by the orchestrator
+ * @entered: calls of the program begun and ended: odd while it is in one; written by the
+ *	orchestrator
  * @map: tensor map
  * @ring: rings by depth
  * @depth: index of the innermost open scope
  * @skipped_scopes: scopes opened beyond what could be; their ends do nothing
  * @stamp: counts submits, to recognise a second edge between the same two tasks
  * @empty: what pto_task_output() gives after an error
- * @fatal_claim: who sets it writes the fields of the error
+ * @fatal_claim: number of the run << 2 | PTO_CLAIM_*. Who claims the error writes its fields
  * @fatal: 0, or the code of the first error once those fields are complete
  * @fatal_subcode: its sub-class
  * @fatal_task: task concerned, or PTO_NO_TASK
  * @fatal_func: function concerned, or ~0
+ * @fatal_core: core concerned, or ~0
  * @fatal_text: what happened
  * @scope: open scopes
  *
@@ -548,7 +559,8 @@ struct pto_runtime {
 	struct pto_graph *graph;
 	uint32_t arch;
 	uint32_t clusters;
-	uint64_t submitted;
+	_Atomic uint64_t submitted;
+	_Atomic uint64_t entered;
 	uint32_t depth;
 	uint32_t skipped_scopes;
 	uint64_t stamp;
@@ -557,6 +569,7 @@ struct pto_runtime {
 	uint32_t fatal_subcode;
 	uint64_t fatal_task;
 	uint32_t fatal_func;
+	uint32_t fatal_core;
 	struct pto_map map __attribute__((aligned(PTO_CACHE_LINE)));
 	struct pto_ring ring[PTO_RING_DEPTHS];
 	struct pto_tensor empty;
@@ -719,7 +732,41 @@ static inline uint32_t pto_rt_fatal_code(struct pto_runtime *rt)
 	return atomic_load_explicit(&rt->fatal, memory_order_acquire);
 }
 
+/* Sub-class of a time-out (seed runtime, sub-classes S1 to S5). */
+#define PTO_STALL_RUNNING	1	/* kernels run and do not end */
+#define PTO_STALL_READY		3	/* tasks are ready and nobody runs them */
+#define PTO_STALL_DEPS		4	/* tasks wait and none runs */
+#define PTO_STALL_ORCH		5	/* no task is unfinished; the orchestration goes on */
+
+/* What follows the number of the run in pto_runtime.fatal_claim. */
+#define PTO_CLAIM_OPEN		0	/* the run executes */
+#define PTO_CLAIM_CLAIMED	1	/* it executes and has failed */
+#define PTO_CLAIM_CLOSED	2	/* it has ended: no error can be added */
+#define PTO_CLAIM_MASK		3
+
+/**
+ * struct pto_fatal_at - where an error happened
+ * @subcode: sub-class, or 0
+ * @func: function concerned, or ~0
+ * @core: core concerned, or ~0
+ * @claim: pto_runtime.fatal_claim of the run that is meant, for observers that may be late;
+ *	PTO_CLAIM_CLOSED: whichever executes
+ * @task: task concerned, or PTO_NO_TASK
+ */
+struct pto_fatal_at {
+	uint32_t subcode;
+	uint32_t func;
+	uint32_t core;
+	uint32_t claim;
+	uint64_t task;
+};
+
 const char *pto_rt_fatal_name(uint32_t code);
+void pto_rt_open(struct pto_runtime *rt);
+uint32_t pto_rt_close(struct pto_runtime *rt);
+__attribute__((format(printf, 4, 5)))
+bool pto_rt_fatal_at(struct pto_runtime *rt, uint32_t code, const struct pto_fatal_at *at,
+		     const char *fmt, ...);
 __attribute__((format(printf, 5, 6)))
 bool pto_rt_fatal(struct pto_runtime *rt, uint32_t code, uint32_t subcode, uint64_t task,
 		  const char *fmt, ...);

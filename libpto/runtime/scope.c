@@ -8,27 +8,104 @@
  */
 #include "runtime.h"
 
-static int is_fatal(struct pto_rt *rt)
+/* --- the program's calls ------------------------------------------------- */
+
+/*
+ * The orchestrator counts when it enters and leaves the runtime, for those who ask whether
+ * it may be interrupted, and whether it moves.
+ */
+static void cross(struct pto_runtime *rt)
+{
+	uint64_t entered = atomic_load_explicit(&rt->entered, memory_order_relaxed);
+
+	atomic_signal_fence(memory_order_seq_cst);
+	atomic_store_explicit(&rt->entered, entered + 1, memory_order_relaxed);
+	atomic_signal_fence(memory_order_seq_cst);
+}
+
+static struct pto_task op_submit(struct pto_rt *rt, const struct pto_func_ids *funcs,
+				 const struct pto_task_args *args)
+{
+	struct pto_task task;
+
+	cross(pto_runtime_of(rt));
+	task = pto_rt_submit(rt, funcs, args);
+	cross(pto_runtime_of(rt));
+	return task;
+}
+
+static struct pto_task op_alloc(struct pto_rt *rt, const struct pto_create_info *infos,
+				uint32_t count)
+{
+	struct pto_task task;
+
+	cross(pto_runtime_of(rt));
+	task = pto_rt_alloc(rt, infos, count);
+	cross(pto_runtime_of(rt));
+	return task;
+}
+
+static void op_scope_begin(struct pto_rt *rt, uint32_t mode)
+{
+	cross(pto_runtime_of(rt));
+	pto_rt_scope_begin(rt, mode);
+	cross(pto_runtime_of(rt));
+}
+
+static void op_scope_end(struct pto_rt *rt)
+{
+	cross(pto_runtime_of(rt));
+	pto_rt_scope_end(rt);
+	cross(pto_runtime_of(rt));
+}
+
+static int op_get(struct pto_rt *rt, const struct pto_tensor *t, uint32_t ndims,
+		  const uint32_t *index, void *value, size_t bytes)
+{
+	int ret;
+
+	cross(pto_runtime_of(rt));
+	ret = pto_rt_get(rt, t, ndims, index, value, bytes);
+	cross(pto_runtime_of(rt));
+	return ret;
+}
+
+static int op_set(struct pto_rt *rt, const struct pto_tensor *t, uint32_t ndims,
+		  const uint32_t *index, const void *value, size_t bytes)
+{
+	int ret;
+
+	cross(pto_runtime_of(rt));
+	ret = pto_rt_set(rt, t, ndims, index, value, bytes);
+	cross(pto_runtime_of(rt));
+	return ret;
+}
+
+static int op_is_fatal(struct pto_rt *rt)
 {
 	return pto_rt_fatal_code(pto_runtime_of(rt)) != 0;
 }
 
-static void report_fatal(struct pto_rt *rt, uint32_t code, const char *fmt, va_list ap)
+static void op_report_fatal(struct pto_rt *rt, uint32_t code, const char *fmt, va_list ap)
 {
+	cross(pto_runtime_of(rt));
 	pto_rt_vfatal(pto_runtime_of(rt), code ? code : PTO_FATAL_EXPLICIT, 0, PTO_NO_TASK, fmt,
 		      ap);
+	cross(pto_runtime_of(rt));
 }
 
-static void log_line(struct pto_rt *handle, uint32_t level, const char *fmt, va_list ap)
+static void op_log(struct pto_rt *handle, uint32_t level, const char *fmt, va_list ap)
 {
 	struct pto_runtime *rt = pto_runtime_of(handle);
 	char text[256];
 
+	cross(rt);
 	rt->env->format(text, sizeof(text), fmt, ap);
 	rt->env->log(rt, level, text);
+	cross(rt);
 }
 
-static uint32_t query(struct pto_rt *handle, uint32_t item)
+static uint32_t op_query(struct pto_rt *handle, uint32_t item)
 {
 	const struct pto_runtime *rt = pto_runtime_of(handle);
 
@@ -48,17 +125,19 @@ static uint32_t query(struct pto_rt *handle, uint32_t item)
 static const struct pto_rt_ops runtime_ops = {
 	.version = PTO_RT_OPS_VERSION,
 	.size = sizeof(runtime_ops),
-	.submit = pto_rt_submit,
-	.alloc = pto_rt_alloc,
-	.scope_begin = pto_rt_scope_begin,
-	.scope_end = pto_rt_scope_end,
-	.get = pto_rt_get,
-	.set = pto_rt_set,
-	.is_fatal = is_fatal,
-	.report_fatal = report_fatal,
-	.log = log_line,
-	.query = query,
+	.submit = op_submit,
+	.alloc = op_alloc,
+	.scope_begin = op_scope_begin,
+	.scope_end = op_scope_end,
+	.get = op_get,
+	.set = op_set,
+	.is_fatal = op_is_fatal,
+	.report_fatal = op_report_fatal,
+	.log = op_log,
+	.query = op_query,
 };
+
+/* --- runs ---------------------------------------------------------------- */
 
 /** pto_runtime_init() - prepare @rt for runs on @sched */
 void pto_runtime_init(struct pto_runtime *rt, const struct pto_rt_env *env,
@@ -70,6 +149,7 @@ void pto_runtime_init(struct pto_runtime *rt, const struct pto_rt_env *env,
 	rt->sched = sched;
 	rt->arch = arch;
 	rt->clusters = clusters;
+	atomic_init(&rt->fatal_claim, PTO_CLAIM_CLOSED);
 }
 
 /**
@@ -94,9 +174,10 @@ void pto_runtime_start(struct pto_runtime *rt, void *arena, uint32_t epoch)
 	for (i = 0; i < PTO_RING_DEPTHS; i++)
 		rt->ring[i].layout = NULL;
 	rt->scope[0] = (struct pto_scope){ .mode = PTO_SCOPE_AUTO };
-	atomic_store_explicit(&rt->fatal_claim, 0, memory_order_relaxed);
-	atomic_store_explicit(&rt->fatal, 0, memory_order_relaxed);
+	pto_rt_open(rt);
 }
+
+/* --- scopes -------------------------------------------------------------- */
 
 /** pto_rt_scope_begin() - see pto_scope_begin() */
 void pto_rt_scope_begin(struct pto_rt *handle, uint32_t mode)

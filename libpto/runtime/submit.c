@@ -304,7 +304,9 @@ static void publish(struct pto_runtime *rt, struct pto_slot *slot, uint32_t unme
 {
 	uint32_t guard = PTO_PENDING_GUARD - unmet;
 
-	rt->submitted++;
+	atomic_store_explicit(&rt->submitted,
+			      atomic_load_explicit(&rt->submitted, memory_order_relaxed) + 1,
+			      memory_order_relaxed);
 	if (unmet &&
 	    atomic_fetch_sub_explicit(&slot->pending, guard, memory_order_acq_rel) != guard)
 		return;

@@ -119,12 +119,20 @@ TEST_F(device, timeout)
 	EXPECT_EQ(1, *self->ctx.page);
 }
 
-/* One that does not heed the end of its time costs the context. */
+/* One that does not heed the end of its time is left where it is. */
+TEST_F(device, timeout_hang)
+{
+	EXPECT_EQ(PTO_DEV_TIMEOUT, run_shortly(&self->ctx, PROBE_HANG, 0));
+	EXPECT_EQ(PTO_DEV_OK, rig_run(&self->ctx, 0, PROBE_COUNT, 0, 0));
+	EXPECT_EQ(1, *self->ctx.page);
+}
+
+/* One that cannot be left costs the context. */
 TEST_F(device, timeout_hopeless)
 {
 	struct pto_dev_cmd nop = { .opcode = PTO_DEV_NOP, .ctx = 1 };
 
-	EXPECT_EQ(PTO_DEV_TIMEOUT, run_shortly(&self->ctx, PROBE_HANG, 0));
+	EXPECT_EQ(PTO_DEV_TIMEOUT, run_shortly(&self->ctx, PROBE_DEAF, 0));
 	EXPECT_EQ(PTO_DEV_FAULT, rig_do(&self->rig, 2, &nop, NULL));
 	EXPECT_EQ(PTO_DEV_FAULT, rig_do(&self->rig, 1, &nop, NULL));
 	EXPECT_EQ(PTO_DEV_OK, rig_ctx_close(&self->ctx));
@@ -132,21 +140,16 @@ TEST_F(device, timeout_hopeless)
 	EXPECT_EQ(PTO_DEV_OK, rig_do(&self->rig, 2, &nop, NULL));
 }
 
-/* A kernel that hangs: the same. */
+/* A kernel that hangs is left, too. */
 TEST_F(device, timeout_kernel)
 {
-	struct pto_dev_cmd nop = { .opcode = PTO_DEV_NOP, .ctx = 1 };
-	int ret;
+	const uint64_t scalars[] = { PROBE_TASK, KERNEL_DOUBLE };
+	uint32_t id;
 
 	EXPECT_EQ(PTO_DEV_TIMEOUT, run_shortly(&self->ctx, PROBE_TASK, KERNEL_HANG));
-	ret = rig_do(&self->rig, 2, &nop, NULL);
-	EXPECT_TRUE(ret == PTO_DEV_OK || ret == PTO_DEV_FAULT);
-	EXPECT_NE(PTO_DEV_OK, rig_run(&self->ctx, 0, PROBE_TASK, KERNEL_DOUBLE, 0));
-	EXPECT_EQ(PTO_DEV_OK, rig_ctx_close(&self->ctx));
-	ASSERT_EQ(PTO_DEV_OK, rig_ctx_open(&self->rig, &self->ctx, 1));
-	ASSERT_EQ(PTO_DEV_OK, rig_ctx_probe(&self->ctx, 0));
 	*self->ctx.page = 21;
-	EXPECT_EQ(PTO_DEV_OK, run_shortly(&self->ctx, PROBE_TASK, KERNEL_DOUBLE));
+	id = rig_submit_run(&self->ctx, 0, scalars, 2);
+	EXPECT_EQ(PTO_DEV_OK, status_of(&self->ctx, 2, id));
 	EXPECT_EQ(42, *self->ctx.page);
 }
 
@@ -201,7 +204,7 @@ TEST_F(device, abort_run)
 /* A program that does not heed the abort: its thread is abandoned, its process killed. */
 TEST_F(device, abort_hopeless)
 {
-	check_abort(_metadata, self, PROBE_HANG);
+	check_abort(_metadata, self, PROBE_DEAF);
 }
 
 TEST_F(device, destroy_busy)
@@ -221,7 +224,7 @@ TEST_F(device, end_busy)
 	ASSERT_EQ(0, rig_ctx_open(&self->rig, &other, 2));
 	ASSERT_EQ(0, rig_ctx_probe(&other, 0));
 	submit(&self->ctx, PROBE_SPIN);
-	submit(&other, PROBE_HANG);
+	submit(&other, PROBE_DEAF);
 	ASSERT_TRUE(rig_started(&self->ctx));
 	ASSERT_TRUE(rig_started(&other));
 }

@@ -43,6 +43,15 @@ static void probe_hang(const struct pto_orch_args *args)
 		pause();
 }
 
+static void probe_deaf(const struct pto_orch_args *args)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, NULL);
+	probe_hang(args);
+}
+
 static void probe_task(struct pto_rt *rt, const struct pto_orch_args *args)
 {
 	struct pto_task_args task;
@@ -75,6 +84,9 @@ void aicpu_orchestration_entry(struct pto_rt *rt, const struct pto_orch_args *ar
 		break;
 	case PROBE_HANG:
 		probe_hang(args);
+		break;
+	case PROBE_DEAF:
+		probe_deaf(args);
 		break;
 	case PROBE_EXIT:
 		_exit((int)pto_orch_scalar(args, 1));

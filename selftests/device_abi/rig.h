@@ -22,9 +22,10 @@
 #define PROBE_ABORT	7	/* abort() */
 #define PROBE_OVERFLOW	8	/* until the stack is used up */
 #define PROBE_PID	9	/* result: process */
+#define PROBE_DEAF	11	/* for ever, and no signal reaches it */
 #define PROBE_TASK	10	/* a task of func_id 5 that does KERNEL_*, scalar 1 */
 
-#define PROBE_STARTED	0x7374617274656421ULL	/* result of SPIN and HANG at once */
+#define PROBE_STARTED	0x7374617274656421ULL	/* result of SPIN, HANG and DEAF at once */
 
 /* What kernel.so does with the result word. */
 #define KERNEL_DOUBLE		0

@@ -8,10 +8,13 @@
  * takes itself off again; if it has been claimed meanwhile, a token is on its way and it
  * takes that. So nobody is woken twice, and with no sleepers no system call is made.
  */
+#include <string.h>
+
 #include "engine_internal.h"
 
 #define WORKER_ROUNDS	256		/* looks for work before a worker sleeps */
 #define WORKER_SLEEP_NS	5000000000ULL	/* then it looks again */
+#define WORKER_LOOK_NS	1000000ULL	/* the same, while tasks wait for counters */
 
 /* Takes one off a count that is not 0. */
 static bool take_one(_Atomic uint32_t *count)
@@ -24,14 +27,15 @@ static bool take_one(_Atomic uint32_t *count)
 	return false;
 }
 
-/** core_wake_worker() - wake a worker if one sleeps */
-void core_wake_worker(struct pto_engine *engine)
+/** core_wake_worker() - wake a worker if one sleeps. Return: one has been woken */
+bool core_wake_worker(struct pto_engine *engine)
 {
 	if (!atomic_load_explicit(&engine->sleepers, memory_order_relaxed) ||
 	    !take_one(&engine->sleepers))
-		return;
+		return false;
 	atomic_fetch_add(&engine->tokens, 1);
 	engine_futex_wake(&engine->tokens);
+	return true;
 }
 
 /* --- kernels ------------------------------------------------------------- */
@@ -56,17 +60,122 @@ static void load_args(struct pto_core *core, const struct pto_slot *slot, uint32
 	core->args[PTO_KERNEL_ARG_GLOBAL] = (int64_t)(uintptr_t)&core->global;
 }
 
-static void run_unit(struct pto_core *core, const struct pto_slot *slot, uint32_t unit)
+/*
+ * Calls a kernel. The thread may be made to leave it (engine_escape.c), from when its state
+ * says that the kernel runs until it says that it does not.
+ */
+static void run_kernel(struct pto_core *core, uint32_t func)
+{
+	uint64_t state;
+
+	if (!sigsetjmp(core->escape, 0)) {
+		state = atomic_load_explicit(&core->state, memory_order_relaxed) >> 32;
+		atomic_store_explicit(&core->state, (state + 1) << 32 | func, memory_order_release);
+		core->engine->kernels[func].fn(core->args);
+	}
+	state = atomic_load_explicit(&core->state, memory_order_relaxed) >> 32;
+	atomic_store_explicit(&core->state, (state + 1) << 32 | ENGINE_NO_FUNC,
+			      memory_order_release);
+}
+
+/**
+ * core_unit() - run a unit of a task
+ * @core: the calling thread's core; its @member says what cohort the unit belongs to
+ * @slot: the task
+ * @unit: number of the unit, which the caller has claimed
+ *
+ * Once the run has failed tasks end without running their kernels, so that all of them
+ * come to an end. core_unit_end() follows.
+ */
+void core_unit(struct pto_core *core, struct pto_slot *slot, uint32_t unit)
 {
 	uint32_t index = unit % slot->part_count;
-	uint32_t func = slot->func[index];
 
+	core->expects = false;
+	if (pto_rt_fatal_code(&core->engine->rt))
+		return;
+	monitor_arm(core->engine);
+	core->slot = slot;
 	load_args(core, slot, unit / slot->part_count, slot->part[index]);
 	atomic_store_explicit(&core->task, slot->id, memory_order_relaxed);
-	atomic_store_explicit(&core->func, func, memory_order_release);
-	core->engine->kernels[func].fn(core->args);
-	atomic_store_explicit(&core->func, ENGINE_NO_FUNC, memory_order_release);
+	run_kernel(core, slot->func[index]);
 }
+
+/* --- the end of tasks ---------------------------------------------------- */
+
+static struct pto_slot *complete(struct pto_core *core, struct pto_slot *slot)
+{
+	slot = pto_sched_complete(&core->engine->sched, core->index, slot);
+	if (core->index)
+		aicpu_notify(core->engine);
+	return slot;
+}
+
+/* One thing less that a task waits for. Return: it was the last one */
+static bool unit_gone(struct pto_slot *slot)
+{
+	return (atomic_fetch_sub_explicit(&slot->units_left, 1, memory_order_acq_rel) &
+		PTO_UNITS_MASK) == 1;
+}
+
+/**
+ * core_unit_gone() - one thing less that a task waits for, on a thread that has no queue
+ *
+ * If it was the last one, the task is left to somebody who has one.
+ */
+void core_unit_gone(struct pto_engine *engine, struct pto_slot *slot)
+{
+	struct pto_slot *head = atomic_load_explicit(&engine->finished, memory_order_relaxed);
+
+	if (!unit_gone(slot))
+		return;
+	do {
+		slot->next = head ? (uint64_t)((uint8_t *)head - engine->sched.base) : 0;
+	} while (!atomic_compare_exchange_weak(&engine->finished, &head, slot));
+	if (!core_wake_worker(engine))
+		aicpu_notify(engine);
+}
+
+/**
+ * core_unit_end() - a unit of a task has ended
+ * @core: the core that ran it
+ * @slot: the task; not to be touched afterwards
+ *
+ * Return: a task to go on with, or NULL.
+ */
+struct pto_slot *core_unit_end(struct pto_core *core, struct pto_slot *slot)
+{
+	if (core->crew) {
+		core_unit_gone(core->engine, slot);
+		return NULL;
+	}
+	if ((slot->block_num * slot->part_count != 1 || core->expects) && !unit_gone(slot))
+		return NULL;
+	return complete(core, slot);
+}
+
+/** core_collect() - complete the tasks that others left. Return: a task to go on with, or NULL */
+struct pto_slot *core_collect(struct pto_core *core)
+{
+	struct pto_engine *engine = core->engine;
+	struct pto_slot *slot, *ready, *next = NULL;
+	uint64_t offset;
+
+	if (!atomic_load_explicit(&engine->finished, memory_order_relaxed))
+		return NULL;
+	slot = atomic_exchange(&engine->finished, NULL);
+	while (slot) {
+		offset = slot->next;
+		ready = complete(core, slot);
+		if (ready && next)
+			pto_sched_push(&engine->sched, core->index, next);
+		next = ready ? ready : next;
+		slot = offset ? (struct pto_slot *)(engine->sched.base + offset) : NULL;
+	}
+	return next;
+}
+
+/* --- tasks --------------------------------------------------------------- */
 
 /*
  * Claims the next unit of a task whose token the caller holds, and passes the token on if
@@ -92,54 +201,67 @@ static bool skipped(struct pto_engine *engine, const struct pto_slot *slot)
 	       !pto_rt_fatal_code(&engine->rt) && !pto_predicate_holds(slot);
 }
 
-static struct pto_slot *complete(struct pto_core *core, struct pto_slot *slot)
-{
-	slot = pto_sched_complete(&core->engine->sched, core->index, slot);
-	if (core->index)
-		aicpu_notify(core->engine);
-	return slot;
-}
-
 /**
- * core_execute() - run one unit of a task
+ * core_execute() - run one unit of a task, or what the core can run of its cohort
  * @core: the calling thread's core
  * @slot: the task, whose token the caller holds
  *
- * Once the run has failed tasks end without running their kernels, so that all of them
- * come to an end. Return: a task to go on with, or NULL.
+ * Return: a task to go on with, or NULL.
  */
 struct pto_slot *core_execute(struct pto_core *core, struct pto_slot *slot)
 {
-	struct pto_engine *engine = core->engine;
-	uint32_t unit;
-
-	if (skipped(engine, slot))
-		return complete(core, slot);
-	unit = claim_unit(core, slot);
-	if (!pto_rt_fatal_code(&engine->rt))
-		run_unit(core, slot, unit);
-	if (slot->block_num * slot->part_count != 1 &&
-	    atomic_fetch_sub_explicit(&slot->units_left, 1, memory_order_acq_rel) != 1)
-		return NULL;
-	return complete(core, slot);
+	if (slot->flags) {
+		if (skipped(core->engine, slot))
+			return complete(core, slot);
+		if (slot->flags & (PTO_SLOT_SYNC_START | PTO_SLOT_MIXED))
+			return cohort_execute(core, slot);
+	}
+	core->member = NULL;
+	core_unit(core, slot, claim_unit(core, slot));
+	return core_unit_end(core, slot);
 }
 
 /* --- workers ------------------------------------------------------------- */
 
+static bool worker_has_work(struct pto_engine *engine)
+{
+	uint32_t i;
+
+	for (i = 0; i < engine->sched.queue_count; i++)
+		if (pto_sched_queued(&engine->sched, i))
+			return true;
+	return atomic_load(&engine->finished) || cohort_joinable(engine);
+}
+
 static void worker_sleep(struct pto_core *core)
 {
 	struct pto_engine *engine = core->engine;
-	bool work = false;
-	uint32_t i;
 
 	atomic_fetch_add(&engine->sleepers, 1);
-	for (i = 0; i < engine->sched.queue_count && !work; i++)
-		work = pto_sched_queued(&engine->sched, i) != 0;
-	if (!work && !atomic_load(&engine->stop))
-		engine_futex_wait(&engine->tokens, 0, WORKER_SLEEP_NS);
+	if (!worker_has_work(engine) && !atomic_load(&engine->stop))
+		engine_futex_wait(&engine->tokens, 0,
+				  atomic_load(&engine->conditions.count) ? WORKER_LOOK_NS :
+									   WORKER_SLEEP_NS);
 	/* Not claimed: nobody counts on us. Claimed: the token comes, or is there. */
 	while (!take_one(&engine->tokens) && !take_one(&engine->sleepers))
 		engine_pause(UINT32_MAX);
+}
+
+/* Does something useful. Return: false if there was nothing */
+static bool worker_work(struct pto_core *core)
+{
+	struct pto_engine *engine = core->engine;
+	struct pto_slot *slot = core_collect(core);
+	bool busy;
+
+	if (!slot)
+		slot = pto_sched_take(&engine->sched, core->index);
+	busy = slot || cohort_join(core, &slot);
+	while (slot)
+		slot = core_execute(core, slot);
+	if (!busy)
+		async_poll(engine);
+	return busy;
 }
 
 /** core_worker() - main function of a worker thread */
@@ -147,15 +269,12 @@ void *core_worker(void *arg)
 {
 	struct pto_core *core = arg;
 	struct pto_engine *engine = core->engine;
-	struct pto_slot *slot;
 	uint32_t round = 0;
 
+	engine_core = core;
 	while (!atomic_load_explicit(&engine->stop, memory_order_relaxed)) {
-		slot = pto_sched_take(&engine->sched, core->index);
-		if (slot) {
+		if (worker_work(core)) {
 			round = 0;
-			while (slot)
-				slot = core_execute(core, slot);
 		} else if (round < WORKER_ROUNDS) {
 			engine_pause(round++);
 		} else {
@@ -164,6 +283,16 @@ void *core_worker(void *arg)
 		}
 	}
 	return NULL;
+}
+
+/** core_init() - make a core that has no thread yet */
+void core_init(struct pto_core *core, struct pto_engine *engine, uint32_t index)
+{
+	memset(core, 0, sizeof(*core));
+	core->rt.ops = &core_kernel_ops;
+	core->engine = engine;
+	core->index = index;
+	atomic_init(&core->state, ENGINE_NO_FUNC);
 }
 
 /** core_stop_all() - make all workers end; no run is executing */

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * The AICPU side: runs the orchestration, helps with tasks while it waits, and notices
- * when nothing moves any more.
+ * The AICPU side: runs the orchestration, and helps with tasks while it waits.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,75 +9,62 @@
 #include "engine_internal.h"
 
 #define ORCH_ROUNDS	1024		/* steps of waiting before it sleeps */
-#define ORCH_SLEEP_NS	20000000ULL	/* then it looks at the clock */
+#define ORCH_SLEEP_NS	20000000ULL	/* then it looks again */
+#define ORCH_LOOK_NS	500000ULL	/* the same, while tasks wait for counters */
 
 static struct pto_engine *engine_of(struct pto_runtime *rt)
 {
 	return (struct pto_engine *)rt;
 }
 
-/* --- progress ------------------------------------------------------------ */
+/* --- waiting ------------------------------------------------------------- */
 
-/* Sub-class of a time-out (seed runtime, sub-classes S1 to S5). */
-#define STALL_RUNNING	1
-#define STALL_READY	3
-#define STALL_DEPS	4
-
-static void report_stall(struct pto_engine *engine)
+/*
+ * Executes a task, or a unit of somebody's cohort. While the program waits it does not go on
+ * with what that makes ready: what the program waits for may have come. Return: false if
+ * there was nothing
+ */
+static bool help(struct pto_engine *engine, bool program_waits)
 {
-	unsigned long long left = engine->rt.submitted - pto_sched_done(&engine->sched);
-	unsigned long long ms = engine->timeout_ns / 1000000;
-	uint32_t i;
+	struct pto_core *core = &engine->cores[0];
+	struct pto_slot *slot = core_collect(core);
+	bool busy;
 
-	for (i = 0; i <= engine->worker_count; i++) {
-		struct pto_core *core = &engine->cores[i];
-		uint32_t func = atomic_load_explicit(&core->func, memory_order_acquire);
-		uint64_t task = atomic_load_explicit(&core->task, memory_order_relaxed);
-
-		if (func == ENGINE_NO_FUNC)
+	if (!slot)
+		slot = pto_sched_take(&engine->sched, 0);
+	busy = slot || cohort_join(core, &slot);
+	while (slot) {
+		slot = core_execute(core, slot);
+		if (!slot || !program_waits)
 			continue;
-		if (pto_rt_fatal(&engine->rt, PTO_FATAL_SCHEDULER_TIMEOUT, STALL_RUNNING, task,
-				 "sub_class=S1: no task has completed for %llu ms, %llu are unfinished, func_id %u runs in task %llx",
-				 ms, left, func, (unsigned long long)task))
-			engine->rt.fatal_func = func;
-		return;
+		pto_sched_push(&engine->sched, 0, slot);
+		break;
 	}
-	for (i = 0; i <= engine->worker_count; i++) {
-		if (!pto_sched_queued(&engine->sched, i))
-			continue;
-		pto_rt_fatal(&engine->rt, PTO_FATAL_SCHEDULER_TIMEOUT, STALL_READY, PTO_NO_TASK,
-			     "sub_class=S3: %llu tasks are ready and nobody runs them", left);
-		return;
-	}
-	pto_rt_fatal(&engine->rt, PTO_FATAL_SCHEDULER_TIMEOUT, STALL_DEPS, PTO_NO_TASK,
-		     "sub_class=S4: %llu tasks wait and none runs", left);
+	return busy;
 }
 
-/* Nothing to do. Return: false when nothing has moved for too long. */
-static bool wait_step(struct pto_engine *engine, uint64_t bound)
+/* Nothing to do. The monitor ends a run in which nothing moves. */
+static void wait_step(struct pto_engine *engine)
 {
 	uint64_t done = pto_sched_done(&engine->sched);
-	uint64_t now;
 
 	if (done != engine->seen_done) {
 		engine->seen_done = done;
-		engine->seen_ns = 0;
 		engine->idle = 0;
 	}
+	async_poll(engine);
 	if (engine->idle < ORCH_ROUNDS) {
 		engine_pause(engine->idle++);
-		return true;
+		return;
 	}
-	now = engine_now();
-	if (!engine->seen_ns)
-		engine->seen_ns = now;
-	else if (now - engine->seen_ns > bound)
-		return false;
+	monitor_arm(engine);
 	atomic_store(&engine->orch_sleeps, 1);
-	if (pto_sched_done(&engine->sched) == done)
-		engine_futex_wait(&engine->orch_sleeps, 1, ORCH_SLEEP_NS);
+	if (pto_sched_done(&engine->sched) == done && !atomic_load(&engine->finished) &&
+	    !atomic_load(&engine->lost))
+		engine_futex_wait(&engine->orch_sleeps, 1,
+				  atomic_load(&engine->conditions.count) ? ORCH_LOOK_NS :
+									   ORCH_SLEEP_NS);
 	atomic_store(&engine->orch_sleeps, 0);
-	return true;
 }
 
 /** aicpu_notify() - a worker has completed a task, or the run is to end */
@@ -112,17 +98,14 @@ static void env_ready(struct pto_runtime *rt)
 static void env_wait(struct pto_runtime *rt)
 {
 	struct pto_engine *engine = engine_of(rt);
-	struct pto_slot *slot = pto_sched_take(&engine->sched, 0);
 
-	if (!slot) {
-		if (!wait_step(engine, engine->timeout_ns))
-			report_stall(engine);
-		return;
-	}
-	/* What the program waits for may have come: do not go on with what follows. */
-	slot = core_execute(&engine->cores[0], slot);
-	if (slot)
-		pto_sched_push(&engine->sched, 0, slot);
+	if (!help(engine, true))
+		wait_step(engine);
+}
+
+static void env_pause(void)
+{
+	engine_pause(UINT32_MAX);
 }
 
 static bool env_busy(struct pto_runtime *rt)
@@ -131,10 +114,12 @@ static bool env_busy(struct pto_runtime *rt)
 	uint32_t i;
 
 	for (i = 0; i <= engine->worker_count; i++)
-		if (atomic_load_explicit(&engine->cores[i].func, memory_order_relaxed) !=
-		    ENGINE_NO_FUNC)
+		if (core_func(atomic_load_explicit(&engine->cores[i].state,
+						   memory_order_relaxed)) != ENGINE_NO_FUNC)
 			return true;
-	return false;
+	/* Members of a cohort that runs are the crew's, or soon will be. */
+	return cohort_joinable(engine) || atomic_load(&engine->conditions.count) ||
+	       atomic_load(&engine->finished) || cohort_crew_runs(engine);
 }
 
 static void env_log(struct pto_runtime *rt, uint32_t level, const char *text)
@@ -159,6 +144,7 @@ const struct pto_rt_env aicpu_env = {
 	.wait = env_wait,
 	.busy = env_busy,
 	.now = engine_now,
+	.pause = env_pause,
 	.format = vsnprintf,
 	.log = env_log,
 };
@@ -174,37 +160,46 @@ static void check_scopes(struct pto_runtime *rt)
 
 /*
  * Until all tasks have ended. After an error they end without running their kernels; if one
- * that runs does not, the engine is lost.
+ * that runs does not, and cannot be left, the engine is lost.
  */
 static void drain(struct pto_engine *engine)
 {
-	struct pto_slot *slot;
-	bool failed;
+	const _Atomic uint64_t *submitted = &engine->rt.submitted;
 
-	while (pto_sched_done(&engine->sched) != engine->rt.submitted) {
-		slot = pto_sched_take(&engine->sched, 0);
-		while (slot)
-			slot = core_execute(&engine->cores[0], slot);
-		if (pto_sched_done(&engine->sched) == engine->rt.submitted)
-			return;
-		failed = pto_rt_fatal_code(&engine->rt) != 0;
-		if (wait_step(engine, failed ? ENGINE_GRACE_NS : engine->timeout_ns))
+	while (pto_sched_done(&engine->sched) !=
+	       atomic_load_explicit(submitted, memory_order_relaxed)) {
+		if (help(engine, false))
 			continue;
-		if (failed) {
-			engine->lost = true;
+		if (atomic_load(&engine->lost))
 			return;
-		}
-		report_stall(engine);
-		engine->seen_ns = 0;
+		wait_step(engine);
 	}
 }
 
-/** aicpu_run() - execute a run that has been started, to its end */
+/* Calls the entry. One that does not end is left by a jump. */
+static void run_entry(struct pto_engine *engine, pto_orch_entry_fn entry,
+		      const struct pto_orch_args *args)
+{
+	if (!sigsetjmp(engine->escape, 0)) {
+		atomic_store_explicit(&engine->in_entry, 1, memory_order_relaxed);
+		entry(&engine->rt.rt, args);
+	}
+	atomic_store_explicit(&engine->in_entry, 0, memory_order_relaxed);
+}
+
+/**
+ * aicpu_run() - execute a run that has been started, to its end
+ * @engine: the engine
+ * @entry: the orchestration, NULL if the run brings a graph
+ * @args: what it gets
+ */
 void aicpu_run(struct pto_engine *engine, pto_orch_entry_fn entry, const struct pto_orch_args *args)
 {
-	engine->seen_ns = 0;
 	engine->idle = 0;
-	entry(&engine->rt.rt, args);
+	if (entry)
+		run_entry(engine, entry, args);
+	else
+		pto_graph_replay(&engine->rt, &engine->graph);
 	check_scopes(&engine->rt);
 	drain(engine);
 }

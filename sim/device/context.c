@@ -207,6 +207,7 @@ void context_main(struct context *ctx)
 	uint64_t idle_since = 0;
 	uint64_t idle;
 
+	pto_engine_enter();
 	while (!context_stopped(ctx) && !ctx->lost) {
 		if (context_step(ctx)) {
 			idle_since = 0;

@@ -25,6 +25,7 @@ static void *zalloc_lines(size_t bytes)
 
 static void engine_free(struct pto_engine *engine)
 {
+	free(engine->conditions.list);
 	free(engine->sched.queues);
 	free(engine->cores);
 	free(engine);
@@ -43,26 +44,30 @@ static struct pto_engine *engine_alloc(const struct pto_engine_config *config)
 	engine->cores = zalloc_lines(threads * sizeof(*engine->cores));
 	queues = zalloc_lines(threads * sizeof(*queues));
 	pto_sched_init(&engine->sched, queues, threads);
-	if (!engine->cores || !queues) {
+	if (!engine->cores || !queues || async_init(engine)) {
 		engine_free(engine);
 		return NULL;
 	}
-	for (i = 0; i < threads; i++) {
-		engine->cores[i].rt.ops = &core_kernel_ops;
-		engine->cores[i].engine = engine;
-		engine->cores[i].index = i;
-		atomic_store(&engine->cores[i].func, ENGINE_NO_FUNC);
-	}
+	for (i = 0; i < threads; i++)
+		core_init(&engine->cores[i], engine, i);
+	cohort_init(engine);
 	pto_runtime_init(&engine->rt, &aicpu_env, &engine->sched, config->arch,
 			 config->cluster_count);
 	return engine;
 }
 
-/*
- * Workers take no signals: those are for the threads of the application. But what a kernel
+/**
+ * engine_thread_create() - make a thread of the engine
+ * @thread: the thread
+ * @body: what it does
+ * @arg: argument of that
+ * @kernels: it executes kernels, so it can be asked to leave one
+ *
+ * It takes no signals: those are for the threads of the application. But what a kernel
  * does wrong is signalled to its thread, and whoever watches for that has to see it.
+ * Return: 0 or a negative errno
  */
-static int start_worker(struct pto_core *core)
+int engine_thread_create(pthread_t *thread, void *(*body)(void *), void *arg, bool kernels)
 {
 	static const int own[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS, SIGABRT };
 	sigset_t all, old;
@@ -73,7 +78,9 @@ static int start_worker(struct pto_core *core)
 	for (i = 0; i < sizeof(own) / sizeof(own[0]); i++)
 		sigdelset(&all, own[i]);
 	pthread_sigmask(SIG_SETMASK, &all, &old);
-	ret = pthread_create(&core->thread, NULL, core_worker, core);
+	if (kernels)
+		escape_unblock();
+	ret = pthread_create(thread, NULL, body, arg);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	return -ret;
 }
@@ -81,23 +88,33 @@ static int start_worker(struct pto_core *core)
 int pto_engine_create(const struct pto_engine_config *config, struct pto_engine **out)
 {
 	struct pto_engine *engine;
+	struct pto_core *core;
 	int ret = 0;
 
 	if (config->workers < 1 || config->workers > 1024 || !config->cluster_count)
 		return -EINVAL;
+	escape_init();
 	engine = engine_alloc(config);
 	if (!engine)
 		return -ENOMEM;
 	while (engine->worker_count < config->workers && !ret) {
-		ret = start_worker(&engine->cores[engine->worker_count + 1]);
+		core = &engine->cores[engine->worker_count + 1];
+		ret = engine_thread_create(&core->thread, core_worker, core, true);
 		engine->worker_count += !ret;
 	}
+	if (!ret)
+		ret = monitor_start(engine);
 	if (ret) {
 		pto_engine_destroy(engine);
 		return ret;
 	}
 	*out = engine;
 	return 0;
+}
+
+void pto_engine_enter(void)
+{
+	escape_unblock();
 }
 
 void pto_engine_destroy(struct pto_engine *engine)
@@ -107,9 +124,14 @@ void pto_engine_destroy(struct pto_engine *engine)
 	if (!engine)
 		return;
 	core_stop_all(engine);
-	/* A lost worker may come back at any time: then it needs the engine to end. */
-	if (engine->lost)
+	cohort_stop(engine);
+	monitor_stop(engine);
+	/* A lost thread may come back at any time: then it needs the engine to end. */
+	if (pto_engine_lost(engine))
 		return;
+	cohort_free(engine);
+	if (engine_core && engine_core->engine == engine)
+		engine_core = NULL;
 	for (i = 1; i <= engine->worker_count; i++)
 		pthread_join(engine->cores[i].thread, NULL);
 	engine_free(engine);
@@ -117,18 +139,16 @@ void pto_engine_destroy(struct pto_engine *engine)
 
 bool pto_engine_lost(const struct pto_engine *engine)
 {
-	return engine->lost;
+	return atomic_load(&engine->lost);
 }
 
 bool pto_engine_current(const struct pto_engine *engine, uint32_t *func_id, uint64_t *task)
 {
-	const struct pto_core *core = &engine->cores[0];
-	uint32_t i;
+	const struct pto_core *core = engine_core;
 
-	for (i = 1; i <= engine->worker_count; i++)
-		if (pthread_equal(engine->cores[i].thread, pthread_self()))
-			core = &engine->cores[i];
-	*func_id = atomic_load(&core->func);
+	if (!core || core->engine != engine)
+		return false;
+	*func_id = core_func(atomic_load(&core->state));
 	*task = atomic_load(&core->task);
 	return *func_id != ENGINE_NO_FUNC;
 }
@@ -137,6 +157,7 @@ void pto_engine_abort(struct pto_engine *engine)
 {
 	pto_rt_abort(&engine->rt);
 	aicpu_notify(engine);
+	monitor_wake(engine);
 }
 
 /* --- runs ---------------------------------------------------------------- */
@@ -176,7 +197,7 @@ static uint32_t check_run(const struct pto_engine *engine, const struct pto_engi
 	const struct pto_arena *arena = run->arena;
 	uint32_t expected, i;
 
-	if (engine->lost)
+	if (pto_engine_lost(engine))
 		return refuse(report, PTO_DEV_ABORTED,
 			      "a kernel of an earlier run never ended; the context must be reset");
 	if (!arena || arena->magic != PTO_ARENA_MAGIC || arena->version != PTO_ARENA_VERSION)
@@ -200,10 +221,36 @@ static uint32_t check_run(const struct pto_engine *engine, const struct pto_engi
 	return PTO_DEV_OK;
 }
 
+/* Says when the run is to be given up. */
+static void set_bounds(struct pto_engine *engine, const struct pto_engine_run *run)
+{
+	const struct pto_engine_config *config = &engine->config;
+	uint64_t sched = run->sched_timeout_ns ? run->sched_timeout_ns :
+						 config->default_sched_timeout_ns;
+	uint64_t op = run->op_timeout_ns ? run->op_timeout_ns : config->default_op_timeout_ns;
+
+	atomic_store_explicit(&engine->bounds.run,
+			      run->timeout_ns ? run->timeout_ns : config->default_timeout_ns,
+			      memory_order_relaxed);
+	atomic_store_explicit(&engine->bounds.sched, sched ? sched : PTO_ENGINE_SCHED_TIMEOUT_NS,
+			      memory_order_relaxed);
+	atomic_store_explicit(&engine->bounds.op, op ? op : PTO_ENGINE_OP_TIMEOUT_NS,
+			      memory_order_relaxed);
+}
+
+/* Makes the calling thread the orchestrator. */
+static void become_core(struct pto_core *core)
+{
+	if (engine_core == core)
+		return;
+	engine_core = core;
+	core->thread = pthread_self();
+}
+
 static uint32_t conclude(struct pto_engine *engine, struct pto_dev_report *report)
 {
 	struct pto_runtime *rt = &engine->rt;
-	uint32_t code = pto_rt_fatal_code(rt);
+	uint32_t code = pto_rt_close(rt);
 
 	if (!code)
 		return PTO_DEV_OK;
@@ -214,15 +261,8 @@ static uint32_t conclude(struct pto_engine *engine, struct pto_dev_report *repor
 	report->subcode = rt->fatal_subcode;
 	report->task = rt->fatal_task;
 	report->func_id = rt->fatal_func;
+	report->core = rt->fatal_core;
 	return code == PTO_FATAL_SCHEDULER_TIMEOUT ? PTO_DEV_TIMEOUT : PTO_DEV_PROGRAM;
-}
-
-/* The entry of a run that brings its graph. */
-static void graph_entry(struct pto_rt *rt, const struct pto_orch_args *args)
-{
-	struct pto_engine *engine = (struct pto_engine *)rt;
-
-	pto_graph_replay(&engine->rt, &engine->graph);
 }
 
 uint32_t pto_engine_run(struct pto_engine *engine, const struct pto_engine_run *run,
@@ -235,14 +275,16 @@ uint32_t pto_engine_run(struct pto_engine *engine, const struct pto_engine_run *
 		return status;
 	engine->kernels = run->callable->kernels;
 	engine->kernel_count = run->callable->kernel_count;
-	engine->timeout_ns = run->timeout_ns ? run->timeout_ns : engine->config.default_timeout_ns;
 	engine->graph = (struct pto_graph_source){
 		.data = run->graph,
 		.size = run->graph_size,
 		.covers = run->covers,
 		.cookie = run->cookie,
 	};
+	set_bounds(engine, run);
+	become_core(&engine->cores[0]);
 	pto_runtime_start(&engine->rt, run->arena, run->epoch);
-	aicpu_run(engine, run->graph ? graph_entry : run->callable->entry, &args);
+	monitor_arm(engine);
+	aicpu_run(engine, run->graph ? NULL : run->callable->entry, &args);
 	return conclude(engine, report);
 }

@@ -17,6 +17,9 @@
 
 struct pto_engine;
 
+#define PTO_ENGINE_SCHED_TIMEOUT_NS	10000000000ULL	/* seed runtime, 3.7 */
+#define PTO_ENGINE_OP_TIMEOUT_NS	45000000000ULL
+
 /**
  * struct pto_engine_config - the machine that programs see, and the threads behind it
  * @arch: PTO_ARCH_*
@@ -24,6 +27,10 @@ struct pto_engine;
  * @aicpu_threads: control processor threads that programs are told of
  * @workers: OS threads that execute kernels; at least 1
  * @default_timeout_ns: bound of a run that gives none
+ * @default_sched_timeout_ns: bound of a run that gives none for how long nothing moves in
+ *	it; 0: PTO_ENGINE_SCHED_TIMEOUT_NS
+ * @default_op_timeout_ns: bound of a run that gives none for how long a kernel runs;
+ *	0: PTO_ENGINE_OP_TIMEOUT_NS
  */
 struct pto_engine_config {
 	uint32_t arch;
@@ -31,6 +38,8 @@ struct pto_engine_config {
 	uint32_t aicpu_threads;
 	uint32_t workers;
 	uint64_t default_timeout_ns;
+	uint64_t default_sched_timeout_ns;
+	uint64_t default_op_timeout_ns;
 };
 
 /** pto_kernel_fn - a kernel: seed runtime's "void kernel_entry(int64_t *args)" */
@@ -71,7 +80,11 @@ struct pto_engine_callable {
  * @graph_size: bytes of it
  * @covers: may tensors of the graph lie in this memory? NULL: anywhere
  * @cookie: for @covers
- * @timeout_ns: bound, 0 for the engine's default
+ * @timeout_ns: bound of the run as a whole, 0 for the engine's default
+ * @sched_timeout_ns: bound for how long nothing moves in it, 0 for the engine's default
+ * @op_timeout_ns: bound for how long one kernel runs, 0 for the engine's default
+ *
+ * The bounds are looked at every few milliseconds.
  */
 struct pto_engine_run {
 	const struct pto_engine_callable *callable;
@@ -83,6 +96,8 @@ struct pto_engine_run {
 	bool (*covers)(const void *cookie, uint64_t addr, uint64_t size);
 	const void *cookie;
 	uint64_t timeout_ns;
+	uint64_t sched_timeout_ns;
+	uint64_t op_timeout_ns;
 };
 
 /** pto_engine_create() - make an engine and its worker threads. Return: 0 or -errno */
@@ -90,6 +105,13 @@ int pto_engine_create(const struct pto_engine_config *config, struct pto_engine 
 
 /** pto_engine_destroy() - stop its threads and free it; no run is executing */
 void pto_engine_destroy(struct pto_engine *engine);
+
+/**
+ * pto_engine_enter() - prepare the calling thread for pto_engine_run()
+ *
+ * For threads that block signals: lets through the one by which code that hangs is left.
+ */
+void pto_engine_enter(void);
 
 /**
  * pto_engine_run() - execute a run on the calling thread and the workers
@@ -105,9 +127,10 @@ uint32_t pto_engine_run(struct pto_engine *engine, const struct pto_engine_run *
 /**
  * pto_engine_lost() - has a kernel outlived its run?
  *
- * Then it may still touch the arena, the arguments and the callable of that run. Further
- * runs are refused with PTO_DEV_ABORTED, and pto_engine_destroy() leaves its threads to
- * themselves.
+ * That is one that could not be left: it blocks signals, or the application has taken the
+ * signal that is used for it. Then it may still touch the arena, the arguments and the
+ * callable of that run. Further runs are refused with PTO_DEV_ABORTED, and
+ * pto_engine_destroy() leaves its threads to themselves.
  */
 bool pto_engine_lost(const struct pto_engine *engine);
 

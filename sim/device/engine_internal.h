@@ -4,6 +4,8 @@
  *
  * Threads: thread 0 is whoever calls pto_engine_run(), the orchestrator; 1 to worker_count
  * are the engine's workers. All of them execute tasks: the orchestrator when it has to wait.
+ * Besides there are the monitor (engine_monitor.c), and crew threads (engine_cohort.c) that
+ * are made when kernels wait for kernels that nobody has begun.
  *
  * Workers do not know of runs. They take tasks from the queues, and what they need besides
  * is either in the task's slot or was written before the task was queued. So a run that
@@ -13,13 +15,49 @@
 #define PTO_SIM_ENGINE_INTERNAL_H
 
 #include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
 #include <stdatomic.h>
 
 #include "../../libpto/runtime/runtime.h"
 #include "engine.h"
 
-#define ENGINE_GRACE_NS		1000000000ULL	/* for kernels to end after a fatal error */
 #define ENGINE_NO_FUNC		UINT32_MAX
+#define ENGINE_CONDITIONS	4096	/* counter conditions that an engine can wait for */
+
+/**
+ * struct pto_cohort - units of a task that somebody has begun and that may wait for each other
+ * @claim: generation << 32 | next unit << 16 | number of units. A unit is claimed by
+ *	raising the next one with compare-and-swap
+ * @slot: the task
+ * @first: number of the first unit
+ * @urgent: generation of which the crew may claim units
+ *
+ * Each core has one, for the task that it has taken from a queue: it claims one unit after
+ * the other until there are none, others may join it. A generation begins when @claim is
+ * written, after @slot and @first. A swap that succeeds proves that these belong to it,
+ * and its unit then keeps the task alive.
+ */
+struct pto_cohort {
+	_Atomic uint64_t claim;
+	_Atomic(struct pto_slot *) slot;
+	_Atomic uint32_t first;
+	_Atomic uint32_t urgent;
+};
+
+/**
+ * struct pto_watch - what the monitor knows of a core; its own
+ * @state: pto_core.state when it last looked
+ * @since: since when it is that
+ * @claim: pto_cohort.claim then
+ * @asked: when it was first asked to leave its kernel, 0 if it was not
+ */
+struct pto_watch {
+	uint64_t state;
+	uint64_t since;
+	uint64_t claim;
+	uint64_t asked;
+};
 
 /**
  * struct pto_core - an OS thread in the role of a core
@@ -27,22 +65,116 @@
  * @args: argument array of the kernel that runs
  * @local: its local context
  * @global: its global context
- * @func: func_id that runs, or ENGINE_NO_FUNC; for reports
- * @task: task that runs; for reports
+ * @state: number of kernels begun or ended << 32 | func_id that runs, or ENGINE_NO_FUNC
+ * @task: task that runs; valid while @state has a func_id
+ * @leave: the state in which it shall leave the kernel
+ * @slot: task that runs; its own
+ * @member: cohort of the unit that runs, or NULL; its own
+ * @generation: generation of that
+ * @inside: 1 while the kernel is in a call of the engine, which must not be left; its own
+ * @expects: the unit has registered conditions; its own
+ * @crew: it is a crew thread: it has no queue
+ * @index: thread number, and for all but the crew number of its queue
  * @engine: the engine
- * @index: thread number
- * @thread: OS thread of a worker
+ * @thread: OS thread
+ * @escape: where the thread goes on when it leaves a kernel
+ * @next: next crew thread
+ * @cohort: units that others may help with
+ * @watch: the monitor's
  */
 struct pto_core {
 	struct pto_kernel_rt rt;
 	int64_t args[PTO_KERNEL_ARGS] __attribute__((aligned(PTO_CACHE_LINE)));
 	struct pto_local_context local;
 	struct pto_global_context global;
-	_Atomic uint32_t func;
+	_Atomic uint64_t state;
 	_Atomic uint64_t task;
-	struct pto_engine *engine;
+	_Atomic uint64_t leave;
+	struct pto_slot *slot;
+	struct pto_cohort *member;
+	uint32_t generation;
+	volatile sig_atomic_t inside;
+	bool expects;
+	bool crew;
 	uint32_t index;
+	struct pto_engine *engine;
 	pthread_t thread;
+	sigjmp_buf escape;
+	struct pto_core *next;
+	struct pto_cohort cohort __attribute__((aligned(PTO_CACHE_LINE)));
+	struct pto_watch watch __attribute__((aligned(PTO_CACHE_LINE)));
+};
+
+/**
+ * struct pto_crew - threads for units whose cohort cannot wait for a worker
+ * @lock: guards all of it but @list, which is only ever prepended to
+ * @wake: tokens have been given, or the engine stops
+ * @idle: threads that sleep and have no token
+ * @tokens: threads that shall look for units and have not woken yet
+ * @count: threads
+ * @list: the threads
+ */
+struct pto_crew {
+	pthread_mutex_t lock;
+	pthread_cond_t wake;
+	uint32_t idle;
+	uint32_t tokens;
+	uint32_t count;
+	_Atomic(struct pto_core *) list;
+};
+
+/**
+ * struct pto_condition - a counter that the completion of a task waits for
+ * @counter: the counter
+ * @slot: the task
+ * @task: its id
+ * @expected: what the counter has to reach
+ */
+struct pto_condition {
+	const uint32_t *counter;
+	struct pto_slot *slot;
+	uint64_t task;
+	uint32_t expected;
+};
+
+/**
+ * struct pto_conditions - conditions that did not hold when last looked at
+ * @count: how many; written with @lock held
+ * @lock: 1: somebody adds one or looks
+ * @list: the conditions
+ */
+struct pto_conditions {
+	_Atomic uint32_t count;
+	_Atomic uint32_t lock;
+	struct pto_condition *list;
+};
+
+/**
+ * struct pto_monitor - the thread that sees what does not move
+ * @awake: 0 while it sleeps until it is woken; futex it sleeps on
+ * @thread: OS thread
+ * @started: it has one
+ * @idle: looks in a row at which no run was active
+ * @run: the run that it has seen, as in pto_engine.leave
+ * @begun: when that run began, as it saw it
+ * @progress: sum of what has happened in it
+ * @since: since when that has not changed
+ * @failed: when it first saw that the run has failed, 0 if it did not
+ * @crew_error: errno if threads for a cohort could not be made at the last look
+ *
+ * What follows @started is its own.
+ */
+struct pto_monitor {
+	_Atomic uint32_t awake;
+	pthread_t thread;
+	bool started;
+	uint32_t idle;
+	uint32_t run;
+	uint64_t begun;
+	uint64_t progress;
+	uint64_t since;
+	uint64_t failed;
+	int crew_error;
 };
 
 /**
@@ -55,11 +187,21 @@ struct pto_core {
  * @kernels: kernel table of the current run
  * @kernel_count: its length
  * @graph: graph of the current run, if it brings one
- * @timeout_ns: bound of the current run
- * @lost: a kernel did not end; nothing may run any more
  * @seen_done: pto_sched_done() when the orchestrator last saw it change
- * @seen_ns: when it began to wait for the next change, 0 if it does not
  * @idle: how often it has waited since
+ * @bounds: time-outs of the current run; the monitor reads them
+ * @in_entry: 1 while the orchestrator is in the entry
+ * @leave: run (pto_runtime.fatal_claim without what follows its number) whose entry the
+ *	orchestrator shall leave
+ * @escape: where the orchestrator goes on then
+ * @lost: a kernel did not end; nothing may run any more
+ * @crew: threads for cohorts
+ * @conditions: what tasks wait for whose kernels have returned
+ * @monitor: the monitor
+ * @finished: tasks that have ended on a thread without a queue, to be completed by
+ *	whoever has one; linked by pto_slot.next
+ * @waiters: kernels that sleep, or are about to, until somebody notifies
+ * @notified: raised then; futex they sleep on
  * @sleepers: workers that are about to sleep or do, and that nobody has claimed to wake
  * @tokens: workers that have been claimed; futex that workers sleep on
  * @orch_sleeps: 1 while the orchestrator sleeps or is about to; futex it sleeps on
@@ -74,22 +216,82 @@ struct pto_engine {
 	const struct pto_engine_kernel *kernels;
 	uint32_t kernel_count;
 	struct pto_graph_source graph;
-	uint64_t timeout_ns;
-	bool lost;
 	uint64_t seen_done;
-	uint64_t seen_ns;
 	uint32_t idle;
+	struct {
+		_Atomic uint64_t run;
+		_Atomic uint64_t sched;
+		_Atomic uint64_t op;
+	} bounds;
+	_Atomic uint32_t in_entry;
+	_Atomic uint32_t leave;
+	sigjmp_buf escape;
+	_Atomic bool lost;
+	struct pto_crew crew;
+	struct pto_conditions conditions __attribute__((aligned(PTO_CACHE_LINE)));
+	struct pto_monitor monitor __attribute__((aligned(PTO_CACHE_LINE)));
+	_Atomic(struct pto_slot *) finished __attribute__((aligned(PTO_CACHE_LINE)));
+	_Atomic uint32_t waiters __attribute__((aligned(PTO_CACHE_LINE)));
+	_Atomic uint32_t notified;
 	_Atomic uint32_t sleepers __attribute__((aligned(PTO_CACHE_LINE)));
 	_Atomic uint32_t tokens __attribute__((aligned(PTO_CACHE_LINE)));
 	_Atomic uint32_t orch_sleeps __attribute__((aligned(PTO_CACHE_LINE)));
 	_Atomic uint32_t stop;
 };
 
+static inline uint32_t core_func(uint64_t state)
+{
+	return (uint32_t)state;
+}
+
+/* engine.c */
+int engine_thread_create(pthread_t *thread, void *(*body)(void *), void *arg, bool kernels);
+
 /* aicore.c */
+void core_init(struct pto_core *core, struct pto_engine *engine, uint32_t index);
 struct pto_slot *core_execute(struct pto_core *core, struct pto_slot *slot);
+void core_unit(struct pto_core *core, struct pto_slot *slot, uint32_t unit);
+struct pto_slot *core_unit_end(struct pto_core *core, struct pto_slot *slot);
+void core_unit_gone(struct pto_engine *engine, struct pto_slot *slot);
+struct pto_slot *core_collect(struct pto_core *core);
 void *core_worker(void *core);
 void core_stop_all(struct pto_engine *engine);
-void core_wake_worker(struct pto_engine *engine);
+bool core_wake_worker(struct pto_engine *engine);
+
+/* engine_cohort.c */
+void cohort_init(struct pto_engine *engine);
+void cohort_stop(struct pto_engine *engine);
+void cohort_free(struct pto_engine *engine);
+struct pto_slot *cohort_execute(struct pto_core *core, struct pto_slot *slot);
+bool cohort_join(struct pto_core *core, struct pto_slot **next);
+bool cohort_joinable(struct pto_engine *engine);
+bool cohort_crew_runs(struct pto_engine *engine);
+void cohort_wait(struct pto_core *core);
+int cohort_hurry(struct pto_engine *engine, struct pto_cohort *cohort, uint64_t claim);
+
+/* engine_async.c */
+int async_init(struct pto_engine *engine);
+int async_register(struct pto_core *core, const uint32_t *counter, uint32_t expected);
+void async_poll(struct pto_engine *engine);
+uint32_t async_describe(struct pto_engine *engine, struct pto_condition *condition);
+
+/* engine_monitor.c */
+int monitor_start(struct pto_engine *engine);
+void monitor_stop(struct pto_engine *engine);
+void monitor_wake(struct pto_engine *engine);
+
+/* The monitor sleeps only between runs, so this is a look and no more while runs follow. */
+static inline void monitor_arm(struct pto_engine *engine)
+{
+	if (!atomic_load_explicit(&engine->monitor.awake, memory_order_relaxed))
+		monitor_wake(engine);
+}
+
+/* engine_escape.c */
+extern __thread struct pto_core *engine_core __attribute__((tls_model("initial-exec")));
+void escape_init(void);
+void escape_unblock(void);
+bool escape_ask(pthread_t thread);
 
 /* aicpu.c */
 extern const struct pto_rt_env aicpu_env;
@@ -97,12 +299,14 @@ void aicpu_run(struct pto_engine *engine, pto_orch_entry_fn entry,
 	       const struct pto_orch_args *args);
 void aicpu_notify(struct pto_engine *engine);
 
-/* kernel_ops.c */
+/* engine_ops.c */
 extern const struct pto_kernel_ops core_kernel_ops;
+_Noreturn void core_leave(struct pto_core *core);
 
 /* engine_wait.c */
 void engine_futex_wait(_Atomic uint32_t *word, uint32_t value, uint64_t ns);
 void engine_futex_wake(_Atomic uint32_t *word);
+void engine_futex_wake_all(_Atomic uint32_t *word);
 uint64_t engine_now(void);
 void engine_pause(uint32_t round);
 

@@ -2,6 +2,7 @@
 /*
  * How the engine's threads wait.
  */
+#include <limits.h>
 #include <linux/futex.h>
 #include <sched.h>
 #include <sys/syscall.h>
@@ -25,6 +26,12 @@ void engine_futex_wait(_Atomic uint32_t *word, uint32_t value, uint64_t ns)
 void engine_futex_wake(_Atomic uint32_t *word)
 {
 	syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}
+
+/** engine_futex_wake_all() - wake all threads that sleep on @word */
+void engine_futex_wake_all(_Atomic uint32_t *word)
+{
+	syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
 }
 
 /** engine_now() - CLOCK_MONOTONIC in nanoseconds */

@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What does not move: kernels and orchestrations that hang are left, the run says what it was,
+ * and the engine is as good as new. The bounds are short, what they bound never ends: no
+ * test depends on how fast the machine is.
+ */
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <time.h>
+
+#include <pto/kernel.h>
+#include <sim/device/engine.h>
+
+#include "kselftest_harness.h"
+#include "engine_fixture.h"
+
+#define MS 1000000ULL
+
+enum { FUNC_SPIN, FUNC_SLEEP, FUNC_WAIT, FUNC_ADD, FUNC_COUNT };
+
+static uint32_t never, counter;
+static _Atomic int spinning;
+
+/*
+ * ThreadSanitizer keeps a signal back until the thread calls a function that it knows, so
+ * there what spins has to call one.
+ */
+static void step(void)
+{
+#ifdef __SANITIZE_THREAD__
+	const struct timespec ts = { .tv_nsec = 1 };
+
+	nanosleep(&ts, NULL);
+#endif
+}
+
+static void kernel_spin(int64_t *args)
+{
+	spinning++;
+	for (;;)
+		step();
+}
+
+static void kernel_sleep(int64_t *args)
+{
+	const struct timespec ts = { .tv_sec = 1000 };
+
+	spinning++;
+	for (;;)
+		nanosleep(&ts, NULL);
+}
+
+static void kernel_wait(int64_t *args)
+{
+	pto_wait_ge(args, &never, 1);
+}
+
+static void kernel_add(int64_t *args)
+{
+	__atomic_fetch_add(&counter, 1, __ATOMIC_RELAXED);
+}
+
+static const struct pto_engine_kernel kernels[FUNC_COUNT] = {
+	[FUNC_SPIN] = { kernel_spin, PTO_CORE_AIV },
+	[FUNC_SLEEP] = { kernel_sleep, PTO_CORE_AIV },
+	[FUNC_WAIT] = { kernel_wait, PTO_CORE_AIV },
+	[FUNC_ADD] = { kernel_add, PTO_CORE_AIV },
+};
+
+FIXTURE(stalls)
+{
+	struct machine machine;
+};
+
+FIXTURE_SETUP(stalls)
+{
+	ASSERT_EQ(0, machine_start(&self->machine, PTO_ARCH_A5, 2, kernels, FUNC_COUNT));
+	spinning = 0;
+}
+
+FIXTURE_TEARDOWN(stalls)
+{
+	EXPECT_FALSE(pto_engine_lost(self->machine.engine));
+	machine_stop(&self->machine);
+}
+
+static struct pto_task submit(struct pto_rt *rt, int32_t func, uint32_t blocks)
+{
+	struct pto_task_args task;
+
+	pto_task_args_init(&task);
+	pto_set_block_num(&task, blocks);
+	return pto_submit_aiv(rt, func, &task);
+}
+
+static void entry_good(struct pto_rt *rt, const struct pto_orch_args *args)
+{
+	for (int i = 0; i < 500; i++)
+		submit(rt, FUNC_ADD, 2);
+}
+
+/* The engine is as good as new. */
+#define EXPECT_GOOD_RUN() do { \
+	self->machine.run.timeout_ns = 0; \
+	self->machine.run.sched_timeout_ns = 0; \
+	self->machine.run.op_timeout_ns = 0; \
+	counter = 0; \
+	EXPECT_EQ(PTO_DEV_OK, machine_run(&self->machine, entry_good)); \
+	EXPECT_EQ(1000, counter); \
+} while (0)
+
+#define EXPECT_STALL(entry, class, func) do { \
+	const struct pto_dev_report *r_ = &self->machine.report; \
+	EXPECT_EQ(PTO_DEV_TIMEOUT, machine_run(&self->machine, entry)); \
+	EXPECT_EQ(PTO_FATAL_SCHEDULER_TIMEOUT, r_->code); \
+	EXPECT_EQ(class, r_->subcode); \
+	EXPECT_EQ(func, r_->func_id); \
+	EXPECT_NE(NULL, strstr((const char *)r_->text, "hint: ")); \
+	EXPECT_NE(NULL, strstr((const char *)r_->text, "sub_class=S")); \
+	TH_LOG("%s", r_->text); \
+} while (0)
+
+static int32_t hanging;
+static uint32_t hanging_blocks;
+
+/* More than there are threads: the workers' and the orchestrator's hang, some have not begun. */
+static void entry_hang(struct pto_rt *rt, const struct pto_orch_args *args)
+{
+	submit(rt, FUNC_ADD, 1);
+	submit(rt, hanging, hanging_blocks);
+}
+
+/* Nothing else moves: S1, by the time-out of the scheduler. */
+TEST_F(stalls, kernels)
+{
+	for (hanging = FUNC_SPIN; hanging <= FUNC_WAIT; hanging++) {
+		for (hanging_blocks = 1; hanging_blocks <= 8; hanging_blocks += 7) {
+			self->machine.run.sched_timeout_ns = 60 * MS;
+			EXPECT_STALL(entry_hang, 1, (uint32_t)hanging);
+			EXPECT_NE(UINT32_MAX, self->machine.report.core);
+			EXPECT_EQ(1, self->machine.report.task);
+			EXPECT_NE(NULL, strstr((char *)self->machine.report.text,
+					       "ring 0: 2/1024 tasks")) {
+				TH_LOG("%s", self->machine.report.text);
+			}
+			EXPECT_GOOD_RUN();
+		}
+	}
+}
+
+/* Other tasks complete for ever: only the kernel's own time-out sees it. */
+static void entry_busy(struct pto_rt *rt, const struct pto_orch_args *args)
+{
+	submit(rt, FUNC_SPIN, 1);
+	submit(rt, FUNC_ADD, 1);
+	while (!pto_is_fatal(rt))
+		PTO_SCOPE(rt)
+			submit(rt, FUNC_ADD, 1);
+}
+
+TEST_F(stalls, kernel_alone)
+{
+	self->machine.run.op_timeout_ns = 60 * MS;
+	EXPECT_STALL(entry_busy, 1, FUNC_SPIN);
+	EXPECT_NE(NULL, strstr((char *)self->machine.report.text, "a kernel has been running for"));
+	EXPECT_GOOD_RUN();
+}
+
+/* The run as a whole. */
+TEST_F(stalls, run_too_long)
+{
+	self->machine.run.timeout_ns = 60 * MS;
+	EXPECT_STALL(entry_busy, 1, FUNC_SPIN);
+	EXPECT_NE(NULL, strstr((char *)self->machine.report.text, "the run has not ended within"));
+	EXPECT_GOOD_RUN();
+}
+
+/* --- the orchestration --------------------------------------------------- */
+
+static int behind;
+
+static void entry_spin(struct pto_rt *rt, const struct pto_orch_args *args)
+{
+	behind = 0;
+	submit(rt, FUNC_ADD, 1);
+	for (;;)
+		step();
+	behind = 1;
+}
+
+/* Calls that have no effect any more are no progress; they are not left either. */
+static void entry_deaf(struct pto_rt *rt, const struct pto_orch_args *args)
+{
+	pto_report_fatal(rt, PTO_FATAL_EXPLICIT, "stop");
+	for (;;) {
+		step();
+		submit(rt, FUNC_ADD, 1);
+	}
+}
+
+TEST_F(stalls, orchestration)
+{
+	self->machine.run.sched_timeout_ns = 60 * MS;
+	EXPECT_STALL(entry_spin, 5, UINT32_MAX);
+	EXPECT_EQ(0, behind);
+	EXPECT_GOOD_RUN();
+}
+
+TEST_F(stalls, deaf_orchestration)
+{
+	EXPECT_EQ(PTO_DEV_PROGRAM, machine_run(&self->machine, entry_deaf));
+	EXPECT_EQ(PTO_FATAL_EXPLICIT, self->machine.report.code);
+	EXPECT_GOOD_RUN();
+}
+
+/* The orchestration goes on behind a kernel that it executed itself and that was left. */
+static void entry_wait(struct pto_rt *rt, const struct pto_orch_args *args)
+{
+	struct pto_create_info info = pto_create_1d(PTO_DTYPE_INT32, 4);
+	struct pto_task_args task;
+	struct pto_task hung;
+
+	behind = 0;
+	pto_task_args_init(&task);
+	pto_add_output(&task, &info);
+	pto_set_block_num(&task, 8);
+	hung = pto_submit_aiv(rt, FUNC_SPIN, &task);
+	pto_get_i32(rt, pto_task_output(&hung, 0), 0);
+	behind = pto_is_fatal(rt);
+}
+
+TEST_F(stalls, element)
+{
+	self->machine.run.sched_timeout_ns = 60 * MS;
+	EXPECT_STALL(entry_wait, 1, FUNC_SPIN);
+	EXPECT_EQ(1, behind);
+	EXPECT_LT(1, atomic_load(&spinning));
+	EXPECT_GOOD_RUN();
+}
+
+/* --- progress ------------------------------------------------------------ */
+
+/* Takes many times the bound, and never rests for as long as that. */
+static void kernel_nap(int64_t *args)
+{
+	const struct timespec ts = { .tv_nsec = 20 * MS };
+
+	nanosleep(&ts, NULL);
+}
+
+static void entry_naps(struct pto_rt *rt, const struct pto_orch_args *args)
+{
+	submit(rt, FUNC_WAIT, 60);
+}
+
+TEST_F(stalls, progress)
+{
+	static const struct pto_engine_kernel naps[FUNC_COUNT] = {
+		[FUNC_WAIT] = { kernel_nap, PTO_CORE_AIV },
+	};
+
+	self->machine.callable.kernels = naps;
+	self->machine.run.sched_timeout_ns = 200 * MS;
+	EXPECT_EQ(PTO_DEV_OK, machine_run(&self->machine, entry_naps));
+	self->machine.callable.kernels = kernels;
+	EXPECT_GOOD_RUN();
+}
+
+/* --- the application's signals ------------------------------------------- */
+
+static _Atomic int signals;
+
+static void application_handler(int signal)
+{
+	signals++;
+}
+
+/*
+ * A real-time signal of the application: none of its handlers runs because of a hung
+ * kernel, and it gets the ones that it sends itself.
+ */
+TEST_F(stalls, foreign_signals)
+{
+	const struct sigaction action = { .sa_handler = application_handler };
+	struct sigaction old;
+	int taken = 0;
+	int s;
+
+	for (s = SIGRTMIN; s <= SIGRTMAX; s++) {
+		ASSERT_EQ(0, sigaction(s, NULL, &old));
+		taken += old.sa_handler != SIG_DFL;
+		if (old.sa_handler == SIG_DFL)
+			sigaction(s, &action, NULL);
+	}
+	/* The engine's own; the harness leaves them all alone. */
+	EXPECT_EQ(1, taken);
+	hanging = FUNC_SPIN;
+	hanging_blocks = 1;
+	self->machine.run.sched_timeout_ns = 60 * MS;
+	EXPECT_STALL(entry_hang, 1, FUNC_SPIN);
+	EXPECT_EQ(0, atomic_load(&signals));
+	raise(SIGRTMIN);
+	EXPECT_EQ(1, atomic_load(&signals));
+	EXPECT_GOOD_RUN();
+}
+
+TEST_HARNESS_MAIN

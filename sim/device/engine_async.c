@@ -1,0 +1,146 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Conditions: counters that the completion of a task waits for.
+ *
+ * A condition that does not hold when it is registered counts as one more unit of its task
+ * that has not ended (pto_slot.units_left). Whoever finds that it holds ends it, and if it
+ * was the last one the task is completed as after its last kernel. So the fast path
+ * of tasks without conditions knows nothing of them.
+ *
+ * Nobody is told when a counter changes: those who have nothing else to do look, one at a
+ * time.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "engine_internal.h"
+
+/** async_init() - make room for the conditions. Return: 0 or -ENOMEM */
+int async_init(struct pto_engine *engine)
+{
+	engine->conditions.list = calloc(ENGINE_CONDITIONS, sizeof(*engine->conditions.list));
+	return engine->conditions.list ? 0 : -ENOMEM;
+}
+
+static bool holds(const uint32_t *counter, uint32_t expected)
+{
+	return __atomic_load_n(counter, __ATOMIC_ACQUIRE) >= expected;
+}
+
+static bool lock_try(struct pto_conditions *c)
+{
+	return !atomic_exchange_explicit(&c->lock, 1, memory_order_acquire);
+}
+
+/* Held for as long as it takes to look at all counters once. */
+static void lock(struct pto_conditions *c)
+{
+	uint32_t round = 0;
+
+	while (!lock_try(c))
+		engine_pause(round++);
+}
+
+static void unlock(struct pto_conditions *c)
+{
+	atomic_store_explicit(&c->lock, 0, memory_order_release);
+}
+
+/* Puts a condition on the list. Return: false if it is full */
+static bool append(struct pto_conditions *c, const struct pto_condition *condition)
+{
+	uint32_t count;
+
+	lock(c);
+	count = atomic_load_explicit(&c->count, memory_order_relaxed);
+	if (count < ENGINE_CONDITIONS) {
+		c->list[count] = *condition;
+		atomic_store_explicit(&c->count, count + 1, memory_order_release);
+	}
+	unlock(c);
+	return count < ENGINE_CONDITIONS;
+}
+
+/**
+ * async_register() - let the completion of the task that a core runs wait for a counter
+ * @core: the calling thread's core, in a kernel
+ * @counter: the counter
+ * @expected: what it has to reach
+ *
+ * Return: 0; -ENOSPC if the task has as many conditions as it can have, -EBUSY if the
+ * engine has.
+ */
+int async_register(struct pto_core *core, const uint32_t *counter, uint32_t expected)
+{
+	const struct pto_condition condition = {
+		counter, core->slot, core->slot->id, expected
+	};
+	_Atomic uint32_t *units = &core->slot->units_left;
+	bool met = holds(counter, expected);
+	uint32_t cost = PTO_UNITS_CONDITION + !met;
+	uint32_t before;
+
+	before = atomic_fetch_add_explicit(units, cost, memory_order_relaxed);
+	core->expects = true;
+	if (before / PTO_UNITS_CONDITION >= PTO_KERNEL_MAX_CONDITIONS) {
+		atomic_fetch_sub_explicit(units, cost, memory_order_relaxed);
+		return -ENOSPC;
+	}
+	if (met)
+		return 0;
+	if (!append(&core->engine->conditions, &condition)) {
+		atomic_fetch_sub_explicit(units, cost, memory_order_relaxed);
+		return -EBUSY;
+	}
+	/* Somebody has to look, and all may sleep, or be busy for long. */
+	core_wake_worker(core->engine);
+	return 0;
+}
+
+/* Takes a condition off; hands its task on if it was the last thing to wait for. */
+static void end_condition(struct pto_engine *engine, uint32_t index)
+{
+	struct pto_conditions *c = &engine->conditions;
+	uint32_t last = atomic_load_explicit(&c->count, memory_order_relaxed) - 1;
+	struct pto_slot *slot = c->list[index].slot;
+
+	c->list[index] = c->list[last];
+	atomic_store_explicit(&c->count, last, memory_order_relaxed);
+	core_unit_gone(engine, slot);
+}
+
+/**
+ * async_poll() - look at the counters, unless somebody else does
+ *
+ * Tasks that wait for nothing more are put on pto_engine.finished. Once the run has failed no
+ * condition counts any more.
+ */
+void async_poll(struct pto_engine *engine)
+{
+	struct pto_conditions *c = &engine->conditions;
+	bool failed;
+	uint32_t i;
+
+	if (!atomic_load_explicit(&c->count, memory_order_relaxed) || !lock_try(c))
+		return;
+	failed = pto_rt_fatal_code(&engine->rt) != 0;
+	i = atomic_load_explicit(&c->count, memory_order_relaxed);
+	while (i--)
+		if (failed || holds(c->list[i].counter, c->list[i].expected))
+			end_condition(engine, i);
+	unlock(c);
+}
+
+/** async_describe() - give an example of what is waited for. Return: how many there are */
+uint32_t async_describe(struct pto_engine *engine, struct pto_condition *condition)
+{
+	struct pto_conditions *c = &engine->conditions;
+	uint32_t count;
+
+	lock(c);
+	count = atomic_load_explicit(&c->count, memory_order_relaxed);
+	if (count)
+		*condition = c->list[0];
+	unlock(c);
+	return count;
+}

@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Cohorts: units that may wait for each other, the parts of a block of a mixed task or all
+ * blocks of one with a common start.
+ *
+ * There are fewer threads than cores, so the units of a cohort are run as they come, by
+ * whoever has time, one after the other if need be; that is all there is to it while their
+ * kernels do not wait. As soon as one waits, or the monitor finds that a cohort has not
+ * moved, the units that nobody has begun are given to the crew: threads that are made
+ * when there is none to spare, run nothing else, and stay. From then on all units of the
+ * cohort have a thread, and the operating system lets all of them move, even those that
+ * spin.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "engine_internal.h"
+
+#define CLAIM_UNIT		(1u << 16)
+#define CLAIM_GENERATION(claim)	((uint32_t)((claim) >> 32))
+#define CLAIM_NEXT(claim)	((uint32_t)(claim) >> 16)
+#define CLAIM_COUNT(claim)	((uint32_t)(claim) & 0xffff)
+
+/* Units that nobody has begun. */
+static uint32_t unclaimed(uint64_t claim)
+{
+	return CLAIM_COUNT(claim) - CLAIM_NEXT(claim);
+}
+
+/* --- units --------------------------------------------------------------- */
+
+/* Runs a unit of a cohort, if there is one. @next: as core_execute() returns it */
+static bool run_one(struct pto_core *core, struct pto_cohort *cohort, struct pto_slot **next)
+{
+	uint64_t claim = atomic_load_explicit(&cohort->claim, memory_order_acquire);
+	struct pto_slot *slot;
+	uint32_t unit;
+
+	do {
+		if (!unclaimed(claim))
+			return false;
+		slot = atomic_load_explicit(&cohort->slot, memory_order_relaxed);
+		unit = atomic_load_explicit(&cohort->first, memory_order_relaxed) +
+		       CLAIM_NEXT(claim);
+	} while (!atomic_compare_exchange_weak_explicit(&cohort->claim, &claim, claim + CLAIM_UNIT,
+							memory_order_acq_rel,
+							memory_order_acquire));
+	if (unclaimed(claim) > 1)
+		core_wake_worker(core->engine);
+	core->member = cohort;
+	core->generation = CLAIM_GENERATION(claim);
+	core_unit(core, slot, unit);
+	*next = core_unit_end(core, slot);
+	return true;
+}
+
+/* Makes what is to be run of a task the core's cohort; the rest of the task goes on. */
+static void begin(struct pto_core *core, struct pto_slot *slot)
+{
+	struct pto_cohort *cohort = &core->cohort;
+	uint64_t generation = CLAIM_GENERATION(atomic_load(&cohort->claim)) + UINT64_C(1);
+	uint32_t units = slot->block_num * slot->part_count;
+	uint32_t count = slot->flags & PTO_SLOT_SYNC_START ? units : slot->part_count;
+	uint32_t first = slot->next_unit;
+
+	slot->next_unit = first + count;
+	atomic_store_explicit(&cohort->slot, slot, memory_order_relaxed);
+	atomic_store_explicit(&cohort->first, first, memory_order_relaxed);
+	atomic_store_explicit(&cohort->claim, generation << 32 | count, memory_order_release);
+	/* Nobody else can end a task of which units are left. */
+	if (first + count < units)
+		pto_sched_push(&core->engine->sched, core->index, slot);
+}
+
+/**
+ * cohort_execute() - run what there is to be run of a cohort
+ * @core: the calling thread's core
+ * @slot: the task, whose token the caller holds
+ *
+ * Return: a task to go on with, or NULL.
+ */
+struct pto_slot *cohort_execute(struct pto_core *core, struct pto_slot *slot)
+{
+	struct pto_slot *next = NULL;
+	struct pto_slot *ready;
+
+	begin(core, slot);
+	while (run_one(core, &core->cohort, &ready))
+		next = ready ? ready : next;
+	return next;
+}
+
+/**
+ * cohort_join() - run a unit of somebody else's cohort
+ * @core: the calling thread's core
+ * @next: a task to go on with, or NULL
+ *
+ * Return: false if there is none.
+ */
+bool cohort_join(struct pto_core *core, struct pto_slot **next)
+{
+	struct pto_engine *engine = core->engine;
+	uint32_t i;
+
+	for (i = 0; i <= engine->worker_count; i++)
+		if (run_one(core, &engine->cores[i].cohort, next))
+			return true;
+	return false;
+}
+
+/** cohort_joinable() - is there a unit that cohort_join() would run? */
+bool cohort_joinable(struct pto_engine *engine)
+{
+	uint32_t i;
+
+	for (i = 0; i <= engine->worker_count; i++)
+		if (unclaimed(atomic_load(&engine->cores[i].cohort.claim)))
+			return true;
+	return false;
+}
+
+/* --- the crew ------------------------------------------------------------ */
+
+/* A unit of a cohort that cannot wait. */
+static bool crew_work(struct pto_core *core)
+{
+	struct pto_engine *engine = core->engine;
+	struct pto_slot *none;
+	uint64_t claim;
+	uint32_t i;
+
+	for (i = 0; i <= engine->worker_count; i++) {
+		struct pto_cohort *cohort = &engine->cores[i].cohort;
+
+		claim = atomic_load(&cohort->claim);
+		if (atomic_load(&cohort->urgent) == CLAIM_GENERATION(claim) &&
+		    run_one(core, cohort, &none))
+			return true;
+	}
+	return false;
+}
+
+/* Until it is needed. Return: false when the engine stops */
+static bool crew_sleep(struct pto_crew *crew, const _Atomic uint32_t *stop)
+{
+	pthread_mutex_lock(&crew->lock);
+	crew->idle++;
+	while (!crew->tokens && !atomic_load(stop))
+		pthread_cond_wait(&crew->wake, &crew->lock);
+	if (crew->tokens)
+		crew->tokens--;
+	pthread_mutex_unlock(&crew->lock);
+	return !atomic_load(stop);
+}
+
+static void *crew_main(void *arg)
+{
+	struct pto_core *core = arg;
+	struct pto_engine *engine = core->engine;
+
+	engine_core = core;
+	do {
+		while (crew_work(core))
+			;
+	} while (crew_sleep(&engine->crew, &engine->stop));
+	return NULL;
+}
+
+/* Makes one more thread. With the lock. Return: 0 or a negative errno */
+static int crew_grow(struct pto_engine *engine)
+{
+	struct pto_crew *crew = &engine->crew;
+	struct pto_core *core = aligned_alloc(PTO_CACHE_LINE, sizeof(*core));
+	int ret;
+
+	if (!core)
+		return -ENOMEM;
+	core_init(core, engine, engine->worker_count + 1 + crew->count);
+	core->crew = true;
+	core->next = atomic_load(&crew->list);
+	ret = engine_thread_create(&core->thread, crew_main, core, true);
+	if (ret) {
+		free(core);
+		return ret;
+	}
+	crew->count++;
+	atomic_store(&crew->list, core);
+	return 0;
+}
+
+/* Sees to it that @count threads look for units that cannot wait. Return: 0 or an errno */
+static int crew_call(struct pto_engine *engine, uint32_t count)
+{
+	struct pto_crew *crew = &engine->crew;
+	uint32_t idle;
+	int ret = 0;
+
+	pthread_mutex_lock(&crew->lock);
+	idle = count < crew->idle ? count : crew->idle;
+	crew->idle -= idle;
+	crew->tokens += idle;
+	if (idle)
+		pthread_cond_broadcast(&crew->wake);
+	for (count -= idle; count && !ret; count--)
+		ret = crew_grow(engine);
+	pthread_mutex_unlock(&crew->lock);
+	return ret;
+}
+
+/**
+ * cohort_hurry() - give units that nobody has begun to the crew
+ * @engine: the engine
+ * @cohort: the cohort
+ * @claim: its claim, as seen
+ *
+ * Return: 0; a negative errno if threads could not be made. Then the monitor calls again.
+ */
+int cohort_hurry(struct pto_engine *engine, struct pto_cohort *cohort, uint64_t claim)
+{
+	if (!unclaimed(claim))
+		return 0;
+	atomic_store(&cohort->urgent, CLAIM_GENERATION(claim));
+	return crew_call(engine, unclaimed(claim));
+}
+
+/** cohort_wait() - the kernel that a core runs begins to wait */
+void cohort_wait(struct pto_core *core)
+{
+	struct pto_cohort *cohort = core->member;
+	uint64_t claim;
+
+	if (!cohort)
+		return;
+	claim = atomic_load(&cohort->claim);
+	if (CLAIM_GENERATION(claim) == core->generation &&
+	    atomic_load(&cohort->urgent) != core->generation)
+		cohort_hurry(core->engine, cohort, claim);
+}
+
+/** cohort_crew_runs() - does a crew thread run a kernel? */
+bool cohort_crew_runs(struct pto_engine *engine)
+{
+	const struct pto_core *core;
+
+	for (core = atomic_load(&engine->crew.list); core; core = core->next)
+		if (core_func(atomic_load(&core->state)) != ENGINE_NO_FUNC)
+			return true;
+	return false;
+}
+
+/** cohort_init() - prepare the crew, which has no threads yet */
+void cohort_init(struct pto_engine *engine)
+{
+	pthread_mutex_init(&engine->crew.lock, NULL);
+	pthread_cond_init(&engine->crew.wake, NULL);
+}
+
+/** cohort_stop() - make the crew end; pto_engine.stop has been set */
+void cohort_stop(struct pto_engine *engine)
+{
+	pthread_mutex_lock(&engine->crew.lock);
+	pthread_cond_broadcast(&engine->crew.wake);
+	pthread_mutex_unlock(&engine->crew.lock);
+}
+
+/** cohort_free() - wait for the crew's end, and free it */
+void cohort_free(struct pto_engine *engine)
+{
+	struct pto_core *core = atomic_load(&engine->crew.list);
+	struct pto_core *next;
+
+	for (; core; core = next) {
+		next = core->next;
+		pthread_join(core->thread, NULL);
+		free(core);
+	}
+	pthread_cond_destroy(&engine->crew.wake);
+	pthread_mutex_destroy(&engine->crew.lock);
+}

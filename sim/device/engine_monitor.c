@@ -1,0 +1,344 @@
+// SPDX-License-Identifier: MIT
+/*
+ * The monitor: a thread that looks, a few hundred times a second while runs execute, for what
+ * does not move.
+ *
+ *  - A cohort of which units wait for a thread: they are given to the crew.
+ *  - A run in which nothing happens, a kernel that does not end, a run that takes too long:
+ *    the run fails. What has happened is measured by progress (tasks submitted and completed,
+ *    kernels begun and ended, calls of the orchestration while no task is unfinished),
+ *    so a long run is not a slow one.
+ *  - A run that has failed, and a kernel or an orchestration that still goes on: it is left.
+ *    If even that fails, the engine is lost.
+ *
+ * All that it reads of others is atomic and may be a little old. It can be late, too: so
+ * what it does is tied to the run, or the kernel, that it has seen.
+ */
+#include <errno.h>
+
+#include "engine_internal.h"
+
+#define TICK_NS			4000000ULL	/* between two looks */
+#define IDLE_TICKS		128		/* without a run, then it sleeps */
+#define SLEEP_NS		60000000000ULL	/* then it looks again */
+#define KERNEL_GRACE_NS		100000000ULL	/* what a kernel of a failed run may take */
+#define ENTRY_GRACE_NS		1000000000ULL	/* what its orchestration may take */
+#define LOST_NS			3000000000ULL	/* what leaving a kernel may take */
+
+/* --- figures ------------------------------------------------------------- */
+
+/* Core number @i, of all that have a thread, NULL behind the last. */
+static struct pto_core *next_core(struct pto_engine *engine, const struct pto_core *core)
+{
+	if (!core)
+		return &engine->cores[0];
+	if (core->crew)
+		return core->next;
+	if (core < &engine->cores[engine->worker_count])
+		return &engine->cores[core->index + 1];
+	return atomic_load(&engine->crew.list);
+}
+
+static uint64_t unfinished(struct pto_engine *engine)
+{
+	uint64_t done = pto_sched_done(&engine->sched);
+
+	return atomic_load_explicit(&engine->rt.submitted, memory_order_relaxed) - done;
+}
+
+/* A number that changes when something happens. */
+static uint64_t measure(struct pto_engine *engine)
+{
+	uint64_t sum = pto_sched_done(&engine->sched) +
+		       atomic_load_explicit(&engine->rt.submitted, memory_order_relaxed);
+	struct pto_core *core = NULL;
+
+	while ((core = next_core(engine, core)))
+		sum += atomic_load_explicit(&core->state, memory_order_relaxed) >> 32;
+	if (!unfinished(engine))
+		sum += atomic_load_explicit(&engine->rt.entered, memory_order_relaxed);
+	return sum;
+}
+
+/* --- reports ------------------------------------------------------------- */
+
+/* The core whose kernel has been running longest, NULL if none runs. */
+static struct pto_core *slowest(struct pto_engine *engine)
+{
+	struct pto_core *core = NULL;
+	struct pto_core *found = NULL;
+
+	while ((core = next_core(engine, core)))
+		if (core_func(core->watch.state) != ENGINE_NO_FUNC &&
+		    (!found || core->watch.since < found->watch.since))
+			found = core;
+	return found;
+}
+
+static void report_kernel(struct pto_engine *engine, struct pto_fatal_at *at,
+			  const struct pto_core *core, const char *what, uint64_t ns)
+{
+	int error = engine->monitor.crew_error;
+
+	at->subcode = PTO_STALL_RUNNING;
+	at->func = core_func(core->watch.state);
+	at->core = core->index;
+	at->task = atomic_load_explicit(&core->task, memory_order_relaxed);
+	pto_rt_fatal_at(&engine->rt, PTO_FATAL_SCHEDULER_TIMEOUT, at,
+			"sub_class=S1: %s %llu ms: func_id %u in task 0x%llx on core %u, %llu tasks left%s",
+			what, (unsigned long long)(ns / 1000000), at->func,
+			(unsigned long long)at->task, at->core,
+			(unsigned long long)unfinished(engine),
+			error ? ", threads for its cohort could not be made" : "");
+}
+
+static void report_waiting(struct pto_engine *engine, struct pto_fatal_at *at, const char *what,
+			   uint64_t ns)
+{
+	unsigned long long left = unfinished(engine);
+	unsigned long long ms = ns / 1000000;
+	struct pto_condition c;
+	uint32_t count = async_describe(engine, &c);
+
+	at->subcode = PTO_STALL_DEPS;
+	if (!count) {
+		pto_rt_fatal_at(&engine->rt, PTO_FATAL_SCHEDULER_TIMEOUT, at,
+				"sub_class=S4: %s %llu ms: %llu tasks wait and none runs", what, ms,
+				left);
+		return;
+	}
+	at->task = c.task;
+	pto_rt_fatal_at(&engine->rt, PTO_FATAL_SCHEDULER_TIMEOUT, at,
+			"sub_class=S4: %s %llu ms: %llu tasks wait, %u conditions: task 0x%llx, counter %u of %u",
+			what, ms, left, count, (unsigned long long)c.task,
+			__atomic_load_n(c.counter, __ATOMIC_RELAXED), c.expected);
+}
+
+/* Fails the run, and says what it is that does not move. */
+static void report_stall(struct pto_engine *engine, const char *what, uint64_t ns)
+{
+	struct pto_fatal_at at = {
+		.func = UINT32_MAX, .core = UINT32_MAX, .claim = engine->monitor.run,
+		.task = PTO_NO_TASK,
+	};
+	const struct pto_core *core = slowest(engine);
+	uint64_t ready = 0;
+	uint32_t i;
+
+	for (i = 0; i < engine->sched.queue_count; i++)
+		ready += pto_sched_queued(&engine->sched, i);
+	if (core) {
+		report_kernel(engine, &at, core, what, ns);
+	} else if (ready) {
+		at.subcode = PTO_STALL_READY;
+		pto_rt_fatal_at(&engine->rt, PTO_FATAL_SCHEDULER_TIMEOUT, &at,
+				"sub_class=S3: %s %llu ms: %llu tasks are ready and nobody runs them",
+				what, (unsigned long long)(ns / 1000000),
+				(unsigned long long)ready);
+	} else if (unfinished(engine)) {
+		report_waiting(engine, &at, what, ns);
+	} else {
+		at.subcode = PTO_STALL_ORCH;
+		pto_rt_fatal_at(&engine->rt, PTO_FATAL_SCHEDULER_TIMEOUT, &at,
+				"sub_class=S5: %s %llu ms: the orchestration goes on, no task is unfinished",
+				what, (unsigned long long)(ns / 1000000));
+	}
+}
+
+/* --- a run that executes ------------------------------------------------- */
+
+static void watch_core(struct pto_core *core, uint64_t now)
+{
+	uint64_t state = atomic_load_explicit(&core->state, memory_order_acquire);
+
+	if (state == core->watch.state && core->watch.since)
+		return;
+	core->watch.state = state;
+	core->watch.since = now;
+	core->watch.asked = 0;
+}
+
+/* A cohort of which nobody has begun a unit since the last look cannot wait for that. */
+static void watch_cohort(struct pto_engine *engine, struct pto_core *core)
+{
+	uint64_t claim = atomic_load(&core->cohort.claim);
+	int ret;
+
+	if (claim == core->watch.claim) {
+		ret = cohort_hurry(engine, &core->cohort, claim);
+		if (ret)
+			engine->monitor.crew_error = ret;
+	}
+	core->watch.claim = claim;
+}
+
+static void watch_time(struct pto_engine *engine, uint64_t now)
+{
+	uint64_t run = atomic_load_explicit(&engine->bounds.run, memory_order_relaxed);
+	uint64_t sched = atomic_load_explicit(&engine->bounds.sched, memory_order_relaxed);
+	uint64_t op = atomic_load_explicit(&engine->bounds.op, memory_order_relaxed);
+	struct pto_monitor *m = &engine->monitor;
+	const struct pto_core *core = slowest(engine);
+
+	if (now - m->begun >= run)
+		report_stall(engine, "the run has not ended within", run);
+	else if (now - m->since >= sched)
+		report_stall(engine, "nothing has moved for", sched);
+	else if (core && now - core->watch.since >= op)
+		report_stall(engine, "a kernel has been running for", op);
+}
+
+static void watch_run(struct pto_engine *engine, uint64_t now)
+{
+	struct pto_monitor *m = &engine->monitor;
+	struct pto_core *core = NULL;
+	uint64_t progress;
+
+	m->crew_error = 0;
+	while ((core = next_core(engine, core))) {
+		watch_core(core, now);
+		watch_cohort(engine, core);
+	}
+	progress = measure(engine);
+	if (progress != m->progress) {
+		m->progress = progress;
+		m->since = now;
+	}
+	/* Those who would look may all be busy, or asleep. */
+	if (atomic_load_explicit(&engine->conditions.count, memory_order_relaxed))
+		core_wake_worker(engine);
+	watch_time(engine, now);
+}
+
+/* --- a run that has failed ----------------------------------------------- */
+
+static void lose(struct pto_engine *engine)
+{
+	atomic_store(&engine->lost, true);
+	aicpu_notify(engine);
+}
+
+/* Makes a core leave its kernel. */
+static void end_kernel(struct pto_engine *engine, struct pto_core *core, uint64_t now)
+{
+	watch_core(core, now);
+	if (core_func(core->watch.state) == ENGINE_NO_FUNC ||
+	    now - core->watch.since < KERNEL_GRACE_NS)
+		return;
+	if (!core->watch.asked)
+		core->watch.asked = now;
+	else if (now - core->watch.asked >= LOST_NS)
+		lose(engine);
+	atomic_store(&core->leave, core->watch.state);
+	escape_ask(core->thread);
+}
+
+/* Makes the orchestrator leave the entry. Its device gives up on it if that fails. */
+static void end_entry(struct pto_engine *engine, uint64_t now)
+{
+	struct pto_monitor *m = &engine->monitor;
+
+	if (now - m->failed < ENTRY_GRACE_NS ||
+	    !atomic_load_explicit(&engine->in_entry, memory_order_relaxed))
+		return;
+	atomic_store(&engine->leave, m->run);
+	escape_ask(engine->cores[0].thread);
+}
+
+static void end_run(struct pto_engine *engine, uint64_t now)
+{
+	struct pto_core *core = NULL;
+
+	if (!engine->monitor.failed)
+		engine->monitor.failed = now;
+	while ((core = next_core(engine, core)))
+		end_kernel(engine, core, now);
+	end_entry(engine, now);
+}
+
+/* --- the thread ---------------------------------------------------------- */
+
+static void begin_run(struct pto_engine *engine, uint32_t run, uint64_t now)
+{
+	struct pto_monitor *m = &engine->monitor;
+	struct pto_core *core = NULL;
+
+	m->run = run;
+	m->begun = now;
+	m->since = now;
+	m->progress = measure(engine);
+	m->failed = 0;
+	while ((core = next_core(engine, core)))
+		core->watch.since = 0;
+}
+
+/* Return: a run executes */
+static bool look(struct pto_engine *engine)
+{
+	uint32_t claim = atomic_load_explicit(&engine->rt.fatal_claim, memory_order_acquire);
+	uint64_t now;
+
+	if ((claim & PTO_CLAIM_MASK) == PTO_CLAIM_CLOSED)
+		return false;
+	now = engine_now();
+	if (engine->monitor.run != (claim & ~PTO_CLAIM_MASK))
+		begin_run(engine, claim & ~PTO_CLAIM_MASK, now);
+	if (pto_rt_fatal_code(&engine->rt))
+		end_run(engine, now);
+	else
+		watch_run(engine, now);
+	return true;
+}
+
+/* Until a run needs it. One that begins just now may not see that: its kernels will. */
+static void monitor_sleep(struct pto_engine *engine)
+{
+	engine->monitor.idle = 0;
+	atomic_store(&engine->monitor.awake, 0);
+	if (!atomic_load(&engine->stop))
+		engine_futex_wait(&engine->monitor.awake, 0, SLEEP_NS);
+	atomic_store(&engine->monitor.awake, 1);
+}
+
+static void *monitor_main(void *arg)
+{
+	struct pto_engine *engine = arg;
+
+	while (!atomic_load(&engine->stop)) {
+		if (look(engine))
+			engine->monitor.idle = 0;
+		else if (++engine->monitor.idle > IDLE_TICKS)
+			monitor_sleep(engine);
+		engine_futex_wait(&engine->stop, 0, TICK_NS);
+	}
+	return NULL;
+}
+
+/** monitor_wake() - a run executes, or the engine stops; any thread, also signal handlers */
+void monitor_wake(struct pto_engine *engine)
+{
+	int saved = errno;
+
+	if (!atomic_exchange(&engine->monitor.awake, 1))
+		engine_futex_wake(&engine->monitor.awake);
+	errno = saved;
+}
+
+/** monitor_start() - make the monitor. Return: 0 or a negative errno */
+int monitor_start(struct pto_engine *engine)
+{
+	int ret = engine_thread_create(&engine->monitor.thread, monitor_main, engine, false);
+
+	engine->monitor.started = !ret;
+	return ret;
+}
+
+/** monitor_stop() - wait for the monitor's end; pto_engine.stop has been set */
+void monitor_stop(struct pto_engine *engine)
+{
+	if (!engine->monitor.started)
+		return;
+	monitor_wake(engine);
+	engine_futex_wake_all(&engine->stop);
+	pthread_join(engine->monitor.thread, NULL);
+}

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: MIT
+/*
+ * What kernels can ask the device for: see pto/kernel.h. While a kernel is in one of these
+ * it is not interrupted; if the run fails, it is left from here.
+ */
+#include <errno.h>
+#include <sched.h>
+
+#include "engine_internal.h"
+
+#define WAIT_SPINS	64		/* looks at a word before others are called in */
+#define WAIT_YIELDS	128		/* looks before the thread sleeps */
+#define WAIT_SLEEP_NS	500000ULL	/* a word may be written by a plain store */
+
+/* Does the calling thread execute a kernel as this core? */
+static bool core_is_ours(const struct pto_core *core)
+{
+	return engine_core == core &&
+	       core_func(atomic_load_explicit(&core->state, memory_order_relaxed)) !=
+		       ENGINE_NO_FUNC;
+}
+
+/* Bounds the engine's part of a kernel's call. */
+static void enter(struct pto_core *core)
+{
+	core->inside = 1;
+	atomic_signal_fence(memory_order_seq_cst);
+}
+
+static void leave(struct pto_core *core)
+{
+	atomic_signal_fence(memory_order_seq_cst);
+	core->inside = 0;
+}
+
+/** core_leave() - leave the kernel that the calling thread executes */
+_Noreturn void core_leave(struct pto_core *core)
+{
+	leave(core);
+	siglongjmp(core->escape, 1);
+}
+
+/* Sleeps until somebody notifies, or a little. */
+static void wait_sleep(struct pto_engine *engine, const uint32_t *word, uint32_t value)
+{
+	uint32_t seen;
+
+	atomic_fetch_add(&engine->waiters, 1);
+	seen = atomic_load(&engine->notified);
+	if (__atomic_load_n(word, __ATOMIC_SEQ_CST) < value)
+		engine_futex_wait(&engine->notified, seen, WAIT_SLEEP_NS);
+	atomic_fetch_sub(&engine->waiters, 1);
+}
+
+static void wait_ge(struct pto_kernel_rt *rt, const uint32_t *word, uint32_t value)
+{
+	struct pto_core *core = (struct pto_core *)rt;
+	struct pto_engine *engine = core->engine;
+	uint32_t round = 0;
+
+	if (!core_is_ours(core)) {
+		pto_rt_fatal(&engine->rt, PTO_FATAL_INVALID_ARGS, 0, PTO_NO_TASK,
+			     "pto_wait_ge() was called outside of the kernel that it was given to");
+		return;
+	}
+	enter(core);
+	while (__atomic_load_n(word, __ATOMIC_ACQUIRE) < value) {
+		if (pto_rt_fatal_code(&engine->rt))
+			core_leave(core);
+		if (round == WAIT_SPINS)
+			cohort_wait(core);
+		if (round < WAIT_SPINS + WAIT_YIELDS)
+			engine_pause(round++);
+		else
+			wait_sleep(engine, word, value);
+	}
+	leave(core);
+}
+
+static void notify(struct pto_kernel_rt *rt, uint32_t *word, uint32_t add)
+{
+	struct pto_core *core = (struct pto_core *)rt;
+	struct pto_engine *engine = core->engine;
+
+	__atomic_fetch_add(word, add, __ATOMIC_SEQ_CST);
+	if (!atomic_load(&engine->waiters))
+		return;
+	atomic_fetch_add(&engine->notified, 1);
+	engine_futex_wake_all(&engine->notified);
+}
+
+/* Fails the run with what a kernel did. */
+static int refuse(struct pto_core *core, uint32_t code, const char *what, uint64_t figure, int ret)
+{
+	uint32_t func = core_func(atomic_load_explicit(&core->state, memory_order_relaxed));
+	const struct pto_fatal_at at = {
+		.func = func, .core = core->index, .claim = PTO_CLAIM_CLOSED,
+		.task = atomic_load_explicit(&core->task, memory_order_relaxed),
+	};
+
+	pto_rt_fatal_at(&core->engine->rt, code, &at, "%s (0x%llx), func_id %u, task 0x%llx, core %u",
+			what, (unsigned long long)figure, func, (unsigned long long)at.task,
+			core->index);
+	return ret;
+}
+
+static int async_expect(struct pto_kernel_rt *rt, const uint32_t *counter, uint32_t expected)
+{
+	struct pto_core *core = (struct pto_core *)rt;
+	int ret;
+
+	if (!core_is_ours(core)) {
+		pto_rt_fatal(&core->engine->rt, PTO_FATAL_ASYNC_COMPLETION_INVALID, 0, PTO_NO_TASK,
+			     "pto_async_expect() was called outside of the kernel that it was given to");
+		return -EINVAL;
+	}
+	if (!counter || (uintptr_t)counter % sizeof(*counter))
+		return refuse(core, PTO_FATAL_ASYNC_COMPLETION_INVALID,
+			      "the counter of a condition is NULL or not aligned",
+			      (uintptr_t)counter, -EINVAL);
+	enter(core);
+	ret = async_register(core, counter, expected);
+	leave(core);
+	if (ret == -ENOSPC)
+		refuse(core, PTO_FATAL_ASYNC_WAIT_OVERFLOW,
+		       "more conditions for one task than there can be",
+		       PTO_KERNEL_MAX_CONDITIONS, ret);
+	else if (ret)
+		refuse(core, PTO_FATAL_ASYNC_REGISTRATION_FAILED,
+		       "the device waits for as many conditions as it can", ENGINE_CONDITIONS, ret);
+	return ret;
+}
+
+const struct pto_kernel_ops core_kernel_ops = {
+	.version = PTO_KERNEL_OPS_VERSION,
+	.size = sizeof(core_kernel_ops),
+	.wait_ge = wait_ge,
+	.notify = notify,
+	.async_expect = async_expect,
+};
