@@ -390,7 +390,9 @@ struct pto_scope {
 
 /* --- scheduling ---------------------------------------------------------- */
 
-#define PTO_QUEUE_SIZE 1024
+#ifndef PTO_QUEUE_SIZE
+#define PTO_QUEUE_SIZE 1024		/* a power of two; tests make it small */
+#endif
 
 /**
  * struct pto_queue - ready tasks of one thread

@@ -13,6 +13,16 @@
  *     alive by the count that this thread has yet to take from its pending.
  *  4. done is raised last of all: when the sum of all done has reached the number of
  *     submitted tasks, no thread touches the arena any more.
+ *  5. A task that is wired to a producer either gets its edge in before the producer closes,
+ *     and then the closing thread finds it, or finds the producer closed: pushing and
+ *     closing are one compare-and-swap and one exchange of the same word.
+ *  6. The orchestrator reclaims a slot only after it has seen, by acquire, that the slot is
+ *     closed and that all who retain it have released it: what they did with it and with
+ *     its outputs has happened before.
+ *
+ * selftests/runtime/interleave executes this file, deps.c, rings.c and submit.c in all
+ * orders of small programs; what it lists as mutants are the operations these invariants
+ * rest on.
  */
 #include "runtime.h"
 

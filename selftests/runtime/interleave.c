@@ -1,0 +1,581 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Model check of the lock-free parts of the runtime: the real sources of libpto/runtime,
+ * compiled against the explorer (explore.h), in small programs that bring its threads as
+ * close together as they get. One thread is the orchestrator, the others are workers.
+ *
+ * Checked in every order: each task runs once, after all that it depends on, and finds their
+ * results; nobody touches a task after closing it, nor the arena after the end; memory
+ * that is given to a new task is not in anybody's hands; no task is forgotten. Then the
+ * same with operations that misbehave, every one of which has to be found out.
+ *
+ *	interleave [LIMIT]
+ *
+ * goes through at most LIMIT orders of each program to each depth of the search.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include <libpto/runtime/runtime.h>
+
+#include "explore.h"
+
+/* Sanitizers take one thread's stacks for one stack, and the explorer orders accesses itself. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#ifndef SANITIZED
+#define SANITIZED 0
+#endif
+
+#define DEFAULT_LIMIT	20000	/* orders of one program to one depth */
+
+#define WORKERS		2
+#define THREADS		(WORKERS + 1)	/* at most */
+#define WINDOW		4
+#define MAX_TASKS	16
+#define FUNC		0
+
+static struct {
+	struct pto_runtime rt;
+	struct pto_sched sched;
+	struct pto_queue queues[THREADS];
+	uint8_t *arena;
+	uint64_t arena_size;
+	uint32_t epoch;
+	const struct scenario *scenario;
+	uint32_t submitted;		/* tasks with a kernel */
+	uint32_t ran[MAX_TASKS];
+	uint64_t looked;
+	bool ended;
+	bool closed[THREADS];		/* the task that the thread completes */
+	bool completing[THREADS];
+	uint32_t cell[4];		/* memory of the program's external buffers */
+} m;
+
+/* --- programs ------------------------------------------------------------ */
+
+struct scenario {
+	const char *name;
+	void (*entry)(struct pto_rt *rt);
+	uint32_t workers;
+};
+
+/*
+ * How far the search goes, from the shallow to the deep. What is wrong mostly shows with one
+ * interruption, and a complete search is worth more than the beginning of a deeper one.
+ */
+static const struct {
+	uint32_t preemptions;
+	uint32_t stale;
+} depths[] = { { 1, 0 }, { 1, 1 }, { 2, 0 }, { 2, 1 }, { 3, 1 } };
+
+#define DEPTHS (sizeof(depths) / sizeof(depths[0]))
+
+static struct pto_tensor buffer(uint32_t i)
+{
+	uint32_t one = 1;
+	struct pto_tensor t;
+
+	pto_external(&t, (uintptr_t)&m.cell[i], PTO_DTYPE_UINT32, 1, &one, 0, 0);
+	return t;
+}
+
+/* A task: its number, then for each tensor whether it writes it. */
+static struct pto_task submit(struct pto_rt *rt, struct pto_task_args *args, uint32_t writes)
+{
+	pto_add_scalar(args, m.submitted++);
+	pto_add_scalar(args, writes);
+	return pto_submit_aiv(rt, FUNC, args);
+}
+
+static struct pto_task produce(struct pto_rt *rt)
+{
+	struct pto_create_info info = pto_create_1d(PTO_DTYPE_UINT32, 1);
+	struct pto_task_args args;
+
+	pto_task_args_init(&args);
+	pto_add_output(&args, &info);
+	return submit(rt, &args, 1);
+}
+
+static struct pto_task update(struct pto_rt *rt, uint32_t cell)
+{
+	struct pto_tensor t = buffer(cell);
+	struct pto_task_args args;
+
+	pto_task_args_init(&args);
+	pto_add_inout(&args, &t);
+	return submit(rt, &args, 1);
+}
+
+/* Reads the outputs of some tasks. */
+static struct pto_task consume(struct pto_rt *rt, const struct pto_task *from, uint32_t count)
+{
+	struct pto_tensor t[4];
+	struct pto_task_args args;
+	uint32_t i;
+
+	pto_task_args_init(&args);
+	for (i = 0; i < count; i++) {
+		t[i] = *pto_task_output(&from[i], 0);
+		pto_add_input(&args, &t[i]);
+	}
+	return submit(rt, &args, 0);
+}
+
+/* The second task is tied to the first while that completes. */
+static void edge(struct pto_rt *rt)
+{
+	update(rt, 0);
+	update(rt, 0);
+}
+
+static void fan_in(struct pto_rt *rt)
+{
+	struct pto_task p[2];
+
+	p[0] = produce(rt);
+	p[1] = produce(rt);
+	consume(rt, p, 2);
+}
+
+/* More become ready at once than a queue takes. */
+static void fan_out(struct pto_rt *rt)
+{
+	struct pto_tensor t = buffer(0);
+	struct pto_task_args args;
+	uint32_t i;
+
+	update(rt, 0);
+	PTO_SCOPE(rt) {
+		for (i = 0; i < 3; i++) {
+			pto_task_args_init(&args);
+			pto_add_input(&args, &t);
+			submit(rt, &args, 0);
+		}
+	}
+}
+
+/* Tasks that order others go through the hands of whoever completes the last before them. */
+static void dummies(struct pto_rt *rt)
+{
+	struct pto_task p[2];
+	struct pto_task_args args;
+	uint64_t id;
+
+	p[0] = produce(rt);
+	PTO_MANUAL_SCOPE(rt) {
+		pto_task_args_init(&args);
+		pto_add_dep(&args, p[0].id);
+		id = pto_submit_dummy(rt, &args).id;
+		p[1] = p[0];
+		pto_task_args_init(&args);
+		pto_add_input(&args, pto_task_output(&p[0], 0));
+		pto_add_dep(&args, id);
+		submit(rt, &args, 0);
+	}
+}
+
+/* Every slot, and the memory of the outputs, is used twice. */
+static void reuse(struct pto_rt *rt)
+{
+	struct pto_task p;
+	uint32_t i;
+
+	for (i = 0; i < 3; i++) {
+		PTO_SCOPE(rt) {
+			p = produce(rt);
+			consume(rt, &p, 1);
+		}
+	}
+}
+
+/* Two release one producer at the same time, and the ring needs its slot. */
+static void retain(struct pto_rt *rt)
+{
+	struct pto_task p;
+	uint32_t i;
+
+	for (i = 0; i < 2; i++) {
+		PTO_SCOPE(rt) {
+			p = produce(rt);
+			consume(rt, &p, 1);
+			consume(rt, &p, 1);
+		}
+	}
+}
+
+static void independent(struct pto_rt *rt)
+{
+	uint32_t i;
+
+	for (i = 0; i < 3; i++)
+		update(rt, i);
+}
+
+static void blocks(struct pto_rt *rt)
+{
+	struct pto_task_args args;
+	struct pto_task p = produce(rt);
+
+	pto_task_args_init(&args);
+	pto_add_input(&args, pto_task_output(&p, 0));
+	pto_set_block_num(&args, 2);
+	submit(rt, &args, 0);
+	update(rt, 0);
+}
+
+static const struct scenario scenarios[] = {
+	{ "edge", edge, 1 },
+	{ "fan_in", fan_in, 2 },
+	{ "fan_out", fan_out, 1 },
+	{ "dummies", dummies, 1 },
+	{ "reuse", reuse, 1 },
+	{ "retain", retain, 2 },
+	{ "independent", independent, 2 },
+	{ "blocks", blocks, 2 },
+};
+
+/* --- the machine --------------------------------------------------------- */
+
+/* What the kernel does with its memory is looked at as any plain access is. */
+static void run_kernel(const struct pto_slot *slot)
+{
+	const struct pto_tensor *t = (const struct pto_tensor *)(m.arena + slot->tensors);
+	uint32_t i;
+
+	for (i = 0; i < slot->tensor_count; i++) {
+		if (slot->scalars[1] >> i & 1)
+			explore_write((void *)(uintptr_t)t[i].addr);
+		else
+			explore_read((void *)(uintptr_t)t[i].addr);
+	}
+	m.ran[slot->scalars[0]]++;
+}
+
+/* As core_execute() does it: a token is passed on until all units have been claimed. */
+static struct pto_slot *execute(uint32_t thread, struct pto_slot *slot)
+{
+	uint32_t units = slot->block_num * slot->part_count;
+	struct pto_slot *next;
+
+	explore_read(slot);
+	if (++slot->next_unit < units)
+		pto_sched_push(&m.sched, thread, slot);
+	run_kernel(slot);
+	if (units != 1 &&
+	    (atomic_fetch_sub_explicit(&slot->units_left, 1, memory_order_acq_rel) &
+	     PTO_UNITS_MASK) != 1)
+		return NULL;
+	explore_read(slot);
+	m.closed[thread] = false;
+	m.completing[thread] = true;
+	next = pto_sched_complete(&m.sched, thread, slot);
+	m.completing[thread] = false;
+	return next;
+}
+
+static bool work(uint32_t thread)
+{
+	struct pto_slot *slot = pto_sched_take(&m.sched, thread);
+
+	if (!slot)
+		return false;
+	while (slot)
+		slot = execute(thread, slot);
+	return true;
+}
+
+/* Asked when the slot of a task has just been taken, and its heap block, if it has one. */
+static int env_kernel_type(struct pto_runtime *rt, uint32_t func_id)
+{
+	const struct pto_ring *ring = &rt->ring[rt->depth];
+	const struct pto_slot *slot = &ring->slots[(ring->head - 1) % WINDOW];
+
+	if (slot->has_heap)
+		explore_write(m.arena + ring->layout->heap + slot->heap_end - PTO_HEAP_ALIGN);
+	return PTO_CORE_AIV;
+}
+
+static void env_ready(struct pto_runtime *rt)
+{
+}
+
+/* The caller has looked at what it waits for since it was here before. */
+static void env_wait(struct pto_runtime *rt)
+{
+	if (!work(0))
+		explore_wait(m.looked);
+	m.looked = explore_now();
+}
+
+static bool env_busy(struct pto_runtime *rt)
+{
+	return true;
+}
+
+static uint64_t env_now(void)
+{
+	return 0;
+}
+
+static const struct pto_rt_env env = {
+	.kernel_type = env_kernel_type,
+	.ready = env_ready,
+	.wait = env_wait,
+	.busy = env_busy,
+	.now = env_now,
+	.pause = explore_wake,
+	.format = vsnprintf,
+};
+
+static void orchestrate(void)
+{
+	uint32_t i;
+
+	m.scenario->entry(&m.rt.rt);
+	while (pto_sched_done(&m.sched) != m.rt.submitted)
+		env_wait(&m.rt);
+	m.ended = true;
+	explore_wake();
+	if (pto_rt_fatal_code(&m.rt))
+		explore_fail("%s", m.rt.fatal_text);
+	for (i = 0; i < m.submitted; i++)
+		if (!m.ran[i])
+			explore_fail("task %u has not run", i);
+}
+
+static void thread(uint32_t index)
+{
+	uint64_t now;
+
+	if (!index) {
+		orchestrate();
+		return;
+	}
+	while (!m.ended) {
+		now = explore_now();
+		if (!work(index) && !m.ended)
+			explore_wait(now);
+	}
+}
+
+/* --- what is watched ----------------------------------------------------- */
+
+static bool in_arena(const void *p)
+{
+	return (const uint8_t *)p >= m.arena && (const uint8_t *)p < m.arena + m.arena_size;
+}
+
+static bool explored(const void *p)
+{
+	return in_arena(p) || ((const uint8_t *)p >= (const uint8_t *)m.queues &&
+			       (const uint8_t *)p < (const uint8_t *)(m.queues + THREADS));
+}
+
+/* The slot in which @p lies, or NULL; @field is its place in there. */
+static struct pto_slot *slot_of(const void *p, uint64_t *field)
+{
+	const struct pto_arena *head = (const struct pto_arena *)m.arena;
+	uint64_t offset = (uint64_t)((const uint8_t *)p - m.arena);
+	uint32_t i;
+
+	for (i = 0; i < PTO_RING_DEPTHS; i++) {
+		uint64_t place = offset - head->ring[i].slots;
+
+		if (offset < head->ring[i].slots ||
+		    place >= head->ring[i].window * sizeof(struct pto_slot))
+			continue;
+		*field = place % sizeof(struct pto_slot);
+		return (struct pto_slot *)((const uint8_t *)p - *field);
+	}
+	return NULL;
+}
+
+static void before(uint32_t index, void *p, enum explore_op op, uint64_t value)
+{
+	uint64_t field;
+	struct pto_slot *slot;
+
+	if (!in_arena(p))
+		return;
+	if (m.ended)
+		explore_fail("the arena is touched after the end");
+	slot = slot_of(p, &field);
+	if (!slot)
+		return;
+	/* A new task begins: the slot is the orchestrator's alone, and so are its outputs. */
+	if (!index && op == EXPLORE_STORE && field == offsetof(struct pto_slot, fanout) && !value)
+		explore_write(slot);
+	if (!m.completing[index])
+		return;
+	if (field == offsetof(struct pto_slot, released) && m.closed[index])
+		explore_fail("a producer is released after its consumer was closed");
+	/* A dummy may be next. */
+	if (field == offsetof(struct pto_slot, pending) && !slot->part_count)
+		m.closed[index] = false;
+	if (field == offsetof(struct pto_slot, fanout))
+		m.closed[index] = true;
+}
+
+static void reset(void)
+{
+	uint64_t size = m.arena_size;
+	uint8_t *arena = m.arena;
+	uint32_t epoch = m.epoch + 1;
+	const struct scenario *scenario = m.scenario;
+
+	memset(&m, 0, sizeof(m));
+	m.arena = arena;
+	m.arena_size = size;
+	m.epoch = epoch;
+	m.scenario = scenario;
+	pto_sched_init(&m.sched, m.queues, scenario->workers + 1);
+	pto_runtime_init(&m.rt, &env, &m.sched, PTO_ARCH_A2A3, 1);
+	pto_runtime_start(&m.rt, m.arena, m.epoch);
+	pto_rt_open(&m.rt);
+}
+
+/* --- the checks ---------------------------------------------------------- */
+
+#define SCENARIOS (sizeof(scenarios) / sizeof(scenarios[0]))
+
+static const struct explore_mutant mutants[] = {
+	{ "queue_push", EXPLORE_STORE, EXPLORE_RELAX },
+	{ "queue_take", EXPLORE_LOAD, EXPLORE_RELAX },
+	{ "queue_take", EXPLORE_CAS, EXPLORE_SPLIT },
+	{ "complete_one", EXPLORE_SUB, EXPLORE_SPLIT },
+	{ "complete_one", EXPLORE_SUB, EXPLORE_RELAX },
+	{ "complete_one", EXPLORE_SWAP, EXPLORE_SPLIT },
+	{ "complete_one", EXPLORE_SWAP, EXPLORE_RELAX },
+	{ "complete_one", EXPLORE_SWAP, EXPLORE_DROP },
+	{ "complete_one", EXPLORE_ADD, EXPLORE_DROP },
+	{ "release_producers", EXPLORE_ADD, EXPLORE_RELAX },
+	{ "release_producers", EXPLORE_ADD, EXPLORE_SPLIT },
+	{ "release_producers", EXPLORE_ADD, EXPLORE_DROP },
+	{ "release_producers", EXPLORE_ADD, EXPLORE_LATE },
+	{ "fanout_push", EXPLORE_CAS, EXPLORE_SPLIT },
+	{ "publish", EXPLORE_SUB, EXPLORE_SPLIT },
+	{ "publish", EXPLORE_SUB, EXPLORE_RELAX },
+	{ "publish", EXPLORE_SUB, EXPLORE_DROP },
+	{ "pto_slot_completed", EXPLORE_LOAD, EXPLORE_RELAX },
+	{ "reclaimable", EXPLORE_LOAD, EXPLORE_RELAX },
+	{ "execute", EXPLORE_SUB, EXPLORE_SPLIT },
+};
+
+/* Explores to one depth. Return: true if nothing was wrong. */
+static bool run(const struct scenario *s, const struct explore_mutant *mutant, size_t depth,
+		uint64_t limit, struct explore_result *result)
+{
+	struct explore_test test = {
+		.threads = s->workers + 1,
+		.thread = thread,
+		.reset = reset,
+		.explored = explored,
+		.before = before,
+		.preemptions = depths[depth].preemptions,
+		.stale = depths[depth].stale,
+		.limit = limit,
+		.mutant = mutant,
+	};
+
+	m.scenario = s;
+	explore(&test, result);
+	return !result->fault[0];
+}
+
+static void make_arena(void)
+{
+	struct pto_dev_arena_plan plan = { .size = sizeof(plan) };
+	uint8_t image[4096];
+	uint32_t i;
+
+	for (i = 0; i < PTO_RING_DEPTHS; i++) {
+		plan.task_window[i] = WINDOW;
+		plan.heap[i] = 2 * PTO_HEAP_ALIGN;
+		plan.dep_pool[i] = 4;
+	}
+	if (pto_arena_plan(&plan) || plan.image_size > sizeof(image))
+		abort();
+	pto_arena_build(&plan, image);
+	m.arena_size = plan.arena_size;
+	m.arena = mmap(NULL, m.arena_size, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (m.arena == MAP_FAILED || pto_arena_bind(m.arena, m.arena_size, image, plan.image_size))
+		abort();
+}
+
+static int report(bool good, uint32_t number, const char *name)
+{
+	printf("%sok %u %s\n", good ? "" : "not ", number, name);
+	return good ? 0 : 1;
+}
+
+static int check_scenario(const struct scenario *s, uint32_t number, uint64_t limit)
+{
+	struct explore_result result;
+	bool good = true;
+	size_t d;
+
+	for (d = 0; d < DEPTHS && good; d++) {
+		good = run(s, NULL, d, limit, &result);
+		printf("# %s: %u interruptions, %u old values: %s%llu orders%s%s\n", s->name,
+		       depths[d].preemptions, depths[d].stale, result.complete ? "all " : "",
+		       (unsigned long long)result.executions, good ? "" : ": ", result.fault);
+	}
+	return report(good, number, s->name);
+}
+
+/* Is there a program that shows the mutation? */
+static int check_mutant(const struct explore_mutant *mutant, uint32_t number, uint64_t limit)
+{
+	static const char * const ops[] = { "load", "store", "add", "sub", "swap", "cas" };
+	static const char * const hows[] = { "", "relaxed", "split", "dropped", "late" };
+	const struct scenario *s = scenarios;
+	struct explore_result result;
+	bool survives = true;
+	char name[128];
+	size_t d;
+
+	snprintf(name, sizeof(name), "%s_%s_%s", mutant->function, ops[mutant->op],
+		 hows[mutant->how]);
+	for (d = 0; d < DEPTHS && survives; d++)
+		for (s = scenarios; s < scenarios + SCENARIOS && survives; s++)
+			survives = run(s, mutant, d, limit, &result);
+	if (!survives)
+		printf("# %s: %s: %s, %u interruptions, %u old values, order %llu\n", name,
+		       s[-1].name, result.fault, depths[d - 1].preemptions, depths[d - 1].stale,
+		       (unsigned long long)result.executions);
+	return report(!survives, number, name);
+}
+
+int main(int argc, char **argv)
+{
+	const uint32_t scenario_count = SCENARIOS;
+	const uint32_t mutant_count = sizeof(mutants) / sizeof(mutants[0]);
+	uint64_t limit = argc > 1 ? strtoull(argv[1], NULL, 0) : DEFAULT_LIMIT;
+	const char *where = getenv("PTO_SELFTEST");
+	int failed = 0;
+	uint32_t i;
+
+	if (SANITIZED || (where && !strcmp(where, "kernel"))) {
+		printf("TAP version 13\n1..1\nok 1 interleave # SKIP %s\n",
+		       SANITIZED ? "sanitizers cannot follow its stacks" :
+				   "no kernel takes part in it");
+		return 4;
+	}
+	printf("TAP version 13\n1..%u\n", scenario_count + mutant_count);
+	make_arena();
+	for (i = 0; i < scenario_count; i++)
+		failed |= check_scenario(&scenarios[i], i + 1, limit);
+	for (i = 0; i < mutant_count; i++)
+		failed |= check_mutant(&mutants[i], scenario_count + i + 1, limit);
+	return failed;
+}
