@@ -14,6 +14,10 @@
 
 #include "counters.h"
 
+static _Atomic uint64_t allocs;
+
+#if COUNTS_ALLOCS
+
 /*
  * The executable's definitions of the allocator's entry points are the ones that every
  * library of the process binds to.
@@ -22,8 +26,6 @@ extern void *__libc_malloc(size_t size);
 extern void *__libc_calloc(size_t count, size_t size);
 extern void *__libc_realloc(void *ptr, size_t size);
 extern void *__libc_memalign(size_t align, size_t size);
-
-static _Atomic uint64_t allocs;
 
 __attribute__((visibility("default"))) void *malloc(size_t size)
 {
@@ -48,6 +50,8 @@ __attribute__((visibility("default"))) void *aligned_alloc(size_t align, size_t 
 	atomic_fetch_add_explicit(&allocs, 1, memory_order_relaxed);
 	return __libc_memalign(align, size);
 }
+
+#endif /* COUNTS_ALLOCS */
 
 uint64_t alloc_count(void)
 {

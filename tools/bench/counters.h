@@ -7,6 +7,13 @@
 
 #include <stdint.h>
 
+/** COUNTS_ALLOCS: 0 with a sanitizer, which has an allocator of its own. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define COUNTS_ALLOCS 0
+#else
+#define COUNTS_ALLOCS 1
+#endif
+
 /** alloc_count() - calls of the allocator since the start, by all threads */
 uint64_t alloc_count(void);
 

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What the warm path costs, counted: system calls, allocations, commands to the device, bytes.
+ * Nothing here depends on how fast anything is.
+ */
+#include <pto/pto.h>
+
+#include "pttest.h"
+#include "../../tools/bench/counters.h"
+
+#define RUNS		1000
+#define BURST		8	/* runs of an attempt */
+#define ATTEMPTS	500
+
+FIXTURE(costs) {
+	int fd;	/* only says whether there is a device */
+	char path[32];
+	struct pto_context *ctx;
+	struct pto_callable *empty;
+	int cid;
+	int failed;	/* runs */
+};
+
+static void run_some(FIXTURE_DATA(costs) *self, int count)
+{
+	while (count--)
+		self->failed += pto_run(self->ctx, self->cid, NULL, NULL, NULL) != 0;
+}
+
+FIXTURE_SETUP(costs)
+{
+	PT_FIND(self->fd, 0, self->path);
+	ASSERT_EQ(0, pto_open(self->path, &self->ctx));
+	ASSERT_EQ(0, pto_callable_load(pt_object("orch_empty"), &self->empty));
+	self->cid = pto_register(self->ctx, self->empty);
+	ASSERT_GE(self->cid, 0);
+	run_some(self, 100);
+}
+
+FIXTURE_TEARDOWN(costs)
+{
+	if (self->fd < 0)
+		return;
+	EXPECT_EQ(0, self->failed);
+	pto_callable_free(self->empty);
+	pto_close(self->ctx);
+}
+
+PT_TEST_F(costs, warm_run_allocates_nothing)
+{
+	uint64_t before = alloc_count();
+
+	if (!COUNTS_ALLOCS)
+		SKIP(return, "a sanitizer's allocator is not counted");
+	free(malloc(1));
+	ASSERT_EQ(before + 1, alloc_count());
+	run_some(self, RUNS);
+	EXPECT_EQ(before + 1, alloc_count());
+}
+
+static void burst(void *arg)
+{
+	run_some(arg, BURST);
+}
+
+/*
+ * On the simulator a run costs a call if the device has to be woken for it, on a kernel the
+ * two ioctls. A machine that is busy elsewhere may make any run wait for so long that it
+ * sleeps; but if runs made more calls by themselves, no burst would get by with these.
+ */
+PT_TEST_F(costs, warm_run_makes_one_system_call_at_most)
+{
+	int64_t limit = BURST * (pt_simulator() ? 1 : 2);
+	int64_t calls = count_syscalls(burst, self);
+	int i;
+
+	if (calls < 0)
+		SKIP(return, "this kernel does not let us count (%s)", strerror((int)-calls));
+	for (i = 0; i < ATTEMPTS && calls > limit; i++)
+		calls = count_syscalls(burst, self);
+	EXPECT_LE(calls, limit);
+}
+
+PT_TEST_F(costs, warm_run_takes_its_arena_as_it_is)
+{
+	struct pto_context_stats before, after;
+
+	ASSERT_EQ(0, pto_query_stats(self->ctx, &before));
+	run_some(self, RUNS);
+	ASSERT_EQ(0, pto_query_stats(self->ctx, &after));
+	EXPECT_EQ(before.arena_hits + RUNS, after.arena_hits);
+	EXPECT_EQ(before.arena_misses, after.arena_misses);
+	EXPECT_EQ(before.arena_builds, after.arena_builds);
+	EXPECT_EQ(before.arena_rebinds, after.arena_rebinds);
+	EXPECT_EQ(before.device_commands, after.device_commands);
+	EXPECT_EQ(before.image_upload_bytes, after.image_upload_bytes);
+}
+
+PT_TEST_F(costs, second_prepare_is_one_load_and_one_command)
+{
+	struct pto_context_stats before, after;
+
+	ASSERT_EQ(0, pto_query_stats(self->ctx, &before));
+	ASSERT_GE(pto_register(self->ctx, self->empty), 0);
+	ASSERT_EQ(0, pto_query_stats(self->ctx, &after));
+	EXPECT_EQ(before.image_uploads, after.image_uploads);
+	EXPECT_EQ(before.image_upload_bytes, after.image_upload_bytes);
+	EXPECT_GT(after.image_dedup_hits, before.image_dedup_hits);
+	EXPECT_EQ(before.aicpu_dlopen_count + 1, after.aicpu_dlopen_count);
+	EXPECT_EQ(before.kernel_load_count, after.kernel_load_count);
+	EXPECT_EQ(before.device_commands + 1, after.device_commands);
+}
+
+TEST_HARNESS_MAIN
