@@ -19,7 +19,7 @@ tr := tools/bench/task_runtimes
 tr-src := $(addprefix $(tr)/,task_runtimes.c measure.c peer.c report.c plot.c graph.c kernel.c)
 tr-common := $(addprefix $(tr)/,backend_main.c graph.c kernel.c)
 tr-engine := $(wildcard libpto/runtime/*.c) $(wildcard sim/device/engine*.c) \
-	$(addprefix sim/device/,aicpu.c aicore.c kernel_ops.c)
+	$(addprefix sim/device/,aicpu.c aicore.c)
 
 # Its headers are not up to our warnings.
 tr-starpu-cflags = $(patsubst -I%,-isystem %,$(shell pkg-config --cflags starpu-1.3))
