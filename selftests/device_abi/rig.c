@@ -245,6 +245,14 @@ int rig_load(struct rig_ctx *ctx, uint32_t handle, const struct rig_object *orch
 	     const char *entry, const struct pto_dev_kernel *kernels, uint32_t count,
 	     uint64_t *detail)
 {
+	return rig_load_kind(ctx, handle, PTO_KIND_DEVICE_ORCH, orch, entry, kernels, count,
+			     detail);
+}
+
+int rig_load_kind(struct rig_ctx *ctx, uint32_t handle, uint32_t kind,
+		  const struct rig_object *orch, const char *entry,
+		  const struct pto_dev_kernel *kernels, uint32_t count, uint64_t *detail)
+{
 	struct rig *rig = ctx->rig;
 	uint64_t size = sizeof(struct pto_dev_load) + count * sizeof(*kernels);
 	struct pto_dev_load *desc = rig_alloc(rig, size);
@@ -258,14 +266,16 @@ int rig_load(struct rig_ctx *ctx, uint32_t handle, const struct rig_object *orch
 
 	memset(desc, 0, sizeof(*desc));
 	desc->size = sizeof(*desc);
-	desc->kind = PTO_KIND_DEVICE_ORCH;
+	desc->kind = kind;
 	desc->image_addr = orch->addr;
 	desc->image_size = orch->size;
 	desc->image_id = orch->id;
 	desc->kernel_count = count;
-	desc->flags = PTO_DEV_LOAD_CONFIG_OPTIONAL;
 	strcpy((char *)desc->entry, entry);
-	strcpy((char *)desc->config, "aicpu_orchestration_config");
+	if (kind != PTO_KIND_HOST_GRAPH) {
+		desc->flags = PTO_DEV_LOAD_CONFIG_OPTIONAL;
+		strcpy((char *)desc->config, "aicpu_orchestration_config");
+	}
 	if (count)
 		memcpy(desc + 1, kernels, count * sizeof(*kernels));
 	return rig_do(rig, ctx->control, &cmd, detail);

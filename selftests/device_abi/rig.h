@@ -114,6 +114,9 @@ int rig_map(struct rig *rig, struct rig_ctx *ctx, uint16_t opcode, const void *p
 int rig_load(struct rig_ctx *ctx, uint32_t handle, const struct rig_object *orch,
 	     const char *entry, const struct pto_dev_kernel *kernels, uint32_t count,
 	     uint64_t *detail);
+int rig_load_kind(struct rig_ctx *ctx, uint32_t handle, uint32_t kind,
+		  const struct rig_object *orch, const char *entry,
+		  const struct pto_dev_kernel *kernels, uint32_t count, uint64_t *detail);
 int rig_unload(struct rig_ctx *ctx, uint32_t handle);
 
 int rig_ctx_open(struct rig *rig, struct rig_ctx *ctx, uint32_t id);
