@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: MIT
 #
 # Each folder with a main.c is an example: $(O)/examples/NAME/NAME is the host program, and
-# orch.so and kernel_*.so next to it are what it runs.
+# orch*.so and kernel_*.so next to it are what it runs.
 
 # Without fused multiply-add, so that host and kernels round alike.
 FLAG_DIRS += examples
 CFLAGS-examples := -ffp-contract=off
 
 EXAMPLE_NAMES := $(patsubst examples/%/main.c,%,$(wildcard examples/*/main.c))
-EXAMPLE_OBJECTS := $(patsubst %.c,%.so,$(wildcard examples/*/orch.c examples/*/kernel_*.c))
+EXAMPLE_OBJECTS := $(patsubst %.c,%.so,$(wildcard examples/*/orch*.c examples/*/kernel_*.c))
 EXAMPLE_COMMON := $(call objs,examples/common/example.c)
-EXAMPLE_LIBS = -L$(O)/lib -lpto -Wl,-rpath,'$$ORIGIN/../../lib'
+EXAMPLE_LIBS = -L$(O)/lib -lpto -lm -Wl,-rpath,'$$ORIGIN/../../lib'
 
 # minimal shows all there is to it; the others share what is not their subject.
 define example

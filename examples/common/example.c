@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +26,19 @@ void example_fail(struct example *ex, const char *fmt, ...)
 	exit(1);
 }
 
+static void usage_choices(const struct example_choice *choice)
+{
+	char option[32];
+
+	for (; choice && choice->name; choice++) {
+		snprintf(option, sizeof(option), "%s=WORD", choice->name);
+		printf("  -%c, --%-13s%s: ", choice->letter, option, choice->about);
+		for (unsigned int i = 0; choice->words[i]; i++)
+			printf("%s%s%s", i ? ", " : "", choice->words[i], i ? "" : " (default)");
+		putchar('\n');
+	}
+}
+
 static void usage(const struct example *ex)
 {
 	printf("Usage: %s [OPTION...]\n%s\n\n"
@@ -32,8 +46,9 @@ static void usage(const struct example *ex)
 	       "  -n, --runs=N       repetitions (default %lu)\n",
 	       ex->name, ex->about, ex->repetitions);
 	if (ex->size)
-		printf("  -s, --size=N       elements, at least %lu (default %lu)\n", ex->min_size,
-		       ex->size);
+		printf("  -s, --size=N       %s, %lu to %lu (default %lu)\n", ex->size_what,
+		       ex->min_size, ex->max_size, ex->size);
+	usage_choices(ex->choices);
 	printf("  -k, --kind=KIND    where the orchestration runs: device (default) or host\n"
 	       "  -S, --seed=N       of the random inputs (default %lu)\n"
 	       "  -h, --help         this text\n\n"
@@ -42,19 +57,38 @@ static void usage(const struct example *ex)
 	       ex->seed, ex->name);
 }
 
-static unsigned long number(struct example *ex, char option, const char *text, unsigned long min)
+static unsigned long number(struct example *ex, char option, const char *text, unsigned long min,
+			    unsigned long max)
 {
 	unsigned long value;
 	char *end;
 
 	errno = 0;
 	value = strtoul(text, &end, 10);
-	if (errno || *end || end == text || *text == '-' || value < min || value > UINT32_MAX) {
-		fprintf(stderr, "%s: -%c takes a number from %lu to %u, not \"%s\"\n", ex->name,
-			option, min, UINT32_MAX, text);
+	if (errno || *end || end == text || *text == '-' || value < min || value > max) {
+		fprintf(stderr, "%s: -%c takes a number from %lu to %lu, not \"%s\"\n", ex->name,
+			option, min, max, text);
 		exit(2);
 	}
 	return value;
+}
+
+static bool parse_choice(const struct example *ex, int letter, const char *word)
+{
+	struct example_choice *choice = ex->choices;
+
+	while (choice && choice->name && choice->letter != letter)
+		choice++;
+	if (!choice || !choice->name)
+		return false;
+	for (unsigned int i = 0; choice->words[i]; i++) {
+		if (!strcmp(choice->words[i], word)) {
+			choice->chosen = i;
+			return true;
+		}
+	}
+	fprintf(stderr, "%s: -%c does not take \"%s\", see --help\n", ex->name, letter, word);
+	exit(2);
 }
 
 static uint32_t parse_kind(const struct example *ex, const char *text)
@@ -67,34 +101,65 @@ static uint32_t parse_kind(const struct example *ex, const char *text)
 	exit(2);
 }
 
-static void parse_options(struct example *ex, int argc, char **argv)
+/* Returns: whether there is such an option */
+static bool parse_option(struct example *ex, int letter)
 {
-	static const struct option longs[] = {
+	if (letter == 'd')
+		ex->device = optarg;
+	else if (letter == 'n')
+		ex->repetitions = number(ex, letter, optarg, 1, UINT32_MAX);
+	else if (letter == 's' && ex->size)
+		ex->size = number(ex, letter, optarg, ex->min_size, ex->max_size);
+	else if (letter == 'k')
+		ex->kind = parse_kind(ex, optarg);
+	else if (letter == 'S')
+		ex->seed = number(ex, letter, optarg, 0, ULONG_MAX);
+	else
+		return parse_choice(ex, letter, optarg);
+	return true;
+}
+
+/* The common options and the example's own, in the two forms that getopt_long() wants. */
+#define MAX_OPTIONS 16
+
+static void list_options(const struct example *ex, struct option *longs, char *shorts)
+{
+	static const struct option common[] = {
 		{ "device", required_argument, NULL, 'd' },
 		{ "runs", required_argument, NULL, 'n' },
-		{ "size", required_argument, NULL, 's' },
 		{ "kind", required_argument, NULL, 'k' },
 		{ "seed", required_argument, NULL, 'S' },
 		{ "help", no_argument, NULL, 'h' },
-		{ NULL, 0, NULL, 0 },
 	};
+	unsigned int count = sizeof(common) / sizeof(common[0]);
+
+	memcpy(longs, common, sizeof(common));
+	if (ex->size)
+		longs[count++] = (struct option) { "size", required_argument, NULL, 's' };
+	for (const struct example_choice *c = ex->choices; c && c->name; c++)
+		longs[count++] = (struct option) { c->name, required_argument, NULL, c->letter };
+	longs[count] = (struct option) { 0 };
+	for (unsigned int i = 0; i < count; i++) {
+		*shorts++ = longs[i].val;
+		if (longs[i].has_arg)
+			*shorts++ = ':';
+	}
+	*shorts = '\0';
+}
+
+static void parse_options(struct example *ex, int argc, char **argv)
+{
+	struct option longs[MAX_OPTIONS];
+	char shorts[2 * MAX_OPTIONS];
 	int c;
 
-	while ((c = getopt_long(argc, argv, "d:n:s:k:S:h", longs, NULL)) != -1) {
-		if (c == 'd') {
-			ex->device = optarg;
-		} else if (c == 'n') {
-			ex->repetitions = number(ex, c, optarg, 1);
-		} else if (c == 's' && ex->size) {
-			ex->size = number(ex, c, optarg, ex->min_size);
-		} else if (c == 'k') {
-			ex->kind = parse_kind(ex, optarg);
-		} else if (c == 'S') {
-			ex->seed = number(ex, c, optarg, 0);
-		} else if (c == 'h') {
+	list_options(ex, longs, shorts);
+	while ((c = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
+		if (c == 'h') {
 			usage(ex);
 			exit(0);
-		} else {
+		}
+		if (c == '?' || !parse_option(ex, c)) {
 			fprintf(stderr, "Try '%s --help'.\n", ex->name);
 			exit(2);
 		}
@@ -109,7 +174,12 @@ void example_start(struct example *ex, int argc, char **argv)
 {
 	ex->seed = 1;
 	ex->kind = PTO_KIND_DEVICE_ORCH;
+	if (!ex->size_what)
+		ex->size_what = "elements";
+	if (!ex->max_size)
+		ex->max_size = UINT32_MAX;
 	parse_options(ex, argc, argv);
+	ex->random = ex->seed;
 	if (pto_open(ex->device, &ex->ctx))
 		example_fail(ex, "%s", pto_open_error());
 }
@@ -158,19 +228,39 @@ int example_register(struct example *ex, const struct pto_callable *callable)
 	return cid;
 }
 
+void example_tensor(struct example *ex, struct pto_args *args, int direction, void *data,
+		    uint8_t dtype, uint32_t ndims, const uint32_t *shape)
+{
+	int rc = pto_args_add_host(args, direction, data, dtype, ndims, shape);
+
+	if (rc)
+		example_fail(ex, "tensor of %u dimensions, first %u: %s", ndims, shape[0],
+			     strerror(-rc));
+}
+
 void example_host(struct example *ex, struct pto_args *args, int direction, float *data,
 		  size_t elements)
 {
 	uint32_t shape[] = { elements };
-	int rc = pto_args_add_host(args, direction, data, PTO_DTYPE_FLOAT32, 1, shape);
 
-	if (rc)
-		example_fail(ex, "tensor of %zu elements: %s", elements, strerror(-rc));
+	example_tensor(ex, args, direction, data, PTO_DTYPE_FLOAT32, 1, shape);
+}
+
+struct pto_args *example_args(struct example *ex)
+{
+	struct pto_args *args = pto_args_new();
+
+	if (!args)
+		example_fail(ex, "no memory for arguments");
+	return args;
 }
 
 void example_run(struct example *ex, int cid, const struct pto_args *args)
 {
-	if (pto_run(ex->ctx, cid, args, NULL, NULL))
+	struct pto_run_options options = PTO_RUN_OPTIONS_INIT;
+
+	options.rings = ex->rings;
+	if (pto_run(ex->ctx, cid, args, &options, NULL))
 		example_fail(ex, "%s", pto_context_error(ex->ctx));
 }
 
@@ -183,22 +273,30 @@ void *example_alloc(struct example *ex, size_t count, size_t size)
 	return memory;
 }
 
-/* xorshift64*; the state is kept in the seed. */
+/* splitmix64 */
 static uint64_t next_random(struct example *ex)
 {
-	uint64_t x = ex->seed ? ex->seed : 88172645463325252ull;
+	uint64_t x = ex->random += 0x9e3779b97f4a7c15;
 
-	x ^= x >> 12;
-	x ^= x << 25;
-	x ^= x >> 27;
-	ex->seed = x;
-	return x * 2685821657736338717ull;
+	x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9;
+	x = (x ^ x >> 27) * 0x94d049bb133111eb;
+	return x ^ x >> 31;
+}
+
+float example_uniform(struct example *ex, float low, float high)
+{
+	return low + (float)(next_random(ex) >> 40) * ((high - low) / (1 << 24));
+}
+
+uint32_t example_below(struct example *ex, uint32_t limit)
+{
+	return (next_random(ex) >> 32) * limit >> 32;
 }
 
 void example_random(struct example *ex, float *data, size_t elements)
 {
 	for (size_t i = 0; i < elements; i++)
-		data[i] = (float)(next_random(ex) >> 40) * (16.0f / (1 << 24)) - 8.0f;
+		data[i] = example_uniform(ex, -8, 8);
 }
 
 bool example_check(struct example *ex, const char *what, const float *got, const float *want,
@@ -208,11 +306,41 @@ bool example_check(struct example *ex, const char *what, const float *got, const
 		if (got[i] == want[i])
 			continue;
 		fflush(stdout);
-		fprintf(stderr, "%s: %s[%zu] is %.9g and should be %.9g\n", ex->name, what, i,
-			got[i], want[i]);
+		fprintf(stderr, "%s: %s[%zu] is %.9g and should be %.9g (seed %lu)\n", ex->name,
+			what, i, got[i], want[i], ex->seed);
 		return false;
 	}
 	return true;
+}
+
+double example_near(struct example *ex, const char *what, const float *got, const double *want,
+		    size_t elements, double tolerance, const double *extra)
+{
+	double largest = 0;
+
+	for (size_t i = 0; i < elements; i++) {
+		double allowed = tolerance + tolerance * fabs(want[i]) + (extra ? extra[i] : 0);
+		double off = fabs(got[i] - want[i]);
+
+		if (off <= allowed) {	/* not so for a NaN */
+			largest = fmax(largest, off);
+			continue;
+		}
+		fflush(stdout);
+		fprintf(stderr, "%s: %s[%zu] is %.9g and should be %.9g, give or take %g (seed %lu)\n",
+			ex->name, what, i, got[i], want[i], allowed, ex->seed);
+		return -1;
+	}
+	return largest;
+}
+
+struct pto_context_stats example_stats(struct example *ex)
+{
+	struct pto_context_stats stats;
+
+	if (pto_query_stats(ex->ctx, &stats))
+		example_fail(ex, "%s", pto_context_error(ex->ctx));
+	return stats;
 }
 
 uint64_t example_now(void)

@@ -10,6 +10,22 @@
 #include <pto/pto.h>
 
 /**
+ * struct example_choice - an option that takes one of a few words
+ * @letter: short option
+ * @name: long option
+ * @about: what it chooses, for --help
+ * @words: what it takes, ended by NULL
+ * @chosen: index of the word that was given; 0, the default, otherwise
+ */
+struct example_choice {
+	char letter;
+	const char *name;
+	const char *about;
+	const char * const *words;
+	unsigned int chosen;
+};
+
+/**
  * struct example - a program and what it was asked to do
  * @name: of the program
  * @about: one or two lines for --help
@@ -17,8 +33,13 @@
  * @repetitions: runs; set to the default before example_start()
  * @size: elements; set to the default before, 0 if the example has no size
  * @min_size: least size that makes sense
- * @seed: of the random inputs
+ * @max_size: greatest one; 0: what a tensor can have
+ * @size_what: what @size counts, if not elements
+ * @choices: options of its own, ended by one without a name, or NULL
+ * @seed: of the random inputs; what fails is told together with it
+ * @random: state of the random numbers
  * @kind: PTO_KIND_*: where the orchestration shall run; example_load() sets it
+ * @rings: ring sizes of example_run(), or NULL for the defaults
  * @ctx: the open device
  */
 struct example {
@@ -28,8 +49,13 @@ struct example {
 	unsigned long repetitions;
 	unsigned long size;
 	unsigned long min_size;
+	unsigned long max_size;
+	const char *size_what;
+	struct example_choice *choices;
 	unsigned long seed;
+	uint64_t random;
 	uint32_t kind;
+	const struct pto_ring_config *rings;
 	struct pto_context *ctx;
 };
 
@@ -53,6 +79,13 @@ int example_register(struct example *ex, const struct pto_callable *callable);
 void example_host(struct example *ex, struct pto_args *args, int direction, float *data,
 		  size_t elements);
 
+/* example_tensor() - add a tensor of any type and shape in host memory. */
+void example_tensor(struct example *ex, struct pto_args *args, int direction, void *data,
+		    uint8_t dtype, uint32_t ndims, const uint32_t *shape);
+
+/* example_args() - an empty argument list. */
+struct pto_args *example_args(struct example *ex);
+
 /* example_run() - run and wait. */
 void example_run(struct example *ex, int cid, const struct pto_args *args);
 
@@ -66,9 +99,28 @@ void example_fail(struct example *ex, const char *fmt, ...)
 /* example_random() - fill with numbers in [-8, 8) that depend on the seed only. */
 void example_random(struct example *ex, float *data, size_t elements);
 
+/* example_uniform() - a number in [low, high) that depends on the seed only. */
+float example_uniform(struct example *ex, float low, float high);
+
+/* example_below() - an integer in [0, limit) that depends on the seed only. */
+uint32_t example_below(struct example *ex, uint32_t limit);
+
 /* example_check() - compare each element; prints the first difference. Return: all equal */
 bool example_check(struct example *ex, const char *what, const float *got, const float *want,
 		   size_t elements);
+
+/*
+ * example_near() - compare each element with one of higher precision
+ *
+ * An element may be off by tolerance + tolerance * |want|, and by extra[i] if @extra is not NULL.
+ * Prints the first that is off by more.
+ * Return: the largest difference; -1 if one is off by more or is not a number
+ */
+double example_near(struct example *ex, const char *what, const float *got, const double *want,
+		    size_t elements, double tolerance, const double *extra);
+
+/* example_stats() - what the context has done so far. */
+struct pto_context_stats example_stats(struct example *ex);
 
 /* example_now() - CLOCK_MONOTONIC in nanoseconds */
 uint64_t example_now(void);

@@ -35,15 +35,6 @@ static void oracle(const struct vectors *v, size_t elements)
 	}
 }
 
-static struct pto_context_stats stats(struct example *ex)
-{
-	struct pto_context_stats st;
-
-	if (pto_query_stats(ex->ctx, &st))
-		example_fail(ex, "%s", pto_context_error(ex->ctx));
-	return st;
-}
-
 /* --- what there is ------------------------------------------------------------ */
 
 static void show_device(struct example *ex)
@@ -88,7 +79,7 @@ static void show_kernel(struct example *ex, unsigned int func_id)
 static void show_callable(struct example *ex, const struct pto_callable *callable, int cid,
 			  uint64_t prepare_ns)
 {
-	struct pto_context_stats st = stats(ex);
+	struct pto_context_stats st = example_stats(ex);
 	struct pto_object_info info;
 
 	pto_callable_info(callable, &info);
@@ -106,12 +97,12 @@ static void show_callable(struct example *ex, const struct pto_callable *callabl
 /* The same object under a second cid: the device has the images, only loads again. */
 static void show_dedup(struct example *ex, const struct pto_callable *callable)
 {
-	struct pto_context_stats before = stats(ex), after;
+	struct pto_context_stats before = example_stats(ex), after;
 	uint64_t start = example_now();
 	int cid = example_register(ex, callable);
 	uint64_t end = example_now();
 
-	after = stats(ex);
+	after = example_stats(ex);
 	printf("  prepared again    as cid %d in %.0f us: %" PRIu64 " images shared, %" PRIu64
 	       " bytes moved\n",
 	       cid, (end - start) / 1e3,
@@ -182,7 +173,7 @@ static void show_result(struct example *ex, const struct vectors *v, uint64_t fi
 
 static void show_counters(struct example *ex, uint64_t streams_at_open)
 {
-	struct pto_context_stats st = stats(ex);
+	struct pto_context_stats st = example_stats(ex);
 
 	printf("\nCounters\n"
 	       "  %-18s%" PRIu64 " for %" PRIu64 " runs\n"
@@ -214,7 +205,7 @@ static struct pto_args *make_args(struct example *ex, struct vectors *v)
 static bool demonstrate(struct example *ex, const struct pto_callable *callable)
 {
 	uint64_t *ns = example_alloc(ex, ex->repetitions, sizeof(*ns));
-	uint64_t streams = stats(ex).streams_created;
+	uint64_t streams = example_stats(ex).streams_created;
 	uint64_t start = example_now(), prepared, first_ns;
 	struct pto_args *args;
 	struct vectors v;

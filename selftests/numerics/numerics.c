@@ -29,10 +29,13 @@ FIXTURE(numerics) {
 
 FIXTURE_VARIANT(numerics) {
 	uint32_t arch;
+	uint32_t kind;
 };
 
-FIXTURE_VARIANT_ADD(numerics, a2a3) { .arch = PTO_ARCH_A2A3 };
-FIXTURE_VARIANT_ADD(numerics, a5) { .arch = PTO_ARCH_A5 };
+FIXTURE_VARIANT_ADD(numerics, a2a3_device) { .arch = PTO_ARCH_A2A3, .kind = PTO_KIND_DEVICE_ORCH };
+FIXTURE_VARIANT_ADD(numerics, a2a3_host) { .arch = PTO_ARCH_A2A3, .kind = PTO_KIND_HOST_GRAPH };
+FIXTURE_VARIANT_ADD(numerics, a5_device) { .arch = PTO_ARCH_A5, .kind = PTO_KIND_DEVICE_ORCH };
+FIXTURE_VARIANT_ADD(numerics, a5_host) { .arch = PTO_ARCH_A5, .kind = PTO_KIND_HOST_GRAPH };
 
 static float *vector(void)
 {
@@ -79,7 +82,8 @@ static const char *object(const char *example, const char *name)
 
 /* Load an example's orchestration and its kernels (func_ids from 0). Return: the cid */
 static int load(struct __test_metadata *_metadata, FIXTURE_DATA(numerics) *self,
-		const char *example, const char * const *kernels)
+		const FIXTURE_VARIANT(numerics) *variant, const char *example,
+		const char * const *kernels)
 {
 	int err, i, cid;
 
@@ -94,6 +98,8 @@ static int load(struct __test_metadata *_metadata, FIXTURE_DATA(numerics) *self,
 			TH_LOG("%s", pto_callable_error());
 		}
 	}
+	if (!err)
+		err = pto_callable_set_kind(self->callable, variant->kind);
 	if (err)
 		return err;
 	cid = pto_register(self->ctx, self->callable);
@@ -178,7 +184,7 @@ static void untouched_behind(struct __test_metadata *_metadata, FIXTURE_DATA(num
 PT_TEST_F(numerics, vector_add)
 {
 	static const char * const kernels[] = { "kernel_add", NULL };
-	int cid = load(_metadata, self, "vector_add", kernels), round;
+	int cid = load(_metadata, self, variant, "vector_add", kernels), round;
 	uint32_t count, i;
 
 	ASSERT_GE(cid, 0);
@@ -208,7 +214,7 @@ PT_TEST_F(numerics, vector_example)
 	static const char * const kernels[] = {
 		"kernel_add", "kernel_add_scalar", "kernel_mul", NULL,
 	};
-	int cid = load(_metadata, self, "vector_example", kernels), round;
+	int cid = load(_metadata, self, variant, "vector_example", kernels), round;
 	uint32_t count, i;
 
 	ASSERT_GE(cid, 0);
@@ -229,7 +235,7 @@ PT_TEST_F(numerics, vector_example_golden)
 	static const char * const kernels[] = {
 		"kernel_add", "kernel_add_scalar", "kernel_mul", NULL,
 	};
-	int cid = load(_metadata, self, "vector_example", kernels);
+	int cid = load(_metadata, self, variant, "vector_example", kernels);
 	uint32_t i;
 
 	ASSERT_GE(cid, 0);
@@ -261,13 +267,39 @@ static void scalar_data_round(struct __test_metadata *_metadata, FIXTURE_DATA(nu
 	compare(_metadata, self, self->out, self->want, count);
 }
 
+/* It reads what tasks have written: on the host that is an error, and nothing is copied back. */
+static void scalar_data_on_host(struct __test_metadata *_metadata, FIXTURE_DATA(numerics) *self,
+				int cid)
+{
+	float check[CHECKS] = { 0 };
+	uint32_t shape[1] = { CHECKS };
+	struct pto_result result;
+
+	vectors(_metadata, self, 200);
+	ASSERT_EQ(0, pto_args_add_host(self->args, PTO_OUT, check, PTO_DTYPE_FLOAT32, 1, shape));
+	EXPECT_EQ(-EREMOTEIO, pto_run(self->ctx, cid, self->args, NULL, &result));
+	EXPECT_EQ(PTO_FATAL_INVALID_ARGS, result.code);
+	untouched_behind(_metadata, self, 0);
+}
+
+/* The numbers of the seed, then random ones. */
 PT_TEST_F(numerics, scalar_data)
 {
 	static const char * const kernels[] = { "kernel_add", "kernel_noop", NULL };
-	int cid = load(_metadata, self, "scalar_data", kernels), round;
-	uint32_t count;
+	int cid = load(_metadata, self, variant, "scalar_data", kernels), round;
+	uint32_t count, i;
 
 	ASSERT_GE(cid, 0);
+	if (variant->kind == PTO_KIND_HOST_GRAPH) {
+		scalar_data_on_host(_metadata, self, cid);
+		return;
+	}
+	vectors(_metadata, self, 16384);
+	for (i = 0; i < 16384; i++) {
+		self->a[i] = 2;
+		self->b[i] = i;
+	}
+	scalar_data_round(_metadata, self, cid, 16384);
 	for (round = 0; round < ROUNDS; round++) {
 		count = random_size(self, 101);
 		vectors(_metadata, self, count);
@@ -275,26 +307,11 @@ PT_TEST_F(numerics, scalar_data)
 	}
 }
 
-PT_TEST_F(numerics, scalar_data_golden)
-{
-	static const char * const kernels[] = { "kernel_add", "kernel_noop", NULL };
-	int cid = load(_metadata, self, "scalar_data", kernels);
-	uint32_t i;
-
-	ASSERT_GE(cid, 0);
-	vectors(_metadata, self, 16384);
-	for (i = 0; i < 16384; i++) {
-		self->a[i] = 2;
-		self->b[i] = i;
-	}
-	scalar_data_round(_metadata, self, cid, 16384);
-}
-
 /* Many in flight, on inputs of their own, waited for in any order. */
 PT_TEST_F(numerics, many_in_flight)
 {
 	static const char * const kernels[] = { "kernel_add", NULL };
-	int cid = load(_metadata, self, "vector_add", kernels), i, k;
+	int cid = load(_metadata, self, variant, "vector_add", kernels), i, k;
 	struct pto_run_handle *runs[20];
 	struct pto_stream *stream = pto_default_stream(self->ctx);
 	uint32_t shape[1] = { 1000 };
