@@ -100,7 +100,7 @@ bool pto_graph_end(struct pto_runtime *rt)
 	if (rt->depth && !pto_rt_fatal_code(rt))
 		pto_rt_fatal(rt, PTO_FATAL_INVALID_ARGS, 0, PTO_NO_TASK,
 			     "the entry has returned with %u open scopes", rt->depth);
-	if (pto_rt_fatal_code(rt))
+	if (pto_rt_close(rt))
 		return false;
 	if (rt->ring[0].layout) {
 		head.task_count = (uint32_t)rt->ring[0].head;

@@ -181,6 +181,121 @@ TEST_F(graph, random_programs_equal_serial_execution)
 	}
 }
 
+/* --- what random programs do not have ----------------------------------------- */
+
+enum { FUNC_STORE, FUNC_MEET_AIC, FUNC_MEET_AIV, FUNC_COUNT };
+
+#define BLOCKS 3
+
+static uint32_t words[8];
+
+/* Stores its scalar to the one element. */
+static void kernel_store(int64_t *args)
+{
+	*(uint32_t *)pto_arg_data(args, 0) = (uint32_t)pto_arg_u64(args, 1);
+}
+
+/* Waits for all of its kind, AIC and AIV of every block. */
+static void kernel_meet(int64_t *args)
+{
+	uint32_t *word = pto_arg_data(args, 0);
+
+	pto_notify(args, word, 1);
+	pto_wait_ge(args, word, 2 * BLOCKS);
+}
+
+static const struct pto_engine_kernel own_kernels[FUNC_COUNT] = {
+	[FUNC_STORE] = { kernel_store, PTO_CORE_AIV },
+	[FUNC_MEET_AIC] = { kernel_meet, PTO_CORE_AIC },
+	[FUNC_MEET_AIV] = { kernel_meet, PTO_CORE_AIV },
+};
+
+static struct pto_tensor word(uint32_t i)
+{
+	uint32_t one = 1;
+	struct pto_tensor t;
+
+	pto_external(&t, (uintptr_t)&words[i], PTO_DTYPE_UINT32, 1, &one, 0, 0);
+	return t;
+}
+
+static void store(struct pto_rt *rt, const struct pto_tensor *t, uint32_t value,
+		  const struct pto_tensor *flag, int64_t wanted)
+{
+	struct pto_task_args args;
+	uint32_t first = 0;
+
+	pto_task_args_init(&args);
+	pto_add_output_existing(&args, t);
+	pto_add_scalar(&args, value);
+	if (flag)
+		pto_set_predicate(&args, flag, 1, &first, PTO_PREDICATE_EQ, wanted);
+	pto_submit_aiv(rt, FUNC_STORE, &args);
+}
+
+/* The flags are set by tasks: one in memory from outside, one in the graph's own. */
+static void predicates_entry(struct pto_rt *rt, const struct pto_orch_args *args)
+{
+	struct pto_create_info info = pto_create_1d(PTO_DTYPE_UINT32, 1);
+	struct pto_tensor flag = word(0), yes = word(1), no = word(2), own = word(3);
+	struct pto_task fill;
+
+	pto_create_set_value(&info, 9);
+	fill = pto_alloc_tensors(rt, &info, 1);
+	store(rt, &flag, 7, NULL, 0);
+	store(rt, &yes, 1, &flag, 7);
+	store(rt, &no, 1, &flag, 8);
+	store(rt, &own, 1, pto_task_output(&fill, 0), 9);
+	store(rt, pto_task_output(&fill, 0), 10, NULL, 0);
+	store(rt, &own, 2, pto_task_output(&fill, 0), 10);
+}
+
+static void cohort_entry(struct pto_rt *rt, const struct pto_orch_args *args)
+{
+	struct pto_tensor t = word(0);
+	struct pto_task_args task;
+
+	pto_task_args_init(&task);
+	pto_add_inout(&task, &t);
+	pto_set_block_num(&task, BLOCKS);
+	pto_set_sync_start(&task, 1);
+	pto_submit_mixed(rt, FUNC_MEET_AIC, FUNC_MEET_AIV, PTO_FUNC_NONE, &task);
+}
+
+/* Builds a graph, and executes it. Return: the engine's status */
+static uint32_t build_and_run(struct __test_metadata *_metadata, FIXTURE_DATA(graph) *self,
+			      pto_orch_entry_fn fn)
+{
+	memset(words, 0, sizeof(words));
+	self->host.kernels = own_kernels;
+	self->host.kernel_count = FUNC_COUNT;
+	self->callable.kernels = own_kernels;
+	self->callable.kernel_count = FUNC_COUNT;
+	EXPECT_TRUE(hosted_build(&self->host, fn, NULL)) {
+		TH_LOG("%s", self->host.rt.fatal_text);
+	}
+	return execute(self);
+}
+
+TEST_F(graph, predicates)
+{
+	ASSERT_EQ(PTO_DEV_OK, build_and_run(_metadata, self, predicates_entry)) {
+		TH_LOG("%s", (char *)self->report.text);
+	}
+	EXPECT_EQ(7, words[0]);
+	EXPECT_EQ(1, words[1]);
+	EXPECT_EQ(0, words[2]);
+	EXPECT_EQ(2, words[3]);
+}
+
+TEST_F(graph, cohorts)
+{
+	ASSERT_EQ(PTO_DEV_OK, build_and_run(_metadata, self, cohort_entry)) {
+		TH_LOG("%s", (char *)self->report.text);
+	}
+	EXPECT_EQ(2 * BLOCKS, words[0]);
+}
+
 /* --- hostile graphs ----------------------------------------------------------- */
 
 static bool in_externals(const void *cookie, uint64_t addr, uint64_t size)
