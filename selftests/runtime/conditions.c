@@ -21,7 +21,7 @@ enum { FUNC_EXPECT, FUNC_RAISE, FUNC_CHECK, FUNC_BAD, FUNC_STRAY, FUNC_COUNT };
 
 static uint32_t counters[5000], begun[100], seen, result;
 static int errors[4];
-static int64_t *stray_args;
+static int64_t *_Atomic stray_args;
 
 /* Registers conditions: scalars are the first counter, how many, and the value expected. */
 static void kernel_expect(int64_t *args)
@@ -37,7 +37,7 @@ static void kernel_expect(int64_t *args)
 		if (ret)
 			__atomic_store_n(&errors[0], ret, __ATOMIC_RELAXED);
 	}
-	*(uint32_t *)pto_arg_data(args, 0) = 1;
+	__atomic_store_n((uint32_t *)pto_arg_data(args, 0), 1, __ATOMIC_RELEASE);
 }
 
 /* Raises counters, from the last to the first. */

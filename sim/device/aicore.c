@@ -72,6 +72,8 @@ static void run_kernel(struct pto_core *core, uint32_t func)
 		state = atomic_load_explicit(&core->state, memory_order_relaxed) >> 32;
 		atomic_store_explicit(&core->state, (state + 1) << 32 | func, memory_order_release);
 		core->engine->kernels[func].fn(core->args);
+	} else {
+		escape_landed(core);
 	}
 	state = atomic_load_explicit(&core->state, memory_order_relaxed) >> 32;
 	atomic_store_explicit(&core->state, (state + 1) << 32 | ENGINE_NO_FUNC,
@@ -271,7 +273,7 @@ void *core_worker(void *arg)
 	struct pto_engine *engine = core->engine;
 	uint32_t round = 0;
 
-	engine_core = core;
+	escape_become(core);
 	while (!atomic_load_explicit(&engine->stop, memory_order_relaxed)) {
 		if (worker_work(core)) {
 			round = 0;
@@ -293,6 +295,7 @@ void core_init(struct pto_core *core, struct pto_engine *engine, uint32_t index)
 	core->engine = engine;
 	core->index = index;
 	atomic_init(&core->state, ENGINE_NO_FUNC);
+	core->watch.state = ENGINE_NO_FUNC;
 }
 
 /** core_stop_all() - make all workers end; no run is executing */

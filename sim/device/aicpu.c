@@ -183,6 +183,8 @@ static void run_entry(struct pto_engine *engine, pto_orch_entry_fn entry,
 	if (!sigsetjmp(engine->escape, 0)) {
 		atomic_store_explicit(&engine->in_entry, 1, memory_order_relaxed);
 		entry(&engine->rt.rt, args);
+	} else {
+		escape_landed(engine->cores);
 	}
 	atomic_store_explicit(&engine->in_entry, 0, memory_order_relaxed);
 }

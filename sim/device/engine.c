@@ -41,6 +41,7 @@ static struct pto_engine *engine_alloc(const struct pto_engine_config *config)
 	if (!engine)
 		return NULL;
 	engine->config = *config;
+	engine->worker_count = config->workers;
 	engine->cores = zalloc_lines(threads * sizeof(*engine->cores));
 	queues = zalloc_lines(threads * sizeof(*queues));
 	pto_sched_init(&engine->sched, queues, threads);
@@ -97,10 +98,10 @@ int pto_engine_create(const struct pto_engine_config *config, struct pto_engine 
 	engine = engine_alloc(config);
 	if (!engine)
 		return -ENOMEM;
-	while (engine->worker_count < config->workers && !ret) {
-		core = &engine->cores[engine->worker_count + 1];
+	while (engine->started < config->workers && !ret) {
+		core = &engine->cores[engine->started + 1];
 		ret = engine_thread_create(&core->thread, core_worker, core, true);
-		engine->worker_count += !ret;
+		engine->started += !ret;
 	}
 	if (!ret)
 		ret = monitor_start(engine);
@@ -132,7 +133,7 @@ void pto_engine_destroy(struct pto_engine *engine)
 	cohort_free(engine);
 	if (engine_core && engine_core->engine == engine)
 		engine_core = NULL;
-	for (i = 1; i <= engine->worker_count; i++)
+	for (i = 1; i <= engine->started; i++)
 		pthread_join(engine->cores[i].thread, NULL);
 	engine_free(engine);
 }
@@ -243,8 +244,8 @@ static void become_core(struct pto_core *core)
 {
 	if (engine_core == core)
 		return;
-	engine_core = core;
 	core->thread = pthread_self();
+	escape_become(core);
 }
 
 static uint32_t conclude(struct pto_engine *engine, struct pto_dev_report *report)

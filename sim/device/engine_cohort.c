@@ -158,7 +158,7 @@ static void *crew_main(void *arg)
 	struct pto_core *core = arg;
 	struct pto_engine *engine = core->engine;
 
-	engine_core = core;
+	escape_become(core);
 	do {
 		while (crew_work(core))
 			;

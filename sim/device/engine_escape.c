@@ -80,6 +80,24 @@ void escape_init(void)
 	pthread_once(&once, choose_signal);
 }
 
+/** escape_become() - the calling thread executes kernels as @core from now on */
+void escape_become(struct pto_core *core)
+{
+	engine_core = core;
+	pthread_sigmask(SIG_SETMASK, NULL, &core->mask);
+}
+
+/**
+ * escape_landed() - the calling thread has left a kernel or the entry
+ *
+ * Restores the signal mask: the code may have changed it, or somebody who called the
+ * handler, as ThreadSanitizer does.
+ */
+void escape_landed(const struct pto_core *core)
+{
+	pthread_sigmask(SIG_SETMASK, &core->mask, NULL);
+}
+
 /** escape_unblock() - let the calling thread be asked to leave a kernel */
 void escape_unblock(void)
 {

@@ -78,6 +78,7 @@ struct pto_watch {
  * @engine: the engine
  * @thread: OS thread
  * @escape: where the thread goes on when it leaves a kernel
+ * @mask: signals that the thread blocks then
  * @next: next crew thread
  * @cohort: units that others may help with
  * @watch: the monitor's
@@ -100,6 +101,7 @@ struct pto_core {
 	struct pto_engine *engine;
 	pthread_t thread;
 	sigjmp_buf escape;
+	sigset_t mask;
 	struct pto_core *next;
 	struct pto_cohort cohort __attribute__((aligned(PTO_CACHE_LINE)));
 	struct pto_watch watch __attribute__((aligned(PTO_CACHE_LINE)));
@@ -184,6 +186,7 @@ struct pto_monitor {
  * @sched: ready tasks
  * @cores: threads, worker_count + 1
  * @worker_count: workers
+ * @started: workers that have a thread; for who creates and destroys the engine
  * @kernels: kernel table of the current run
  * @kernel_count: its length
  * @graph: graph of the current run, if it brings one
@@ -213,6 +216,7 @@ struct pto_engine {
 	struct pto_sched sched;
 	struct pto_core *cores;
 	uint32_t worker_count;
+	uint32_t started;
 	const struct pto_engine_kernel *kernels;
 	uint32_t kernel_count;
 	struct pto_graph_source graph;
@@ -290,6 +294,8 @@ static inline void monitor_arm(struct pto_engine *engine)
 /* engine_escape.c */
 extern __thread struct pto_core *engine_core __attribute__((tls_model("initial-exec")));
 void escape_init(void);
+void escape_become(struct pto_core *core);
+void escape_landed(const struct pto_core *core);
 void escape_unblock(void);
 bool escape_ask(pthread_t thread);
 
