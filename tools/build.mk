@@ -45,6 +45,18 @@ selftests: libs tools examples ## build the selftests
 	@$(MAKE) --no-print-directory -C selftests O=$(abspath $(O)) \
 		KSELFTEST_DIR=$(or $(KSELFTEST_DIR),$$(tools/setup/kernel.sh src-6.12)/tools/testing/selftests)
 
+N ?= 20000
+SEED ?= $(shell date +%s)
+
+.PHONY: fuzz-runtime
+fuzz-runtime: ## N=COUNT SEED=FIRST: random programs on the task runtime, against serial execution
+	@mkdir -p $(O)/selftests/runtime $(O)/fuzz
+	@$(MAKE) -s --no-print-directory -C selftests/runtime O=$(abspath $(O)) \
+		OUTPUT=$(abspath $(O))/selftests/runtime USERCFLAGS="$(SANFLAGS)" USERLDFLAGS="$(SANFLAGS)" \
+		KSELFTEST_DIR=$(or $(KSELFTEST_DIR),$$(tools/setup/kernel.sh src-6.12)/tools/testing/selftests) \
+		$(abspath $(O))/selftests/runtime/random_graph
+	@exec $(O)/selftests/runtime/random_graph -p -s $(O)/fuzz $(N) $(SEED)
+
 .PHONY: test-all
 test-all: ## STAGES="...": what "make test" runs (tools/test/run-all --list names the stages)
 	@MAKE="$(MAKE)" tools/test/run-all --build $(O) $(STAGES)

@@ -2,21 +2,32 @@
 /*
  * Executes a program through the orchestration API, whatever runtime is behind it.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "program.h"
 
-uint64_t load_element(const void *p, uint32_t bytes)
-{
-	uint64_t value = 0;
+#define SINGLE_DEPS 8	/* dependencies named one by one; the others with a list */
 
-	memcpy(&value, p, bytes);
-	return value;
+/** execution_init() - memory for the executions of programs */
+void execution_init(struct execution *ex)
+{
+	uint32_t i;
+
+	for (i = 0; i < MAX_EXTERNALS; i++) {
+		ex->external[i] = malloc(EXTERNAL_BYTES);
+		if (!ex->external[i])
+			abort();
+	}
 }
 
-void store_element(void *p, uint32_t bytes, uint64_t value)
+/** execution_free() - undo execution_init() */
+void execution_free(struct execution *ex)
 {
-	memcpy(p, &value, bytes);
+	uint32_t i;
+
+	for (i = 0; i < MAX_EXTERNALS; i++)
+		free(ex->external[i]);
 }
 
 /** execution_reset() - everything as before the first operation */
@@ -30,7 +41,38 @@ void execution_reset(struct execution *ex, const struct program *program)
 	for (i = 0; i < program->external_count; i++)
 		for (k = 0; k < EXTERNAL_BYTES; k++)
 			ex->external[i][k] = (uint8_t)mix(program->seed + i * EXTERNAL_BYTES + k);
+	memset(ex->words, 0, program->word_count * sizeof(ex->words[0]));
 }
+
+/** execution_same() - has an execution left and seen what it should have? */
+bool execution_same(const struct execution *actual, const struct execution *expected, char *why,
+		    size_t size)
+{
+	uint32_t i, k;
+
+	if (actual->get_count != expected->get_count) {
+		snprintf(why, size, "%u values read, not %u", actual->get_count,
+			 expected->get_count);
+		return false;
+	}
+	for (i = 0; i < actual->get_count; i++) {
+		if (actual->get[i] != expected->get[i]) {
+			snprintf(why, size, "value %u read is wrong", i);
+			return false;
+		}
+	}
+	for (i = 0; i < actual->program->external_count; i++) {
+		for (k = 0; k < EXTERNAL_BYTES; k++) {
+			if (actual->external[i][k] != expected->external[i][k]) {
+				snprintf(why, size, "byte %u of external tensor %u is wrong", k, i);
+				return false;
+			}
+		}
+	}
+	return true;
+}
+
+/* --- tasks --------------------------------------------------------------- */
 
 /* The descriptor of an argument: the view's shape at the base's place. */
 static struct pto_tensor place(const struct execution *ex, const struct arg *arg)
@@ -90,7 +132,7 @@ static void add_args(const struct execution *ex, const struct op *op, struct pto
 	}
 }
 
-static void add_scalars(const struct execution *ex, const struct op *op, struct pto_task_args *args)
+static void add_scalars(struct execution *ex, const struct op *op, struct pto_task_args *args)
 {
 	uint64_t mask[3] = { 0 };	/* reads, writes, updates */
 	uint32_t i;
@@ -110,28 +152,44 @@ static void add_scalars(const struct execution *ex, const struct op *op, struct 
 	pto_add_scalar(args, mask[1]);
 	pto_add_scalar(args, mask[2]);
 	pto_add_scalar(args, op->parts);
+	pto_add_scalar(args, op->ways);
+	pto_add_scalar(args, (uint64_t)(uintptr_t)&ex->words[op->words]);
+}
+
+/* @deps is borrowed by @args. */
+static void add_deps(const struct execution *ex, const struct op *op, uint64_t *deps,
+		     struct pto_task_args *args)
+{
+	uint32_t i;
+
+	for (i = 0; i < op->dep_count; i++) {
+		deps[i] = ex->task[op->dep[i]];
+		if (i < SINGLE_DEPS)
+			pto_add_dep(args, deps[i]);
+	}
+	if (op->dep_count > SINGLE_DEPS)
+		pto_set_dependencies(args, deps + SINGLE_DEPS, op->dep_count - SINGLE_DEPS);
 }
 
 static void submit(struct pto_rt *rt, struct execution *ex, const struct op *op)
 {
 	uint32_t number = (uint32_t)(op - ex->program->op);
-	struct pto_tensor views[MAX_ARGS];
+	struct pto_tensor views[MAX_ARGS], condition;
 	struct pto_task_args args;
 	uint64_t deps[MAX_DEPS];
 	struct pto_task task;
-	uint32_t i;
 
 	pto_task_args_init(&args);
 	add_args(ex, op, views, &args);
 	add_scalars(ex, op, &args);
-	for (i = 0; i < op->dep_count; i++) {
-		deps[i] = ex->task[op->dep[i]];
-		if (op->dep_count < 8)
-			pto_add_dep(&args, deps[i]);
-	}
-	if (op->dep_count >= 8)
-		pto_set_dependencies(&args, deps, op->dep_count);
+	add_deps(ex, op, deps, &args);
 	pto_set_block_num(&args, op->blocks);
+	pto_set_sync_start(&args, op->ways & WAY_SYNC);
+	if (op->conditional) {
+		condition = place(ex, &op->condition);
+		pto_set_predicate(&args, &condition, condition.ndims, op->index, op->compare,
+				  op->value);
+	}
 	task = pto_submit_mixed(rt, op->parts & 1 ? (int)FUNC_ID(0, op->arg_count) : PTO_FUNC_NONE,
 				op->parts & 2 ? (int)FUNC_ID(1, op->arg_count) : PTO_FUNC_NONE,
 				op->parts & 4 ? (int)FUNC_ID(2, op->arg_count) : PTO_FUNC_NONE,
@@ -179,6 +237,8 @@ void execute_program(struct pto_rt *rt, struct execution *ex)
 		const struct op *op = &program->op[i];
 
 		switch (op->kind) {
+		case OP_NONE:
+			break;
 		case OP_SUBMIT:
 			submit(rt, ex, op);
 			break;

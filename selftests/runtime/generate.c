@@ -1,46 +1,24 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Makes random programs that must succeed, and whose result must be that of executing their
- * tasks one after the other: Documentation/dependencies.rst read as a list of duties.
- *
- *  - What the rules do not order (MANUAL scopes, manual_dep) the program orders with
- *    explicit dependencies.
- *  - Units of one task write nothing that another unit accesses.
- *  - Tensors are used while the scope that allocated them is open.
- *  - Rings are as small as they can be without a deadlock; the bounds are computed here.
+ * Makes random programs. What is random stands here, what is allowed in rules.c: an
+ * operation that is not allowed becomes a smaller one, or another one is tried.
  */
 #include <string.h>
 
-#include "program.h"
-
-#define MAX_DEPTH 7
-
-/* What is known of a base while the program is made. */
-struct base_info {
-	struct pto_tensor shape;
-	uint32_t depth;			/* of its scope */
-	bool owned;			/* allocated by the runtime, for operation @owner */
-	uint32_t owner;
-	bool dead;
-	bool manual;			/* accessed by a task that the rules do not order */
-	bool untraceable;		/* too many accessors to name */
-	uint32_t accessor_count;
-	uint32_t accessor[MAX_DEPS];	/* operations whose tasks a manual access must follow */
-};
+#include "rules.h"
 
 struct generator {
 	struct program *program;
 	uint64_t rng;
-	uint32_t base_count;
-	uint32_t depth;
-	uint32_t mode[MAX_DEPTH + 1];
-	uint64_t tasks[PTO_RING_DEPTHS];	/* that an open scope may hold */
-	uint64_t heap[PTO_RING_DEPTHS];		/* bytes that an open scope may hold */
-	struct base_info base[MAX_BASES];
+	struct rules rules;
 };
 
 static const uint8_t dtypes[] = {
 	PTO_DTYPE_UINT8, PTO_DTYPE_INT16, PTO_DTYPE_FLOAT32, PTO_DTYPE_UINT64, PTO_DTYPE_INT32,
+	PTO_DTYPE_UINT8, PTO_DTYPE_INT16, PTO_DTYPE_FLOAT32, PTO_DTYPE_UINT64, PTO_DTYPE_INT32,
+	PTO_DTYPE_FLOAT16, PTO_DTYPE_INT8, PTO_DTYPE_BFLOAT16, PTO_DTYPE_INT64, PTO_DTYPE_UINT16,
+	PTO_DTYPE_UINT32, PTO_DTYPE_BOOL, PTO_DTYPE_FP8E4M3FN, PTO_DTYPE_FP8E8M0,
+	PTO_DTYPE_FP4E2M1,
 };
 
 uint64_t mix(uint64_t x)
@@ -62,53 +40,42 @@ static bool chance(struct generator *g, uint32_t percent)
 	return pick(g, 100) < percent;
 }
 
-/* --- rings --------------------------------------------------------------- */
+static uint8_t random_dtype(struct generator *g)
+{
+	return dtypes[pick(g, sizeof(dtypes))];
+}
+
+/* --- the frame ----------------------------------------------------------- */
 
 static void make_rings(struct generator *g)
 {
 	struct pto_dev_arena_plan *plan = &g->program->rings;
-	uint64_t tasks = 0;
 	uint32_t i;
 
 	plan->size = sizeof(*plan);
 	for (i = 0; i < PTO_RING_DEPTHS; i++) {
-		plan->task_window[i] = 4ULL << pick(g, 5);
+		plan->task_window[i] = 4ULL << pick(g, chance(g, 5) ? 8 : 5);
 		plan->heap[i] = 1024ULL << pick(g, 8);
-		tasks += plan->task_window[i];
 	}
-	/* Dependencies of a task that fit into no slot need the pool. */
-	for (i = 0; i < PTO_RING_DEPTHS; i++)
-		plan->dep_pool[i] = tasks <= 64 ? 4 : 16384;
 }
 
-static uint32_t ring_of(const struct generator *g)
+static void make_externals(struct generator *g)
 {
-	return g->depth < PTO_RING_DEPTHS ? g->depth : PTO_RING_DEPTHS - 1;
+	struct pto_tensor *t = g->program->external;
+	uint32_t i, elements, shapes[2];
+	uint8_t dtype;
+
+	g->program->external_count = 1 + pick(g, MAX_EXTERNALS);
+	for (i = 0; i < g->program->external_count; i++) {
+		dtype = random_dtype(g);
+		elements = EXTERNAL_BYTES * 8 / pto_dtype_bits(dtype);
+		shapes[0] = 1u << pick(g, 7);
+		shapes[1] = elements / shapes[0];
+		pto_tensor_make(&t[i], 0, dtype, 2, shapes);
+	}
 }
 
-/*
- * Is there certainly room for one more task with @bytes of outputs, whatever has been
- * reclaimed? Held tasks count in full, and a heap with a wrap in it is used half.
- */
-static bool room(const struct generator *g, uint64_t bytes)
-{
-	const struct pto_dev_arena_plan *plan = &g->program->rings;
-	uint32_t ring = ring_of(g);
-
-	if (g->tasks[ring] + 1 >= plan->task_window[ring])
-		return false;
-	if (!bytes || (!g->heap[ring] && bytes <= plan->heap[ring]))
-		return true;
-	return 2 * (g->heap[ring] + bytes) <= plan->heap[ring];
-}
-
-static void take_room(struct generator *g, uint64_t bytes)
-{
-	g->tasks[ring_of(g)]++;
-	g->heap[ring_of(g)] += bytes;
-}
-
-/* --- tensors ------------------------------------------------------------- */
+/* --- views --------------------------------------------------------------- */
 
 static void random_shape(struct generator *g, uint32_t max, uint32_t *ndims, uint32_t *shapes)
 {
@@ -123,371 +90,341 @@ static void random_shape(struct generator *g, uint32_t max, uint32_t *ndims, uin
 	shapes[i] = left ? left : 1;
 }
 
-/* One random step from a tensor to a view of it; steps that are not possible do nothing. */
-static void random_step(struct generator *g, struct pto_tensor *t)
+static int random_permutation(struct generator *g, struct pto_tensor *t)
+{
+	uint32_t order[PTO_MAX_TENSOR_DIMS], i, k, swap;
+
+	for (i = 0; i < t->ndims; i++) {
+		k = pick(g, i + 1);
+		swap = k < i ? order[k] : i;
+		order[i] = swap;
+		order[k] = i;
+	}
+	return pto_tensor_permute(t, order, t);
+}
+
+static int random_slice(struct generator *g, struct pto_tensor *t)
+{
+	uint32_t dim = pick(g, t->ndims);
+	uint32_t from = pick(g, t->shapes[dim] + 1);
+	uint32_t to = from + pick(g, t->shapes[dim] - from + 1);
+
+	/* Empty ones are rare. */
+	if (from == to && !chance(g, 10))
+		return -1;
+	return pto_tensor_slice(t, dim, from, to, 1 + pick(g, 3), t);
+}
+
+/* The product of the shapes stays; a contiguous tensor is needed, else nothing happens. */
+static int random_reshape(struct generator *g, struct pto_tensor *t)
+{
+	uint32_t shapes[PTO_MAX_TENSOR_DIMS], ndims = 1 + pick(g, PTO_MAX_TENSOR_DIMS);
+	uint64_t count;
+	uint32_t i, part;
+
+	if (pto_tensor_elements(t, &count) || !count || count > 2 * EXTERNAL_BYTES)
+		return -1;
+	for (i = 0; i + 1 < ndims; i++) {
+		part = 1 + pick(g, 4);
+		shapes[i] = count % part ? 1 : part;
+		count /= shapes[i];
+	}
+	shapes[i] = (uint32_t)count;
+	return pto_tensor_reshape(t, ndims, shapes, t);
+}
+
+static int random_box(struct generator *g, struct pto_tensor *t)
 {
 	uint32_t shapes[PTO_MAX_TENSOR_DIMS], offsets[PTO_MAX_TENSOR_DIMS];
-	uint32_t dim = pick(g, t->ndims);
-	uint32_t i, from, to;
-	uint64_t count;
+	uint32_t i;
 
-	switch (pick(g, 6)) {
-	case 0:
-		if (pto_tensor_transpose(t, dim, pick(g, t->ndims), t))
-			return;
-		break;
-	case 1:
-		from = pick(g, t->shapes[dim] + 1);
-		to = from + pick(g, t->shapes[dim] - from + 1);
-		if ((from == to && !chance(g, 10)) ||
-		    pto_tensor_slice(t, dim, from, to, 1 + pick(g, 3), t))
-			return;
-		break;
-	case 2:
-		if (pto_tensor_elements(t, &count) || !count || count > 1024)
-			return;
-		shapes[0] = 1 + pick(g, (uint32_t)count);
-		shapes[1] = (uint32_t)count / shapes[0];
-		if (pto_tensor_reshape(t, 2, shapes, t))
-			return;
-		break;
-	default:
-		for (i = 0; i < t->ndims; i++) {
-			offsets[i] = pick(g, t->shapes[i] + 1);
-			shapes[i] = t->shapes[i] - offsets[i];
-			shapes[i] -= shapes[i] ? pick(g, shapes[i]) : 0;
-			if (chance(g, 60)) {
-				offsets[i] = 0;
-				shapes[i] = t->shapes[i];
-			}
+	for (i = 0; i < t->ndims; i++) {
+		offsets[i] = pick(g, t->shapes[i] + 1);
+		shapes[i] = t->shapes[i] - offsets[i];
+		shapes[i] -= shapes[i] ? pick(g, shapes[i]) : 0;
+		if (chance(g, 60)) {
+			offsets[i] = 0;
+			shapes[i] = t->shapes[i];
 		}
-		if (pto_tensor_view(t, shapes, offsets, t))
-			return;
+	}
+	return pto_tensor_view(t, shapes, offsets, t);
+}
+
+/* One random step from a tensor to a view of it; steps that are not possible do nothing. */
+static int random_step(struct generator *g, struct pto_tensor *t)
+{
+	switch (pick(g, 7)) {
+	case 0:
+		return pto_tensor_transpose(t, pick(g, t->ndims), pick(g, t->ndims), t);
+	case 1:
+		return random_permutation(g, t);
+	case 2:
+		return random_slice(g, t);
+	case 3:
+		return random_reshape(g, t);
+	default:
+		return random_box(g, t);
 	}
 }
 
 static struct pto_tensor random_view(struct generator *g, uint32_t base)
 {
-	struct pto_tensor t = g->base[base].shape;
+	struct pto_tensor t = g->rules.base[base].shape;
 	uint32_t steps = chance(g, 40) ? 0 : 1 + pick(g, 3);
+	uint64_t size = t.size;
 	uint32_t elements;
 
-	if (base < g->program->external_count && chance(g, 10)) {
-		uint8_t dtype = dtypes[pick(g, sizeof(dtypes))];
+	/* The same memory as another type; what fills no element, or filled none, is left out. */
+	if (chance(g, 8)) {
+		uint8_t dtype = random_dtype(g);
 
-		elements = EXTERNAL_BYTES / pto_dtype_size(dtype);
-		pto_tensor_make(&t, 0, dtype, 1, &elements);
+		elements = (uint32_t)(t.extent * pto_dtype_bits(t.dtype) / pto_dtype_bits(dtype));
+		if (elements)
+			pto_tensor_make(&t, 0, dtype, 1, &elements);
+		t.size = size;
 	}
 	while (steps--)
 		random_step(g, &t);
+	if (chance(g, 5))
+		t.version = (int32_t)pick(g, 5) - 2;
 	return t;
-}
-
-static void make_externals(struct generator *g)
-{
-	uint32_t i, elements, shapes[2];
-	uint8_t dtype;
-
-	g->program->external_count = 1 + pick(g, MAX_EXTERNALS);
-	for (i = 0; i < g->program->external_count; i++) {
-		dtype = dtypes[pick(g, sizeof(dtypes))];
-		elements = EXTERNAL_BYTES / pto_dtype_size(dtype);
-		shapes[0] = 1u << pick(g, 7);
-		shapes[1] = elements / shapes[0];
-		pto_tensor_make(&g->base[i].shape, 0, dtype, 2, shapes);
-	}
-	g->base_count = i;
-}
-
-/* Describes a new base. Return: heap bytes that it takes. */
-static uint64_t make_base(struct generator *g, struct arg *arg, bool filled, uint32_t op)
-{
-	struct base_info *info = &g->base[g->base_count];
-	uint32_t shapes[PTO_MAX_TENSOR_DIMS], ndims;
-	uint8_t dtype = dtypes[pick(g, sizeof(dtypes))];
-
-	random_shape(g, 96, &ndims, shapes);
-	arg->type = PTO_ARG_OUTPUT;
-	arg->base = g->base_count;
-	arg->create = pto_create(dtype, ndims, shapes);
-	if (filled || chance(g, 10))
-		pto_create_set_value(&arg->create, mix(g->rng));
-	memset(info, 0, sizeof(*info));
-	pto_tensor_make(&info->shape, 0, dtype, ndims, shapes);
-	info->depth = g->depth;
-	info->owned = true;
-	info->owner = op;
-	info->accessor[0] = op;
-	info->accessor_count = 1;
-	return (info->shape.size + 1023) & ~1023ULL;
 }
 
 /* --- tasks --------------------------------------------------------------- */
 
+static uint32_t recent(struct generator *g, uint32_t count)
+{
+	return count - 1 - pick(g, count < 12 ? count : 12);
+}
+
+/* Prefer recent ones; external ones are always there. */
 static bool random_base(struct generator *g, uint32_t *base)
 {
 	uint32_t tries = 20;
 
 	while (tries--) {
-		/* Prefer recent ones; external ones are always there. */
 		*base = chance(g, 50) ? pick(g, g->program->external_count) :
-				       g->base_count - 1 -
-					       pick(g, g->base_count < 12 ? g->base_count : 12);
-		if (!g->base[*base].dead)
+					recent(g, g->rules.base_count);
+		if (g->rules.base[*base].alive)
 			return true;
 	}
 	return false;
 }
 
-static bool already_used(const struct op *op, uint32_t base)
+static void random_new(struct generator *g, struct arg *arg, uint32_t base)
 {
-	uint32_t i;
+	uint32_t shapes[PTO_MAX_TENSOR_DIMS], ndims;
 
-	for (i = 0; i < op->arg_count; i++)
-		if (op->arg[i].base == base)
-			return true;
-	return false;
+	random_shape(g, 96, &ndims, shapes);
+	arg->type = PTO_ARG_OUTPUT;
+	arg->base = base;
+	arg->create = pto_create(random_dtype(g), ndims, shapes);
+	arg->create.initial_value = mix(g->rng);
+	arg->create.has_initial_value = chance(g, 10);
 }
 
-static bool add_dep(struct op *op, uint32_t dep)
-{
-	uint32_t i;
-
-	for (i = 0; i < op->dep_count; i++)
-		if (op->dep[i] == dep)
-			return true;
-	if (op->dep_count == MAX_DEPS)
-		return false;
-	op->dep[op->dep_count++] = dep;
-	return true;
-}
-
-/*
- * Adds the tasks that touched the base to the dependencies, and the one that owns it, which
- * keeps its memory. Return: false if they are too many.
- */
-static bool follow(const struct base_info *info, struct op *op)
-{
-	uint32_t i;
-
-	for (i = 0; i < info->accessor_count; i++)
-		if (!add_dep(op, info->accessor[i]))
-			return false;
-	return !info->owned || add_dep(op, info->owner);
-}
-
-/* Orders a task's access where the rules do not do it, and remembers it. */
-static bool order_access(struct generator *g, struct op *op, struct arg *arg)
-{
-	struct base_info *info = &g->base[arg->base];
-	bool manual = g->mode[g->depth] == PTO_SCOPE_MANUAL || arg->view.manual_dep;
-	uint32_t number = (uint32_t)(op - g->program->op);
-
-	if (info->accessor_count && info->accessor[info->accessor_count - 1] == number) {
-		/* The same task again; it follows everybody if one of its accesses is manual. */
-		if (manual != info->manual)
-			return false;
-		return true;
-	}
-	if (manual || info->manual) {
-		if (info->untraceable || !follow(info, op))
-			return false;
-		info->manual = true;
-		info->accessor_count = 0;
-	}
-	if (info->accessor_count == MAX_DEPS)
-		info->untraceable = true;
-	else
-		info->accessor[info->accessor_count++] = number;
-	return true;
-}
-
-/* Adds an argument that exists. Return: false to leave it out. */
-static bool random_arg(struct generator *g, struct op *op, bool shared)
+/* Return: false if there is no tensor */
+static bool random_existing(struct generator *g, struct arg *arg)
 {
 	static const uint8_t types[] = {
 		PTO_ARG_INPUT, PTO_ARG_INPUT, PTO_ARG_INPUT, PTO_ARG_INOUT, PTO_ARG_INOUT,
 		PTO_ARG_OUTPUT_EXISTING, PTO_ARG_OUTPUT_EXISTING, PTO_ARG_NO_DEP,
 	};
-	struct arg *arg = &op->arg[op->arg_count];
-	struct op before = *op;
 
 	arg->type = types[pick(g, sizeof(types))];
-	if (!random_base(g, &arg->base) || (shared && already_used(op, arg->base)))
+	if (!random_base(g, &arg->base))
 		return false;
 	arg->view = random_view(g, arg->base);
 	arg->view.manual_dep = arg->type != PTO_ARG_NO_DEP && chance(g, 3);
-	if (arg->type != PTO_ARG_NO_DEP && !order_access(g, op, arg)) {
-		*op = before;
-		return false;
-	}
-	op->arg_count++;
 	return true;
 }
 
 /* Names some earlier tasks for no reason. */
 static void random_deps(struct generator *g, struct op *op)
 {
-	uint32_t number = (uint32_t)(op - g->program->op);
-	uint32_t count = chance(g, 5) ? pick(g, MAX_DEPS) : pick(g, 4);
-	uint32_t dep;
+	uint32_t count = chance(g, 10) ? pick(g, MAX_EXTRA_DEPS) : pick(g, 4);
 
-	while (count-- && number && op->dep_count < MAX_DEPS) {
-		dep = pick(g, number);
-		if (g->program->op[dep].kind == OP_SUBMIT || g->program->op[dep].kind == OP_ALLOC)
-			op->dep[op->dep_count++] = dep;
+	while (count-- && g->program->op_count)
+		op->dep[op->extra_count++] = pick(g, g->program->op_count);
+}
+
+static void random_index(struct generator *g, const struct pto_tensor *t, uint32_t *index)
+{
+	uint32_t i;
+
+	for (i = 0; i < t->ndims; i++)
+		index[i] = pick(g, t->shapes[i]);
+}
+
+static int64_t random_value(struct generator *g, uint8_t dtype)
+{
+	uint64_t bits = mix(g->rng);
+
+	switch (dtype) {
+	case PTO_DTYPE_BOOL:
+		return bits & 1;
+	case PTO_DTYPE_INT8:
+		return (int8_t)bits;
+	case PTO_DTYPE_INT16:
+		return (int16_t)bits;
+	case PTO_DTYPE_INT32:
+		return (int32_t)bits;
+	case PTO_DTYPE_UINT8:
+		return (uint8_t)bits;
+	case PTO_DTYPE_UINT16:
+		return (uint16_t)bits;
+	case PTO_DTYPE_UINT32:
+		return (uint32_t)bits;
+	default:
+		return (int64_t)bits;
 	}
 }
 
-static bool make_submit(struct generator *g, struct op *op)
+static bool is_integer(uint8_t dtype)
+{
+	switch (dtype) {
+	case PTO_DTYPE_BOOL:
+	case PTO_DTYPE_INT8 ... PTO_DTYPE_UINT8:
+	case PTO_DTYPE_INT16:
+	case PTO_DTYPE_INT32:
+	case PTO_DTYPE_INT64 ... PTO_DTYPE_UINT32:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void random_predicate(struct generator *g, struct op *op)
+{
+	struct arg *arg = &op->condition;
+
+	arg->type = PTO_ARG_INPUT;
+	if (!random_base(g, &arg->base))
+		return;
+	arg->view = random_view(g, arg->base);
+	arg->view.manual_dep = chance(g, 3);
+	if (!is_integer(arg->view.dtype) || !arg->view.extent)
+		return;
+	random_index(g, &arg->view, op->index);
+	op->compare = pick(g, PTO_PREDICATE_GE + 1);
+	op->value = random_value(g, arg->view.dtype);
+	op->conditional = true;
+}
+
+/* How the kernels of a task with several units, or of one, behave. */
+static void random_ways(struct generator *g, struct op *op)
+{
+	if (op->blocks > 1 && chance(g, 30))
+		op->ways |= WAY_SYNC;
+	if (op->parts && chance(g, 10))
+		op->ways |= WAY_MEET;
+	if (op->ways & WAY_MEET && chance(g, 5))
+		op->ways |= WAY_SPIN;
+	if (op->parts && chance(g, 4))
+		op->ways |= WAY_LATER;
+}
+
+static void make_submit(struct generator *g, struct op *op)
 {
 	static const uint8_t parts[] = { 0, 1, 1, 2, 2, 2, 4, 3, 5, 6, 7 };
-	uint32_t number = (uint32_t)(op - g->program->op);
-	uint32_t args = pick(g, MAX_ARGS + 1);
-	uint32_t outputs = 0;
-	uint64_t bytes = 0, more;
-	bool shared;
+	uint32_t args = pick(g, chance(g, 10) ? MAX_ARGS + 1 : 7);
+	uint32_t base = g->rules.base_count;
 
 	op->kind = OP_SUBMIT;
 	op->parts = parts[pick(g, sizeof(parts))];
-	op->blocks = chance(g, 15) ? 1 + pick(g, 5) : 1;
+	op->blocks = chance(g, 15) ? 1 + pick(g, MAX_BLOCKS) : 1;
 	op->salt = mix(g->rng);
-	shared = __builtin_popcount(op->parts) * op->blocks > 1;
-	if (!room(g, 0))
-		return false;
+	random_ways(g, op);
 	while (args--) {
-		if (!chance(g, 25)) {
-			random_arg(g, op, shared);
-			continue;
-		}
-		more = make_base(g, &op->arg[op->arg_count], !op->parts, number);
-		if (g->base_count + 1 >= MAX_BASES || !room(g, bytes + more))
-			continue;
-		bytes += more;
-		g->base_count++;
-		/* Not for arguments of the same task. */
-		g->base[g->base_count - 1].dead = true;
-		outputs++;
-		op->arg_count++;
+		if (chance(g, 25) && base < MAX_BASES)
+			random_new(g, &op->arg[op->arg_count++], base++);
+		else if (random_existing(g, &op->arg[op->arg_count]))
+			op->arg_count++;
 	}
-	while (outputs)
-		g->base[g->base_count - outputs--].dead = false;
 	if (chance(g, 20))
 		random_deps(g, op);
-	take_room(g, bytes);
-	return true;
+	if (chance(g, 8))
+		random_predicate(g, op);
 }
 
-static bool make_alloc(struct generator *g, struct op *op)
+static void make_alloc(struct generator *g, struct op *op)
 {
 	uint32_t count = 1 + pick(g, 3);
-	uint64_t bytes = 0, more;
+	uint32_t base = g->rules.base_count;
 
 	op->kind = OP_ALLOC;
-	while (count-- && g->base_count + 1 < MAX_BASES) {
-		more = make_base(g, &op->arg[op->arg_count], true,
-				 (uint32_t)(op - g->program->op));
-		if (!room(g, bytes + more))
-			break;
-		bytes += more;
-		g->base_count++;
-		op->arg_count++;
-	}
-	if (!op->arg_count)
-		return false;
-	take_room(g, bytes);
-	return true;
+	while (count-- && base < MAX_BASES)
+		random_new(g, &op->arg[op->arg_count++], base++);
 }
 
-/* An element, through the view of a base on which all tasks are ordered by the rules. */
-static bool make_access(struct generator *g, struct op *op)
+/* The orchestration itself reads or writes an element. */
+static void make_access(struct generator *g, struct op *op)
 {
 	struct arg *arg = &op->arg[0];
-	uint32_t i;
 
-	op->kind = chance(g, 50) ? OP_GET : OP_SET;
-	op->salt = mix(g->rng);
-	if (!random_base(g, &arg->base) || g->base[arg->base].manual)
-		return false;
+	if (!random_base(g, &arg->base))
+		return;
 	arg->view = random_view(g, arg->base);
 	if (!arg->view.extent)
-		return false;
-	for (i = 0; i < arg->view.ndims; i++)
-		op->index[i] = pick(g, arg->view.shapes[i]);
-	return true;
+		return;
+	random_index(g, &arg->view, op->index);
+	op->kind = chance(g, 50) ? OP_GET : OP_SET;
+	op->salt = mix(g->rng);
 }
 
-/* --- scopes -------------------------------------------------------------- */
-
-static bool make_begin(struct generator *g, struct op *op)
+static void make_begin(struct generator *g, struct op *op)
 {
-	uint32_t manual = g->mode[g->depth] == PTO_SCOPE_MANUAL || chance(g, 20);
+	uint32_t outer = g->rules.mode[g->rules.depth];
 
-	if (g->depth == MAX_DEPTH)
-		return false;
 	op->kind = OP_BEGIN;
-	op->mode = manual ? PTO_SCOPE_MANUAL : PTO_SCOPE_AUTO;
-	g->mode[++g->depth] = op->mode;
-	return true;
+	op->mode = chance(g, 20) ? PTO_SCOPE_MANUAL : outer;
 }
 
-static bool make_end(struct generator *g, struct op *op)
-{
-	uint32_t i;
-
-	if (!g->depth)
-		return false;
-	op->kind = OP_END;
-	for (i = 0; i < g->base_count; i++)
-		if (i >= g->program->external_count && g->base[i].depth == g->depth)
-			g->base[i].dead = true;
-	/* Deeper scopes share the last ring: all of it is free when the first of them ends. */
-	if (g->depth < PTO_RING_DEPTHS) {
-		g->tasks[g->depth] = 0;
-		g->heap[g->depth] = 0;
-	}
-	g->depth--;
-	return true;
-}
-
-static bool make_op(struct generator *g, struct op *op)
+/* What cannot be made stays OP_NONE. */
+static void make_op(struct generator *g, struct op *op)
 {
 	uint32_t what = pick(g, 100);
 
 	memset(op, 0, sizeof(*op));
 	if (what < 62)
-		return make_submit(g, op);
-	if (what < 68)
-		return make_alloc(g, op);
-	if (what < 76)
-		return make_access(g, op);
-	return what < 88 ? make_begin(g, op) : make_end(g, op);
+		make_submit(g, op);
+	else if (what < 68)
+		make_alloc(g, op);
+	else if (what < 76)
+		make_access(g, op);
+	else if (what < 88)
+		make_begin(g, op);
+	else
+		op->kind = OP_END;
 }
 
 /**
  * generate() - make the program of a seed
  * @program: the program
  * @seed: the seed
- * @max_ops: operations at most; a shorter program of a seed is the beginning of a longer one
+ * @kind: what it shall be; KIND_ANY: the seed says
  */
-void generate(struct program *program, uint64_t seed, uint32_t max_ops)
+void generate(struct program *program, uint64_t seed, enum program_kind kind)
 {
 	static _Thread_local struct generator g;
+	static _Thread_local struct op op;
 	uint32_t ops, tries;
 
-	memset(&g, 0, sizeof(g));
 	memset(program, 0, sizeof(*program));
 	g.program = program;
 	g.rng = mix(seed);
 	program->seed = seed;
+	program->kind = kind != KIND_ANY ? kind : chance(&g, 20) ? KIND_HOST : KIND_DEVICE;
+	program->arch = chance(&g, 50) ? PTO_ARCH_A2A3 : PTO_ARCH_A5;
+	program->workers = 1 + pick(&g, MAX_WORKERS);
 	make_rings(&g);
 	make_externals(&g);
-	ops = 5 + pick(&g, chance(&g, 20) ? MAX_OPS - MAX_DEPTH - 6 : 60);
-	if (ops > max_ops)
-		ops = max_ops;
-	for (tries = 0; program->op_count < ops && tries < 4 * MAX_OPS; tries++)
-		if (make_op(&g, &program->op[program->op_count]))
-			program->op_count++;
-	while (g.depth)
-		make_end(&g, &program->op[program->op_count++]);
+	rules_begin(&g.rules, program);
+	ops = 5 + pick(&g, chance(&g, 15) ? MAX_OPS - MAX_DEPTH - 6 : 60);
+	for (tries = 0; program->op_count < ops && tries < 2 * MAX_OPS; tries++) {
+		make_op(&g, &op);
+		if (op.kind != OP_NONE)
+			rules_add(&g.rules, &op);
+	}
+	rules_end(&g.rules);
 }

@@ -14,7 +14,7 @@
 
 #define PROGRAMS	300
 #define MUTATIONS	3000
-#define KERNELS		(PARTS * (MAX_ARGS + 1))
+#define KERNELS		PROGRAM_FUNCS
 
 static struct pto_engine_kernel table[KERNELS];
 static struct pto_engine_kernel idle[KERNELS];
@@ -81,10 +81,8 @@ FIXTURE_SETUP(graph)
 			idle[FUNC_ID(i, k)].fn = kernel_idle;
 		}
 	}
-	for (i = 0; i < MAX_EXTERNALS; i++) {
-		expected.external[i] = malloc(EXTERNAL_BYTES);
-		actual.external[i] = malloc(EXTERNAL_BYTES);
-	}
+	execution_init(&expected);
+	execution_init(&actual);
 	self->callable.kernels = table;
 	self->callable.kernel_count = KERNELS;
 	self->run.callable = &self->callable;
@@ -93,15 +91,11 @@ FIXTURE_SETUP(graph)
 
 FIXTURE_TEARDOWN(graph)
 {
-	uint32_t i;
-
 	pto_engine_destroy(self->engine);
 	munmap(self->arena, self->plan.arena_size);
 	hosted_free(&self->host);
-	for (i = 0; i < MAX_EXTERNALS; i++) {
-		free(expected.external[i]);
-		free(actual.external[i]);
-	}
+	execution_free(&expected);
+	execution_free(&actual);
 }
 
 static void entry(struct pto_rt *rt, const struct pto_orch_args *args)
@@ -120,43 +114,9 @@ static uint32_t execute(FIXTURE_DATA(graph) *self)
 
 /* --- random programs ---------------------------------------------------------- */
 
-/*
- * Elements can be accessed as long as no task of the graph does: keeps those that come
- * before all tasks, in memory from outside. The others become allocations of nothing.
- */
-static void make_hostable(struct program *p)
-{
-	bool tasks = false;
-	uint32_t i;
-
-	for (i = 0; i < p->op_count; i++) {
-		struct op *op = &p->op[i];
-
-		tasks |= op->kind == OP_SUBMIT;
-		if (op->kind != OP_GET && op->kind != OP_SET)
-			continue;
-		if (!tasks && op->arg[0].base < p->external_count)
-			continue;
-		op->kind = OP_ALLOC;
-		op->arg_count = 0;
-	}
-}
-
-static bool same(void)
-{
-	uint32_t i;
-
-	for (i = 0; i < program.external_count; i++)
-		if (memcmp(expected.external[i], actual.external[i], EXTERNAL_BYTES))
-			return false;
-	return expected.get_count == actual.get_count &&
-	       !memcmp(expected.get, actual.get, expected.get_count * sizeof(expected.get[0]));
-}
-
 static void make_program(uint64_t seed)
 {
-	generate(&program, seed, MAX_OPS);
-	make_hostable(&program);
+	generate(&program, seed, KIND_HOST);
 	execution_reset(&expected, &program);
 	oracle_execute(&expected);
 	execution_reset(&actual, &program);
@@ -164,6 +124,7 @@ static void make_program(uint64_t seed)
 
 TEST_F(graph, random_programs_equal_serial_execution)
 {
+	char why[200];
 	uint64_t seed;
 
 	for (seed = 1; seed <= PROGRAMS; seed++) {
@@ -175,8 +136,8 @@ TEST_F(graph, random_programs_equal_serial_execution)
 			TH_LOG("seed %llu: %s", (unsigned long long)seed,
 			       (char *)self->report.text);
 		}
-		ASSERT_TRUE(same()) {
-			TH_LOG("seed %llu", (unsigned long long)seed);
+		ASSERT_TRUE(execution_same(&actual, &expected, why, sizeof(why))) {
+			TH_LOG("seed %llu: %s", (unsigned long long)seed, why);
 		}
 	}
 }

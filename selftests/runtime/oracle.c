@@ -34,16 +34,13 @@ static void *allocate(struct oracle *o, size_t bytes)
 
 static void make(struct oracle *o, const struct pto_create_info *info, struct pto_tensor *t)
 {
-	uint32_t bytes = pto_dtype_size(info->dtype);
 	uint64_t i;
-	uint8_t *p;
 
 	if (pto_tensor_make(t, 0, info->dtype, info->ndims, info->shapes))
 		abort();
-	p = allocate(o, t->size);
-	for (i = 0; info->has_initial_value && i < t->size; i += bytes)
-		store_element(p + i, bytes, info->initial_value);
-	t->addr = (uint64_t)(uintptr_t)p;
+	t->addr = (uint64_t)(uintptr_t)allocate(o, t->size);
+	for (i = 0; info->has_initial_value && i < t->extent; i++)
+		store_element(t, i, info->initial_value);
 	t->owner_task = o->tasks;
 	t->manual_dep = info->manual_dep;
 }
@@ -77,6 +74,54 @@ static void run_part(struct oracle *o, const struct pto_task_args *args, int32_t
 		kernels[func / (MAX_ARGS + 1)][func % (MAX_ARGS + 1)](array);
 }
 
+/* What a predicate finds, in as many bits as it takes to compare any two values. */
+static __int128 load_integer(const struct pto_tensor *t, uint64_t offset)
+{
+	uint64_t bits = load_element(t, offset);
+
+	switch (t->dtype) {
+	case PTO_DTYPE_INT8:
+		return (int8_t)bits;
+	case PTO_DTYPE_INT16:
+		return (int16_t)bits;
+	case PTO_DTYPE_INT32:
+		return (int32_t)bits;
+	case PTO_DTYPE_INT64:
+		return (int64_t)bits;
+	default:
+		return bits;
+	}
+}
+
+static bool holds(const struct pto_task_args *args)
+{
+	const struct pto_tensor *t = args->predicate;
+	__int128 element, value = args->predicate_value;
+	uint64_t offset;
+
+	if (!(args->flags & PTO_TASK_PREDICATE))
+		return true;
+	if (pto_tensor_offset(t, args->predicate_ndims, args->predicate_index, &offset))
+		abort();
+	element = load_integer(t, offset);
+	if (t->dtype == PTO_DTYPE_UINT64)
+		value = (uint64_t)args->predicate_value;
+	switch (args->predicate_op) {
+	case PTO_PREDICATE_EQ:
+		return element == value;
+	case PTO_PREDICATE_NE:
+		return element != value;
+	case PTO_PREDICATE_LT:
+		return element < value;
+	case PTO_PREDICATE_LE:
+		return element <= value;
+	case PTO_PREDICATE_GT:
+		return element > value;
+	default:
+		return element >= value;
+	}
+}
+
 static struct pto_task submit(struct pto_rt *rt, const struct pto_func_ids *funcs,
 			      const struct pto_task_args *args)
 {
@@ -92,6 +137,8 @@ static struct pto_task submit(struct pto_rt *rt, const struct pto_func_ids *func
 			o->tensors[i] = *(const struct pto_tensor *)args->tensors[i];
 		}
 	}
+	if (!holds(args))
+		return result(o, args->tensor_count, mask);
 	run_part(o, args, funcs->aic, 0);
 	run_part(o, args, funcs->aiv0, 0);
 	/* A lone AIV1 part is AIV0 to the kernel. */

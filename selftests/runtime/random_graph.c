@@ -1,220 +1,175 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Serial equivalence, by property: random programs, on several numbers of threads, leave what
- * executing their tasks one after the other in the order of submission leaves.
+ * Serial equivalence, by property: random programs, executed by the runtime without threads
+ * in random orders and on engines of one to four workers, leave what executing their
+ * tasks one after the other in the order of submission leaves.
  *
- *	random_graph [COUNT [SEED [OPS]]]
+ *	random_graph [-p] [-s DIR] [COUNT [SEED]]
+ *	random_graph -f FILE [COUNT]
  *
- * executes COUNT programs from SEED on. A failure names the seed and the smallest number
- * of operations with which it fails: "random_graph 1 SEED OPS" repeats it.
+ * executes COUNT programs from SEED on; -p shows how far it is, an interrupt ends it
+ * early. A failure names the seed, and prints the program, made as small as it will be and
+ * still fail; -s keeps that in a file of DIR, which -f executes COUNT times.
  */
-#include <stdio.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
 
-#include <sim/device/engine.h>
-
-#include "program.h"
+#include "minimise.h"
 
 #define DEFAULT_COUNT	2000
-#define RUNS		3	/* of each program in one arena, with different engines */
 
-static const uint32_t workers[] = { 1, 2, 5 };
-
-#define ENGINES (sizeof(workers) / sizeof(workers[0]))
-
-struct bench {
-	struct pto_engine *engine[ENGINES];
-	struct pto_engine_kernel kernels[PARTS * (MAX_ARGS + 1)];
+struct session {
+	uint64_t count;
+	uint64_t seed;
+	bool progress;
+	const char *save;
+	const char *file;
 	struct program program;
-	struct execution expected;
-	struct execution actual;
-	uint32_t epoch;
+	uint64_t tasks;
+	uint64_t host;
 };
 
-static struct execution *current;
+static volatile sig_atomic_t interrupted;
 
-static void entry(struct pto_rt *rt, const struct pto_orch_args *args)
+static void on_interrupt(int signal)
 {
-	execute_program(rt, current);
+	interrupted = 1;
 }
 
-static void *checked(void *p, const char *what)
+static uint32_t seconds(void)
 {
-	if (p && p != MAP_FAILED)
-		return p;
-	printf("Bail out! %s\n", what);
-	exit(1);
+	static time_t start;
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	if (!start)
+		start = now.tv_sec;
+	return (uint32_t)(now.tv_sec - start);
 }
 
-static void bench_init(struct bench *b)
+static void show_progress(const struct session *s, uint64_t done)
 {
-	uint32_t i, k;
+	static uint32_t shown;
 
-	for (i = 0; i < ENGINES; i++) {
-		struct pto_engine_config config = {
-			.arch = PTO_ARCH_A2A3, .cluster_count = 24, .aicpu_threads = 4,
-			.workers = workers[i], .default_timeout_ns = 20000000000ULL,
-		};
+	if (!s->progress || seconds() < shown + 5)
+		return;
+	shown = seconds();
+	printf("# %llu of %llu programs, %llu tasks, %u s\n", (unsigned long long)done,
+	       (unsigned long long)s->count, (unsigned long long)s->tasks, shown);
+	fflush(stdout);
+}
 
-		if (pto_engine_create(&config, &b->engine[i]))
-			checked(NULL, "cannot make an engine");
+static void save_program(const struct session *s)
+{
+	char name[4096];
+	FILE *file;
+
+	snprintf(name, sizeof(name), "%s/seed-%llu", s->save, (unsigned long long)s->program.seed);
+	file = fopen(name, "w");
+	if (!file || fwrite(&s->program, sizeof(s->program), 1, file) != 1 || fclose(file))
+		printf("# cannot write %s\n", name);
+	else
+		printf("# kept in %s: random_graph -f executes it\n", name);
+}
+
+static void load_program(struct session *s)
+{
+	FILE *file = fopen(s->file, "r");
+
+	if (!file || fread(&s->program, sizeof(s->program), 1, file) != 1) {
+		printf("Bail out! cannot read %s, or another build has written it\n", s->file);
+		exit(1);
 	}
-	for (i = 0; i < PARTS; i++) {
-		for (k = 0; k <= MAX_ARGS; k++) {
-			b->kernels[FUNC_ID(i, k)].fn = kernels[i][k];
-			b->kernels[FUNC_ID(i, k)].core_type = i ? PTO_CORE_AIV : PTO_CORE_AIC;
+	fclose(file);
+}
+
+static void report_failure(struct session *s, struct trial *t, struct verdict v)
+{
+	printf("# seed %llu: %s\n", (unsigned long long)s->program.seed, v.why);
+	printf("# repeat: random_graph 1 %llu\n", (unsigned long long)s->program.seed);
+	fflush(stdout);
+	if (!s->file)
+		minimise(t, &s->program, &v);
+	printf("# minimised: %s\n", v.why);
+	program_print(&s->program, stdout);
+	if (s->save)
+		save_program(s);
+	printf("not ok 1 serial_equivalence\n");
+}
+
+/* Return: the programs that were executed, or -1 after a failure */
+static int64_t execute_all(struct session *s, struct trial *t)
+{
+	struct verdict v;
+	uint64_t i;
+	uint32_t k;
+
+	for (i = 0; i < s->count && !interrupted; i++) {
+		if (!s->file)
+			generate(&s->program, s->seed + i, KIND_ANY);
+		v = trial_run(t, &s->program, SHUFFLES, THREADED);
+		if (!v.good) {
+			report_failure(s, t, v);
+			return -1;
 		}
+		for (k = 0; k < s->program.op_count; k++)
+			s->tasks += s->program.op[k].kind == OP_SUBMIT;
+		s->host += s->program.kind == KIND_HOST;
+		show_progress(s, i + 1);
 	}
-	for (i = 0; i < MAX_EXTERNALS; i++) {
-		b->expected.external[i] = checked(malloc(EXTERNAL_BYTES), "no memory");
-		b->actual.external[i] = checked(malloc(EXTERNAL_BYTES), "no memory");
-	}
+	return (int64_t)i;
 }
 
-static void bench_free(struct bench *b)
+static void parse(struct session *s, int argc, char **argv)
 {
-	uint32_t i;
+	int option;
 
-	for (i = 0; i < ENGINES; i++)
-		pto_engine_destroy(b->engine[i]);
-	for (i = 0; i < MAX_EXTERNALS; i++) {
-		free(b->expected.external[i]);
-		free(b->actual.external[i]);
+	s->count = DEFAULT_COUNT;
+	s->seed = 1;
+	while ((option = getopt(argc, argv, "pf:s:")) != -1) {
+		if (option == 'p')
+			s->progress = true;
+		else if (option == 'f')
+			s->file = optarg;
+		else if (option == 's')
+			s->save = optarg;
+		else
+			exit(2);
 	}
-}
-
-static void *make_arena(struct bench *b, uint64_t *size)
-{
-	struct pto_dev_arena_plan *plan = &b->program.rings;
-	void *image, *arena;
-
-	if (pto_arena_plan(plan))
-		checked(NULL, "no plan");
-	image = checked(malloc(plan->image_size), "no memory");
-	pto_arena_build(plan, image);
-	*size = plan->arena_size;
-	arena = checked(mmap(NULL, *size, PROT_READ | PROT_WRITE,
-			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0), "no arena");
-	if (pto_arena_bind(arena, *size, image, plan->image_size))
-		checked(NULL, "cannot bind an arena");
-	free(image);
-	return arena;
-}
-
-static bool compare(const struct bench *b, char *why, size_t size)
-{
-	uint32_t i, k;
-
-	if (b->actual.get_count != b->expected.get_count) {
-		snprintf(why, size, "%u values read, not %u", b->actual.get_count,
-			 b->expected.get_count);
-		return false;
-	}
-	for (i = 0; i < b->actual.get_count; i++) {
-		if (b->actual.get[i] == b->expected.get[i])
-			continue;
-		snprintf(why, size, "value %u read is wrong", i);
-		return false;
-	}
-	for (i = 0; i < b->program.external_count; i++) {
-		for (k = 0; k < EXTERNAL_BYTES; k++) {
-			if (b->actual.external[i][k] == b->expected.external[i][k])
-				continue;
-			snprintf(why, size, "byte %u of buffer %u is wrong", k, i);
-			return false;
-		}
-	}
-	return true;
-}
-
-static bool run_once(struct bench *b, uint32_t engine, void *arena, char *why, size_t size)
-{
-	struct pto_engine_callable callable = {
-		.entry = entry,
-		.kernels = b->kernels,
-		.kernel_count = PARTS * (MAX_ARGS + 1),
-	};
-	struct pto_engine_run run = { .callable = &callable, .arena = arena, .epoch = ++b->epoch };
-	struct pto_dev_report report;
-	uint32_t status;
-
-	execution_reset(&b->actual, &b->program);
-	current = &b->actual;
-	status = pto_engine_run(b->engine[engine], &run, &report);
-	if (status != PTO_DEV_OK) {
-		snprintf(why, size, "status %u: %s", status, (char *)report.text);
-		return false;
-	}
-	return compare(b, why, size);
-}
-
-static bool try_program(struct bench *b, uint64_t seed, uint32_t ops, char *why, size_t size)
-{
-	uint64_t arena_size;
-	bool good = true;
-	void *arena;
-	uint32_t i;
-
-	generate(&b->program, seed, ops);
-	execution_reset(&b->expected, &b->program);
-	oracle_execute(&b->expected);
-	arena = make_arena(b, &arena_size);
-	for (i = 0; i < RUNS && good; i++)
-		good = run_once(b, (uint32_t)(seed + i) % ENGINES, arena, why, size);
-	munmap(arena, arena_size);
-	return good;
-}
-
-/* The shortest beginning of the program that still fails, each tried several times. */
-static uint32_t minimise(struct bench *b, uint64_t seed, uint32_t ops)
-{
-	char why[256];
-	uint32_t i;
-
-	for (; ops > 1; ops--) {
-		for (i = 0; i < 20; i++)
-			if (!try_program(b, seed, ops - 1, why, sizeof(why)))
-				break;
-		if (i == 20)
-			break;
-	}
-	return ops;
+	if (optind < argc)
+		s->count = strtoull(argv[optind++], NULL, 0);
+	if (optind < argc)
+		s->seed = strtoull(argv[optind], NULL, 0);
+	if (s->file)
+		load_program(s);
 }
 
 int main(int argc, char **argv)
 {
-	uint64_t count = argc > 1 ? strtoull(argv[1], NULL, 0) : DEFAULT_COUNT;
-	uint64_t seed = argc > 2 ? strtoull(argv[2], NULL, 0) : 1;
-	uint32_t ops = argc > 3 ? (uint32_t)strtoul(argv[3], NULL, 0) : MAX_OPS;
-	static struct bench b;
-	uint64_t tasks = 0;
-	char why[256];
-	uint64_t i;
-	uint32_t k;
+	static struct session s;
+	struct trial *t;
+	int64_t done;
 
+	parse(&s, argc, argv);
 	printf("TAP version 13\n1..1\n");
 	if (getenv("PTO_SELFTEST") && !strcmp(getenv("PTO_SELFTEST"), "kernel")) {
 		printf("ok 1 serial_equivalence # SKIP no kernel takes part in it\n");
 		return 4;
 	}
-	bench_init(&b);
-	for (i = 0; i < count; i++) {
-		if (!try_program(&b, seed + i, ops, why, sizeof(why))) {
-			printf("# seed %llu: %s\n", (unsigned long long)(seed + i), why);
-			printf("# repeat: random_graph 1 %llu %u\n", (unsigned long long)(seed + i),
-			       argc > 3 ? ops : minimise(&b, seed + i, b.program.op_count));
-			printf("not ok 1 serial_equivalence\n");
-			return 1;
-		}
-		for (k = 0; k < b.program.op_count; k++)
-			tasks += b.program.op[k].kind == OP_SUBMIT;
-	}
-	bench_free(&b);
-	printf("# %llu programs from seed %llu, %llu tasks, %u runs each\n",
-	       (unsigned long long)count, (unsigned long long)seed, (unsigned long long)tasks,
-	       RUNS);
+	signal(SIGINT, on_interrupt);
+	seconds();
+	t = trial_create();
+	done = execute_all(&s, t);
+	if (done < 0)
+		return 1;
+	trial_destroy(t);
+	printf("# %lld programs from seed %llu, %llu of them orchestrated on the host, %llu tasks\n",
+	       (long long)done, (unsigned long long)s.seed, (unsigned long long)s.host,
+	       (unsigned long long)s.tasks);
+	printf("# each in %u orders and on %u engine, %u s\n", SHUFFLES, THREADED, seconds());
 	printf("ok 1 serial_equivalence\n");
 	return 0;
 }
