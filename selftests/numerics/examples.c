@@ -236,6 +236,26 @@ PT_TEST_F(examples, matmul_diamond)
 	RIGHT("matmul_diamond", random_size(self, 1, 40));
 }
 
+PT_TEST_F(examples, early_exit)
+{
+	RIGHT("early_exit", random_size(self, 1, 5000));
+}
+
+PT_TEST_F(examples, spmd_barrier)
+{
+	RIGHT("spmd_barrier", random_size(self, 1, 20000));
+}
+
+PT_TEST_F(examples, async_copy)
+{
+	RIGHT("async_copy", random_size(self, 1, 2000));
+}
+
+PT_TEST_F(examples, orch_so_cache)
+{
+	RIGHT("orch_so_cache", random_size(self, 1, 2000));
+}
+
 /* What a user types wrongly is answered, and with status 2. */
 PT_TEST_F(examples, wrong_usage)
 {
