@@ -195,8 +195,8 @@ void pto_rt_scope_begin(struct pto_rt *handle, uint32_t mode)
 		pto_rt_fatal(rt, PTO_FATAL_INVALID_ARGS, 0, PTO_NO_TASK,
 			     "an AUTO scope within a MANUAL one, at depth %u", depth);
 	} else if (depth >= PTO_MAX_SCOPE_DEPTH) {
-		pto_rt_fatal(rt, PTO_FATAL_INVALID_ARGS, 0, PTO_NO_TASK, "more than %u open scopes",
-			     PTO_MAX_SCOPE_DEPTH);
+		pto_rt_fatal(rt, PTO_FATAL_SCOPE_TASKS_OVERFLOW, 0, PTO_NO_TASK,
+			     "more than %u open scopes", PTO_MAX_SCOPE_DEPTH);
 	} else {
 		rt->scope[depth] = (struct pto_scope){
 			.start = pto_ring_get(rt, pto_ring_index(rt, depth))->head,

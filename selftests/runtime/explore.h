@@ -29,7 +29,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum explore_op { EXPLORE_LOAD, EXPLORE_STORE, EXPLORE_ADD, EXPLORE_SUB, EXPLORE_SWAP, EXPLORE_CAS };
+enum explore_op {
+	EXPLORE_LOAD,
+	EXPLORE_STORE,
+	EXPLORE_ADD,
+	EXPLORE_SUB,
+	EXPLORE_SWAP,
+	EXPLORE_CAS,
+};
 
 /* How an operation is mutated. */
 enum explore_mutation {

@@ -440,7 +440,6 @@ static void reset(void)
 	pto_sched_init(&m.sched, m.queues, scenario->workers + 1);
 	pto_runtime_init(&m.rt, &env, &m.sched, PTO_ARCH_A2A3, 1);
 	pto_runtime_start(&m.rt, m.arena, m.epoch);
-	pto_rt_open(&m.rt);
 }
 
 /* --- the checks ---------------------------------------------------------- */
