@@ -12,7 +12,9 @@ int main(int argc, char **argv)
 	struct pto_context *ctx;
 	int cid, rc;
 
-	if (argc != 3 || pto_callable_load(argv[1], &add) ||
+	if (argc != 3)
+		return fprintf(stderr, "usage: %s ORCH.so KERNEL.so\n", argv[0]), 2;
+	if (pto_callable_load(argv[1], &add) ||
 	    pto_callable_add_kernel(add, 0, PTO_CORE_AIV, argv[2]))
 		return fprintf(stderr, "%s\n", pto_callable_error()), 1;
 	if (pto_open(NULL, &ctx))

@@ -98,15 +98,31 @@ static void collect(FIXTURE_DATA(examples) *self, int in)
 		;
 }
 
-/* Runs an example, keeps its output and its exit status. */
+/* Runs a command line, keeps its output and its exit status. */
+static void start_command(struct __test_metadata *_metadata, FIXTURE_DATA(examples) *self,
+			  struct command *cmd)
+{
+	int ends[2], status;
+	pid_t pid;
+
+	ASSERT_EQ(0, pipe(ends));
+	pid = fork();
+	ASSERT_GE(pid, 0);
+	if (!pid)
+		execute(cmd->argv[0], cmd->argv, ends[1]);
+	close(ends[1]);
+	collect(self, ends[0]);
+	close(ends[0]);
+	ASSERT_EQ(pid, waitpid(pid, &status, 0));
+	self->status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
 static void start(struct __test_metadata *_metadata, FIXTURE_DATA(examples) *self,
 		  const FIXTURE_VARIANT(examples) *variant, const char *example,
 		  const char *options)
 {
 	struct command cmd = { .argc = 0 };
 	char seed[16];
-	int ends[2], status;
-	pid_t pid;
 
 	snprintf(seed, sizeof(seed), "%u", rand_r(&self->seed));
 	add_word(&cmd, "%s", example);
@@ -114,16 +130,7 @@ static void start(struct __test_metadata *_metadata, FIXTURE_DATA(examples) *sel
 	add_word(&cmd, "--kind=%s", variant->kind);
 	add_word(&cmd, "--seed=%s", seed);
 	add_options(&cmd, options);
-	ASSERT_EQ(0, pipe(ends));
-	pid = fork();
-	ASSERT_GE(pid, 0);
-	if (!pid)
-		execute(example, cmd.argv, ends[1]);
-	close(ends[1]);
-	collect(self, ends[0]);
-	close(ends[0]);
-	ASSERT_EQ(pid, waitpid(pid, &status, 0));
-	self->status = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+	start_command(_metadata, self, &cmd);
 }
 
 /* Runs an example that must find all to be right. */
@@ -152,6 +159,34 @@ static const char *random_size(FIXTURE_DATA(examples) *self, uint32_t least, uin
 PT_TEST_F(examples, hello)
 {
 	RIGHT("hello", "--runs=2");
+}
+
+/* The program of the README, which takes files and has no options. */
+PT_TEST_F(examples, minimal)
+{
+	struct command cmd = { .argc = 0 };
+
+	if (on_host(variant))
+		return;
+	setenv("PTO_DEVICE", self->path, 1);
+	add_word(&cmd, "%s", "minimal");
+	start_command(_metadata, self, &cmd);
+	EXPECT_EQ(2, self->status);
+	EXPECT_EQ(0, strncmp("usage: minimal ORCH.so KERNEL.so", self->output, 32)) {
+		TH_LOG("%s", self->output);
+	}
+	cmd.argv[1] = strdup(pt_path("../../examples/vector_add/orch.so"));
+	cmd.argv[2] = strdup(pt_path("../../examples/vector_add/kernel_add.so"));
+	start_command(_metadata, self, &cmd);
+	EXPECT_EQ(0, self->status);
+	EXPECT_EQ(0, strcmp("11 22 33 44\n", self->output));
+	free(cmd.argv[1]);
+	free(cmd.argv[2]);
+}
+
+PT_TEST_F(examples, bo_roundtrip)
+{
+	RIGHT("bo_roundtrip", random_size(self, 1, 70000));
 }
 
 PT_TEST_F(examples, vector_add)
