@@ -200,6 +200,40 @@ static void entry_deaf(struct pto_rt *rt, const struct pto_orch_args *args)
 	}
 }
 
+static int queued;
+
+/* Takes no signals for a while; then those that are waiting are counted. */
+static void entry_blocks(struct pto_rt *rt, const struct pto_orch_args *args)
+{
+	const struct timespec nap = { .tv_nsec = 100 * MS }, none = { 0 };
+	sigset_t all, old, waiting;
+	int i, signal = 0;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &old);
+	pto_report_fatal(rt, PTO_FATAL_EXPLICIT, "stop");
+	while (!signal) {
+		sigpending(&waiting);
+		for (i = SIGRTMIN; i <= SIGRTMAX; i++)
+			if (sigismember(&waiting, i))
+				signal = i;
+		nanosleep(&nap, NULL);
+	}
+	sigemptyset(&all);
+	sigaddset(&all, signal);
+	for (queued = 0; sigtimedwait(&all, NULL, &none) == signal; queued++)
+		;
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+}
+
+/* A thread that blocks it is not sent one signal after the other. */
+TEST_F(stalls, signals_do_not_queue_up)
+{
+	EXPECT_EQ(PTO_DEV_PROGRAM, machine_run(&self->machine, entry_blocks));
+	EXPECT_EQ(1, queued);
+	EXPECT_GOOD_RUN();
+}
+
 TEST_F(stalls, orchestration)
 {
 	self->machine.run.sched_timeout_ns = 60 * MS;

@@ -42,6 +42,7 @@ static void escape_handler(int signal, siginfo_t *info, void *ucontext)
 
 	if (!core)
 		return;
+	atomic_store_explicit(&core->asked, 0, memory_order_relaxed);
 	state = atomic_load_explicit(&core->state, memory_order_relaxed);
 	if (core_func(state) == ENGINE_NO_FUNC) {
 		if (core == core->engine->cores)
@@ -111,17 +112,21 @@ void escape_unblock(void)
 }
 
 /**
- * escape_ask() - ask a thread to leave what pto_core.leave or pto_engine.leave says
- * @thread: the thread
+ * escape_ask() - ask a core's thread to leave what pto_core.leave or pto_engine.leave says
+ * @core: the core
  *
- * Return: false if the application has taken the signal, or there was none.
+ * Does nothing while an earlier signal has not been heeded: those of a thread that blocks them
+ * would queue up until the user may not have any more, which fails timers and signals of
+ * other programs. Nor if the application has taken the signal, or there was none to take.
  */
-bool escape_ask(pthread_t thread)
+void escape_ask(struct pto_core *core)
 {
 	struct sigaction now;
 
 	if (!escape_signal || sigaction(escape_signal, NULL, &now) ||
-	    !(now.sa_flags & SA_SIGINFO) || now.sa_sigaction != escape_handler)
-		return false;
-	return !pthread_kill(thread, escape_signal);
+	    !(now.sa_flags & SA_SIGINFO) || now.sa_sigaction != escape_handler ||
+	    atomic_exchange(&core->asked, 1))
+		return;
+	if (pthread_kill(core->thread, escape_signal))
+		atomic_store(&core->asked, 0);
 }

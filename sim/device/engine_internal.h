@@ -68,6 +68,7 @@ struct pto_watch {
  * @state: number of kernels begun or ended << 32 | func_id that runs, or ENGINE_NO_FUNC
  * @task: task that runs; valid while @state has a func_id
  * @leave: the state in which it shall leave the kernel
+ * @asked: 1: it has been sent a signal to leave and has not heeded it yet
  * @slot: task that runs; its own
  * @member: cohort of the unit that runs, or NULL; its own
  * @generation: generation of that
@@ -91,6 +92,7 @@ struct pto_core {
 	_Atomic uint64_t state;
 	_Atomic uint64_t task;
 	_Atomic uint64_t leave;
+	_Atomic uint32_t asked;
 	struct pto_slot *slot;
 	struct pto_cohort *member;
 	uint32_t generation;
@@ -297,7 +299,7 @@ void escape_init(void);
 void escape_become(struct pto_core *core);
 void escape_landed(const struct pto_core *core);
 void escape_unblock(void);
-bool escape_ask(pthread_t thread);
+void escape_ask(struct pto_core *core);
 
 /* aicpu.c */
 extern const struct pto_rt_env aicpu_env;

@@ -225,12 +225,15 @@ static void end_kernel(struct pto_engine *engine, struct pto_core *core, uint64_
 	if (core_func(core->watch.state) == ENGINE_NO_FUNC ||
 	    now - core->watch.since < KERNEL_GRACE_NS)
 		return;
-	if (!core->watch.asked)
+	if (!core->watch.asked) {
 		core->watch.asked = now;
-	else if (now - core->watch.asked >= LOST_NS)
+		/* An earlier kernel may have taken the signal away. */
+		atomic_store(&core->asked, 0);
+	} else if (now - core->watch.asked >= LOST_NS) {
 		lose(engine);
+	}
 	atomic_store(&core->leave, core->watch.state);
-	escape_ask(core->thread);
+	escape_ask(core);
 }
 
 /* Makes the orchestrator leave the entry. Its device gives up on it if that fails. */
@@ -242,15 +245,17 @@ static void end_entry(struct pto_engine *engine, uint64_t now)
 	    !atomic_load_explicit(&engine->in_entry, memory_order_relaxed))
 		return;
 	atomic_store(&engine->leave, m->run);
-	escape_ask(engine->cores[0].thread);
+	escape_ask(&engine->cores[0]);
 }
 
 static void end_run(struct pto_engine *engine, uint64_t now)
 {
 	struct pto_core *core = NULL;
 
-	if (!engine->monitor.failed)
+	if (!engine->monitor.failed) {
 		engine->monitor.failed = now;
+		atomic_store(&engine->cores[0].asked, 0);
+	}
 	while ((core = next_core(engine, core)))
 		end_kernel(engine, core, now);
 	end_entry(engine, now);
