@@ -97,11 +97,12 @@ static bool same_grid(const struct pto_region *a, const struct pto_region *b)
 	return true;
 }
 
+/* Elements of 4 bits may begin in one byte and end in different ones. */
 static bool same_box(const struct pto_region *a, const struct pto_region *b)
 {
 	uint32_t i;
 
-	if (a->begin != b->begin)
+	if (a->begin != b->begin || a->end != b->end)
 		return false;
 	for (i = 0; i < a->ndims; i++)
 		if (a->shapes[i] != b->shapes[i])

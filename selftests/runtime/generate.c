@@ -11,6 +11,7 @@ struct generator {
 	struct program *program;
 	uint64_t rng;
 	struct rules rules;
+	struct pto_tensor last[MAX_BASES];	/* views, the latest of each base */
 };
 
 static const uint8_t dtypes[] = {
@@ -167,14 +168,28 @@ static int random_step(struct generator *g, struct pto_tensor *t)
 	}
 }
 
-static struct pto_tensor random_view(struct generator *g, uint32_t base)
+/* What was used before, once more or a little beside: views of one grid. */
+static struct pto_tensor similar_view(struct generator *g, uint32_t base)
+{
+	struct pto_tensor t = g->last[base];
+	uint32_t dim = pick(g, t.ndims);
+
+	if (chance(g, 60))
+		t.start_offset += pick(g, 2) ? t.strides[dim] : 1;
+	if (chance(g, 30))
+		random_box(g, &t);
+	t.is_contiguous = (uint8_t)pto_tensor_contiguous(&t);
+	return pto_tensor_check(&t) ? g->last[base] : t;
+}
+
+static struct pto_tensor fresh_view(struct generator *g, uint32_t base)
 {
 	struct pto_tensor t = g->rules.base[base].shape;
 	uint32_t steps = chance(g, 40) ? 0 : 1 + pick(g, 3);
 	uint64_t size = t.size;
 	uint32_t elements;
 
-	/* The same memory as another type; what fills no element, or filled none, is left out. */
+	/* The same memory as another type; what fills no element is left out. */
 	if (chance(g, 8)) {
 		uint8_t dtype = random_dtype(g);
 
@@ -188,6 +203,14 @@ static struct pto_tensor random_view(struct generator *g, uint32_t base)
 	if (chance(g, 5))
 		t.version = (int32_t)pick(g, 5) - 2;
 	return t;
+}
+
+static struct pto_tensor random_view(struct generator *g, uint32_t base)
+{
+	bool similar = g->last[base].ndims && chance(g, 40);
+
+	g->last[base] = similar ? similar_view(g, base) : fresh_view(g, base);
+	return g->last[base];
 }
 
 /* --- tasks --------------------------------------------------------------- */
@@ -214,11 +237,15 @@ static bool random_base(struct generator *g, uint32_t *base)
 static void random_new(struct generator *g, struct arg *arg, uint32_t base)
 {
 	uint32_t shapes[PTO_MAX_TENSOR_DIMS], ndims;
+	uint8_t dtype = random_dtype(g);
 
 	random_shape(g, 96, &ndims, shapes);
+	/* Half of the last byte would be nobody's. */
+	if (!pto_dtype_size(dtype))
+		shapes[ndims - 1] += shapes[ndims - 1] & 1;
 	arg->type = PTO_ARG_OUTPUT;
 	arg->base = base;
-	arg->create = pto_create(random_dtype(g), ndims, shapes);
+	arg->create = pto_create(dtype, ndims, shapes);
 	arg->create.initial_value = mix(g->rng);
 	arg->create.has_initial_value = chance(g, 10);
 }
@@ -411,6 +438,7 @@ void generate(struct program *program, uint64_t seed, enum program_kind kind)
 	uint32_t ops, tries;
 
 	memset(program, 0, sizeof(*program));
+	memset(g.last, 0, sizeof(g.last));
 	g.program = program;
 	g.rng = mix(seed);
 	program->seed = seed;
