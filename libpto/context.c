@@ -48,17 +48,23 @@ int pto_ioctl(const struct pto_context *ctx, unsigned long cmd, void *arg)
 	return rc;
 }
 
-uint64_t pto_deadline(uint64_t timeout_ns)
+uint64_t pto_now(void)
 {
 	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000ull + now.tv_nsec;
+}
+
+uint64_t pto_deadline(uint64_t timeout_ns)
+{
 	uint64_t ns;
 
 	if (timeout_ns == PTO_FOREVER)
 		return PTO_WAIT_FOREVER;
 	if (!timeout_ns)
 		return 0;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	ns = now.tv_sec * 1000000000ull + now.tv_nsec;
+	ns = pto_now();
 	return timeout_ns >= PTO_WAIT_FOREVER - ns ? PTO_WAIT_FOREVER : ns + timeout_ns;
 }
 
@@ -126,7 +132,7 @@ static int open_device(struct pto_context *ctx, const char *path)
 
 static int open_context(struct pto_context *ctx, const char *path)
 {
-	char text[200];
+	char text[300];
 	int rc;
 
 	rc = pto_rings_from_env(&ctx->env_rings, text, sizeof(text));
@@ -135,6 +141,9 @@ static int open_context(struct pto_context *ctx, const char *path)
 	rc = open_device(ctx, path);
 	if (rc)
 		return rc;
+	rc = pto_timeouts_from_env(ctx, text, sizeof(text));
+	if (rc)
+		return pto_fail_open(rc, "%s", text);
 	rc = make_fork_mark(ctx);
 	if (rc)
 		return pto_fail_open(rc, "%s: no page to recognise fork() with: %s", path,

@@ -95,46 +95,6 @@ const char *pto_errno_name(int rc)
 	return name ? name : "unknown error";
 }
 
-PTO_API const char *pto_fatal_name(uint32_t code)
-{
-	switch (code) {
-	case 0:
-		return "NONE";
-	case PTO_FATAL_SCOPE_DEADLOCK:
-		return "SCOPE_DEADLOCK";
-	case PTO_FATAL_HEAP_RING_DEADLOCK:
-		return "HEAP_RING_DEADLOCK";
-	case PTO_FATAL_FLOW_CONTROL_DEADLOCK:
-		return "FLOW_CONTROL_DEADLOCK";
-	case PTO_FATAL_DEP_POOL_OVERFLOW:
-		return "DEP_POOL_OVERFLOW";
-	case PTO_FATAL_INVALID_ARGS:
-		return "INVALID_ARGS";
-	case PTO_FATAL_REQUIRE_SYNC_START_INVALID:
-		return "REQUIRE_SYNC_START_INVALID";
-	case PTO_FATAL_TENSOR_WAIT_TIMEOUT:
-		return "TENSOR_WAIT_TIMEOUT";
-	case PTO_FATAL_EXPLICIT:
-		return "EXPLICIT";
-	case PTO_FATAL_SCOPE_TASKS_OVERFLOW:
-		return "SCOPE_TASKS_OVERFLOW";
-	case PTO_FATAL_TENSORMAP_OVERFLOW:
-		return "TENSORMAP_OVERFLOW";
-	case PTO_FATAL_SCHEDULER_TIMEOUT:
-		return "SCHEDULER_TIMEOUT";
-	case PTO_FATAL_ASYNC_COMPLETION_INVALID:
-		return "ASYNC_COMPLETION_INVALID";
-	case PTO_FATAL_ASYNC_WAIT_OVERFLOW:
-		return "ASYNC_WAIT_OVERFLOW";
-	case PTO_FATAL_ASYNC_REGISTRATION_FAILED:
-		return "ASYNC_REGISTRATION_FAILED";
-	case PTO_FATAL_READY_QUEUE_OVERFLOW:
-		return "READY_QUEUE_OVERFLOW";
-	default:
-		return "UNKNOWN";
-	}
-}
-
 PTO_API const char *pto_version(void)
 {
 	return PTO_VERSION;

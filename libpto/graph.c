@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 
 #include "pto_private.h"
 #include "runtime/runtime.h"
@@ -214,15 +213,14 @@ static struct pto_orch_args view_args(const struct pto_run_handle *run)
 /* The run ends here, as one that the device has refused or failed would. */
 static int end_run(struct pto_run_handle *run, int status, const struct pto_runtime *rt)
 {
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
 	run->result.id = PTO_RUN_NOT_SUBMITTED;
 	run->result.status = status;
-	run->result.end_ns = ts.tv_sec * 1000000000ull + ts.tv_nsec;
+	run->result.end_ns = pto_now();
 	if (rt) {
 		run->result.code = pto_rt_fatal_code((struct pto_runtime *)rt);
 		run->result.subcode = rt->fatal_subcode;
+		run->result.task = rt->fatal_task;
+		run->result.func_id = rt->fatal_func;
 		snprintf(run->log, sizeof(run->log), "%s", rt->fatal_text);
 	}
 	return 1;

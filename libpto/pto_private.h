@@ -58,6 +58,18 @@ struct pto_arena_id {
 };
 
 /**
+ * struct pto_timeouts - how long a run may take, in nanoseconds; 0: nobody has said
+ * @sched: without anything moving in it
+ * @op: for one kernel
+ * @stream: as a whole
+ */
+struct pto_timeouts {
+	uint64_t sched;
+	uint64_t op;
+	uint64_t stream;
+};
+
+/**
  * struct pto_context - an open device
  * @fd: the device
  * @serial: number of the context in this process, never 0; key of the error texts
@@ -65,6 +77,8 @@ struct pto_arena_id {
  * @path: device node
  * @info: what the device is
  * @env_rings: ring sizes from the environment, 0 where it says nothing
+ * @env_timeouts: time-outs from the environment
+ * @longest_sched: longest time-out of a scheduler that a run had; atomic
  * @lock: guards the fields below
  * @buffers: all buffers
  * @streams: all streams, the default one included
@@ -80,6 +94,8 @@ struct pto_context {
 	char path[64];
 	struct pto_device_info info;
 	struct pto_ring_config env_rings;
+	struct pto_timeouts env_timeouts;
+	uint64_t longest_sched;
 	pthread_mutex_t lock;
 	struct pto_buffer *buffers;
 	struct pto_stream *streams;
@@ -107,6 +123,8 @@ int pto_ioctl_once(const struct pto_context *ctx, unsigned long cmd, void *arg);
 /* pto_query_fd() - PTO_QUERY on a bare descriptor; @answer is zeroed first. */
 int pto_query_fd(int fd, uint32_t item, void *answer, size_t bytes);
 
+struct pto_run_handle;
+
 /* --- error texts ------------------------------------------------------------ */
 
 /* pto_fail() - set the thread's text for @ctx. Return: @rc. Does not allocate. */
@@ -115,6 +133,9 @@ int pto_fail(const struct pto_context *ctx, int rc, const char *fmt, ...) PTO_PR
 /* pto_fail_open(), pto_fail_callable() - the same for what has no context. */
 int pto_fail_open(int rc, const char *fmt, ...) PTO_PRINTF(2, 3);
 int pto_fail_callable(int rc, const char *fmt, ...) PTO_PRINTF(2, 3);
+
+/* pto_fail_run() - pto_fail() with what is known of a run that failed. */
+int pto_fail_run(struct pto_context *ctx, const struct pto_run_handle *run);
 
 /* pto_errno_name() - "ENOENT" for -ENOENT; never NULL. */
 const char *pto_errno_name(int rc);
@@ -413,6 +434,7 @@ struct pto_output {
  * @state: PTO_RUN_*
  * @cid: what runs, for messages
  * @detached: nobody will wait for it
+ * @bound_ns: how long the device lets it be; without a bound of its own, unless it moves
  * @chunk: its staging memory while it flies
  * @graph: staging memory of its graph, if it has one
  * @outputs: array of @output_count, room for @output_room
@@ -428,6 +450,7 @@ struct pto_run_handle {
 	int state;
 	int cid;
 	bool detached;
+	uint64_t bound_ns;
 	struct pto_chunk chunk;
 	struct pto_chunk graph;
 	struct pto_output *outputs;
@@ -447,6 +470,7 @@ struct pto_run_handle {
  * @oldest: runs in flight, in order
  * @newest: end of that list
  * @flying: how many
+ * @result_ns: when a result came last, or the stream was made
  * @free: handles to use again, latest first
  * @handles: all handles
  * @staging: for arguments and host tensors
@@ -462,6 +486,7 @@ struct pto_stream {
 	struct pto_run_handle *oldest;
 	struct pto_run_handle *newest;
 	uint32_t flying;
+	uint64_t result_ns;
 	struct pto_run_handle *free;
 	struct pto_run_handle *handles;
 	struct pto_staging staging;
@@ -482,6 +507,9 @@ int pto_reap(struct pto_stream *stream, uint64_t deadline);
 struct pto_run_handle *pto_run_get(struct pto_stream *stream, uint32_t outputs);
 void pto_run_put(struct pto_run_handle *run);
 
+/* pto_now() - CLOCK_MONOTONIC in nanoseconds */
+uint64_t pto_now(void);
+
 /* pto_deadline() - absolute time of a relative one; PTO_FOREVER stays. */
 uint64_t pto_deadline(uint64_t timeout_ns);
 
@@ -500,5 +528,26 @@ void pto_rings_resolve(const struct pto_context *ctx, const struct pto_ring_conf
 
 /* pto_rings_forget() - the driver does not know this arena any more. */
 void pto_rings_forget(struct pto_context *ctx, uint32_t arena);
+
+/* --- time-outs ------------------------------------------------------------------ */
+
+/*
+ * pto_timeouts_from_env() - read the environment; the device has been asked. -EINVAL, and a
+ * text in @error, for a value that is none and for an order that makes no sense.
+ */
+int pto_timeouts_from_env(struct pto_context *ctx, char *error, size_t size);
+
+/* pto_timeouts_resolve() - @own over the environment, 0 where neither says anything. */
+int pto_timeouts_resolve(const struct pto_context *ctx, const struct pto_timeouts *own,
+			 struct pto_timeouts *out, char *error, size_t size);
+
+/* pto_answer_expect() - note how long the device may take over a run. */
+void pto_answer_expect(struct pto_run_handle *run, const struct pto_timeouts *timeouts);
+
+/*
+ * pto_reap_answer() - pto_reap() without a deadline, as long as the device can be expected
+ * to answer; then -ETIMEDOUT and a text. There is a run in flight.
+ */
+int pto_reap_answer(struct pto_stream *stream);
 
 #endif /* PTO_PRIVATE_H */

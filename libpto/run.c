@@ -15,19 +15,6 @@
 
 #include "pto_private.h"
 
-static int run_failed(struct pto_context *ctx, const struct pto_run_handle *run)
-{
-	const struct pto_result *result = &run->result;
-	const char *log = run->log[0] ? run->log : "no explanation";
-
-	if (result->code)
-		return pto_fail(ctx, result->status, "run of cid %d: %s, code %u %s: %s", run->cid,
-				pto_errno_name(result->status), result->code,
-				pto_fatal_name(result->code), log);
-	return pto_fail(ctx, result->status, "run of cid %d: %s: %s", run->cid,
-			pto_errno_name(result->status), log);
-}
-
 /* --- waiting ---------------------------------------------------------------- */
 
 static void copy_outputs(const struct pto_run_handle *run)
@@ -72,6 +59,9 @@ static void keep_result(struct pto_run_handle *run, int rc, const struct pto_wai
 	result->submit_ns = wait->submit_ns;
 	result->start_ns = wait->start_ns;
 	result->end_ns = wait->end_ns;
+	result->task = wait->task;
+	result->func_id = wait->func_id;
+	result->core = wait->core;
 	if (wait->status)
 		snprintf(run->log, sizeof(run->log), "%s", log);
 }
@@ -95,6 +85,8 @@ static int reap_once(struct pto_stream *stream, uint64_t deadline)
 	if (rc == -ETIMEDOUT || rc == -EINTR)
 		return rc;
 	keep_result(run, rc, &wait, log);
+	if (!rc)
+		stream->result_ns = wait.end_ns;
 	finish_oldest(stream);
 	return 0;
 }
@@ -116,7 +108,7 @@ static int take_result(struct pto_run_handle *run, struct pto_result *result)
 	if (result)
 		*result = run->result;
 	if (rc)
-		run_failed(run->stream->ctx, run);
+		pto_fail_run(run->stream->ctx, run);
 	pto_run_put(run);
 	return rc;
 }
@@ -189,6 +181,9 @@ PTO_API int pto_stream_wait(struct pto_stream *stream, uint64_t timeout_ns)
 
 /* --- submitting ---------------------------------------------------------------- */
 
+/* Bytes that the first version had. */
+#define OPTIONS_MIN	(offsetof(struct pto_run_options, user_data) + sizeof(uint64_t))
+
 /* Options of a newer caller may be longer, if what this library does not know is zero. */
 static int read_options(struct pto_context *ctx, const struct pto_run_options *in,
 			struct pto_run_options *out)
@@ -198,17 +193,32 @@ static int read_options(struct pto_context *ctx, const struct pto_run_options *i
 	*out = (struct pto_run_options)PTO_RUN_OPTIONS_INIT;
 	if (!in)
 		return 0;
-	if (in->size < sizeof(*in))
+	if (in->size < OPTIONS_MIN)
 		return pto_fail(ctx, -EINVAL, "pto_run_options.size is %u; %zu is the least",
-				in->size, sizeof(*in));
+				in->size, OPTIONS_MIN);
 	for (uint32_t i = sizeof(*in); i < in->size; i++)
 		if (bytes[i])
 			return pto_fail(ctx, -E2BIG,
 					"pto_run_options has fields that this library does not know");
 	if (in->pad)
 		return pto_fail(ctx, -EINVAL, "pto_run_options.pad is not 0");
-	*out = *in;
+	memcpy(out, in, in->size < sizeof(*in) ? in->size : sizeof(*in));
 	return 0;
+}
+
+static int read_timeouts(struct pto_context *ctx, const struct pto_run_options *options,
+			 struct pto_timeouts *timeouts)
+{
+	const struct pto_timeouts own = {
+		.sched = options->sched_timeout_ns,
+		.op = options->op_timeout_ns,
+		.stream = options->timeout_ns,
+	};
+	char text[300];
+	int rc;
+
+	rc = pto_timeouts_resolve(ctx, &own, timeouts, text, sizeof(text));
+	return rc ? pto_fail(ctx, rc, "%s", text) : 0;
 }
 
 static int submit_failed(struct pto_context *ctx, int rc, int cid)
@@ -233,7 +243,7 @@ static int stage(struct pto_stream *stream, struct pto_staging *staging, uint64_
 	int rc;
 
 	while ((rc = pto_stage_alloc(staging, bytes, chunk)) == -EAGAIN) {
-		rc = pto_reap(stream, PTO_WAIT_FOREVER);
+		rc = pto_reap_answer(stream);
 		if (rc)
 			return rc;
 	}
@@ -246,7 +256,7 @@ static int make_room(struct pto_stream *stream, uint64_t bytes, struct pto_chunk
 	int rc;
 
 	while (stream->flying >= stream->ctx->info.stream_depth) {
-		rc = pto_reap(stream, PTO_WAIT_FOREVER);
+		rc = pto_reap_answer(stream);
 		if (rc)
 			return rc;
 	}
@@ -266,7 +276,7 @@ static int send_run(struct pto_stream *stream, struct pto_run_entry *entry, uint
 	int rc;
 
 	while ((rc = pto_ioctl(stream->ctx, PTO_RUN, &arg)) == -EAGAIN && stream->oldest) {
-		rc = pto_reap(stream, PTO_WAIT_FOREVER);
+		rc = pto_reap_answer(stream);
 		if (rc)
 			return rc;
 	}
@@ -339,18 +349,26 @@ static void add_args(const struct pto_run_handle *run, const struct pto_args *ar
 
 /* Return: 0: the run is submitted; 1: its orchestration has failed it; a negative errno. */
 static int fly(struct pto_run_handle *run, const struct pto_args *args,
-	       const struct pto_run_options *options, const struct pto_host_orch *orch)
+	       const struct pto_run_options *options, const struct pto_timeouts *timeouts,
+	       const struct pto_host_orch *orch)
 {
 	struct pto_stream *stream = run->stream;
 	struct pto_run_entry entry = {
 		.cid = run->cid,
-		.timeout_ns = options->timeout_ns,
+		.timeout_ns = timeouts->stream,
 		.user_data = options->user_data,
+		.sched_timeout_ns = timeouts->sched,
+		.op_timeout_ns = timeouts->op,
 	};
 	uint64_t id = 0;
 	int rc = 0;
 
-	run->result = (struct pto_result){ .user_data = options->user_data };
+	run->result = (struct pto_result){
+		.user_data = options->user_data,
+		.task = UINT64_MAX,
+		.func_id = UINT32_MAX,
+		.core = UINT32_MAX,
+	};
 	run->graph.segment = NULL;
 	rc = make_room(stream, pto_stage_size(args), &run->chunk);
 	if (rc)
@@ -389,19 +407,23 @@ static int submit(struct pto_stream *stream, int cid, const struct pto_args *arg
 {
 	struct pto_context *ctx = stream->ctx;
 	struct pto_run_options known;
+	struct pto_timeouts timeouts;
 	struct pto_run_handle *run;
 	struct pto_host_orch *orch;
 	int rc;
 
 	rc = read_options(ctx, options, &known);
+	if (!rc)
+		rc = read_timeouts(ctx, &known, &timeouts);
 	if (rc)
 		return rc;
 	run = pto_run_get(stream, args ? args->output_count : 0);
 	if (!run)
 		return pto_fail(ctx, -ENOMEM, "out of memory for a run handle");
 	run->cid = cid;
+	pto_answer_expect(run, &timeouts);
 	orch = pto_host_get(ctx, cid);
-	rc = fly(run, args, &known, orch);
+	rc = fly(run, args, &known, &timeouts, orch);
 	pto_host_put(ctx, orch);
 	if (rc < 0) {
 		pto_run_put(run);
@@ -437,6 +459,30 @@ PTO_API int pto_submit(struct pto_stream *stream, int cid, const struct pto_args
 	return rc;
 }
 
+/* It is in flight still, but nobody waits for it, and the memory of its outputs may go. */
+static void give_up(struct pto_run_handle *run, int rc, struct pto_result *result)
+{
+	run->detached = true;
+	run->output_count = 0;
+	if (!result)
+		return;
+	*result = run->result;
+	result->status = rc;
+}
+
+/* Waits for a run that has just been submitted. */
+static int finish(struct pto_run_handle *run, struct pto_result *result)
+{
+	int rc = 0;
+
+	while (!rc && run->state == PTO_RUN_FLYING)
+		rc = pto_reap_answer(run->stream);
+	if (!rc)
+		return take_result(run, result);
+	give_up(run, rc, result);
+	return rc;
+}
+
 PTO_API int pto_run(struct pto_context *ctx, int cid, const struct pto_args *args,
 		    const struct pto_run_options *options, struct pto_result *result)
 {
@@ -452,10 +498,8 @@ PTO_API int pto_run(struct pto_context *ctx, int cid, const struct pto_args *arg
 	stream = ctx->default_stream;
 	pthread_mutex_lock(&stream->lock);
 	rc = submit(stream, cid, args, options, &run);
-	while (!rc && run->state == PTO_RUN_FLYING)
-		rc = pto_reap(stream, PTO_WAIT_FOREVER);
 	if (!rc)
-		rc = take_result(run, result);
+		rc = finish(run, result);
 	pthread_mutex_unlock(&stream->lock);
 	return rc;
 }

@@ -17,6 +17,7 @@ int pto_stream_new(struct pto_context *ctx, uint32_t id, struct pto_stream **out
 		return -ENOMEM;
 	stream->ctx = ctx;
 	stream->id = id;
+	stream->result_ns = pto_now();
 	stream->staging = (struct pto_staging){ .ctx = ctx, .limit = STAGING_LIMIT };
 	stream->graphs = stream->staging;
 	pthread_mutex_init(&stream->lock, NULL);

@@ -567,10 +567,16 @@ struct pto_run_record {
 /**
  * struct pto_run_report - the device's explanation of a failed run
  * @seq: which run of the stream; 0 if there is none
+ * @task: task concerned, ~0 if none
+ * @func_id: function concerned, ~0 if none
+ * @core: core concerned, ~0 if none
  * @text: the explanation
  */
 struct pto_run_report {
 	u64 seq;
+	u64 task;
+	u32 func_id;
+	u32 core;
 	u8 text[sizeof(((struct pto_dev_report *)NULL)->text)];
 };
 

@@ -33,6 +33,7 @@ static void pto_query_device(struct pto_ctx *ctx, struct pto_device_info *info)
 		.memory_size = pdev->heap_size,
 		.memory_base = id->memory_base,
 		.max_image_size = PTO_MAX_IMAGE_SIZE,
+		.default_timeout_ns = id->default_timeout_ns,
 	};
 	memcpy(info->arch_name, id->arch == PTO_ARCH_A5 ? "a5" : "a2a3",
 	       id->arch == PTO_ARCH_A5 ? 2 : 4);
@@ -113,6 +114,7 @@ void pto_ctx_stats(struct pto_ctx *ctx, struct pto_context_stats *stats)
 		.device_commands = atomic64_read(&count->device_commands),
 		.resets = atomic64_read(&count->resets),
 		.host_dlopen_count = atomic64_read(&count->host_dlopens),
+		.progress = READ_ONCE(ctx->control.head->progress),
 	};
 	pto_query_streams(ctx, stats);
 }

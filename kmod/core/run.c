@@ -3,12 +3,16 @@
  * PTO_RUN. The warm path: no allocation, one spinlock, and nothing but stores to shared memory
  * as long as the device is awake.
  */
+#include <linux/math64.h>
 #include <linux/nospec.h>
 #include <linux/overflow.h>
+#include <linux/stddef.h>
 #include <linux/uaccess.h>
 
 #include "core.h"
 
+/* Bytes that the first version of an entry had. */
+#define PTO_RUN_ENTRY_MIN offsetofend(struct pto_run_entry, user_data)
 #define PTO_RUN_CHUNK 8		/* entries copied from the caller at a time */
 
 static struct pto_callable *pto_run_callable(struct pto_ctx *ctx,
@@ -59,6 +63,14 @@ static int pto_run_addrs(struct pto_callable *cal, const struct pto_run_entry *e
 	if (unlikely(err))
 		return err;
 	return !*graph == (cal->kind == PTO_KIND_HOST_GRAPH) ? -EINVAL : 0;
+}
+
+/* A bound as the device counts it: no shorter, as long as it has room for it. */
+static u32 pto_run_ms(u64 ns)
+{
+	if (likely(!ns))
+		return 0;
+	return min_t(u64, div_u64(ns - 1, NSEC_PER_MSEC) + 1, U32_MAX);
 }
 
 static u32 pto_arena_next_epoch(struct pto_arena *arena)
@@ -122,9 +134,11 @@ static int pto_run_one(struct pto_stream *s, const struct pto_run_entry *entry, 
 		.args_size = entry->args_size,
 		.epoch = pto_arena_next_epoch(arena),
 		.arena_addr = pto_mem_addr(ctx->pdev, &arena->mem),
-		.timeout_ns = entry->timeout_ns,
 		.graph_addr = graph_addr,
 		.graph_size = entry->graph_size,
+		.timeout_ms = pto_run_ms(entry->timeout_ns),
+		.sched_timeout_ms = pto_run_ms(entry->sched_timeout_ns),
+		.op_timeout_ms = pto_run_ms(entry->op_timeout_ns),
 	};
 	pto_run_record(s, entry, arena, now);
 	pto_queue_publish(&s->queue);
@@ -235,7 +249,7 @@ static int pto_run_check(const struct pto_call *call)
 	if (unlikely(arg->flags))
 		return -EOPNOTSUPP;
 	if (unlikely(!arg->count || arg->count > call->ctx->pdev->ident.queue_depth ||
-		     arg->stride < sizeof(struct pto_run_entry)))
+		     arg->stride < PTO_RUN_ENTRY_MIN))
 		return -EINVAL;
 	/* What cannot be undone must be reportable: write what is there already. */
 	return put_user(call->user_size, (u32 __user *)call->user);

@@ -219,6 +219,9 @@ void pto_stream_complete(struct pto_stream *s, const struct pto_dev_cqe *cqe,
 		struct pto_run_report *copy = &s->reports[seq % PTO_DEV_REPORTS];
 
 		copy->seq = seq;
+		copy->task = report->task;
+		copy->func_id = report->func_id;
+		copy->core = report->core;
 		memcpy(copy->text, report->text, sizeof(copy->text));
 	}
 	WRITE_ONCE(s->completed, seq);

@@ -11,14 +11,23 @@
  * @seq: the run's number in its stream; first, as pto_wait_ended() wants it
  * @run: its record when it has ended
  * @stale: it has ended, but the record is not kept any more
- * @text: the device's explanation, if it failed and there is one, else empty
+ * @report: the device's explanation, if it failed and there is one; else its text is
+ *	empty, and it names nothing
  */
 struct pto_wanted {
 	u64 seq;
 	struct pto_run_record run;
 	bool stale;
-	u8 text[sizeof(((struct pto_run_report *)NULL)->text)];
+	struct pto_run_report report;
 };
+
+static void pto_wait_no_report(struct pto_run_report *report)
+{
+	report->task = ~0ULL;
+	report->func_id = ~0U;
+	report->core = ~0U;
+	report->text[0] = '\0';
+}
 
 /** pto_wait_ended() - has the run with the number at @seq ended? A condition for waits */
 bool pto_wait_ended(struct pto_queue *q, void *seq)
@@ -39,12 +48,12 @@ static bool pto_wait_fetch(struct pto_queue *q, void *arg)
 	if (wanted->stale)
 		return true;
 	wanted->run = s->runs[(seq - 1) & s->run_mask];
-	wanted->text[0] = '\0';
+	pto_wait_no_report(&wanted->report);
 	if (unlikely(wanted->run.status)) {
 		const struct pto_run_report *report = &s->reports[seq % PTO_DEV_REPORTS];
 
 		if (report->seq == seq)
-			memcpy(wanted->text, report->text, sizeof(wanted->text));
+			wanted->report = *report;
 	}
 	return true;
 }
@@ -83,8 +92,10 @@ static void pto_wait_mark_read(struct pto_stream *s, u64 seq)
 	}
 }
 
-static void pto_wait_fill(struct pto_wait *arg, const struct pto_run_record *run)
+static void pto_wait_fill(struct pto_wait *arg, const struct pto_wanted *wanted)
 {
+	const struct pto_run_record *run = &wanted->run;
+
 	arg->status = run->status;
 	arg->code = lower_32_bits(run->detail);
 	arg->subcode = upper_32_bits(run->detail);
@@ -92,6 +103,9 @@ static void pto_wait_fill(struct pto_wait *arg, const struct pto_run_record *run
 	arg->submit_ns = run->submit_ns;
 	arg->start_ns = run->start_ns;
 	arg->end_ns = run->end_ns;
+	arg->task = wanted->report.task;
+	arg->func_id = wanted->report.func_id;
+	arg->core = wanted->report.core;
 }
 
 /** pto_wait() - PTO_WAIT */
@@ -113,9 +127,9 @@ int pto_wait(struct pto_call *call)
 		return -ENOENT;
 	err = pto_wait_run(s, arg->timeout_ns, &wanted);
 	if (likely(!err)) {
-		pto_wait_fill(arg, &wanted.run);
+		pto_wait_fill(arg, &wanted);
 		if (unlikely(arg->status))
-			err = pto_call_log(arg->log_ptr, arg->log_size, wanted.text);
+			err = pto_call_log(arg->log_ptr, arg->log_size, wanted.report.text);
 		if (likely(!err))
 			err = pto_call_reply(call);
 		if (likely(!err))

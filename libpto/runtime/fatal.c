@@ -20,11 +20,13 @@ static const struct fatal_info infos[] = {
 	  "nest fewer scopes or use a larger task window" },
 	{ PTO_FATAL_DEP_POOL_OVERFLOW, 0, "DEP_POOL_OVERFLOW",
 	  "use fewer dependencies per task or a larger pool" },
-	{ PTO_FATAL_INVALID_ARGS, 0, "INVALID_ARGS", "" },
+	{ PTO_FATAL_INVALID_ARGS, 0, "INVALID_ARGS",
+	  "correct the call; pto/orch.h says what each one accepts" },
 	{ PTO_FATAL_REQUIRE_SYNC_START_INVALID, 0, "REQUIRE_SYNC_START_INVALID",
 	  "use fewer blocks" },
 	{ PTO_FATAL_TENSOR_WAIT_TIMEOUT, 0, "TENSOR_WAIT_TIMEOUT", "a kernel hangs" },
-	{ PTO_FATAL_EXPLICIT, 0, "EXPLICIT_ORCH_FATAL", "" },
+	{ PTO_FATAL_EXPLICIT, 0, "EXPLICIT_ORCH_FATAL",
+	  "the orchestration itself has given up" },
 	{ PTO_FATAL_SCOPE_TASKS_OVERFLOW, 0, "SCOPE_TASKS_OVERFLOW",
 	  "end scopes before beginning others" },
 	{ PTO_FATAL_TENSORMAP_OVERFLOW, 0, "TENSORMAP_OVERFLOW",
@@ -41,7 +43,8 @@ static const struct fatal_info infos[] = {
 	  "use fewer conditions per task" },
 	{ PTO_FATAL_ASYNC_REGISTRATION_FAILED, 0, "ASYNC_REGISTRATION_FAILED",
 	  "let fewer tasks wait for counters at a time" },
-	{ PTO_FATAL_READY_QUEUE_OVERFLOW, 0, "READY_QUEUE_OVERFLOW", "" },
+	{ PTO_FATAL_READY_QUEUE_OVERFLOW, 0, "READY_QUEUE_OVERFLOW",
+	  "let fewer tasks become ready at a time" },
 };
 
 static const struct fatal_info *find(uint32_t code, uint32_t subcode)
@@ -58,7 +61,13 @@ static const struct fatal_info *find(uint32_t code, uint32_t subcode)
 /** pto_rt_fatal_name() - name of a PTO_FATAL_* code */
 const char *pto_rt_fatal_name(uint32_t code)
 {
-	return find(code, 0)->name;
+	return code ? find(code, 0)->name : "NONE";
+}
+
+/** pto_rt_fatal_hint() - what to do about a PTO_FATAL_* code; empty if nothing is known */
+const char *pto_rt_fatal_hint(uint32_t code, uint32_t subcode)
+{
+	return find(code, subcode)->hint;
 }
 
 /* Appends to the text; cuts it if it gets too long. */

@@ -106,7 +106,7 @@ static int run_shortly(struct rig_ctx *ctx, uint64_t what, uint64_t operand)
 		.args_size = rig_args(ctx, scalars, 2),
 		.epoch = ++ctx->epoch,
 		.arena_addr = ctx->arena,
-		.timeout_ns = 20 * 1000 * 1000,
+		.timeout_ms = 20,
 	};
 
 	return rig_do(ctx->rig, ctx->stream, &cmd, NULL);

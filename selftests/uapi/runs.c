@@ -104,7 +104,8 @@ static void run_values(struct env *env)
 	run_row(env, -EINVAL, RUN(.count = 0), "none");
 	run_row(env, -EINVAL, RUN(.count = env->info.stream_depth + 1), "more than the depth");
 	run_row(env, -EINVAL, RUN(.count = UINT32_MAX), "~0");
-	run_row(env, -EINVAL, RUN(.stride = sizeof(entry) - 8), "with a stride too short");
+	run_row(env, 0, RUN(.stride = 48), "with the stride of the first version");
+	run_row(env, -EINVAL, RUN(.stride = 40), "with a stride too short");
 	run_row(env, -EINVAL, RUN(.stride = 0), "with stride 0");
 	run_row(env, -EFAULT, RUN(.entries_ptr = 0), "from NULL");
 	run_row(env, -EFAULT, RUN(.entries_ptr = KERNEL_POINTER), "from kernel memory");
@@ -130,6 +131,8 @@ static void run_entries(struct env *env)
 	entry_row(env, -ENOENT, entry, "an empty cid");
 	entry_row(env, -EOPNOTSUPP, ENTRY(.flags = 1), "entry flag 0");
 	entry_row(env, -EOPNOTSUPP, ENTRY(.flags = 1U << 31), "entry flag 31");
+	entry_row(env, 0, ENTRY(.timeout_ns = UINT64_MAX, .sched_timeout_ns = UINT64_MAX,
+				.op_timeout_ns = UINT64_MAX), "endless bounds");
 	entry_row(env, -EINVAL, ENTRY(.graph_bo = env->bo.id, .graph_size = 64),
 		  "a graph for a callable that takes none");
 	entry_row(env, -EINVAL, ENTRY(.graph_offset = 64), "a graph's offset alone");

@@ -297,14 +297,22 @@ static void sized(struct env *env, const struct shape *shape, struct edge *edge,
 	clean_up(env, shape, edge->start, !ret);
 }
 
+/* Bytes that the first version of an argument had. */
+static size_t first_size(const struct shape *shape)
+{
+	return shape->nr == PTO_WAIT ? 88 : shape->size;
+}
+
 static void sizes(struct env *env, const struct shape *shape, struct edge *edge)
 {
+	size_t first = first_size(shape);
 	size_t known = shape->size;
 
 	sized(env, shape, edge, 0, 0, -EINVAL, "0");
 	sized(env, shape, edge, sizeof(__u32), 0, -EINVAL, "of the field itself");
-	sized(env, shape, edge, known - 1, 0, -EINVAL, "1 too short");
-	sized(env, shape, edge, known - 4, 0, -EINVAL, "4 too short");
+	sized(env, shape, edge, first - 1, 0, -EINVAL, "1 too short");
+	sized(env, shape, edge, first - 4, 0, -EINVAL, "4 too short");
+	sized(env, shape, edge, first, 0, 0, "of the first version");
 	sized(env, shape, edge, known, 0, 0, "exact");
 	sized(env, shape, edge, known, known, 0, "exact, garbage behind");
 	sized(env, shape, edge, known + 1, 0, 0, "1 longer, zero");

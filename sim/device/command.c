@@ -231,12 +231,14 @@ static void do_arena_drop(struct context *ctx, const struct pto_dev_cmd *generic
 static void run_execute(struct context *ctx, const struct pto_engine_run *run,
 			struct outcome *out)
 {
-	uint64_t bound = run->timeout_ns ? run->timeout_ns : ctx->dev->config.default_timeout_ns;
+	uint64_t patience = run->timeout_ns ? 0 : ctx->dev->config.default_timeout_ns;
+	uint64_t bound = run->timeout_ns ? run->timeout_ns : patience;
 	uint64_t until;
 
 	if (__builtin_add_overflow(out->start_ns, bound, &until) || until == RUN_EXPIRED)
 		until = RUN_EXPIRED - 1;
 	ctx->running = run->callable;
+	atomic_store_explicit(&ctx->page->run_patience, patience, memory_order_relaxed);
 	atomic_store_explicit(&ctx->page->run_until, until, memory_order_release);
 	out->status = pto_engine_run(ctx->engine, run, &out->report);
 	until = atomic_exchange(&ctx->page->run_until, 0);
@@ -248,7 +250,8 @@ static void run_execute(struct context *ctx, const struct pto_engine_run *run,
 	if (out->status != PTO_DEV_ABORTED)
 		return;
 	out->status = PTO_DEV_TIMEOUT;
-	report_text(&out->report, "the run has not ended within its bound of %llu ms",
+	report_text(&out->report, patience ? "nothing has moved in the run for %llu ms" :
+		    "the run has not ended within its bound of %llu ms",
 		    (unsigned long long)(bound / NSEC_PER_MSEC));
 	out->report.code = PTO_FATAL_SCHEDULER_TIMEOUT;
 }
@@ -264,8 +267,8 @@ static bool graph_covers(const void *cookie, uint64_t addr, uint64_t size)
 static bool graph_sound(const struct context *ctx, const struct pto_dev_cmd_run *cmd)
 {
 	if (!cmd->graph_addr)
-		return !cmd->graph_size && !cmd->pad;
-	return cmd->graph_size && cmd->graph_addr % 64 == 0 && !cmd->pad &&
+		return !cmd->graph_size;
+	return cmd->graph_size && cmd->graph_addr % 64 == 0 &&
 	       graph_covers(ctx, cmd->graph_addr, cmd->graph_size);
 }
 
@@ -276,7 +279,9 @@ static void do_run(struct context *ctx, const struct pto_dev_cmd *generic, struc
 		.callable = loader_callable(&ctx->loader, cmd->handle),
 		.arena = (void *)(uintptr_t)cmd->arena_addr,
 		.epoch = cmd->epoch,
-		.timeout_ns = cmd->timeout_ns,
+		.timeout_ns = cmd->timeout_ms * NSEC_PER_MSEC,
+		.sched_timeout_ns = cmd->sched_timeout_ms * NSEC_PER_MSEC,
+		.op_timeout_ns = cmd->op_timeout_ms * NSEC_PER_MSEC,
 		.graph = (const void *)(uintptr_t)cmd->graph_addr,
 		.graph_size = cmd->graph_size,
 		.covers = graph_covers,

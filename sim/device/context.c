@@ -244,6 +244,7 @@ struct context *context_new(struct ptodev *dev, uint32_t id, struct ctx_page *pa
 		.aicpu_threads = dev->arch->aicpu_threads,
 		.workers = dev->config.workers,
 		.default_timeout_ns = dev->config.default_timeout_ns,
+		.progress = &page->progress,
 	};
 	struct context *ctx = calloc(1, sizeof(*ctx));
 

@@ -96,7 +96,7 @@ static int ptodev_configure(struct ptodev *dev, const struct ptodev_config *conf
 	if (!c->memory_size)
 		c->memory_size = 128ULL << 30;
 	if (!c->default_timeout_ns)
-		c->default_timeout_ns = 10 * NSEC_PER_SEC;
+		c->default_timeout_ns = 50 * NSEC_PER_SEC;
 	dev->spin = processors() > 1;
 	dev->queue_count = 1 + c->max_contexts * QUEUES_PER_CONTEXT;
 	dev->queue_stride = PTO_DEV_QUEUE_BYTES(QUEUE_DEPTH);

@@ -26,7 +26,7 @@ struct ptodev;
  * @isolate: contexts are processes
  * @memory_size: bytes of window; 0: 128 GiB (sparse: only what is touched exists), enough
  *	for the default arenas of 64 contexts
- * @default_timeout_ns: bound of a run that gives none; 0: 10 s
+ * @default_timeout_ns: how long nothing may move in a run that gives no bound; 0: 50 s
  * @name: for people
  * @interrupt: called, from any thread or context process of the device, when a driver
  *	that has asked for it gets a completion

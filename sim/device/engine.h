@@ -26,11 +26,12 @@ struct pto_engine;
  * @cluster_count: clusters (1 AIC and 2 AIV each)
  * @aicpu_threads: control processor threads that programs are told of
  * @workers: OS threads that execute kernels; at least 1
- * @default_timeout_ns: bound of a run that gives none
+ * @default_timeout_ns: how long nothing may move in a run that gives no bound as a whole
  * @default_sched_timeout_ns: bound of a run that gives none for how long nothing moves in
  *	it; 0: PTO_ENGINE_SCHED_TIMEOUT_NS
  * @default_op_timeout_ns: bound of a run that gives none for how long a kernel runs;
  *	0: PTO_ENGINE_OP_TIMEOUT_NS
+ * @progress: counted up, now and then, while something moves in a run; or NULL
  */
 struct pto_engine_config {
 	uint32_t arch;
@@ -40,6 +41,7 @@ struct pto_engine_config {
 	uint64_t default_timeout_ns;
 	uint64_t default_sched_timeout_ns;
 	uint64_t default_op_timeout_ns;
+	uint32_t *progress;
 };
 
 /** pto_kernel_fn - a kernel: seed runtime's "void kernel_entry(int64_t *args)" */
@@ -80,7 +82,8 @@ struct pto_engine_callable {
  * @graph_size: bytes of it
  * @covers: may tensors of the graph lie in this memory? NULL: anywhere
  * @cookie: for @covers
- * @timeout_ns: bound of the run as a whole, 0 for the engine's default
+ * @timeout_ns: bound of the run as a whole; 0: none but the engine's default for a run in
+ *	which nothing moves
  * @sched_timeout_ns: bound for how long nothing moves in it, 0 for the engine's default
  * @op_timeout_ns: bound for how long one kernel runs, 0 for the engine's default
  *

@@ -60,6 +60,14 @@ static uint64_t measure(struct pto_engine *engine)
 	return sum;
 }
 
+static void tell_progress(struct pto_engine *engine)
+{
+	uint32_t *progress = engine->config.progress;
+
+	if (progress)
+		__atomic_fetch_add(progress, 1, __ATOMIC_RELAXED);
+}
+
 /* --- reports ------------------------------------------------------------- */
 
 /* The core whose kernel has been running longest, NULL if none runs. */
@@ -203,6 +211,7 @@ static void watch_run(struct pto_engine *engine, uint64_t now)
 	if (progress != m->progress) {
 		m->progress = progress;
 		m->since = now;
+		tell_progress(engine);
 	}
 	/* Those who would look may all be busy, or asleep. */
 	if (atomic_load_explicit(&engine->conditions.count, memory_order_relaxed))
@@ -272,6 +281,7 @@ static void begin_run(struct pto_engine *engine, uint32_t run, uint64_t now)
 	m->begun = now;
 	m->since = now;
 	m->progress = measure(engine);
+	tell_progress(engine);
 	m->failed = 0;
 	while ((core = next_core(engine, core)))
 		core->watch.since = 0;

@@ -191,6 +191,9 @@ struct fault_record {
  * @stop: admin: end as soon as you can
  * @run_until: when the run that executes has to end; 0 if none does; RUN_EXPIRED once the
  *	admin has told it to end, which it does with @lock held
+ * @run_patience: for the run that executes: not 0 if it has to end only when nothing has
+ *	moved in it for so long, and not before @run_until
+ * @progress: changes while something moves in a run
  * @revoked: admin: hands off the queues, for ever
  * @bound: counts changes of @slots
  * @current: slot whose command is executing, plus 1; 0 if none
@@ -205,6 +208,8 @@ struct ctx_page {
 	int32_t error;
 	atomic_uint stop;
 	atomic_ullong run_until;
+	atomic_ullong run_patience;
+	uint32_t progress;
 	uint32_t revoked;
 	uint32_t bound;
 	uint32_t current;
@@ -247,6 +252,8 @@ enum ctx_life {
  * @page: number of the page that it shares with the context
  * @queues: pairs bound to it by slot, as the admin has bound them; 0 if none
  * @expired_ns: when its run was told to end, 0 if none was
+ * @progress: ctx_page.progress when it was last looked at
+ * @moved_ns: when that was seen to change
  * @status: PTO_DEV_* of every command when LIFE_DEAD
  * @why: report of every command when LIFE_DEAD
  * @thread: thread mode: its thread
@@ -258,6 +265,8 @@ struct ctx_home {
 	uint32_t page;
 	uint32_t queues[CTX_QUEUES];
 	uint64_t expired_ns;
+	uint32_t progress;
+	uint64_t moved_ns;
 	uint32_t status;
 	struct pto_dev_report why;
 	pthread_t thread;

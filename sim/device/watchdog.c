@@ -3,21 +3,47 @@
  * The watchdog: a run that does not end within its bound is told to, and a context that
  * does not heed that is ended. It looks a few times a second, so it is late by that.
  *
- * The engine has a bound of its own for tasks that make no progress. This is for what it
- * cannot see: an orchestration that does not come back.
+ * The engine looks at the bounds of a run itself, and knows more. This is for what it cannot
+ * end: then it is late. The watchdog also tells the driver whether something moves.
  */
 #include "internal.h"
 
 #define WATCHDOG_NS	(100 * NSEC_PER_MSEC)
 
-/* Has a run passed its bound? Then it is told, under the lock that its end has to take. */
+/* Follows what moves in a context, and tells the driver. */
+static void watchdog_follow(struct ptodev *dev, struct ctx_home *home, uint64_t now)
+{
+	struct ctx_page *page = ptodev_page(dev, home->page);
+	uint32_t progress = __atomic_load_n(&page->progress, __ATOMIC_RELAXED);
+
+	if (progress == home->progress)
+		return;
+	home->progress = progress;
+	home->moved_ns = now;
+	__atomic_store_n(&ptodev_pair(dev, home->queues[0])->progress, progress,
+			 __ATOMIC_RELAXED);
+}
+
+/* Has a run that has to end by @until passed its bound? */
+static bool watchdog_passed(const struct ctx_home *home, const struct ctx_page *page,
+			    uint64_t until, uint64_t now)
+{
+	uint64_t patience = atomic_load(&page->run_patience);
+
+	if (now < until || now - until < EXPIRE_GRACE_NS)
+		return false;
+	return now - home->moved_ns >= patience;
+}
+
+/* A run that has passed its bound is told, under the lock that its end has to take. */
 static bool watchdog_expire(struct ptodev *dev, uint32_t id, uint64_t now)
 {
 	struct ctx_page *page = ptodev_page(dev, dev->contexts[id].page);
 	unsigned long long until = atomic_load(&page->run_until);
 	bool expired = false;
 
-	if (!until || until == RUN_EXPIRED || now < until || now - until < EXPIRE_GRACE_NS)
+	if (!until || until == RUN_EXPIRED ||
+	    !watchdog_passed(&dev->contexts[id], page, until, now))
 		return false;
 	if (!ctx_page_trylock(page, NSEC_PER_MSEC))
 		return false;
@@ -35,6 +61,7 @@ static void watchdog_context(struct ptodev *dev, uint32_t id, uint64_t now)
 	struct ctx_page *page = ptodev_page(dev, home->page);
 	struct pto_dev_report why;
 
+	watchdog_follow(dev, home, now);
 	if (watchdog_expire(dev, id, now)) {
 		home->expired_ns = now;
 		return;

@@ -188,6 +188,7 @@ static void print_stats(const struct pto_context_stats *s, bool json)
 		{ "interrupts", s->interrupts },
 		{ "device_commands", s->device_commands },
 		{ "resets", s->resets },
+		{ "progress", s->progress },
 	};
 
 	print_figures("context", figures, sizeof(figures) / sizeof(figures[0]), json);

@@ -18,6 +18,7 @@ static const struct command {
 	{ "info", cmd_info, true, false },
 	{ "stats", cmd_stats, true, false },
 	{ "inspect", cmd_inspect, false, true },
+	{ "errors", cmd_errors, false, false },
 };
 
 static void usage(FILE *out)
@@ -29,6 +30,7 @@ static void usage(FILE *out)
 	      "  info              what a device is\n"
 	      "  stats             what is in use on a device\n"
 	      "  inspect FILE...   what is in an orchestration or kernel object\n"
+	      "  errors            the codes with which a run can fail, with a hint for each\n"
 	      "\n"
 	      "Options:\n"
 	      "  -d, --device=DEV  device node or number; $PTO_DEVICE or /dev/pto0 without it\n"

@@ -31,6 +31,7 @@ int cmd_list(const struct options *opt);
 int cmd_info(const struct options *opt);
 int cmd_stats(const struct options *opt);
 int cmd_inspect(const struct options *opt);
+int cmd_errors(const struct options *opt);
 
 /* open_device() - the device of -d. NULL, and a message is printed, if it fails. */
 struct pto_context *open_device(const struct options *opt);

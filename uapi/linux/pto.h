@@ -144,6 +144,7 @@ struct pto_query {
  * @max_image_size: bytes of the largest image
  * @arch_name: "a2a3" or "a5", NUL padded
  * @name: transport and model for people, NUL padded
+ * @default_timeout_ns: how long nothing may move in a run that gives no bound
  */
 struct pto_device_info {
 	__u32 size;
@@ -168,6 +169,7 @@ struct pto_device_info {
 	__u64 max_image_size;
 	__u8 arch_name[16];
 	__u8 name[32];
+	__u64 default_timeout_ns;
 };
 
 /**
@@ -201,8 +203,9 @@ struct pto_device_info {
  * @resets: successful PTO_CTX_RESET
  * @host_dlopen_count: orchestration objects that the process has loaded: one for each
  *	successful PTO_PREPARE of kind PTO_KIND_HOST_GRAPH; never falls
+ * @progress: a number that changes while something moves in a run of this context
  *
- * All counters but the "live" ones and @bo_bytes are monotonic.
+ * All counters but the "live" ones, @bo_bytes and @progress are monotonic.
  */
 struct pto_context_stats {
 	__u32 size;
@@ -232,6 +235,7 @@ struct pto_context_stats {
 	__u64 device_commands;
 	__u64 resets;
 	__u64 host_dlopen_count;
+	__u64 progress;
 };
 
 /* Values of struct pto_context_stats.state. */
@@ -572,14 +576,22 @@ struct pto_prewarm {
  * @args_offset: where in it they begin, a multiple of 64
  * @args_size: bytes of them; layout: struct pto_run_args in pto_device.h
  * @arena: id from PTO_PREWARM; 0 for the default configuration's
- * @timeout_ns: bound for the execution on the device, relative; 0 for the
- *	device's default
+ * @timeout_ns: bound for the execution on the device as a whole, relative; 0: none but
+ *	the device's default for a run in which nothing moves
  * @user_data: handed back by PTO_WAIT
  * @graph_offset: where in @graph_bo the graph begins, a multiple of 64
  * @graph_bo: buffer that holds the graph if the callable is of kind
  *	PTO_KIND_HOST_GRAPH, where it must be given; 0 for other kinds, with the two
  *	fields around it
  * @graph_size: bytes of it; layout: struct pto_dev_graph in pto_device.h
+ * @sched_timeout_ns: bound for how long nothing may move in it (no task is submitted or
+ *	completes, no kernel begins or ends), relative; 0 for the device's default
+ * @op_timeout_ns: bound for how long one kernel may run, relative; 0 for the device's
+ *	default
+ *
+ * The device counts bounds in milliseconds, rounded up. They say most if each is well below
+ * the next: @sched_timeout_ns, @op_timeout_ns, @timeout_ns. A bound that is not is
+ * never reached.
  */
 struct pto_run_entry {
 	__s32 cid;
@@ -594,6 +606,8 @@ struct pto_run_entry {
 	__u64 graph_offset;
 	__u32 graph_bo;
 	__u32 graph_size;
+	__u64 sched_timeout_ns;
+	__u64 op_timeout_ns;
 };
 
 /**
@@ -602,7 +616,8 @@ struct pto_run_entry {
  * @flags: must be 0; else EOPNOTSUPP
  * @stream: the stream
  * @count: runs, at least 1 and at most stream_depth
- * @stride: sizeof(struct pto_run_entry); non-zero bytes of a longer element are E2BIG
+ * @stride: sizeof(struct pto_run_entry); 48, what the first version had, is the least;
+ *	non-zero bytes of a longer element are E2BIG
  * @accepted: out: runs that were accepted, in order from the first
  * @entries_ptr: array of struct pto_run_entry
  * @first_id: out: id of the first accepted run; the others follow by one
@@ -643,6 +658,9 @@ struct pto_run {
  * @log_ptr: buffer for the device's explanation of a failure; 0 for none
  * @log_size: bytes of it; the text is cut to fit and always NUL terminated
  * @pad2: must be 0
+ * @task: out: task concerned if the device names one, else ~0
+ * @func_id: out: function concerned if the device names one, else ~0
+ * @core: out: core concerned if the device names one, else ~0
  *
  * The ioctl itself returns 0 whenever the run has ended. ETIMEDOUT: not yet.
  * EINTR: a signal came. ESTALE: the run ended, but a stream keeps only its last
@@ -666,6 +684,9 @@ struct pto_wait {
 	__u64 log_ptr;
 	__u32 log_size;
 	__u32 pad2;
+	__u64 task;
+	__u32 func_id;
+	__u32 core;
 };
 
 /**
@@ -722,10 +743,10 @@ struct pto_ctx_reset {
 	PTO_ABI_ASSERT(__builtin_offsetof(struct type, field) == (bytes))
 
 PTO_ABI_SIZE(pto_query, 24);
-PTO_ABI_SIZE(pto_device_info, 144);
+PTO_ABI_SIZE(pto_device_info, 152);
 PTO_ABI_OFFSET(pto_device_info, memory_size, 72);
 PTO_ABI_OFFSET(pto_device_info, arch_name, 96);
-PTO_ABI_SIZE(pto_context_stats, 208);
+PTO_ABI_SIZE(pto_context_stats, 216);
 PTO_ABI_OFFSET(pto_context_stats, aicpu_dlopen_count, 72);
 PTO_ABI_SIZE(pto_device_usage, 72);
 PTO_ABI_SIZE(pto_bo_create, 40);
@@ -744,12 +765,14 @@ PTO_ABI_OFFSET(pto_prepare, entry, 40);
 PTO_ABI_OFFSET(pto_prepare, log_ptr, 168);
 PTO_ABI_SIZE(pto_unprepare, 16);
 PTO_ABI_SIZE(pto_prewarm, 120);
-PTO_ABI_SIZE(pto_run_entry, 64);
+PTO_ABI_SIZE(pto_run_entry, 80);
 PTO_ABI_OFFSET(pto_run_entry, args_offset, 16);
 PTO_ABI_OFFSET(pto_run_entry, graph_offset, 48);
+PTO_ABI_OFFSET(pto_run_entry, sched_timeout_ns, 64);
 PTO_ABI_SIZE(pto_run, 40);
-PTO_ABI_SIZE(pto_wait, 88);
+PTO_ABI_SIZE(pto_wait, 104);
 PTO_ABI_OFFSET(pto_wait, log_ptr, 72);
+PTO_ABI_OFFSET(pto_wait, task, 88);
 PTO_ABI_SIZE(pto_ctx_reset, 8);
 
 #endif /* _UAPI_LINUX_PTO_H */

@@ -80,7 +80,7 @@
  * @window_size: bytes of the whole window
  * @memory_base: device address of window offset 0, page aligned
  * @features: PTO_FEATURE_* bits the device has
- * @default_timeout_ns: bound of a run that gives none
+ * @default_timeout_ns: how long nothing may move in a run that gives no bound
  * @name: for people, NUL padded
  */
 struct pto_dev_ident {
@@ -117,6 +117,8 @@ struct pto_dev_ident {
  * @cq_tail: device: CQ entries produced
  * @cq_head: driver: CQ entries consumed
  * @cq_flags: driver: PTO_DEV_NEED_WAKEUP while it wants an interrupt
+ * @progress: device, on a control queue: changes while something moves in a run of the
+ *	context
  * @pad0: unused
  * @pad1: unused
  * @pad2: unused
@@ -141,7 +143,8 @@ struct pto_dev_queue {
 	__u32 pad4[15];
 	__u32 cq_flags;
 	__u32 pad5[15];
-	__u32 pad6[32];
+	__u32 progress;
+	__u32 pad6[31];
 };
 
 #define PTO_DEV_SQE_SIZE	64
@@ -381,11 +384,13 @@ struct pto_dev_arena_plan {
  * @epoch: counts the runs that used this arena, so that the device can recognise
  *	state an earlier run left in it; never 0
  * @arena_addr: device address of a bound arena
- * @timeout_ns: bound of the execution, 0 for the device's default
  * @graph_addr: device address of a struct pto_dev_graph, a multiple of 64, if the callable
  *	is of kind PTO_KIND_HOST_GRAPH; else 0
  * @graph_size: bytes of it
- * @pad: 0
+ * @timeout_ms: bound of the execution as a whole; 0: none but the device's default for a
+ *	run in which nothing moves
+ * @sched_timeout_ms: how long nothing may move in it, 0 for the device's default
+ * @op_timeout_ms: how long one kernel may run, 0 for the device's default
  */
 struct pto_dev_cmd_run {
 	__u16 opcode;
@@ -397,10 +402,11 @@ struct pto_dev_cmd_run {
 	__u32 args_size;
 	__u32 epoch;
 	__u64 arena_addr;
-	__u64 timeout_ns;
 	__u64 graph_addr;
 	__u32 graph_size;
-	__u32 pad;
+	__u32 timeout_ms;
+	__u32 sched_timeout_ms;
+	__u32 op_timeout_ms;
 };
 
 /**
@@ -586,6 +592,7 @@ PTO_ABI_OFFSET(pto_dev_queue, sq_flags, 128);
 PTO_ABI_OFFSET(pto_dev_queue, cq_tail, 192);
 PTO_ABI_OFFSET(pto_dev_queue, cq_head, 256);
 PTO_ABI_OFFSET(pto_dev_queue, cq_flags, 320);
+PTO_ABI_OFFSET(pto_dev_queue, progress, 384);
 PTO_ABI_SIZE(pto_dev_cmd, PTO_DEV_SQE_SIZE);
 PTO_ABI_SIZE(pto_dev_cmd_queue, PTO_DEV_SQE_SIZE);
 PTO_ABI_SIZE(pto_dev_cmd_map, PTO_DEV_SQE_SIZE);
@@ -596,7 +603,7 @@ PTO_ABI_OFFSET(pto_dev_cmd_run, arena_addr, 32);
 PTO_ABI_SIZE(pto_dev_load, 168);
 PTO_ABI_SIZE(pto_dev_kernel, 32);
 PTO_ABI_SIZE(pto_dev_arena_plan, 120);
-PTO_ABI_OFFSET(pto_dev_cmd_run, graph_addr, 48);
+PTO_ABI_OFFSET(pto_dev_cmd_run, graph_addr, 40);
 PTO_ABI_SIZE(pto_run_args, 64);
 PTO_ABI_SIZE(pto_dev_graph, 64);
 PTO_ABI_SIZE(pto_dev_graph_task, 80);

@@ -379,8 +379,16 @@ struct pto_ring_config {
  * @size: sizeof(struct pto_run_options)
  * @pad: 0
  * @rings: ring sizes, or NULL for the environment's or the defaults
- * @timeout_ns: bound of the execution on the device, 0 for the device's default
+ * @timeout_ns: how long the run may take on the device; 0: $PTO_STREAM_TIMEOUT_MS, else
+ *	as long as something moves in it
  * @user_data: handed back in struct pto_result
+ * @sched_timeout_ns: how long nothing may move in it (no task is submitted or completes, no
+ *	kernel begins or ends); 0: $PTO_SCHEDULER_TIMEOUT_MS, else 10 s
+ * @op_timeout_ns: how long one kernel may run; 0: $PTO_OP_TIMEOUT_MS, else 45 s
+ *
+ * The environment is read when a context is opened. Of the time-outs, each that is given
+ * has to be shorter than the next longer one: scheduler, operator, the run's (stream);
+ * the scheduler's by more than 1.5 s than the run's. -EINVAL if it is not.
  */
 struct pto_run_options {
 	uint32_t size;
@@ -388,9 +396,11 @@ struct pto_run_options {
 	const struct pto_ring_config *rings;
 	uint64_t timeout_ns;
 	uint64_t user_data;
+	uint64_t sched_timeout_ns;
+	uint64_t op_timeout_ns;
 };
 
-#define PTO_RUN_OPTIONS_INIT { sizeof(struct pto_run_options), 0, NULL, 0, 0 }
+#define PTO_RUN_OPTIONS_INIT { sizeof(struct pto_run_options), 0, NULL, 0, 0, 0, 0 }
 
 /** PTO_RUN_NOT_SUBMITTED: pto_result.id of a run that its orchestration failed, on the host. */
 #define PTO_RUN_NOT_SUBMITTED UINT64_MAX
@@ -406,6 +416,9 @@ struct pto_run_options {
  * @submit_ns: CLOCK_MONOTONIC when the driver queued it
  * @start_ns: when the device began it
  * @end_ns: when the device finished it
+ * @task: task concerned if the device names one, else ~0
+ * @func_id: function concerned if the device names one, else ~0
+ * @core: core concerned if the device names one, else ~0
  */
 struct pto_result {
 	int32_t status;
@@ -417,6 +430,9 @@ struct pto_result {
 	uint64_t submit_ns;
 	uint64_t start_ns;
 	uint64_t end_ns;
+	uint64_t task;
+	uint32_t func_id;
+	uint32_t core;
 };
 
 /**
@@ -437,7 +453,9 @@ int pto_prewarm(struct pto_context *ctx, const struct pto_ring_config *rings);
  * @result: how it ended, or NULL
  *
  * Calls of several threads are taken one after the other. After a failed run the host
- * memory of its outputs is as it was before. Return: 0 when the run succeeded, its status
+ * memory of its outputs is as it was before. A device that does not answer, long after it
+ * should have ended the run itself, is not waited for: -ETIMEDOUT with a code of 0, and
+ * pto_reset() is what remains. Return: 0 when the run succeeded, its status
  * when it failed, or the error of submitting it. To tell the two apart, look at
  * pto_result.id, which is 0 if nothing was submitted.
  *
@@ -508,6 +526,15 @@ int pto_wait(struct pto_run_handle *run, uint64_t timeout_ns, struct pto_result 
 
 /** pto_fatal_name() - name of a PTO_FATAL_* code, such as "SCOPE_DEADLOCK" */
 const char *pto_fatal_name(uint32_t code);
+
+/**
+ * pto_fatal_hint() - what to do about a PTO_FATAL_* code
+ * @code: the code
+ * @subcode: its sub-class, or 0
+ *
+ * Return: a text for people; empty if @code is none.
+ */
+const char *pto_fatal_hint(uint32_t code, uint32_t subcode);
 
 /** pto_version() - version of the library, such as "0.1.0" */
 const char *pto_version(void);

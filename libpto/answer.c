@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Waiting for a device that may have stopped answering.
+ *
+ * A device ends each run itself: when it has passed its bound, or when nothing moves in it.
+ * So if a result does not come for longer than that, and nothing moves meanwhile, something
+ * is wrong with the device, and a synchronous caller is told instead of waiting for ever.
+ *
+ * The warm path looks at no clock: it takes the time when the latest result came for the
+ * present. If that was long ago, waiting ends too early, and begins again.
+ */
+#include "pto_private.h"
+
+#define DEFAULT_SCHED_NS	10000000000ull
+#define DEFAULT_STREAM_NS	50000000000ull	/* of devices that do not tell */
+#define GRACE_NS		5000000000ull	/* what ending a run takes the device */
+
+/* Other runs of the context may keep the device from this one, each as long as it may. */
+void pto_answer_expect(struct pto_run_handle *run, const struct pto_timeouts *timeouts)
+{
+	struct pto_context *ctx = run->stream->ctx;
+	uint64_t sched = timeouts->sched ? timeouts->sched : DEFAULT_SCHED_NS;
+	uint64_t seen = __atomic_load_n(&ctx->longest_sched, __ATOMIC_RELAXED);
+
+	while (seen < sched &&
+	       !__atomic_compare_exchange_n(&ctx->longest_sched, &seen, sched, true,
+					    __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		;
+	run->bound_ns = timeouts->stream ? timeouts->stream : ctx->info.default_timeout_ns;
+	if (!run->bound_ns)
+		run->bound_ns = DEFAULT_STREAM_NS;
+}
+
+static uint64_t add(uint64_t a, uint64_t b)
+{
+	return a > PTO_WAIT_FOREVER - b ? PTO_WAIT_FOREVER : a + b;
+}
+
+/* Is there any sign of life since *@progress was read? */
+static bool moves(const struct pto_context *ctx, uint64_t *progress)
+{
+	struct pto_context_stats stats;
+	uint64_t before = *progress;
+
+	if (pto_query_fd(ctx->fd, PTO_QUERY_CONTEXT, &stats, sizeof(stats)))
+		return false;
+	*progress = stats.progress;
+	return before != *progress;
+}
+
+int pto_reap_answer(struct pto_stream *stream)
+{
+	const struct pto_run_handle *run = stream->oldest;
+	struct pto_context *ctx = stream->ctx;
+	uint64_t sched = __atomic_load_n(&ctx->longest_sched, __ATOMIC_RELAXED);
+	uint64_t patience = add(run->bound_ns > sched ? run->bound_ns : sched, GRACE_NS);
+	uint64_t progress = UINT64_MAX;	/* no device says that */
+	int rc;
+
+	rc = pto_reap(stream, add(stream->result_ns, patience));
+	while (rc == -ETIMEDOUT && moves(ctx, &progress))
+		rc = pto_reap(stream, pto_deadline(patience));
+	if (rc)
+		pto_fail(ctx, rc,
+			 "run of cid %d: the device has not answered for %llu ms, and nothing moves in the context; see pto_reset()",
+			 run->cid, (unsigned long long)(patience / 1000000));
+	return rc;
+}

@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Runs that failed: the text about one. Names and hints of the codes are the task runtime's.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "pto_private.h"
+#include "runtime/runtime.h"
+
+#define WHERE_SIZE	128
+
+/* What the device has named: sub-class, task, function and core. */
+static void describe_place(const struct pto_result *result, char *text, size_t size)
+{
+	size_t at = 0;
+
+	text[0] = '\0';
+	if (result->subcode)
+		at += snprintf(text + at, size - at, ", sub-class S%u", result->subcode);
+	if (result->task != UINT64_MAX)
+		at += snprintf(text + at, size - at, ", task 0x%llx",
+			       (unsigned long long)result->task);
+	if (result->func_id != UINT32_MAX)
+		at += snprintf(text + at, size - at, ", func_id %u", result->func_id);
+	if (result->core != UINT32_MAX)
+		snprintf(text + at, size - at, ", core %u", result->core);
+}
+
+/* The device's explanation often begins with the name of the code, and has the hint. */
+static int fail_with_code(struct pto_context *ctx, const struct pto_run_handle *run)
+{
+	const struct pto_result *result = &run->result;
+	const char *name = pto_fatal_name(result->code);
+	const char *hint = pto_fatal_hint(result->code, result->subcode);
+	size_t length = strlen(name);
+	const char *log = run->log;
+	char where[WHERE_SIZE];
+
+	if (!strncmp(log, name, length) && !strncmp(log + length, ": ", 2))
+		log += length + 2;
+	if (strstr(log, hint))
+		hint = "";
+	describe_place(result, where, sizeof(where));
+	return pto_fail(ctx, result->status, "run of cid %d: %s, code %u %s%s: %s%s%s", run->cid,
+			pto_errno_name(result->status), result->code, name, where,
+			log[0] ? log : "no explanation", hint[0] ? "; hint: " : "", hint);
+}
+
+int pto_fail_run(struct pto_context *ctx, const struct pto_run_handle *run)
+{
+	const struct pto_result *result = &run->result;
+
+	if (result->code)
+		return fail_with_code(ctx, run);
+	return pto_fail(ctx, result->status, "run of cid %d: %s: %s", run->cid,
+			pto_errno_name(result->status), run->log[0] ? run->log : "no explanation");
+}
+
+PTO_API const char *pto_fatal_name(uint32_t code)
+{
+	return pto_rt_fatal_name(code);
+}
+
+PTO_API const char *pto_fatal_hint(uint32_t code, uint32_t subcode)
+{
+	return pto_rt_fatal_hint(code, subcode);
+}
