@@ -227,8 +227,8 @@ static bool read_task(struct reader *r)
  */
 void pto_graph_replay(struct pto_runtime *rt, const struct pto_graph_source *source)
 {
-	struct reader r = { .rt = rt, .source = source, .at = source->data };
 	struct pto_dev_graph head = { 0 };
+	struct reader r;	/* large, and most of it is filled in as far as it is used */
 
 	rt->scope[0].mode = PTO_SCOPE_MANUAL;
 	if (source->size >= sizeof(head))
@@ -249,8 +249,11 @@ void pto_graph_replay(struct pto_runtime *rt, const struct pto_graph_source *sou
 			     (unsigned long long)rt->arena->ring[0].heap_size);
 		return;
 	}
+	r.rt = rt;
+	r.source = source;
+	r.index = 0;
 	r.heap = head.heap_bytes;
-	r.at += sizeof(head);
+	r.at = (const uint8_t *)source->data + sizeof(head);
 	r.left = head.size - sizeof(head);
 	while (r.index < head.task_count && read_task(&r))
 		r.index++;

@@ -191,51 +191,55 @@ struct pto_access {
  * @access: its first accesses (orchestrator)
  * @edges: its first edges
  * @scalars: scalars
+ * @pad: 0
  * @predicate: address of the element that decides whether it runs
  * @predicate_value: what that is compared with
  * @predicate_op: PTO_PREDICATE_*
  * @predicate_dtype: type of the element
  *
  * Fields without a note are written before the task becomes ready and constant after.
- * The first line is what tasks want of each other.
+ *
+ * Every task is written by one thread and read by another, so a line counts. What tasks want
+ * of each other comes first, with the first edge, which whoever completes a producer reads
+ * before it touches @pending; then what executing a task takes; then the orchestrator's own.
  */
 struct pto_slot {
 	_Atomic uint64_t fanout;
 	_Atomic uint32_t pending;
 	_Atomic uint32_t released;
-	_Atomic uint32_t units_left;
-	uint32_t next_unit;
-	uint64_t id;
 	uint64_t stamp;
 	uint32_t stamp_edge;
 	uint32_t retained;
-	uint32_t block_num;
-	uint16_t func[PTO_PARTS];
 	uint8_t part_count;
-	uint8_t ring;
-
-	uint64_t next;
-	uint64_t tensors;
-	uint32_t edge_count;
-	uint32_t keeps;
 	uint8_t part[PTO_PARTS];
+	uint8_t flags;
+	uint8_t ring;
 	uint8_t tensor_count;
 	uint8_t scalar_count;
+	struct pto_edge edges[PTO_SLOT_EDGES];
+
+	uint64_t id;
+	_Atomic uint32_t units_left;
+	uint32_t next_unit;
+	uint64_t tensors;
+	uint64_t next;
+	uint32_t edge_count;
+	uint32_t keeps;
+	uint32_t block_num;
+	uint16_t func[PTO_PARTS];
 	uint8_t has_heap;
 	uint8_t access_count;
-	uint8_t flags;
-	uint32_t depth;
-	uint32_t pad2;
+	uint64_t scalars[PTO_TASK_MAX_SCALARS];
+
 	uint64_t heap_end;
 	uint64_t dep_first;
-
 	struct pto_access access[PTO_SLOT_ACCESSES];
-	struct pto_edge edges[PTO_SLOT_EDGES];
-	uint64_t scalars[PTO_TASK_MAX_SCALARS];
-	uint64_t predicate;
-	int64_t predicate_value;
+	uint32_t depth;
 	uint8_t predicate_op;
 	uint8_t predicate_dtype;
+	uint16_t pad;
+	uint64_t predicate;
+	int64_t predicate_value;
 } __attribute__((aligned(PTO_CACHE_LINE)));
 
 /* --- tensor map ---------------------------------------------------------- */
@@ -624,6 +628,19 @@ static inline uint32_t pto_ring_index(const struct pto_runtime *rt, uint32_t dep
 static inline bool pto_slot_completed(struct pto_slot *slot)
 {
 	return atomic_load_explicit(&slot->fanout, memory_order_acquire) == PTO_FANOUT_CLOSED;
+}
+
+/*
+ * The orchestrator counts when it enters and leaves the runtime, for those who ask whether
+ * it may be interrupted, and whether it moves.
+ */
+static inline void pto_rt_cross(struct pto_runtime *rt)
+{
+	uint64_t entered = atomic_load_explicit(&rt->entered, memory_order_relaxed);
+
+	atomic_signal_fence(memory_order_seq_cst);
+	atomic_store_explicit(&rt->entered, entered + 1, memory_order_relaxed);
+	atomic_signal_fence(memory_order_seq_cst);
 }
 
 /* --- rings.c ------------------------------------------------------------- */

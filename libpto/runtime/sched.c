@@ -26,6 +26,8 @@
  */
 #include "runtime.h"
 
+#define FANOUT_BATCH 8	/* consumers whose lines are asked for at a time */
+
 /** pto_sched_init() - @queues is zeroed memory */
 void pto_sched_init(struct pto_sched *sched, struct pto_queue *queues, uint32_t count)
 {
@@ -160,32 +162,56 @@ static void release_producers(struct pto_sched *sched, struct pto_slot *slot)
 	}
 }
 
-/* Completes one task. Consumers that become ready go to @dummies, @next or the queue. */
+/* Consumers that become ready go to @dummies, @next or the queue. */
+static void notify_consumer(struct pto_sched *sched, uint32_t thread, struct pto_slot *consumer,
+			    struct pto_slot **next, uint64_t *dummies)
+{
+	if (atomic_fetch_sub_explicit(&consumer->pending, 1, memory_order_acq_rel) != 1)
+		return;
+	if (!consumer->part_count) {
+		consumer->next = *dummies;
+		*dummies = (uint64_t)((uint8_t *)consumer - sched->base);
+	} else if (!*next) {
+		*next = consumer;
+	} else {
+		pto_sched_push(sched, thread, consumer);
+	}
+}
+
+/*
+ * Takes up to FANOUT_BATCH consumers off a closed fan-out list. Another thread wrote them
+ * last: this asks for the lines of all before it waits for the first. None of them can end,
+ * nor its edge go away, before its pending has been brought down.
+ */
+static uint32_t take_consumers(struct pto_sched *sched, uint64_t *list, struct pto_slot **batch)
+{
+	uint32_t count = 0;
+
+	while (*list && count < FANOUT_BATCH) {
+		const struct pto_edge *e = (const struct pto_edge *)(sched->base + *list);
+
+		batch[count] = slot_at(sched, e->task);
+		__builtin_prefetch((const void *)&batch[count++]->pending, 1);
+		*list = e->next;
+	}
+	return count;
+}
+
+/* Completes one task. */
 static void complete_one(struct pto_sched *sched, uint32_t thread, struct pto_slot *slot,
 			 struct pto_slot **next, uint64_t *dummies)
 {
 	_Atomic uint64_t *done = &sched->queues[thread].done;
-	struct pto_slot *consumer;
-	uint64_t list, offset;
+	struct pto_slot *batch[FANOUT_BATCH];
+	uint32_t count, i;
+	uint64_t list;
 
 	release_producers(sched, slot);
 	list = atomic_exchange_explicit(&slot->fanout, PTO_FANOUT_CLOSED, memory_order_acq_rel);
 	while (list) {
-		const struct pto_edge *e = (const struct pto_edge *)(sched->base + list);
-
-		offset = e->task;
-		list = e->next;
-		consumer = slot_at(sched, offset);
-		if (atomic_fetch_sub_explicit(&consumer->pending, 1, memory_order_acq_rel) != 1)
-			continue;
-		if (!consumer->part_count) {
-			consumer->next = *dummies;
-			*dummies = offset;
-		} else if (!*next) {
-			*next = consumer;
-		} else {
-			pto_sched_push(sched, thread, consumer);
-		}
+		count = take_consumers(sched, &list, batch);
+		for (i = 0; i < count; i++)
+			notify_consumer(sched, thread, batch[i], next, dummies);
 	}
 	atomic_fetch_add_explicit(done, 1, memory_order_seq_cst);
 }

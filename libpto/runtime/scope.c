@@ -10,53 +10,18 @@
 
 /* --- the program's calls ------------------------------------------------- */
 
-/*
- * The orchestrator counts when it enters and leaves the runtime, for those who ask whether
- * it may be interrupted, and whether it moves.
- */
-static void cross(struct pto_runtime *rt)
-{
-	uint64_t entered = atomic_load_explicit(&rt->entered, memory_order_relaxed);
-
-	atomic_signal_fence(memory_order_seq_cst);
-	atomic_store_explicit(&rt->entered, entered + 1, memory_order_relaxed);
-	atomic_signal_fence(memory_order_seq_cst);
-}
-
-static struct pto_task op_submit(struct pto_rt *rt, const struct pto_func_ids *funcs,
-				 const struct pto_task_args *args)
-{
-	struct pto_task task;
-
-	cross(pto_runtime_of(rt));
-	task = pto_rt_submit(rt, funcs, args);
-	cross(pto_runtime_of(rt));
-	return task;
-}
-
-static struct pto_task op_alloc(struct pto_rt *rt, const struct pto_create_info *infos,
-				uint32_t count)
-{
-	struct pto_task task;
-
-	cross(pto_runtime_of(rt));
-	task = pto_rt_alloc(rt, infos, count);
-	cross(pto_runtime_of(rt));
-	return task;
-}
-
 static void op_scope_begin(struct pto_rt *rt, uint32_t mode)
 {
-	cross(pto_runtime_of(rt));
+	pto_rt_cross(pto_runtime_of(rt));
 	pto_rt_scope_begin(rt, mode);
-	cross(pto_runtime_of(rt));
+	pto_rt_cross(pto_runtime_of(rt));
 }
 
 static void op_scope_end(struct pto_rt *rt)
 {
-	cross(pto_runtime_of(rt));
+	pto_rt_cross(pto_runtime_of(rt));
 	pto_rt_scope_end(rt);
-	cross(pto_runtime_of(rt));
+	pto_rt_cross(pto_runtime_of(rt));
 }
 
 static int op_get(struct pto_rt *rt, const struct pto_tensor *t, uint32_t ndims,
@@ -64,9 +29,9 @@ static int op_get(struct pto_rt *rt, const struct pto_tensor *t, uint32_t ndims,
 {
 	int ret;
 
-	cross(pto_runtime_of(rt));
+	pto_rt_cross(pto_runtime_of(rt));
 	ret = pto_rt_get(rt, t, ndims, index, value, bytes);
-	cross(pto_runtime_of(rt));
+	pto_rt_cross(pto_runtime_of(rt));
 	return ret;
 }
 
@@ -75,9 +40,9 @@ static int op_set(struct pto_rt *rt, const struct pto_tensor *t, uint32_t ndims,
 {
 	int ret;
 
-	cross(pto_runtime_of(rt));
+	pto_rt_cross(pto_runtime_of(rt));
 	ret = pto_rt_set(rt, t, ndims, index, value, bytes);
-	cross(pto_runtime_of(rt));
+	pto_rt_cross(pto_runtime_of(rt));
 	return ret;
 }
 
@@ -88,10 +53,10 @@ static int op_is_fatal(struct pto_rt *rt)
 
 static void op_report_fatal(struct pto_rt *rt, uint32_t code, const char *fmt, va_list ap)
 {
-	cross(pto_runtime_of(rt));
+	pto_rt_cross(pto_runtime_of(rt));
 	pto_rt_vfatal(pto_runtime_of(rt), code ? code : PTO_FATAL_EXPLICIT, 0, PTO_NO_TASK, fmt,
 		      ap);
-	cross(pto_runtime_of(rt));
+	pto_rt_cross(pto_runtime_of(rt));
 }
 
 static void op_log(struct pto_rt *handle, uint32_t level, const char *fmt, va_list ap)
@@ -99,10 +64,10 @@ static void op_log(struct pto_rt *handle, uint32_t level, const char *fmt, va_li
 	struct pto_runtime *rt = pto_runtime_of(handle);
 	char text[256];
 
-	cross(rt);
+	pto_rt_cross(rt);
 	rt->env->format(text, sizeof(text), fmt, ap);
 	rt->env->log(rt, level, text);
-	cross(rt);
+	pto_rt_cross(rt);
 }
 
 static uint32_t op_query(struct pto_rt *handle, uint32_t item)
@@ -125,8 +90,8 @@ static uint32_t op_query(struct pto_rt *handle, uint32_t item)
 static const struct pto_rt_ops runtime_ops = {
 	.version = PTO_RT_OPS_VERSION,
 	.size = sizeof(runtime_ops),
-	.submit = op_submit,
-	.alloc = op_alloc,
+	.submit = pto_rt_submit,
+	.alloc = pto_rt_alloc,
 	.scope_begin = op_scope_begin,
 	.scope_end = op_scope_end,
 	.get = op_get,

@@ -15,15 +15,6 @@ static const char * const args_errors[] = {
 	[PTO_ARGS_BAD_PREDICATE] = "a predicate with a NULL, too many indices or no such comparison",
 };
 
-static struct pto_task no_task(const struct pto_runtime *rt)
-{
-	return (struct pto_task){
-		.id = PTO_NO_TASK,
-		.tensors = &rt->empty,
-		.empty = &rt->empty,
-	};
-}
-
 /* --- checks -------------------------------------------------------------- */
 
 static bool bad(struct pto_runtime *rt, const char *what, uint32_t number)
@@ -266,18 +257,6 @@ static uint32_t fill_tensors(struct pto_runtime *rt, struct pto_slot *slot,
 	return mask;
 }
 
-static struct pto_task task_of(const struct pto_runtime *rt, const struct pto_slot *slot,
-			       uint32_t output_mask)
-{
-	return (struct pto_task){
-		.id = slot->id,
-		.tensors = (const struct pto_tensor *)(rt->base + slot->tensors),
-		.empty = &rt->empty,
-		.output_mask = output_mask,
-		.tensor_count = slot->tensor_count,
-	};
-}
-
 /* --- submit -------------------------------------------------------------- */
 
 static struct pto_slot *alloc_slot(struct pto_runtime *rt, uint64_t bytes, uint64_t *heap)
@@ -318,63 +297,117 @@ static void publish(struct pto_runtime *rt, struct pto_slot *slot, uint32_t unme
 	rt->env->ready(rt);
 }
 
-/** pto_rt_submit() - see pto_submit_task() */
-struct pto_task pto_rt_submit(struct pto_rt *handle, const struct pto_func_ids *funcs,
-			      const struct pto_task_args *args)
+/* What a program gets to know of a task. */
+struct handle {
+	uint64_t id;
+	const struct pto_tensor *tensors;
+	uint32_t output_mask;
+	uint32_t tensor_count;
+};
+
+static struct handle handle_of(const struct pto_runtime *rt, const struct pto_slot *slot,
+			       uint32_t output_mask)
 {
-	struct pto_runtime *rt = pto_runtime_of(handle);
+	return (struct handle){
+		.id = slot->id,
+		.tensors = (const struct pto_tensor *)(rt->base + slot->tensors),
+		.output_mask = output_mask,
+		.tensor_count = slot->tensor_count,
+	};
+}
+
+/*
+ * Leaves the runtime with a task, or with none if @done is not set. The result is put together
+ * here, last of all: a copy of one would be read with wider loads than it was written with,
+ * and such a load waits until all stores before it, to lines that other threads have, are done.
+ */
+static struct pto_task leave(struct pto_runtime *rt, bool done, const struct handle *handle)
+{
+	pto_rt_cross(rt);
+	return (struct pto_task){
+		.id = done ? handle->id : PTO_NO_TASK,
+		.tensors = done ? handle->tensors : &rt->empty,
+		.empty = &rt->empty,
+		.output_mask = done ? handle->output_mask : 0,
+		.tensor_count = done ? handle->tensor_count : 0,
+	};
+}
+
+static bool submit(struct pto_runtime *rt, const struct pto_func_ids *funcs,
+		   const struct pto_task_args *args, struct handle *handle)
+{
 	uint64_t bytes, heap = 0;
 	struct pto_slot *slot;
-	struct pto_task task;
 	uint32_t unmet;
 
 	if (pto_rt_fatal_code(rt) || !check_args(rt, args) || !measure_outputs(rt, args, &bytes))
-		return no_task(rt);
+		return false;
 	slot = alloc_slot(rt, bytes, &heap);
 	if (!slot || !set_parts(rt, slot, funcs) || !set_flags(rt, slot, args))
-		return no_task(rt);
+		return false;
 	slot->block_num = args->block_num;
 	slot->next_unit = 0;
 	atomic_store_explicit(&slot->units_left, args->block_num * slot->part_count,
 			      memory_order_relaxed);
-	task = task_of(rt, slot, fill_tensors(rt, slot, args, heap));
+	*handle = handle_of(rt, slot, fill_tensors(rt, slot, args, heap));
 	if ((rt->graph && !pto_graph_open_task(rt, slot, funcs, args)) ||
 	    !pto_deps_wire(rt, slot, args, &unmet))
-		return no_task(rt);
+		return false;
 	if (rt->graph)
 		pto_graph_close_task(rt);
 	else
 		publish(rt, slot, unmet);
-	return task;
+	return true;
 }
 
-/** pto_rt_alloc() - see pto_alloc_tensors() */
-struct pto_task pto_rt_alloc(struct pto_rt *handle, const struct pto_create_info *infos,
-			     uint32_t count)
+/** pto_rt_submit() - see pto_submit_task() */
+struct pto_task pto_rt_submit(struct pto_rt *rt, const struct pto_func_ids *funcs,
+			      const struct pto_task_args *args)
 {
-	struct pto_runtime *rt = pto_runtime_of(handle);
+	struct handle handle;
+	bool done;
+
+	pto_rt_cross(pto_runtime_of(rt));
+	done = submit(pto_runtime_of(rt), funcs, args, &handle);
+	return leave(pto_runtime_of(rt), done, &handle);
+}
+
+static bool alloc(struct pto_runtime *rt, const struct pto_create_info *infos, uint32_t count,
+		  struct handle *handle)
+{
 	struct pto_task_args args;
 	uint64_t bytes, heap = 0;
 	struct pto_slot *slot;
-	uint32_t mask, i;
+	uint32_t i;
 
 	if (pto_rt_fatal_code(rt))
-		return no_task(rt);
+		return false;
 	pto_task_args_init(&args);
 	for (i = 0; i < count && infos; i++)
 		pto_add_output(&args, &infos[i]);
 	if (!infos && count)
 		args.error = PTO_ARGS_NULL_TENSOR;
 	if (!check_args(rt, &args) || !measure_outputs(rt, &args, &bytes))
-		return no_task(rt);
+		return false;
 	slot = alloc_slot(rt, bytes, &heap);
 	if (!slot)
-		return no_task(rt);
+		return false;
 	slot->part_count = 0;
 	slot->flags = 0;
-	mask = fill_tensors(rt, slot, &args, heap);
+	*handle = handle_of(rt, slot, fill_tensors(rt, slot, &args, heap));
 	atomic_store_explicit(&slot->fanout, PTO_FANOUT_CLOSED, memory_order_release);
 	if (rt->graph && pto_graph_open_task(rt, slot, NULL, &args))
 		pto_graph_close_task(rt);
-	return task_of(rt, slot, mask);
+	return true;
+}
+
+/** pto_rt_alloc() - see pto_alloc_tensors() */
+struct pto_task pto_rt_alloc(struct pto_rt *rt, const struct pto_create_info *infos, uint32_t count)
+{
+	struct handle handle;
+	bool done;
+
+	pto_rt_cross(pto_runtime_of(rt));
+	done = alloc(pto_runtime_of(rt), infos, count, &handle);
+	return leave(pto_runtime_of(rt), done, &handle);
 }

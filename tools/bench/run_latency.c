@@ -33,6 +33,7 @@ const char *argp_program_version = "run_latency " PTO_VERSION;
 static struct argp_option options[] = {
 	{ "device", 'd', "PATH", 0, "Device node (default: $PTO_DEVICE, else /dev/pto0)", 0 },
 	{ "runs", 'n', "N", 0, "Runs per round (default 2000)", 0 },
+	{ "kind", 'k', "KIND", 0, "Where orchestrations run: device (default) or host", 0 },
 	{ "json", 'j', NULL, 0, "Print one JSON object", 0 },
 	{ "csv", 'c', NULL, 0, "Print a line per figure, with commas between", 0 },
 	{ 0 }
@@ -41,6 +42,7 @@ static struct argp_option options[] = {
 struct settings {
 	const char *device;
 	long runs;
+	uint32_t kind;
 	bool json;
 	bool csv;
 };
@@ -53,6 +55,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case 'd':
 		s->device = arg;
+		return 0;
+	case 'k':
+		s->kind = strcmp(arg, "host") ? PTO_KIND_DEVICE_ORCH : PTO_KIND_HOST_GRAPH;
+		if (strcmp(arg, "host") && strcmp(arg, "device"))
+			argp_error(state, "--kind takes device or host, not '%s'", arg);
 		return 0;
 	case 'n':
 		s->runs = strtol(arg, &end, 10);
@@ -85,6 +92,7 @@ struct bench {
 	struct pto_callable *empty;
 	struct pto_callable *vector;
 	struct pto_args *vector_args;
+	uint32_t kind;
 	int empty_cid;
 	int vector_cid;
 	float in_a[VECTOR_ELEMENTS];
@@ -170,6 +178,8 @@ static int load(struct bench *b, const char *name, struct pto_callable **out)
 
 	snprintf(path, sizeof(path), "%s/%s", b->dir, name);
 	err = pto_callable_load(path, out);
+	if (!err)
+		err = pto_callable_set_kind(*out, b->kind);
 	if (err)
 		fprintf(stderr, "run_latency: %s\n", pto_callable_error());
 	return err;
@@ -496,7 +506,7 @@ static int measure(struct bench *b, const struct settings *s, struct report *r)
 
 int main(int argc, char **argv)
 {
-	struct settings s = { .runs = 2000 };
+	struct settings s = { .runs = 2000, .kind = PTO_KIND_DEVICE_ORCH };
 	static struct bench b = { .empty_cid = -1, .vector_cid = -1 };
 	static struct report r = { .figure = {
 		[FLOOR] = { "floor: two threads, one cache line", "floor", .count = 0 },
@@ -509,6 +519,7 @@ int main(int argc, char **argv)
 	int err;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &s);
+	b.kind = s.kind;
 	err = find_directory(&b);
 	if (!err)
 		err = load_callables(&b);

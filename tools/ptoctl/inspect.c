@@ -41,6 +41,8 @@ static void print_object(const char *path, const struct pto_object_info *info)
 	printf("  %-12s%s\n", "Build-ID",
 	       info->build_id_len ? hex(info->build_id, info->build_id_len, text) : "none");
 	printf("  %-12s%u\n", "libraries", info->needed_count);
+	if (info->has_entry)
+		printf("  %-12s%s\n", "kinds", "DEVICE_ORCH, HOST_GRAPH (where the device takes it)");
 	printf("  %-12s%u", "functions", info->symbol_count);
 	if (info->symbol_count) {
 		fputs(": ", stdout);

@@ -5,7 +5,8 @@
  * Conventions
  *
  *  - A function that can fail returns 0 (or a count) or a negative errno. It does not
- *    change errno, print, exit, or install signal handlers.
+ *    change errno, print, exit, or install signal handlers. (What an orchestration says
+ *    with pto_log() while it runs in this process goes to standard error: see $PTO_LOG.)
  *  - After a failure pto_context_error() tells in words what was wrong, with the object
  *    and the limit. The text belongs to the context and the calling thread's last
  *    failure on it.
