@@ -75,6 +75,55 @@ static int act_run_all(void)
 	return count;
 }
 
+static int wait_run(int fd, uint64_t id, uint64_t deadline, int *status)
+{
+	struct pto_wait wait = { .size = sizeof(wait), .run = id, .timeout_ns = deadline };
+	int err = pt_ioctl(fd, PTO_WAIT, &wait);
+
+	*status = wait.status;
+	return err;
+}
+
+/*
+ * The second run of the device does not come back. Other contexts go on; a reset ends it, and
+ * then this one goes on as well. Return: how many runs were executed by then, 200 and more
+ * for what was not as it should be
+ */
+static int act_mishap(void)
+{
+	struct pto_ctx_reset reset = { .size = sizeof(reset) };
+	int fd = pt_open(0), other = pt_open(0), status, executed;
+	bool lost = strstr(getenv("PTO_SIM_FAIL"), "lost");
+	struct pt_gate gate, free_gate;
+	uint64_t id;
+
+	if (fd < 0 || other < 0 || pt_gate_new(fd, NULL, &gate) ||
+	    pt_gate_new(other, NULL, &free_gate))
+		return 255;
+	pt_gate_set(&gate, true);
+	pt_gate_set(&free_gate, true);
+	if (pt_gate_submit(fd, &gate, PTO_STREAM_DEFAULT, &id) || pt_finish(fd, id))
+		return 254;
+	if (pt_gate_submit(fd, &gate, PTO_STREAM_DEFAULT, &id))
+		return 253;
+	while (lost && pt_gate_passed(&gate) < 2)
+		pt_pause();
+	if (wait_run(fd, id, pt_now() + PT_SECOND / 5, &status) != -ETIMEDOUT)
+		return 252;
+	executed = pt_gate_passed(&gate);
+	if (pt_gate_submit(other, &free_gate, PTO_STREAM_DEFAULT, &id) || pt_finish(other, id))
+		return 251;
+	if (pt_ioctl(fd, PTO_CTX_RESET, &reset))
+		return 250;
+	if (pt_gate_submit(fd, &gate, PTO_STREAM_DEFAULT, &id) || pt_finish(fd, id))
+		return 249;
+	if (wait_run(fd, id - 1, pt_deadline(), &status) || status != -ECANCELED)
+		return 248;
+	close(fd);
+	close(other);
+	return executed;
+}
+
 /* Device memory, in units of 16 MiB, rounded up. */
 static int act_memory(void)
 {
@@ -98,6 +147,8 @@ static void __attribute__((constructor)) act(void)
 		_exit(act_run_until_gone());
 	if (!strcmp(action, "run all"))
 		_exit(act_run_all());
+	if (!strcmp(action, "mishap"))
+		_exit(act_mishap());
 	if (!strcmp(action, "memory"))
 		_exit(act_memory());
 	_exit(255);
@@ -184,6 +235,12 @@ PT_TEST_F(environment, lost_interrupts_and_doorbells_are_made_up_for)
 {
 	EXPECT_EQ(50, AGAIN("run all", true, { "PTO_SIM_FAIL", "interrupt:3" }));
 	EXPECT_EQ(50, AGAIN("run all", true, { "PTO_SIM_FAIL", "kick:7" }));
+}
+
+PT_TEST_F(environment, runs_that_do_not_come_back_are_reset)
+{
+	EXPECT_EQ(1, AGAIN("mishap", true, { "PTO_SIM_FAIL", "hang:2" }));
+	EXPECT_EQ(2, AGAIN("mishap", true, { "PTO_SIM_FAIL", "lost:2" }));
 }
 
 PT_TEST_F(environment, memory_size)

@@ -147,6 +147,38 @@ static void context_complete(struct context *ctx, int slot, struct outcome *out)
 		ptodev_interrupt(ctx->dev);
 }
 
+/* What goes wrong on request. */
+enum mishap {
+	MISHAP_NONE,
+	MISHAP_HANG,	/* the run does not begin */
+	MISHAP_LOST,	/* it ends, and nobody is told */
+};
+
+static enum mishap context_mishap(struct context *ctx, const struct pto_dev_cmd *cmd)
+{
+	const struct ptodev_config *config = &ctx->dev->config;
+	uint64_t run;
+
+	if (__builtin_expect(!config->fail_hang && !config->fail_lost, 1) ||
+	    cmd->opcode != PTO_DEV_RUN)
+		return MISHAP_NONE;
+	run = atomic_fetch_add(&ctx->dev->runs, 1) + 1;
+	if (run == config->fail_hang)
+		return MISHAP_HANG;
+	return run == config->fail_lost ? MISHAP_LOST : MISHAP_NONE;
+}
+
+/* Does nothing until the context is ended. */
+static void context_hang(struct context *ctx)
+{
+	unsigned int rung;
+
+	while (!context_stopped(ctx)) {
+		rung = bell_prepare(&ctx->page->bell);
+		bell_sleep(&ctx->page->bell, rung, context_stopped(ctx) ? 0 : IDLE_SLEEP_NS);
+	}
+}
+
 /* Executes one command, if there is one. */
 static bool context_step(struct context *ctx)
 {
@@ -154,15 +186,25 @@ static bool context_step(struct context *ctx)
 	struct outcome out;
 	uint32_t index;
 	int slot = context_fetch(ctx, &cmd, &index);
+	enum mishap mishap;
 
 	if (slot < 0)
 		return false;
+	mishap = context_mishap(ctx, &cmd);
+	if (mishap == MISHAP_HANG) {
+		context_hang(ctx);
+		return true;
+	}
 	outcome_init(&out);
 	if (cmd.id != index)
 		outcome_fail(&out, PTO_DEV_INVALID, "command %u has id %u, but is entry %u",
 			     cmd.opcode, cmd.id, index);
 	else
 		context_execute(ctx, slot == 0, &cmd, &out);
+	if (mishap == MISHAP_LOST) {
+		context_hang(ctx);
+		return true;
+	}
 	context_complete(ctx, slot, &out);
 	if (out.status && pto_engine_lost(ctx->engine))
 		ctx->lost = true;

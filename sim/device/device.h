@@ -27,6 +27,9 @@ struct ptodev;
  * @memory_size: bytes of window; 0: 128 GiB (sparse: only what is touched exists), enough
  *	for the default arenas of 64 contexts
  * @default_timeout_ns: how long nothing may move in a run that gives no bound; 0: 50 s
+ * @fail_hang: the Nth run never begins, and neither does anything behind it; 0: none.
+ *	Without @isolate
+ * @fail_lost: the same, but the Nth run has been executed; 0: none. Without @isolate
  * @name: for people
  * @interrupt: called, from any thread or context process of the device, when a driver
  *	that has asked for it gets a completion
@@ -39,6 +42,8 @@ struct ptodev_config {
 	bool isolate;
 	uint64_t memory_size;
 	uint64_t default_timeout_ns;
+	uint64_t fail_hang;
+	uint64_t fail_lost;
 	const char *name;
 	void (*interrupt)(void *arg);
 	void *interrupt_arg;

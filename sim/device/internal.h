@@ -332,6 +332,7 @@ struct abandoned {
  * @abandoned: admin: threads that could not be stopped
  * @heartbeat_ns: admin: when the heartbeat is due
  * @watchdog_ns: admin: when the watchdog is due
+ * @runs: runs begun, if there is something to fail
  * @admin_thread: thread mode: the admin
  * @supervisor: process mode: the admin, 0 if none
  * @supervisor_fd: process mode: pidfd of it
@@ -361,6 +362,7 @@ struct ptodev {
 	struct abandoned *abandoned;
 	uint64_t heartbeat_ns;
 	uint64_t watchdog_ns;
+	atomic_ullong runs;
 	pthread_t admin_thread;
 	pid_t supervisor;
 	int supervisor_fd;

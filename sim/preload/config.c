@@ -136,8 +136,10 @@ static bool read_fault(const char *item, size_t length)
 	} faults[] = {
 		{ "alloc:", &config.fail_alloc },
 		{ "gone:", &config.fail_gone },
+		{ "hang:", &config.fail_hang },
 		{ "interrupt:", &config.fail_interrupt },
 		{ "kick:", &config.fail_kick },
+		{ "lost:", &config.fail_lost },
 	};
 	const char *end;
 	size_t i, name;
@@ -160,7 +162,7 @@ static void read_faults(const char *name, const char *value)
 		length = strcspn(item, ",");
 		if (!read_fault(item, length)) {
 			wrong(name, value,
-			      "a list of alloc:N, gone:N, interrupt:N, kick:N with N from 1");
+			      "a list of alloc:N, gone:N, hang:N, interrupt:N, kick:N, lost:N, with N from 1");
 			return;
 		}
 		if (!item[length])

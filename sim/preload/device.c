@@ -98,6 +98,8 @@ static int make(struct sim_device *dev, unsigned int index)
 		.workers = config->workers,
 		.memory_size = config->memory_size,
 		.default_timeout_ns = config->timeout_ns,
+		.fail_hang = config->fail_hang,
+		.fail_lost = config->fail_lost,
 		.name = "pto simulator",
 	};
 	struct pto_device *pdev;

@@ -70,6 +70,8 @@ struct statx;
  * @trace: PTO_SIM_TRACE: NULL, "1" for stderr, or a path
  * @fail_alloc: PTO_SIM_FAIL=alloc:N: the Nth allocation fails; 0 for none
  * @fail_gone: PTO_SIM_FAIL=gone:N: a device is gone after N runs; 0 for never
+ * @fail_hang: PTO_SIM_FAIL=hang:N: a device's Nth run never begins; 0 for none
+ * @fail_lost: PTO_SIM_FAIL=lost:N: the completion of a device's Nth run is lost; 0 for none
  * @fail_interrupt: PTO_SIM_FAIL=interrupt:N: the Nth interrupt is lost; 0 for none
  * @fail_kick: PTO_SIM_FAIL=kick:N: the Nth doorbell is lost; 0 for none
  * @check: PTO_SIM_CHECK: 0, 1 to report leaks at exit, 2 to abort on one
@@ -84,6 +86,8 @@ struct sim_config {
 	const char *trace;
 	uint64_t fail_alloc;
 	uint64_t fail_gone;
+	uint64_t fail_hang;
+	uint64_t fail_lost;
 	uint64_t fail_interrupt;
 	uint64_t fail_kick;
 	int check;
