@@ -151,7 +151,8 @@ static int open_context(struct pto_context *ctx, const char *path)
 	rc = pto_stream_new(ctx, PTO_STREAM_DEFAULT, &ctx->default_stream);
 	if (rc)
 		return pto_fail_open(rc, "%s: out of memory", path);
-	return 0;
+	rc = pto_rings_prewarm_env(ctx, text, sizeof(text));
+	return rc ? pto_fail_open(rc, "%s", text) : 0;
 }
 
 PTO_API int pto_open(const char *path, struct pto_context **out)
@@ -171,6 +172,8 @@ PTO_API int pto_open(const char *path, struct pto_context **out)
 		return pto_fail_open(-ENOMEM, "%s: out of memory", path);
 	rc = open_context(ctx, path);
 	if (rc) {
+		if (ctx->default_stream)
+			pto_stream_drop(ctx->default_stream);
 		free_context(ctx);
 		return rc;
 	}

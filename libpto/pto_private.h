@@ -518,6 +518,9 @@ uint64_t pto_deadline(uint64_t timeout_ns);
 /* pto_rings_from_env() - read the environment. A value that is no size is -EINVAL. */
 int pto_rings_from_env(struct pto_ring_config *rings, char *error, size_t size);
 
+/* pto_rings_prewarm_env() - build the arenas that $PTO_PREWARM names. */
+int pto_rings_prewarm_env(struct pto_context *ctx, char *error, size_t size);
+
 /* pto_rings_arena() - the arena for @rings (or NULL) over the environment; 0: default. */
 int pto_rings_arena(struct pto_context *ctx, const struct pto_ring_config *rings,
 		    uint32_t *arena);

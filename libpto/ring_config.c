@@ -41,27 +41,76 @@ static bool parse_size(const char **text, uint64_t *value)
 }
 
 /* One size for all depths, or PTO_RING_DEPTHS of them with commas between. */
+static bool parse_depths(const char **text, uint64_t *sizes)
+{
+	unsigned int count = 0;
+
+	do {
+		if (count == PTO_RING_DEPTHS || !parse_size(text, &sizes[count]))
+			return false;
+		count++;
+	} while (**text == ',' && (*text)++);
+	if (count != 1 && count != PTO_RING_DEPTHS)
+		return false;
+	while (count < PTO_RING_DEPTHS)
+		sizes[count++] = sizes[0];
+	return true;
+}
+
 static int parse_sizes(const char *name, uint64_t *sizes, char *error, size_t size)
 {
 	const char *text = getenv(name), *p = text;
+
+	if (!text || !*text || (parse_depths(&p, sizes) && !*p))
+		return 0;
+	snprintf(error, size,
+		 "%s=%.60s: neither a size nor %u sizes with commas between (such as 4096 or 64K,64K,16K,16K)",
+		 name, text, PTO_RING_DEPTHS);
+	return -EINVAL;
+}
+
+/*
+ * Configurations with semicolons between; each is task window, heap and dependency pool with
+ * colons between. What is left out is the environment's, or the default.
+ */
+static bool parse_config(const char **text, struct pto_ring_config *rings)
+{
+	uint64_t *fields[] = { rings->task_window, rings->heap, rings->dep_pool };
+
+	memset(rings, 0, sizeof(*rings));
+	for (int i = 0; i < 3; i++) {
+		if (!strchr(":;", **text) && !parse_depths(text, fields[i]))
+			return false;
+		if (**text != ':')
+			break;
+		(*text)++;
+	}
+	return !**text || **text == ';';
+}
+
+int pto_rings_prewarm_env(struct pto_context *ctx, char *error, size_t size)
+{
+	const char *text = getenv("PTO_PREWARM"), *p = text;
+	struct pto_ring_config rings;
 	unsigned int count = 0;
+	int rc;
 
 	if (!text || !*text)
 		return 0;
-	while (count < PTO_RING_DEPTHS && parse_size(&p, &sizes[count])) {
-		count++;
-		if (*p != ',')
-			break;
-		p++;
-	}
-	if (*p || (count != 1 && count != PTO_RING_DEPTHS) || p[-1] == ',') {
-		snprintf(error, size,
-			 "%s=%.60s: neither a size nor %u sizes with commas between (such as 4096 or 64K,64K,16K,16K)",
-			 name, text, PTO_RING_DEPTHS);
-		return -EINVAL;
-	}
-	while (count < PTO_RING_DEPTHS)
-		sizes[count++] = sizes[0];
+	do {
+		if (++count > ctx->info.max_arenas || !parse_config(&p, &rings)) {
+			snprintf(error, size,
+				 "PTO_PREWARM=%.60s: not up to %u of WINDOW:HEAP:POOL with semicolons between (such as 64:4M:256;4096:64M)",
+				 text, ctx->info.max_arenas);
+			return -EINVAL;
+		}
+		rc = pto_prewarm(ctx, &rings);
+		if (rc) {
+			snprintf(error, size, "PTO_PREWARM=%.60s: configuration %u: %.160s", text,
+				 count, pto_context_error(ctx));
+			return rc;
+		}
+	} while (*p == ';' && p++);
 	return 0;
 }
 

@@ -265,7 +265,7 @@ PT_TEST_F(staging, options_of_other_sizes)
 	options.more = 1;
 	EXPECT_EQ(-E2BIG, pto_run(self->ctx, CID_ADD, self->args, &options.known, &result));
 	EXPECT_EQ(0, result.id);
-	options.known.size = sizeof(options.known) - 1;
+	options.known.size = 31;	/* the first version had 32 */
 	EXPECT_EQ(-EINVAL, pto_run(self->ctx, CID_ADD, self->args, &options.known, &result));
 	EXPECT_EQ(3.0f, f);
 }
@@ -323,6 +323,91 @@ PT_TEST_F(staging, ring_sizes_from_the_environment)
 	pto_close(ctx);
 	unsetenv("PTO_RING_HEAP");
 	unsetenv("PTO_RING_TASK_WINDOW");
+}
+
+static uint64_t context_count(struct pto_context *ctx, bool builds)
+{
+	struct pto_context_stats stats;
+
+	pto_query_stats(ctx, &stats);
+	return builds ? stats.arena_builds : stats.arena_misses;
+}
+
+PT_TEST_F(staging, prewarm_from_the_environment)
+{
+	static const char * const bad[] = {
+		"x", "8:4K:8:8", "64,64", "3", "8:1023", "8;8;8;8;8", "64 ",
+	};
+	struct pto_run_options options = PTO_RUN_OPTIONS_INIT;
+	struct pto_ring_config rings;
+	struct pto_context *ctx;
+	uint64_t misses;
+	char path[32];
+	size_t i;
+
+	ASSERT_EQ(0, pt_device_path(0, path, sizeof(path)));
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		setenv("PTO_PREWARM", bad[i], 1);
+		EXPECT_EQ(-EINVAL, pto_open(path, &ctx)) {
+			TH_LOG("%s", bad[i]);
+		}
+		EXPECT_TRUE(!!strstr(pto_open_error(), "PTO_PREWARM"));
+	}
+	setenv("PTO_PREWARM", "64:64K:64;128:64K,32K,32K,32K:", 1);
+	ASSERT_EQ(0, pto_open(path, &ctx));
+	unsetenv("PTO_PREWARM");
+	EXPECT_EQ(2, context_count(ctx, false));
+	EXPECT_EQ(0, prepare(ctx, CID_ADD, "orch_empty", NULL));
+	misses = context_count(ctx, false);
+	for (i = 0; i < PTO_RING_DEPTHS; i++) {
+		rings.task_window[i] = 64;
+		rings.heap[i] = 64 << 10;
+		rings.dep_pool[i] = 64;
+	}
+	options.rings = &rings;
+	EXPECT_EQ(0, pto_run(ctx, CID_ADD, NULL, &options, NULL));
+	EXPECT_EQ(misses, context_count(ctx, false));
+	pto_close(ctx);
+}
+
+/* Four configurations in turns: each is made once. The fifth takes the place of another. */
+PT_TEST_F(staging, ring_sizes_in_turns)
+{
+	struct pto_run_options options = PTO_RUN_OPTIONS_INIT;
+	struct pto_ring_config rings[5] = {};
+	struct pto_context *ctx;
+	uint64_t misses, builds;
+	char path[32];
+	int i, j, count;
+
+	ASSERT_EQ(0, pt_device_path(0, path, sizeof(path)));
+	ASSERT_EQ(0, pto_open(path, &ctx));
+	EXPECT_EQ(0, prepare(ctx, CID_ADD, "orch_empty", NULL));
+	for (i = 0; i < 5; i++)
+		for (j = 0; j < PTO_RING_DEPTHS; j++) {
+			rings[i].task_window[j] = 64 << i;
+			rings[i].heap[j] = 64 << 10;
+			rings[i].dep_pool[j] = 64;
+		}
+	for (count = 4; count <= 5; count++) {
+		for (i = 0; i < count; i++) {
+			options.rings = &rings[i];
+			EXPECT_EQ(0, pto_run(ctx, CID_ADD, NULL, &options, NULL));
+		}
+		misses = context_count(ctx, false);
+		builds = context_count(ctx, true);
+		for (i = 0; i < 4 * count; i++) {
+			options.rings = &rings[i % count];
+			EXPECT_EQ(0, pto_run(ctx, CID_ADD, NULL, &options, NULL));
+		}
+		if (count == 4) {
+			EXPECT_EQ(misses, context_count(ctx, false));
+			EXPECT_EQ(builds, context_count(ctx, true));
+		} else {
+			EXPECT_LT(misses, context_count(ctx, false));
+		}
+	}
+	pto_close(ctx);
 }
 
 PT_TEST_F(staging, errno_is_left_alone)
