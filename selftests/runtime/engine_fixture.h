@@ -72,6 +72,7 @@ static inline int machine_start(struct machine *m, uint32_t arch, uint32_t worke
 	m->callable.kernel_count = kernel_count;
 	m->run.callable = &m->callable;
 	machine_rings(m, 1024, 1 << 20, 1024);
+	pto_engine_enter();
 	return pto_engine_create(&config, &m->engine);
 }
 

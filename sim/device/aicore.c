@@ -60,24 +60,12 @@ static void load_args(struct pto_core *core, const struct pto_slot *slot, uint32
 	core->args[PTO_KERNEL_ARG_GLOBAL] = (int64_t)(uintptr_t)&core->global;
 }
 
-/*
- * Calls a kernel. The thread may be made to leave it (engine_escape.c), from when its state
- * says that the kernel runs until it says that it does not.
- */
-static void run_kernel(struct pto_core *core, uint32_t func)
+/* Says what the core does from now on: a new state each time. */
+static void set_state(struct pto_core *core, uint32_t func)
 {
-	uint64_t state;
+	uint64_t state = atomic_load_explicit(&core->state, memory_order_relaxed) >> 32;
 
-	if (!sigsetjmp(core->escape, 0)) {
-		state = atomic_load_explicit(&core->state, memory_order_relaxed) >> 32;
-		atomic_store_explicit(&core->state, (state + 1) << 32 | func, memory_order_release);
-		core->engine->kernels[func].fn(core->args);
-	} else {
-		escape_landed(core);
-	}
-	state = atomic_load_explicit(&core->state, memory_order_relaxed) >> 32;
-	atomic_store_explicit(&core->state, (state + 1) << 32 | ENGINE_NO_FUNC,
-			      memory_order_release);
+	atomic_store_explicit(&core->state, (state + 1) << 32 | func, memory_order_release);
 }
 
 /**
@@ -87,20 +75,47 @@ static void run_kernel(struct pto_core *core, uint32_t func)
  * @unit: number of the unit, which the caller has claimed
  *
  * Once the run has failed tasks end without running their kernels, so that all of them
- * come to an end. core_unit_end() follows.
+ * come to an end. core_unit_end() follows. The thread may be made to leave the kernel
+ * (engine_escape.c) from when its state says that it runs until it says that it does not: then
+ * this does not return, but the thread goes on at pto_core.escape, with core_recover().
  */
 void core_unit(struct pto_core *core, struct pto_slot *slot, uint32_t unit)
 {
-	uint32_t index = unit % slot->part_count;
+	struct pto_engine *engine = core->engine;
+	uint32_t index = 0;
 
 	core->expects = false;
-	if (pto_rt_fatal_code(&core->engine->rt))
+	if (pto_rt_fatal_code(&engine->rt))
 		return;
-	monitor_arm(core->engine);
+	monitor_arm(engine);
+	if (slot->part_count > 1) {
+		index = unit % slot->part_count;
+		unit /= slot->part_count;
+	}
 	core->slot = slot;
-	load_args(core, slot, unit / slot->part_count, slot->part[index]);
+	load_args(core, slot, unit, slot->part[index]);
 	atomic_store_explicit(&core->task, slot->id, memory_order_relaxed);
-	run_kernel(core, slot->func[index]);
+	set_state(core, slot->func[index]);
+	engine->kernels[slot->func[index]].fn(core->args);
+	set_state(core, ENGINE_NO_FUNC);
+}
+
+/**
+ * core_recover() - go on behind a kernel that the calling thread has left
+ * @core: its core
+ *
+ * What else it had in its hands can be found by anybody: the token of the task had been passed
+ * on, and the units of its cohort can be claimed.
+ */
+void core_recover(struct pto_core *core)
+{
+	struct pto_slot *next;
+
+	escape_landed(core);
+	set_state(core, ENGINE_NO_FUNC);
+	next = core_unit_end(core, core->slot);
+	if (next)
+		pto_sched_push(&core->engine->sched, core->index, next);
 }
 
 /* --- the end of tasks ---------------------------------------------------- */
@@ -156,16 +171,14 @@ struct pto_slot *core_unit_end(struct pto_core *core, struct pto_slot *slot)
 	return complete(core, slot);
 }
 
-/** core_collect() - complete the tasks that others left. Return: a task to go on with, or NULL */
-struct pto_slot *core_collect(struct pto_core *core)
+/** core_complete_all() - see core_collect() */
+struct pto_slot *core_complete_all(struct pto_core *core)
 {
 	struct pto_engine *engine = core->engine;
-	struct pto_slot *slot, *ready, *next = NULL;
+	struct pto_slot *slot = atomic_exchange(&engine->finished, NULL);
+	struct pto_slot *ready, *next = NULL;
 	uint64_t offset;
 
-	if (!atomic_load_explicit(&engine->finished, memory_order_relaxed))
-		return NULL;
-	slot = atomic_exchange(&engine->finished, NULL);
 	while (slot) {
 		offset = slot->next;
 		ready = complete(core, slot);
@@ -271,9 +284,12 @@ void *core_worker(void *arg)
 {
 	struct pto_core *core = arg;
 	struct pto_engine *engine = core->engine;
-	uint32_t round = 0;
+	uint32_t round;
 
 	escape_become(core);
+	if (sigsetjmp(core->escape, 0))
+		core_recover(core);
+	round = 0;
 	while (!atomic_load_explicit(&engine->stop, memory_order_relaxed)) {
 		if (worker_work(core)) {
 			round = 0;

@@ -27,9 +27,14 @@ static struct pto_engine *engine_of(struct pto_runtime *rt)
 static bool help(struct pto_engine *engine, bool program_waits)
 {
 	struct pto_core *core = &engine->cores[0];
-	struct pto_slot *slot = core_collect(core);
+	struct pto_slot *slot;
 	bool busy;
 
+	if (sigsetjmp(core->escape, 0)) {
+		core_recover(core);
+		return true;
+	}
+	slot = core_collect(core);
 	if (!slot)
 		slot = pto_sched_take(&engine->sched, 0);
 	busy = slot || cohort_join(core, &slot);

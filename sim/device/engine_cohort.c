@@ -159,6 +159,8 @@ static void *crew_main(void *arg)
 	struct pto_engine *engine = core->engine;
 
 	escape_become(core);
+	if (sigsetjmp(core->escape, 0))
+		core_recover(core);
 	do {
 		while (crew_work(core))
 			;

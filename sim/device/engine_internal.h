@@ -69,7 +69,7 @@ struct pto_watch {
  * @task: task that runs; valid while @state has a func_id
  * @leave: the state in which it shall leave the kernel
  * @asked: 1: it has been sent a signal to leave and has not heeded it yet
- * @slot: task that runs; its own
+ * @slot: task that runs, or ran last; its own
  * @member: cohort of the unit that runs, or NULL; its own
  * @generation: generation of that
  * @inside: 1 while the kernel is in a call of the engine, which must not be left; its own
@@ -259,10 +259,19 @@ struct pto_slot *core_execute(struct pto_core *core, struct pto_slot *slot);
 void core_unit(struct pto_core *core, struct pto_slot *slot, uint32_t unit);
 struct pto_slot *core_unit_end(struct pto_core *core, struct pto_slot *slot);
 void core_unit_gone(struct pto_engine *engine, struct pto_slot *slot);
-struct pto_slot *core_collect(struct pto_core *core);
+struct pto_slot *core_complete_all(struct pto_core *core);
+void core_recover(struct pto_core *core);
 void *core_worker(void *core);
 void core_stop_all(struct pto_engine *engine);
 bool core_wake_worker(struct pto_engine *engine);
+
+/* Completes the tasks that others left. Return: a task to go on with, or NULL */
+static inline struct pto_slot *core_collect(struct pto_core *core)
+{
+	if (!atomic_load_explicit(&core->engine->finished, memory_order_relaxed))
+		return NULL;
+	return core_complete_all(core);
+}
 
 /* engine_cohort.c */
 void cohort_init(struct pto_engine *engine);

@@ -20,7 +20,7 @@
 
 #define TICK_NS			4000000ULL	/* between two looks */
 #define IDLE_TICKS		128		/* without a run, then it sleeps */
-#define SLEEP_NS		60000000000ULL	/* then it looks again */
+#define SLEEP_NS		5000000000ULL	/* then it looks again */
 #define KERNEL_GRACE_NS		100000000ULL	/* what a kernel of a failed run may take */
 #define ENTRY_GRACE_NS		1000000000ULL	/* what its orchestration may take */
 #define LOST_NS			3000000000ULL	/* what leaving a kernel may take */
@@ -305,12 +305,17 @@ static bool look(struct pto_engine *engine)
 	return true;
 }
 
+static bool executes(struct pto_engine *engine)
+{
+	return (atomic_load(&engine->rt.fatal_claim) & PTO_CLAIM_MASK) != PTO_CLAIM_CLOSED;
+}
+
 /* Until a run needs it. One that begins just now may not see that: its kernels will. */
 static void monitor_sleep(struct pto_engine *engine)
 {
 	engine->monitor.idle = 0;
 	atomic_store(&engine->monitor.awake, 0);
-	if (!atomic_load(&engine->stop))
+	if (!atomic_load(&engine->stop) && !executes(engine))
 		engine_futex_wait(&engine->monitor.awake, 0, SLEEP_NS);
 	atomic_store(&engine->monitor.awake, 1);
 }
