@@ -7,9 +7,9 @@ int main(int argc, char **argv)
 {
 	float a[4] = { 1, 2, 3, 4 }, b[4] = { 10, 20, 30, 40 }, sum[4];
 	uint32_t shape[] = { 4 };
-	struct pto_args *args = pto_args_new();
 	struct pto_callable *add;
 	struct pto_context *ctx;
+	struct pto_args *args;
 	int cid, rc;
 
 	if (argc != 3)
@@ -20,6 +20,7 @@ int main(int argc, char **argv)
 	if (pto_open(NULL, &ctx))
 		return fprintf(stderr, "%s\n", pto_open_error()), 1;
 	cid = pto_register(ctx, add);			/* once: slow */
+	args = pto_args_new();
 	pto_args_add_host(args, PTO_IN, a, PTO_DTYPE_FLOAT32, 1, shape);
 	pto_args_add_host(args, PTO_IN, b, PTO_DTYPE_FLOAT32, 1, shape);
 	pto_args_add_host(args, PTO_OUT, sum, PTO_DTYPE_FLOAT32, 1, shape);

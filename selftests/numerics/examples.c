@@ -291,6 +291,11 @@ PT_TEST_F(examples, orch_so_cache)
 	RIGHT("orch_so_cache", random_size(self, 1, 2000));
 }
 
+PT_TEST_F(examples, fatal_codes)
+{
+	RIGHT("fatal_codes", "");
+}
+
 /* What a user types wrongly is answered, and with status 2. */
 PT_TEST_F(examples, wrong_usage)
 {
