@@ -11,7 +11,7 @@ enum {
 	HOST_GRAPH,		/* f = 2a + b */
 	HOST_INITIAL,		/* f = a + 42 */
 	HOST_ELEMENTS,		/* last tensor[0] = first tensor[0] + scalar 1 */
-	HOST_GATE,		/* first tensor[1] = 1, wait until its [0] is not 0 */
+	HOST_GATE,		/* set the first word at scalar 1, wait for the second */
 	HOST_MANY,		/* scalar 1 dummies with outputs of scalar 2 bytes */
 	HOST_FAN_IN,		/* f = a + b, after scalar 1 dummies */
 	HOST_PRODUCED,		/* get an element that a task writes */

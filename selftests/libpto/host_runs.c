@@ -335,32 +335,24 @@ PT_TEST_F(host, unprepare_while_the_orchestration_runs)
 {
 	struct job job = { .ctx = self->ctx, .args = self->args };
 	int unloads = counted(HOST_UNLOADS);
-	uint32_t shape[1] = { 2 };
-	struct pto_buffer *buf;
-	struct pto_tensor t;
-	volatile float *gate;
+	int words[2] = { 0 };
 	pthread_t thread;
 
-	ASSERT_EQ(0, pto_buffer_alloc(self->ctx, 4096, PTO_PLACE_DEVICE, &buf));
-	gate = pto_buffer_map(buf);
-	ASSERT_NE(NULL, gate);
-	ASSERT_EQ(0, pto_tensor_make(&t, pto_buffer_device_addr(buf), PTO_DTYPE_FLOAT32, 1, shape));
-	ASSERT_EQ(0, pto_args_add_device(self->args, &t));
 	ASSERT_EQ(0, pto_args_add_scalar(self->args, HOST_GATE));
+	ASSERT_EQ(0, pto_args_add_scalar(self->args, (uintptr_t)words));
 	ASSERT_EQ(0, pthread_create(&thread, NULL, run_job, &job));
-	while (!gate[1])
+	while (!__atomic_load_n(&words[0], __ATOMIC_ACQUIRE))
 		pt_pause();
 	ASSERT_EQ(0, pto_unprepare(self->ctx, 0));
 	ASSERT_EQ(0, pto_prepare(self->ctx, 0, self->callable));
 	EXPECT_EQ(unloads, counted(HOST_UNLOADS));
-	gate[0] = 1;
+	__atomic_store_n(&words[1], 1, __ATOMIC_RELEASE);
 	pthread_join(thread, NULL);
 	EXPECT_EQ(unloads + 1, counted(HOST_UNLOADS));
 	/* Its graph is not executed by what has moved in. */
 	EXPECT_EQ(-ENOENT, job.rc);
 	set_args(self, HOST_GRAPH, 0, 0);
 	EXPECT_EQ(0, pto_run(self->ctx, 0, self->args, NULL, NULL));
-	pto_buffer_free(buf);
 }
 
 #define RUNS 300
