@@ -57,6 +57,11 @@ fuzz-runtime: ## N=COUNT SEED=FIRST: random programs on the task runtime, agains
 		$(abspath $(O))/selftests/runtime/random_graph
 	@exec $(O)/selftests/runtime/random_graph -p -s $(O)/fuzz $(N) $(SEED)
 
+.PHONY: coverage
+coverage: ## which lines of the runtime and the simulated device the selftests execute
+	@tools/setup/deps.sh build test
+	@MAKE="$(MAKE)" tools/test/coverage --build $(O)-coverage
+
 .PHONY: test-all
 test-all: ## STAGES="...": what "make test" runs (tools/test/run-all --list names the stages)
 	@MAKE="$(MAKE)" tools/test/run-all --build $(O) $(STAGES)
