@@ -9,8 +9,8 @@
 #include "../../tools/bench/counters.h"
 
 #define RUNS		1000
-#define BURST		8	/* runs of an attempt */
-#define ATTEMPTS	500
+#define BURST		2	/* runs of an attempt */
+#define ATTEMPTS	5000
 
 FIXTURE(costs) {
 	int fd;	/* only says whether there is a device */
