@@ -283,7 +283,8 @@ TEST_F(graph, mutations_do_no_harm)
 	self->callable.kernels = idle;
 	self->run.covers = in_externals;
 	for (seed = 1; seed <= MUTATIONS; seed++) {
-		make_program(seed % 50 + 1);
+		generate(&program, seed % 50 + 1, KIND_HOST);
+		execution_reset(&actual, &program);
 		ASSERT_TRUE(hosted_build(&self->host, entry, NULL));
 		rng = mix(seed);
 		n = 1 + rng % 4;
