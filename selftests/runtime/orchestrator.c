@@ -493,7 +493,8 @@ TEST_F(orchestrator, pool_turns)
 		}
 	}
 	EXPECT_EQ(PTO_FATAL_DEP_POOL_OVERFLOW, fatal(self));
-	EXPECT_TRUE(says(self, "ring 1: a task with 68 dependencies so far, 60 of a pool of 60 in use"));
+	EXPECT_TRUE(says(self, "ring 1: a task with 68 dependencies so far, "
+			       "60 of a pool of 60 in use"));
 	EXPECT_TRUE(says(self, "the oldest task does not complete"));
 }
 
