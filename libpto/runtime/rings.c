@@ -95,18 +95,6 @@ bool pto_ring_reclaim(struct pto_runtime *rt, uint32_t index)
 	return ring->tail != start;
 }
 
-/** pto_rings_reclaim() - pto_ring_reclaim() of all rings in use */
-bool pto_rings_reclaim(struct pto_runtime *rt)
-{
-	bool any = false;
-	uint32_t i;
-
-	for (i = 0; i < PTO_RING_DEPTHS; i++)
-		if (rt->ring[i].layout && pto_ring_reclaim(rt, i))
-			any = true;
-	return any;
-}
-
 /*
  * Finds room for @bytes in the heap without taking it; a block does not straddle the end.
  * head == tail means empty, so a wrapped head stays below the tail.

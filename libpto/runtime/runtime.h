@@ -661,7 +661,6 @@ bool pto_rt_wait(struct pto_runtime *rt, struct pto_stall *stall, uint64_t bound
 
 struct pto_ring *pto_ring_get(struct pto_runtime *rt, uint32_t index);
 bool pto_ring_reclaim(struct pto_runtime *rt, uint32_t index);
-bool pto_rings_reclaim(struct pto_runtime *rt);
 struct pto_slot *pto_ring_alloc(struct pto_runtime *rt, uint32_t index, uint64_t heap_bytes,
 				uint64_t *heap_addr);
 struct pto_edge *pto_edge_at(const struct pto_arena *arena, struct pto_slot *slot, uint32_t i);
