@@ -42,7 +42,7 @@ struct rig_log_entry {
  * @log: the latest commands
  * @logged: how many there were
  * @silent: executes nothing
- * @held: queues that execute nothing, a bit each
+ * @held: queues that execute nothing, a bit each; a test changes it while a worker rings
  * @opcode: what to do with commands of this opcode (PTO_DEV_*), if @spoil
  * @spoil: called for such a command before its completion is published: may change it
  * @after: called after it was published
@@ -58,7 +58,7 @@ struct rig {
 	struct rig_log_entry log[RIG_LOG];
 	unsigned int logged;
 	bool silent;
-	uint32_t held;
+	_Atomic uint32_t held;
 	uint16_t opcode;
 	void (*spoil)(struct rig *rig, uint32_t queue, struct pto_dev_cqe *cqe);
 	void (*after)(struct rig *rig, uint32_t queue);
