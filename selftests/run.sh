@@ -27,7 +27,11 @@ if [ $# -eq 0 ]; then
 fi
 
 # $(O)/selftests/run.sh or the source tree's: the programs tell where the build is.
-lib=${PTO_LIB:-$(cd "$(dirname "$1")/../../lib" && pwd)} || exit 1
+lib=${PTO_LIB:-$(dirname "$1")/../../lib}
+lib=$(cd "$lib" 2>/dev/null && pwd) || {
+	echo "Bail out! there is no folder ${PTO_LIB:-lib beside that of $1}: run make, or set PTO_LIB"
+	exit 1
+}
 
 case $mode in
 sim)
