@@ -27,24 +27,18 @@ static void describe_place(const struct pto_result *result, char *text, size_t s
 		snprintf(text + at, size - at, ", core %u", result->core);
 }
 
-/* The device's explanation often begins with the name of the code, and has the hint. */
+/* The device tells the figures; what follows from the code is known here. */
 static int fail_with_code(struct pto_context *ctx, const struct pto_run_handle *run)
 {
 	const struct pto_result *result = &run->result;
-	const char *name = pto_fatal_name(result->code);
 	const char *hint = pto_fatal_hint(result->code, result->subcode);
-	size_t length = strlen(name);
-	const char *log = run->log;
 	char where[WHERE_SIZE];
 
-	if (!strncmp(log, name, length) && !strncmp(log + length, ": ", 2))
-		log += length + 2;
-	if (strstr(log, hint))
-		hint = "";
 	describe_place(result, where, sizeof(where));
 	return pto_fail(ctx, result->status, "run of cid %d: %s, code %u %s%s: %s%s%s", run->cid,
-			pto_errno_name(result->status), result->code, name, where,
-			log[0] ? log : "no explanation", hint[0] ? "; hint: " : "", hint);
+			pto_errno_name(result->status), result->code, pto_fatal_name(result->code),
+			where, run->log[0] ? run->log : "no explanation",
+			hint[0] ? "; hint: " : "", hint);
 }
 
 int pto_fail_run(struct pto_context *ctx, const struct pto_run_handle *run)

@@ -10,8 +10,6 @@
  */
 #include "runtime.h"
 
-#define TENSOR_WAIT_NS	15000000000ULL	/* seed runtime: get and set of elements */
-
 /* What a task is to its producers while it is being wired. */
 struct wiring {
 	struct pto_runtime *rt;
@@ -102,7 +100,8 @@ static bool tie_explicit(struct wiring *w, uint64_t id)
 		break;
 	}
 	pto_rt_fatal(w->rt, PTO_FATAL_INVALID_ARGS, 0, w->slot->id,
-		     "dependency on task %llx, which was never submitted", (unsigned long long)id);
+		     "dependency on task 0x%llx, which was never submitted",
+		     (unsigned long long)id);
 	return false;
 }
 
@@ -127,8 +126,7 @@ static struct pto_slot *find_owner(struct pto_runtime *rt, const struct pto_tens
 	if (pto_task_find(rt, t->owner_task, &owner) == PTO_TASK_LIVE && pto_scope_holds(rt, owner))
 		return owner;
 	pto_rt_fatal(rt, PTO_FATAL_INVALID_ARGS, 0, t->owner_task,
-		     "a tensor is used after the scope in which task %llx allocated it has ended",
-		     (unsigned long long)t->owner_task);
+		     "a tensor is used after the scope in which this task allocated it has ended");
 	return NULL;
 }
 
@@ -388,12 +386,29 @@ static struct pto_slot *blocker(struct pto_runtime *rt, const struct pto_tensor 
 	return t->manual_dep ? NULL : find_busy(rt, t, write);
 }
 
+/* One step of waiting for a task that accesses an element. Return: false after an error. */
+static bool wait_for(struct pto_runtime *rt, const struct pto_slot *slot, struct pto_stall *stall)
+{
+	bool waited;
+
+	atomic_store_explicit(&rt->awaited, slot->id, memory_order_relaxed);
+	waited = pto_rt_wait(rt, stall, PTO_TENSOR_WAIT_NS, true);
+	atomic_store_explicit(&rt->awaited, PTO_NO_TASK, memory_order_relaxed);
+	if (!waited)
+		pto_rt_fatal(rt, PTO_FATAL_TENSOR_WAIT_TIMEOUT, 0, slot->id,
+			     "no task has completed for %llu ms while the orchestration waited for an element that this one accesses",
+			     PTO_TENSOR_WAIT_NS / 1000000ULL);
+	return !pto_rt_fatal_code(rt);
+}
+
 /**
  * pto_deps_wait() - wait until the orchestration may access a region itself
  * @rt: the run
  * @t: the region, not empty
  * @write: it wants to write
  *
+ * Time in which a kernel runs or a counter is awaited does not count here: whoever looks at
+ * those sees in pto_runtime.awaited that they are waited for.
  * Return: false after an error.
  */
 bool pto_deps_wait(struct pto_runtime *rt, const struct pto_tensor *t, bool write)
@@ -410,13 +425,7 @@ bool pto_deps_wait(struct pto_runtime *rt, const struct pto_tensor *t, bool writ
 	while ((slot = blocker(rt, t, owner, write))) {
 		if (rt->graph)
 			return pto_graph_busy(rt, slot, write);
-		if (!pto_rt_wait(rt, &stall, TENSOR_WAIT_NS, false)) {
-			pto_rt_fatal(rt, PTO_FATAL_TENSOR_WAIT_TIMEOUT, 0, slot->id,
-				     "no task has completed for %llu s while an element was waited for",
-				     TENSOR_WAIT_NS / 1000000000ULL);
-			return false;
-		}
-		if (pto_rt_fatal_code(rt))
+		if (!wait_for(rt, slot, &stall))
 			return false;
 	}
 	return true;

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * Fatal errors of a run: the first one is kept, with its figures and a hint.
+ * Fatal errors of a run: the first one is kept, with its figures.
+ *
+ * Its text says what only the run knows. Name and hint follow from the code, and where it
+ * happened has fields of its own: libpto puts it all together (failure.c).
  */
 #include "runtime.h"
 
@@ -24,9 +27,10 @@ static const struct fatal_info infos[] = {
 	  "correct the call; pto/orch.h says what each one accepts" },
 	{ PTO_FATAL_REQUIRE_SYNC_START_INVALID, 0, "REQUIRE_SYNC_START_INVALID",
 	  "use fewer blocks" },
-	{ PTO_FATAL_TENSOR_WAIT_TIMEOUT, 0, "TENSOR_WAIT_TIMEOUT", "a kernel hangs" },
+	{ PTO_FATAL_TENSOR_WAIT_TIMEOUT, 0, "TENSOR_WAIT_TIMEOUT",
+	  "the task that writes the element does not complete: it hangs, or waits" },
 	{ PTO_FATAL_EXPLICIT, 0, "EXPLICIT_ORCH_FATAL",
-	  "the orchestration itself has given up" },
+	  "the orchestration itself has given up; its text says why" },
 	{ PTO_FATAL_SCOPE_TASKS_OVERFLOW, 0, "SCOPE_TASKS_OVERFLOW",
 	  "end scopes before beginning others" },
 	{ PTO_FATAL_TENSORMAP_OVERFLOW, 0, "TENSORMAP_OVERFLOW",
@@ -35,6 +39,8 @@ static const struct fatal_info infos[] = {
 	  "who raises the counter does not, or the bound is short" },
 	{ PTO_FATAL_SCHEDULER_TIMEOUT, PTO_STALL_ORCH, "SCHEDULER_TIMEOUT",
 	  "the orchestration hangs, or the bound is short" },
+	{ PTO_FATAL_SCHEDULER_TIMEOUT, PTO_STALL_READY, "SCHEDULER_TIMEOUT",
+	  "the device's threads get no processor, or the bound is short" },
 	{ PTO_FATAL_SCHEDULER_TIMEOUT, 0, "SCHEDULER_TIMEOUT",
 	  "a kernel hangs, or the bound is short" },
 	{ PTO_FATAL_ASYNC_COMPLETION_INVALID, 0, "ASYNC_COMPLETION_INVALID",
@@ -94,27 +100,52 @@ static size_t append(struct pto_runtime *rt, size_t at, const char *fmt, ...)
 	return at;
 }
 
+/* Bytes between the oldest and the youngest block of a ring's heap, what was skipped included. */
+static uint64_t heap_used(const struct pto_ring *ring)
+{
+	if (!ring->heap_blocks)
+		return 0;
+	if (ring->heap_head > ring->heap_tail)
+		return ring->heap_head - ring->heap_tail;
+	return ring->layout->heap_size - ring->heap_tail + ring->heap_head;
+}
+
+/* How full a ring is. Its heap is mentioned only if there is something in it. */
+static size_t append_ring(struct pto_runtime *rt, size_t at, uint32_t index)
+{
+	const struct pto_ring *ring = &rt->ring[index];
+
+	at = append(rt, at, "; ring %u: %llu/%llu tasks", index,
+		    (unsigned long long)(ring->head - ring->tail),
+		    (unsigned long long)ring->layout->window);
+	if (ring->heap_blocks)
+		at = append(rt, at, ", %llu/%llu KiB",
+			    (unsigned long long)((heap_used(ring) + 1023) / 1024),
+			    (unsigned long long)(ring->layout->heap_size / 1024));
+	return at;
+}
+
 /* How full the rings of the run are, as far as there is room for that in the text. */
 static void append_rings(struct pto_runtime *rt)
 {
 	size_t start = __builtin_strlen(rt->fatal_text);
-	const struct pto_ring *ring;
+	bool any = false;
 	uint32_t i;
 	size_t at;
 
 	for (i = 0; i < PTO_RING_DEPTHS; i++) {
-		ring = &rt->ring[i];
-		if (!ring->layout)
+		if (!rt->ring[i].layout)
 			continue;
-		at = append(rt, start, "; ring %u: %llu/%llu tasks", i,
-			    (unsigned long long)(ring->head - ring->tail),
-			    (unsigned long long)ring->layout->window);
+		any = true;
+		at = append_ring(rt, start, i);
 		if (at + 1 >= sizeof(rt->fatal_text)) {
 			rt->fatal_text[start] = '\0';
 			return;
 		}
 		start = at;
 	}
+	if (!any)
+		append(rt, start, "; no ring in use");
 }
 
 /**
@@ -173,9 +204,7 @@ __attribute__((format(printf, 4, 0)))
 static bool vfatal_at(struct pto_runtime *rt, uint32_t code, const struct pto_fatal_at *at,
 		      const char *fmt, va_list ap)
 {
-	const struct fatal_info *info = find(code, at->subcode);
 	uint32_t expected = 0;
-	size_t end;
 
 	if (!claim_error(rt, at))
 		return false;
@@ -184,10 +213,7 @@ static bool vfatal_at(struct pto_runtime *rt, uint32_t code, const struct pto_fa
 	rt->fatal_func = at->func;
 	rt->fatal_core = at->core;
 	rt->fatal_text[0] = '\0';
-	end = append(rt, 0, "%s: ", info->name);
-	end = vappend(rt, end, fmt, ap);
-	if (info->hint[0])
-		append(rt, end, "; hint: %s", info->hint);
+	vappend(rt, 0, fmt, ap);
 	return atomic_compare_exchange_strong_explicit(&rt->fatal, &expected, code,
 						       memory_order_acq_rel, memory_order_acquire);
 }

@@ -221,8 +221,8 @@ void pto_graph_close_task(struct pto_runtime *rt)
 bool pto_graph_busy(struct pto_runtime *rt, const struct pto_slot *task, bool write)
 {
 	return !pto_rt_fatal(rt, PTO_FATAL_INVALID_ARGS, 0, task->id,
-			     "cannot %s an element that task %llx of this graph uses: it runs on the device, after the host has built the graph; kind DEVICE_ORCH can",
-			     write ? "set" : "get", (unsigned long long)task->id) && false;
+			     "cannot %s an element that this task of the graph uses: it runs on the device, after the host has built the graph; kind DEVICE_ORCH can",
+			     write ? "set" : "get") && false;
 }
 
 /**

@@ -5,10 +5,16 @@
  */
 #include "runtime.h"
 
-static bool bad(struct pto_runtime *rt, const char *what, uint32_t number)
+__attribute__((format(printf, 2, 3)))
+static bool bad(struct pto_runtime *rt, const char *fmt, ...)
 {
-	pto_rt_fatal(rt, PTO_FATAL_INVALID_ARGS, 0, PTO_NO_TASK, "submit: predicate: %s (%u)", what,
-		     number);
+	char text[128];
+	va_list ap;
+
+	va_start(ap, fmt);
+	rt->env->format(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	pto_rt_fatal(rt, PTO_FATAL_INVALID_ARGS, 0, PTO_NO_TASK, "submit: predicate: %s", text);
 	return false;
 }
 
@@ -54,15 +60,17 @@ bool pto_predicate_check(struct pto_runtime *rt, const struct pto_task_args *arg
 	if (!(args->flags & PTO_TASK_PREDICATE))
 		return true;
 	if (!t || pto_tensor_check(t) || !t->addr || t->address_space != PTO_SPACE_DEVICE)
-		return bad(rt, "the tensor is not valid, or not in device memory", 0);
+		return bad(rt, "the tensor is not valid, or not in device memory");
 	if (!range(t->dtype, &low, &high))
-		return bad(rt, "the tensor's data type is not an integer type", t->dtype);
+		return bad(rt, "data type %u of the tensor is no integer type", t->dtype);
 	if (args->predicate_value < low || args->predicate_value > high)
-		return bad(rt, "the value is none of the tensor's data type", t->dtype);
+		return bad(rt, "%lld is no value of the tensor's data type %u",
+			   (long long)args->predicate_value, t->dtype);
 	if (pto_tensor_offset(t, args->predicate_ndims, args->predicate_index, &offset))
-		return bad(rt, "the index is out of the tensor", args->predicate_ndims);
+		return bad(rt, "%u indices, first %u, are out of the tensor",
+			   args->predicate_ndims, args->predicate_index[0]);
 	if (args->predicate_op > PTO_PREDICATE_GE)
-		return bad(rt, "unknown comparison", args->predicate_op);
+		return bad(rt, "unknown comparison %u", args->predicate_op);
 	return true;
 }
 

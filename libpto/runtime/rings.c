@@ -185,15 +185,12 @@ static void report_full(struct pto_runtime *rt, uint32_t index, uint64_t bytes)
 
 	if (!slot_room(ring))
 		pto_rt_fatal(rt, PTO_FATAL_FLOW_CONTROL_DEADLOCK, 0, task,
-			     "ring %u: %llu tasks of %llu alive, the oldest %s", index,
-			     (unsigned long long)(ring->head - ring->tail),
-			     (unsigned long long)ring->layout->window, holder(rt, ring));
+			     "ring %u: its window is full (one slot stays free), the oldest task %s",
+			     index, holder(rt, ring));
 	else
 		pto_rt_fatal(rt, PTO_FATAL_HEAP_RING_DEADLOCK, 0, task,
-			     "ring %u: no %llu bytes in a heap of %llu with %llu blocks, the oldest task %s",
-			     index, (unsigned long long)bytes,
-			     (unsigned long long)ring->layout->heap_size,
-			     (unsigned long long)ring->heap_blocks, holder(rt, ring));
+			     "ring %u: its heap has no room for %llu bytes, the oldest task %s",
+			     index, (unsigned long long)bytes, holder(rt, ring));
 }
 
 /* Waits until there is a slot, and a place for @bytes in the heap. */

@@ -537,6 +537,8 @@ struct pto_rt_env {
  *	by the orchestrator
  * @entered: calls of the program begun and ended: odd while it is in one; written by the
  *	orchestrator
+ * @awaited: task for whose end an access to an element waits, or PTO_NO_TASK; written by the
+ *	orchestrator
  * @map: tensor map
  * @ring: rings by depth
  * @depth: index of the innermost open scope
@@ -567,6 +569,7 @@ struct pto_runtime {
 	uint32_t clusters;
 	_Atomic uint64_t submitted;
 	_Atomic uint64_t entered;
+	_Atomic uint64_t awaited;
 	uint32_t depth;
 	uint32_t skipped_scopes;
 	uint64_t stamp;
@@ -646,6 +649,7 @@ static inline void pto_rt_cross(struct pto_runtime *rt)
 /* --- rings.c ------------------------------------------------------------- */
 
 #define PTO_BACKSTOP_NS 500000000ULL	/* for a ring to move while nothing runs */
+#define PTO_TENSOR_WAIT_NS 15000000000ULL	/* for an element; seed runtime, 3.7 */
 
 /**
  * struct pto_stall - a wait for tasks; zero to begin with

@@ -134,6 +134,7 @@ void pto_runtime_start(struct pto_runtime *rt, void *arena, uint32_t epoch)
 	rt->depth = 0;
 	rt->skipped_scopes = 0;
 	rt->stamp = 0;
+	atomic_store_explicit(&rt->awaited, PTO_NO_TASK, memory_order_relaxed);
 	rt->map.buckets = NULL;
 	rt->map.epoch = epoch;
 	for (i = 0; i < PTO_RING_DEPTHS; i++)

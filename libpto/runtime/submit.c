@@ -17,9 +17,16 @@ static const char * const args_errors[] = {
 
 /* --- checks -------------------------------------------------------------- */
 
-static bool bad(struct pto_runtime *rt, const char *what, uint32_t number)
+__attribute__((format(printf, 2, 3)))
+static bool bad(struct pto_runtime *rt, const char *fmt, ...)
 {
-	pto_rt_fatal(rt, PTO_FATAL_INVALID_ARGS, 0, PTO_NO_TASK, "submit: %s (%u)", what, number);
+	char text[128];
+	va_list ap;
+
+	va_start(ap, fmt);
+	rt->env->format(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	pto_rt_fatal(rt, PTO_FATAL_INVALID_ARGS, 0, PTO_NO_TASK, "submit: %s", text);
 	return false;
 }
 
@@ -30,14 +37,14 @@ static bool check_tensors(struct pto_runtime *rt, const struct pto_task_args *ar
 
 	for (i = 0; i < args->tensor_count; i++) {
 		if (args->types[i] > PTO_ARG_NO_DEP)
-			return bad(rt, "unknown type of a tensor argument", i);
+			return bad(rt, "tensor argument %u has an unknown type", i);
 		if (args->types[i] == PTO_ARG_OUTPUT)
 			continue;
 		t = args->tensors[i];
 		if (pto_tensor_check(t))
-			return bad(rt, "a tensor is not valid", i);
+			return bad(rt, "tensor argument %u is not a valid tensor", i);
 		if (!t->addr || t->address_space != PTO_SPACE_DEVICE)
-			return bad(rt, "a tensor is not in device memory", i);
+			return bad(rt, "tensor argument %u is not in device memory", i);
 	}
 	return true;
 }
@@ -45,18 +52,18 @@ static bool check_tensors(struct pto_runtime *rt, const struct pto_task_args *ar
 static bool check_args(struct pto_runtime *rt, const struct pto_task_args *args)
 {
 	if (!args || args->size < PTO_TASK_ARGS_MIN_SIZE)
-		return bad(rt, "arguments that were not initialised", 0);
+		return bad(rt, "arguments that were not initialised");
 	if (args->error)
-		return bad(rt, args->error <= PTO_ARGS_BAD_PREDICATE ? args_errors[args->error] :
-								       "misuse of arguments",
-			   args->error);
+		return bad(rt, "%s", args->error <= PTO_ARGS_BAD_PREDICATE ?
+				     args_errors[args->error] : "misuse of arguments");
 	if (args->tensor_count > PTO_TASK_MAX_TENSORS ||
 	    args->scalar_count > PTO_TASK_MAX_SCALARS || args->own_dep_count > PTO_TASK_OWN_DEPS ||
 	    args->flags & ~(PTO_TASK_SYNC_START | PTO_TASK_PREDICATE) ||
 	    (args->flags & PTO_TASK_PREDICATE && args->size < sizeof(*args)))
-		return bad(rt, "arguments that were not initialised", 1);
+		return bad(rt, "arguments that were not initialised");
 	if (args->block_num < 1 || args->block_num > INT16_MAX)
-		return bad(rt, "number of blocks not in [1, 32767]", args->block_num);
+		return bad(rt, "%u blocks, and the number of blocks is 1 to 32767",
+			   args->block_num);
 	return check_tensors(rt, args) && pto_predicate_check(rt, args);
 }
 
@@ -70,9 +77,9 @@ static bool add_part(struct pto_runtime *rt, struct pto_slot *slot, int32_t func
 		return true;
 	have = func < 0 || func >= PTO_MAX_FUNC_ID ? -1 : rt->env->kernel_type(rt, (uint32_t)func);
 	if (have < 0)
-		return bad(rt, "the callable has no such kernel", (uint32_t)func);
+		return bad(rt, "the callable has no kernel of func_id %d", func);
 	if ((uint32_t)have != type)
-		return bad(rt, "the kernel is for the other type of core", (uint32_t)func);
+		return bad(rt, "the kernel of func_id %d is for the other type of core", func);
 	slot->func[i] = (uint16_t)func;
 	slot->part[i] = (uint8_t)part;
 	slot->part_count++;
@@ -87,7 +94,7 @@ static bool set_parts(struct pto_runtime *rt, struct pto_slot *slot,
 
 	slot->part_count = 0;
 	if (!funcs)
-		return bad(rt, "no list of kernels", 0);
+		return bad(rt, "no list of kernels");
 	lone = funcs->aic == PTO_FUNC_NONE && funcs->aiv0 == PTO_FUNC_NONE;
 	return add_part(rt, slot, funcs->aic, 0) && add_part(rt, slot, funcs->aiv0, 1) &&
 	       add_part(rt, slot, funcs->aiv1, lone ? 1 : 2);
@@ -153,7 +160,8 @@ static bool measure_outputs(struct pto_runtime *rt, const struct pto_task_args *
 			continue;
 		bytes = heap_bytes(args->tensors[i]);
 		if (!bytes)
-			return bad(rt, "an output's description is not valid", i);
+			return bad(rt, "tensor argument %u: the output's description is not valid",
+				   i);
 		if (__builtin_add_overflow(*sum, bytes, sum))
 			*sum = UINT64_MAX;
 	}

@@ -198,9 +198,9 @@ PT_TEST_F(host, elements_of_buffers_follow_earlier_runs)
 PT_TEST_F(host, elements_that_tasks_use)
 {
 	expect_fatal(_metadata, self, run(self, HOST_PRODUCED, 0, 0, NULL),
-		     PTO_FATAL_INVALID_ARGS, "cannot get an element that task 1 of this graph");
+		     PTO_FATAL_INVALID_ARGS, "cannot get an element that this task of the graph");
 	expect_fatal(_metadata, self, run(self, HOST_USED, 0, 0, NULL),
-		     PTO_FATAL_INVALID_ARGS, "cannot set an element that task 0 of this graph");
+		     PTO_FATAL_INVALID_ARGS, "cannot set an element that this task of the graph");
 }
 
 PT_TEST_F(host, elements_that_the_host_does_not_see)
@@ -219,7 +219,7 @@ PT_TEST_F(host, task_window)
 
 	EXPECT_EQ(0, run(self, HOST_MANY, 63, 0, &rings));
 	expect_fatal(_metadata, self, run(self, HOST_MANY, 64, 0, &rings),
-		     PTO_FATAL_FLOW_CONTROL_DEADLOCK, "63 tasks of 64 alive");
+		     PTO_FATAL_FLOW_CONTROL_DEADLOCK, "ring 0: 63/64 tasks");
 	rings.task_window[0] = 4;
 	EXPECT_EQ(0, run(self, HOST_MANY, 3, 0, &rings));
 	/* A graph that is larger than those before. */
@@ -239,7 +239,7 @@ PT_TEST_F(host, heap)
 
 	EXPECT_EQ(0, run(self, HOST_MANY, 16, 1000, &rings));
 	expect_fatal(_metadata, self, run(self, HOST_MANY, 17, 1000, &rings),
-		     PTO_FATAL_HEAP_RING_DEADLOCK, "a heap of 16384");
+		     PTO_FATAL_HEAP_RING_DEADLOCK, "16/16 KiB");
 	expect_fatal(_metadata, self, run(self, HOST_MANY, 1, 20000, &rings),
 		     PTO_FATAL_HEAP_RING_DEADLOCK, "20480 bytes in a heap of 16384");
 }
@@ -310,7 +310,7 @@ PT_TEST_F(host, missing_kernel)
 					       1, shape));
 	EXPECT_EQ(-EREMOTEIO, pto_run(self->ctx, 1, self->args, NULL, &self->result));
 	EXPECT_EQ(PTO_FATAL_INVALID_ARGS, self->result.code);
-	EXPECT_TRUE(!!strstr(pto_context_error(self->ctx), "no such kernel"));
+	EXPECT_TRUE(!!strstr(pto_context_error(self->ctx), "no kernel of func_id 0"));
 	pto_callable_free(vec);
 }
 

@@ -19,7 +19,10 @@
 
 enum { FUNC_EXPECT, FUNC_RAISE, FUNC_CHECK, FUNC_BAD, FUNC_STRAY, FUNC_COUNT };
 
-static uint32_t counters[5000], begun[100], seen, result;
+#define FLOOD_TASKS		100
+#define FLOOD_CONDITIONS	50
+
+static uint32_t counters[FLOOD_TASKS * FLOOD_CONDITIONS], begun[FLOOD_TASKS], seen, result;
 static int errors[4];
 static int64_t *_Atomic stray_args;
 
@@ -104,6 +107,7 @@ FIXTURE_SETUP(conditions)
 	ASSERT_EQ(0, machine_start(&self->machine, PTO_ARCH_A2A3, 2, kernels, FUNC_COUNT));
 	memset(counters, 0, sizeof(counters));
 	memset(errors, 0, sizeof(errors));
+	memset(begun, 0, sizeof(begun));
 	result = 0;
 	seen = 0;
 }
@@ -259,8 +263,8 @@ static void entry_stray(struct pto_rt *rt, const struct pto_orch_args *args)
 /* More than the device can wait for at a time, of tasks that each have fewer than they may. */
 static void entry_flood(struct pto_rt *rt, const struct pto_orch_args *args)
 {
-	for (uint32_t i = 0; i < 5000 / 50; i++)
-		submit_expect(rt, &begun[i], i * 50, 50, 1, 1);
+	for (uint32_t i = 0; i < FLOOD_TASKS; i++)
+		submit_expect(rt, &begun[i], i * FLOOD_CONDITIONS, FLOOD_CONDITIONS, 1, 1);
 }
 
 /* What a kernel kept beyond its end is good for nothing. */
@@ -288,19 +292,77 @@ static void entry_late(struct pto_rt *rt, const struct pto_orch_args *args)
 TEST_F(conditions, errors)
 {
 	which = 0;
-	EXPECT_FATAL(101, entry_bad, "ASYNC_COMPLETION_INVALID: the counter of a condition is NULL");
+	EXPECT_FATAL(101, entry_bad, "the counter of a condition, at 0x0, is NULL or not aligned");
 	EXPECT_EQ(-EINVAL, errors[1]);
 	EXPECT_EQ(FUNC_BAD, self->failed.func_id);
 	which = 1;
-	EXPECT_FATAL(101, entry_bad, "func_id 3, task 0x0, core ");
+	EXPECT_FATAL(101, entry_bad, "1, is NULL or not aligned");
 	EXPECT_FATAL(101, entry_stray, "outside of the kernel");
 	EXPECT_EQ(-EINVAL, errors[2]);
 	EXPECT_FATAL(101, entry_late, "outside of the kernel");
 	EXPECT_EQ(-EINVAL, errors[3]);
-	EXPECT_FATAL(102, entry_too_many, "ASYNC_WAIT_OVERFLOW: more conditions for one task");
+	EXPECT_FATAL(102, entry_too_many, "more than 64 conditions for one task");
 	EXPECT_EQ(-ENOSPC, errors[0]);
-	EXPECT_FATAL(103, entry_flood, "ASYNC_REGISTRATION_FAILED: the device waits for as many");
-	EXPECT_EQ(-EBUSY, errors[0]);
+}
+
+/*
+ * More conditions than the device can await, and nobody raises a counter. The bound grows
+ * until a busy machine has got as far as that within it.
+ */
+TEST_F(conditions, no_room)
+{
+	self->machine.run.sched_timeout_ns = 100 * MS;
+	while (machine_run(&self->machine, entry_flood) != PTO_DEV_PROGRAM &&
+	       self->machine.run.sched_timeout_ns < 4000 * MS)
+		self->machine.run.sched_timeout_ns *= 2;
+	EXPECT_EQ(103, self->machine.report.code);
+	EXPECT_EQ(FUNC_EXPECT, self->machine.report.func_id);
+	EXPECT_NE(UINT64_MAX, self->machine.report.task);
+	EXPECT_NE(UINT32_MAX, self->machine.report.core);
+	EXPECT_NE(NULL, strstr((char *)self->machine.report.text,
+			       " ms; 4096 conditions are awaited, as many as can be")) {
+		TH_LOG("%s", self->machine.report.text);
+	}
+	/* None of them was told of it: they were left. */
+	EXPECT_EQ(0, errors[0]);
+	self->machine.run.sched_timeout_ns = 0;
+	EXPECT_EQ(PTO_DEV_OK, machine_run(&self->machine, entry_expect));
+}
+
+/* Tasks that have registered what they wait for, of those of entry_flood(). */
+static uint32_t registered(void)
+{
+	uint32_t sum = 0;
+
+	for (uint32_t i = 0; i < FLOOD_TASKS; i++)
+		sum += __atomic_load_n(&begun[i], __ATOMIC_ACQUIRE);
+	return sum;
+}
+
+/* When there is no room left (each of three threads may have registered a part), raises all. */
+static void *raise_all(void *arg)
+{
+	const struct timespec ts = { .tv_nsec = MS };
+
+	while (registered() < (4096 - 3 * FLOOD_CONDITIONS) / FLOOD_CONDITIONS)
+		nanosleep(&ts, NULL);
+	for (uint32_t i = 0; i < FLOOD_TASKS * FLOOD_CONDITIONS; i++)
+		__atomic_store_n(&counters[i], 1, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+/* They wait for room, and go on when there is some. */
+TEST_F(conditions, room)
+{
+	pthread_t thread;
+
+	ASSERT_EQ(0, pthread_create(&thread, NULL, raise_all, NULL));
+	EXPECT_EQ(PTO_DEV_OK, machine_run(&self->machine, entry_flood)) {
+		TH_LOG("%s", self->machine.report.text);
+	}
+	pthread_join(thread, NULL);
+	EXPECT_EQ(0, errors[0]);
+	EXPECT_EQ(FLOOD_TASKS, registered());
 }
 
 /* A counter that nobody raises. */
@@ -323,7 +385,7 @@ TEST_F(conditions, timeout)
 	EXPECT_EQ(4, self->machine.report.subcode);
 	EXPECT_EQ(0, self->machine.report.task);
 	EXPECT_NE(NULL, strstr((char *)self->machine.report.text,
-			       "3 conditions: task 0x0, counter ")) {
+			       "counters awaited, one by this task: it is ")) {
 		TH_LOG("%s", self->machine.report.text);
 	}
 	self->machine.run.sched_timeout_ns = 0;

@@ -264,22 +264,22 @@ TEST_F(engine, fatal_codes)
 		uint32_t code;
 		uint64_t window, heap, pool;
 		pto_orch_entry_fn entry;
-		const char *name;
+		const char *text;
 	} cases[] = {
-		{ 1, 4, 65536, 16, entry_scope_deadlock, "SCOPE_DEADLOCK: " },
-		{ 2, 64, 1024, 16, entry_large_output, "HEAP_RING_DEADLOCK: " },
-		{ 2, 64, 1024, 16, entry_held_heap, "HEAP_RING_DEADLOCK: " },
-		{ 3, 4, 65536, 16, entry_nested_scopes, "FLOW_CONTROL_DEADLOCK: " },
-		{ 4, 256, 1 << 20, 4, entry_many_deps, "DEP_POOL_OVERFLOW: " },
-		{ 5, 64, 65536, 16, entry_null_deps, "INVALID_ARGS: " },
+		{ 1, 4, 65536, 16, entry_scope_deadlock, "ring 1: 3 tasks in one scope" },
+		{ 2, 64, 1024, 16, entry_large_output, "ring 0: outputs of 32768 bytes" },
+		{ 2, 64, 1024, 16, entry_held_heap, "ring 0: its heap has no room" },
+		{ 3, 4, 65536, 16, entry_nested_scopes, "ring 3: its window is full" },
+		{ 4, 256, 1 << 20, 4, entry_many_deps, "ring 1: a task with 68 " },
+		{ 5, 64, 65536, 16, entry_null_deps, "submit: a list of dependencies" },
 		{ 7, 64, 65536, 16, entry_wide_aiv,
-		  "REQUIRE_SYNC_START_INVALID: submit: 73 blocks shall start together, each on an "
+		  "submit: 73 blocks shall start together, each on an "
 		  "AIV core, and there are 72" },
 		{ 7, 64, 65536, 16, entry_wide_aic,
-		  "REQUIRE_SYNC_START_INVALID: submit: 37 blocks shall start together, each on a "
+		  "submit: 37 blocks shall start together, each on a "
 		  "cluster, and there are 36" },
-		{ 7, 64, 65536, 16, entry_wide_mixed, "REQUIRE_SYNC_START_INVALID: submit: 37 " },
-		{ 9, 64, 65536, 16, entry_explicit, "EXPLICIT_ORCH_FATAL: case 7" },
+		{ 7, 64, 65536, 16, entry_wide_mixed, "submit: 37 " },
+		{ 9, 64, 65536, 16, entry_explicit, "case 7; ring 0: 1/64 tasks, 1/64 KiB" },
 	};
 	size_t i;
 
@@ -287,8 +287,8 @@ TEST_F(engine, fatal_codes)
 		set_rings(self, cases[i].window, cases[i].heap, cases[i].pool);
 		ASSERT_EQ(PTO_DEV_PROGRAM, run(self, cases[i].entry));
 		EXPECT_EQ(cases[i].code, self->report.code);
-		EXPECT_EQ(0, strncmp((char *)self->report.text, cases[i].name,
-				     strlen(cases[i].name))) {
+		EXPECT_EQ(0, strncmp((char *)self->report.text, cases[i].text,
+				     strlen(cases[i].text))) {
 			TH_LOG("%s", self->report.text);
 		}
 		EXPECT_EQ(PTO_DEV_OK, run(self, entry_empty));

@@ -21,6 +21,7 @@
  * @callable: kernels; machine_run() fills in the entry
  * @run: the next run; to be changed at will
  * @report: of the last run
+ * @tensor_wait_ns: as in struct pto_engine_config; to be set before machine_start()
  */
 struct machine {
 	struct pto_engine *engine;
@@ -29,6 +30,7 @@ struct machine {
 	struct pto_engine_callable callable;
 	struct pto_engine_run run;
 	struct pto_dev_report report;
+	uint64_t tensor_wait_ns;
 };
 
 /* Gives it an arena with four rings alike. */
@@ -65,9 +67,10 @@ static inline int machine_start(struct machine *m, uint32_t arch, uint32_t worke
 		.arch = arch, .cluster_count = arch == PTO_ARCH_A5 ? 36 : 24,
 		.aicpu_threads = arch == PTO_ARCH_A5 ? 5 : 4, .workers = workers,
 		.default_timeout_ns = 10000000000ULL,
+		.tensor_wait_ns = m->tensor_wait_ns,
 	};
 
-	memset(m, 0, sizeof(*m));
+	*m = (struct machine){ .tensor_wait_ns = m->tensor_wait_ns };
 	m->callable.kernels = kernels;
 	m->callable.kernel_count = kernel_count;
 	m->run.callable = &m->callable;

@@ -259,7 +259,8 @@ TEST_F(orchestrator, slots_backstop)
 	EXPECT_EQ(0, self->waits);
 	fill_ring(self, 1, 0);
 	EXPECT_EQ(PTO_FATAL_FLOW_CONTROL_DEADLOCK, fatal(self));
-	EXPECT_TRUE(says(self, "ring 1: 63 tasks of 64 alive, the oldest does not complete"));
+	EXPECT_TRUE(says(self, "ring 1: its window is full (one slot stays free), "
+				"the oldest task does not complete"));
 	EXPECT_LE(500 * MS, self->now);
 	EXPECT_GE(800 * MS, self->now);
 }
@@ -270,7 +271,8 @@ TEST_F(orchestrator, heap_backstop)
 	fill_ring(self, 1, 32 << 10);
 	fill_ring(self, 1, 33 << 10);
 	EXPECT_EQ(PTO_FATAL_HEAP_RING_DEADLOCK, fatal(self));
-	EXPECT_TRUE(says(self, "no 33792 bytes in a heap of 65536 with 1 blocks"));
+	EXPECT_TRUE(says(self, "its heap has no room for 33792 bytes, "
+				"the oldest task does not complete"));
 	EXPECT_TRUE(says(self, "does not complete"));
 }
 
@@ -319,7 +321,8 @@ TEST_F(orchestrator, deadlock_at_once)
 		}
 	}
 	EXPECT_EQ(PTO_FATAL_FLOW_CONTROL_DEADLOCK, fatal(self));
-	EXPECT_TRUE(says(self, "ring 3: 3 tasks of 4 alive, the oldest is held by an open scope"));
+	EXPECT_TRUE(says(self, "ring 3: its window is full (one slot stays free), "
+				"the oldest task is held by an open scope"));
 	EXPECT_EQ(0, self->waits);
 	start(self);
 	self->runs = false;
@@ -349,7 +352,7 @@ TEST_F(orchestrator, element_timeout)
 	EXPECT_EQ(0, pto_get_element(&self->rt.rt, &t, 1, &zero, &value, sizeof(value)));
 	EXPECT_EQ(77, value);
 	self->runs = false;
-	self->busy_until = UINT64_MAX;
+	self->busy_until = self->now + 20000 * MS;
 	access_region(self, 0, 8, PTO_ARG_INOUT, 0);
 	access_region(self, 9, 8, PTO_ARG_INOUT, 0);
 	access_region(self, 8, 1, PTO_ARG_INPUT, 0);
@@ -357,7 +360,9 @@ TEST_F(orchestrator, element_timeout)
 	EXPECT_EQ(0, fatal(self));
 	EXPECT_NE(0, pto_set_element(&self->rt.rt, &t, 1, &zero, &value, sizeof(value)));
 	EXPECT_EQ(PTO_FATAL_TENSOR_WAIT_TIMEOUT, fatal(self));
-	EXPECT_LE(15000 * MS, self->now);
+	/* While the kernel ran that was not for the orchestration to judge. */
+	EXPECT_LE(30000 * MS, self->now);
+	EXPECT_TRUE(says(self, "no task has completed for 15000 ms"));
 }
 
 /* --- limits -------------------------------------------------------------- */

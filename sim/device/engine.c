@@ -41,6 +41,8 @@ static struct pto_engine *engine_alloc(const struct pto_engine_config *config)
 	if (!engine)
 		return NULL;
 	engine->config = *config;
+	if (!config->tensor_wait_ns)
+		engine->config.tensor_wait_ns = PTO_ENGINE_TENSOR_WAIT_NS;
 	engine->worker_count = config->workers;
 	engine->cores = zalloc_lines(threads * sizeof(*engine->cores));
 	queues = zalloc_lines(threads * sizeof(*queues));

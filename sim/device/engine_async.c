@@ -8,12 +8,15 @@
  * of tasks without conditions knows nothing of them.
  *
  * Nobody is told when a counter changes: those who have nothing else to do look, one at a
- * time.
+ * time. There is room for a fixed number; a kernel that registers one more waits.
  */
 #include <errno.h>
 #include <stdlib.h>
 
 #include "engine_internal.h"
+
+#define ROOM_ROUNDS	64		/* looks for room before a kernel sleeps */
+#define ROOM_SLEEP_NS	500000ULL	/* then it looks again */
 
 /** async_init() - make room for the conditions. Return: 0 or -ENOMEM */
 int async_init(struct pto_engine *engine)
@@ -46,6 +49,11 @@ static void unlock(struct pto_conditions *c)
 	atomic_store_explicit(&c->lock, 0, memory_order_release);
 }
 
+static bool full(struct pto_conditions *c)
+{
+	return atomic_load_explicit(&c->count, memory_order_relaxed) == ENGINE_CONDITIONS;
+}
+
 /* Puts a condition on the list. Return: false if it is full */
 static bool append(struct pto_conditions *c, const struct pto_condition *condition)
 {
@@ -61,14 +69,40 @@ static bool append(struct pto_conditions *c, const struct pto_condition *conditi
 	return count < ENGINE_CONDITIONS;
 }
 
+/*
+ * A kernel waits until some condition on the full list has come to hold. As long as any does, or
+ * anything else moves, it waits; the monitor ends a run in which nothing does. Return: false if
+ * the run has failed
+ */
+static bool wait_room(struct pto_core *core)
+{
+	struct pto_engine *engine = core->engine;
+	struct pto_conditions *c = &engine->conditions;
+	uint32_t round = 0;
+
+	atomic_store_explicit(&core->blocked, 1, memory_order_relaxed);
+	while (full(c) && !pto_rt_fatal_code(&engine->rt)) {
+		async_poll(engine);
+		if (!full(c))
+			break;
+		if (round < ROOM_ROUNDS)
+			engine_pause(round++);
+		else
+			engine_futex_wait(&c->count, ENGINE_CONDITIONS, ROOM_SLEEP_NS);
+	}
+	atomic_store_explicit(&core->blocked, 0, memory_order_relaxed);
+	return !pto_rt_fatal_code(&engine->rt);
+}
+
 /**
  * async_register() - let the completion of the task that a core runs wait for a counter
  * @core: the calling thread's core, in a kernel
  * @counter: the counter
  * @expected: what it has to reach
  *
- * Return: 0; -ENOSPC if the task has as many conditions as it can have, -EBUSY if the
- * engine has.
+ * Waits while the engine has as many conditions as it can have.
+ * Return: 0; -ENOSPC if the task has as many as it can have, -ECANCELED if the run has failed
+ * while this one waited.
  */
 int async_register(struct pto_core *core, const uint32_t *counter, uint32_t expected)
 {
@@ -88,9 +122,11 @@ int async_register(struct pto_core *core, const uint32_t *counter, uint32_t expe
 	}
 	if (met)
 		return 0;
-	if (!append(&core->engine->conditions, &condition)) {
+	while (!append(&core->engine->conditions, &condition)) {
+		if (wait_room(core))
+			continue;
 		atomic_fetch_sub_explicit(units, cost, memory_order_relaxed);
-		return -EBUSY;
+		return -ECANCELED;
 	}
 	/* Somebody has to look, and all may sleep, or be busy for long. */
 	core_wake_worker(core->engine);
@@ -106,6 +142,9 @@ static void end_condition(struct pto_engine *engine, uint32_t index)
 
 	c->list[index] = c->list[last];
 	atomic_store_explicit(&c->count, last, memory_order_relaxed);
+	atomic_store_explicit(&c->ended,
+			      atomic_load_explicit(&c->ended, memory_order_relaxed) + 1,
+			      memory_order_relaxed);
 	core_unit_gone(engine, slot);
 }
 

@@ -74,6 +74,7 @@ struct pto_watch {
  * @generation: generation of that
  * @inside: 1 while the kernel is in a call of the engine, which must not be left; its own
  * @expects: the unit has registered conditions; its own
+ * @blocked: 1: the kernel waits until there is room for a condition
  * @crew: it is a crew thread: it has no queue
  * @index: thread number, and for all but the crew number of its queue
  * @engine: the engine
@@ -93,6 +94,7 @@ struct pto_core {
 	_Atomic uint64_t task;
 	_Atomic uint64_t leave;
 	_Atomic uint32_t asked;
+	_Atomic uint32_t blocked;
 	struct pto_slot *slot;
 	struct pto_cohort *member;
 	uint32_t generation;
@@ -145,11 +147,13 @@ struct pto_condition {
  * struct pto_conditions - conditions that did not hold when last looked at
  * @count: how many; written with @lock held
  * @lock: 1: somebody adds one or looks
+ * @ended: how many have come to hold, of all runs; written with @lock held
  * @list: the conditions
  */
 struct pto_conditions {
 	_Atomic uint32_t count;
 	_Atomic uint32_t lock;
+	_Atomic uint64_t ended;
 	struct pto_condition *list;
 };
 
@@ -163,6 +167,8 @@ struct pto_conditions {
  * @begun: when that run began, as it saw it
  * @progress: sum of what has happened in it
  * @since: since when that has not changed
+ * @awaited: pto_runtime.awaited when it last looked
+ * @awaited_since: since when it is that
  * @failed: when it first saw that the run has failed, 0 if it did not
  * @crew_error: errno if threads for a cohort could not be made at the last look
  *
@@ -177,6 +183,8 @@ struct pto_monitor {
 	uint64_t begun;
 	uint64_t progress;
 	uint64_t since;
+	uint64_t awaited;
+	uint64_t awaited_since;
 	uint64_t failed;
 	int crew_error;
 };

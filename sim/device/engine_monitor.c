@@ -6,8 +6,8 @@
  *  - A cohort of which units wait for a thread: they are given to the crew.
  *  - A run in which nothing happens, a kernel that does not end, a run that takes too long:
  *    the run fails. What has happened is measured by progress (tasks submitted and completed,
- *    kernels begun and ended, calls of the orchestration while no task is unfinished),
- *    so a long run is not a slow one.
+ *    kernels begun and ended, conditions that have come to hold, calls of the orchestration
+ *    while no task is unfinished), so a long run is not a slow one.
  *  - A run that has failed, and a kernel or an orchestration that still goes on: it is left.
  *    If even that fails, the engine is lost.
  *
@@ -15,9 +15,11 @@
  * what it does is tied to the run, or the kernel, that it has seen.
  */
 #include <errno.h>
+#include <stdio.h>
 
 #include "engine_internal.h"
 
+#define NS_PER_MS		1000000ULL
 #define TICK_NS			4000000ULL	/* between two looks */
 #define IDLE_TICKS		128		/* without a run, then it sleeps */
 #define SLEEP_NS		5000000000ULL	/* then it looks again */
@@ -50,7 +52,8 @@ static uint64_t unfinished(struct pto_engine *engine)
 static uint64_t measure(struct pto_engine *engine)
 {
 	uint64_t sum = pto_sched_done(&engine->sched) +
-		       atomic_load_explicit(&engine->rt.submitted, memory_order_relaxed);
+		       atomic_load_explicit(&engine->rt.submitted, memory_order_relaxed) +
+		       atomic_load_explicit(&engine->conditions.ended, memory_order_relaxed);
 	struct pto_core *core = NULL;
 
 	while ((core = next_core(engine, core)))
@@ -83,54 +86,80 @@ static struct pto_core *slowest(struct pto_engine *engine)
 	return found;
 }
 
-static void report_kernel(struct pto_engine *engine, struct pto_fatal_at *at,
-			  const struct pto_core *core, const char *what, uint64_t ns)
-{
-	int error = engine->monitor.crew_error;
+/* What has been so for too long. */
+static const char nothing_moves[] = "nothing has moved for";
+static const char kernel_runs[] = "a kernel has been running for";
+static const char run_goes_on[] = "the run has not ended within";
 
-	at->subcode = PTO_STALL_RUNNING;
+/* Where @core's kernel is. */
+static void locate_kernel(struct pto_fatal_at *at, const struct pto_core *core)
+{
 	at->func = core_func(core->watch.state);
 	at->core = core->index;
 	at->task = atomic_load_explicit(&core->task, memory_order_relaxed);
+}
+
+static const char *plural(uint64_t number)
+{
+	return number == 1 ? "" : "s";
+}
+
+static void report_kernel(struct pto_engine *engine, struct pto_fatal_at *at,
+			  const struct pto_core *core, const char *what, uint64_t ns)
+{
+	unsigned long long ran = (engine_now() - core->watch.since) / NS_PER_MS;
+	unsigned long long left = unfinished(engine);
+	int error = engine->monitor.crew_error;
+	char longest[64] = "";
+
+	at->subcode = PTO_STALL_RUNNING;
+	locate_kernel(at, core);
+	if (what != kernel_runs)
+		snprintf(longest, sizeof(longest), "this kernel has run longest, for %llu ms; ",
+			 ran);
 	pto_rt_fatal_at(&engine->rt, PTO_FATAL_SCHEDULER_TIMEOUT, at,
-			"sub_class=S1: %s %llu ms: func_id %u in task 0x%llx on core %u, %llu tasks left%s",
-			what, (unsigned long long)(ns / 1000000), at->func,
-			(unsigned long long)at->task, at->core,
-			(unsigned long long)unfinished(engine),
-			error ? ", threads for its cohort could not be made" : "");
+			"%s %llu ms; %s%llu task%s unfinished%s", what,
+			(unsigned long long)(ns / NS_PER_MS), longest, left, plural(left),
+			error ? "; threads for its cohort could not be made" : "");
 }
 
 static void report_waiting(struct pto_engine *engine, struct pto_fatal_at *at, const char *what,
 			   uint64_t ns)
 {
 	unsigned long long left = unfinished(engine);
-	unsigned long long ms = ns / 1000000;
+	unsigned long long ms = ns / NS_PER_MS;
 	struct pto_condition c;
 	uint32_t count = async_describe(engine, &c);
 
 	at->subcode = PTO_STALL_DEPS;
 	if (!count) {
 		pto_rt_fatal_at(&engine->rt, PTO_FATAL_SCHEDULER_TIMEOUT, at,
-				"sub_class=S4: %s %llu ms: %llu tasks wait and none runs", what, ms,
-				left);
+				"%s %llu ms; %llu task%s unfinished, and no kernel runs", what, ms,
+				left, plural(left));
 		return;
 	}
 	at->task = c.task;
 	pto_rt_fatal_at(&engine->rt, PTO_FATAL_SCHEDULER_TIMEOUT, at,
-			"sub_class=S4: %s %llu ms: %llu tasks wait, %u conditions: task 0x%llx, counter %u of %u",
-			what, ms, left, count, (unsigned long long)c.task,
+			"%s %llu ms; %llu task%s unfinished, and no kernel runs; %u counter%s awaited, one by this task: it is %u, not %u",
+			what, ms, left, plural(left), count, plural(count),
 			__atomic_load_n(c.counter, __ATOMIC_RELAXED), c.expected);
+}
+
+static struct pto_fatal_at nowhere(const struct pto_engine *engine)
+{
+	return (struct pto_fatal_at){
+		.func = UINT32_MAX, .core = UINT32_MAX, .claim = engine->monitor.run,
+		.task = PTO_NO_TASK,
+	};
 }
 
 /* Fails the run, and says what it is that does not move. */
 static void report_stall(struct pto_engine *engine, const char *what, uint64_t ns)
 {
-	struct pto_fatal_at at = {
-		.func = UINT32_MAX, .core = UINT32_MAX, .claim = engine->monitor.run,
-		.task = PTO_NO_TASK,
-	};
+	struct pto_fatal_at at = nowhere(engine);
 	const struct pto_core *core = slowest(engine);
-	uint64_t ready = 0;
+	unsigned long long ms = ns / NS_PER_MS;
+	unsigned long long ready = 0;
 	uint32_t i;
 
 	for (i = 0; i < engine->sched.queue_count; i++)
@@ -140,17 +169,48 @@ static void report_stall(struct pto_engine *engine, const char *what, uint64_t n
 	} else if (ready) {
 		at.subcode = PTO_STALL_READY;
 		pto_rt_fatal_at(&engine->rt, PTO_FATAL_SCHEDULER_TIMEOUT, &at,
-				"sub_class=S3: %s %llu ms: %llu tasks are ready and nobody runs them",
-				what, (unsigned long long)(ns / 1000000),
-				(unsigned long long)ready);
+				"%s %llu ms; %llu task%s ready, and nobody runs them", what, ms,
+				ready, plural(ready));
 	} else if (unfinished(engine)) {
 		report_waiting(engine, &at, what, ns);
 	} else {
 		at.subcode = PTO_STALL_ORCH;
 		pto_rt_fatal_at(&engine->rt, PTO_FATAL_SCHEDULER_TIMEOUT, &at,
-				"sub_class=S5: %s %llu ms: the orchestration goes on, no task is unfinished",
-				what, (unsigned long long)(ns / 1000000));
+				"%s %llu ms; the orchestration goes on, and no task is unfinished",
+				what, ms);
 	}
+}
+
+/* Nothing moves, and the kernel that has run longest is one that waits for room. */
+static bool report_full(struct pto_engine *engine, const char *what, uint64_t ns)
+{
+	const struct pto_core *core = slowest(engine);
+	struct pto_fatal_at at = nowhere(engine);
+
+	if (!core || !atomic_load_explicit(&core->blocked, memory_order_relaxed))
+		return false;
+	locate_kernel(&at, core);
+	pto_rt_fatal_at(&engine->rt, PTO_FATAL_ASYNC_REGISTRATION_FAILED, &at,
+			"%s %llu ms; %u conditions are awaited, as many as can be, and this kernel registers one more",
+			what, (unsigned long long)(ns / NS_PER_MS), ENGINE_CONDITIONS);
+	return true;
+}
+
+/* Nothing moves, and the orchestration waits for an element. */
+static void report_element(struct pto_engine *engine, uint64_t ns)
+{
+	struct pto_fatal_at at = nowhere(engine);
+	struct pto_core *core = NULL;
+
+	while ((core = next_core(engine, core)))
+		if (core_func(core->watch.state) != ENGINE_NO_FUNC &&
+		    atomic_load_explicit(&core->task, memory_order_relaxed) ==
+			    engine->monitor.awaited)
+			locate_kernel(&at, core);
+	at.task = engine->monitor.awaited;
+	pto_rt_fatal_at(&engine->rt, PTO_FATAL_TENSOR_WAIT_TIMEOUT, &at,
+			"nothing has moved for %llu ms while the orchestration waited for an element that this task accesses",
+			(unsigned long long)(ns / NS_PER_MS));
 }
 
 /* --- a run that executes ------------------------------------------------- */
@@ -180,6 +240,20 @@ static void watch_cohort(struct pto_engine *engine, struct pto_core *core)
 	core->watch.claim = claim;
 }
 
+/* Has nothing moved for too long while the orchestration waits for an element? */
+static bool element_overdue(struct pto_engine *engine, uint64_t now)
+{
+	uint64_t awaited = atomic_load_explicit(&engine->rt.awaited, memory_order_relaxed);
+	struct pto_monitor *m = &engine->monitor;
+
+	if (awaited != m->awaited) {
+		m->awaited = awaited;
+		m->awaited_since = now;
+	}
+	return awaited != PTO_NO_TASK && now - m->awaited_since >= engine->config.tensor_wait_ns &&
+	       now - m->since >= engine->config.tensor_wait_ns;
+}
+
 static void watch_time(struct pto_engine *engine, uint64_t now)
 {
 	uint64_t run = atomic_load_explicit(&engine->bounds.run, memory_order_relaxed);
@@ -187,13 +261,19 @@ static void watch_time(struct pto_engine *engine, uint64_t now)
 	uint64_t op = atomic_load_explicit(&engine->bounds.op, memory_order_relaxed);
 	struct pto_monitor *m = &engine->monitor;
 	const struct pto_core *core = slowest(engine);
+	bool element = element_overdue(engine, now);
 
-	if (now - m->begun >= run)
-		report_stall(engine, "the run has not ended within", run);
-	else if (now - m->since >= sched)
-		report_stall(engine, "nothing has moved for", sched);
-	else if (core && now - core->watch.since >= op)
-		report_stall(engine, "a kernel has been running for", op);
+	if (now - m->begun >= run) {
+		report_stall(engine, run_goes_on, run);
+	} else if (now - m->since >= sched) {
+		if (!report_full(engine, nothing_moves, sched))
+			report_stall(engine, nothing_moves, sched);
+	} else if (element) {
+		report_element(engine, engine->config.tensor_wait_ns);
+	} else if (core && now - core->watch.since >= op) {
+		if (!report_full(engine, kernel_runs, op))
+			report_stall(engine, kernel_runs, op);
+	}
 }
 
 static void watch_run(struct pto_engine *engine, uint64_t now)
@@ -281,6 +361,7 @@ static void begin_run(struct pto_engine *engine, uint32_t run, uint64_t now)
 	m->begun = now;
 	m->since = now;
 	m->progress = measure(engine);
+	m->awaited = PTO_NO_TASK;
 	tell_progress(engine);
 	m->failed = 0;
 	while ((core = next_core(engine, core)))

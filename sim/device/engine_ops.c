@@ -5,6 +5,8 @@
  */
 #include <errno.h>
 #include <sched.h>
+#include <stdarg.h>
+#include <stdio.h>
 
 #include "engine_internal.h"
 
@@ -90,17 +92,21 @@ static void notify(struct pto_kernel_rt *rt, uint32_t *word, uint32_t add)
 }
 
 /* Fails the run with what a kernel did. */
-static int refuse(struct pto_core *core, uint32_t code, const char *what, uint64_t figure, int ret)
+__attribute__((format(printf, 4, 5)))
+static int refuse(struct pto_core *core, uint32_t code, int ret, const char *fmt, ...)
 {
 	uint32_t func = core_func(atomic_load_explicit(&core->state, memory_order_relaxed));
 	const struct pto_fatal_at at = {
 		.func = func, .core = core->index, .claim = PTO_CLAIM_CLOSED,
 		.task = atomic_load_explicit(&core->task, memory_order_relaxed),
 	};
+	char text[128];
+	va_list ap;
 
-	pto_rt_fatal_at(&core->engine->rt, code, &at, "%s (0x%llx), func_id %u, task 0x%llx, core %u",
-			what, (unsigned long long)figure, func, (unsigned long long)at.task,
-			core->index);
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	pto_rt_fatal_at(&core->engine->rt, code, &at, "%s", text);
 	return ret;
 }
 
@@ -115,19 +121,17 @@ static int async_expect(struct pto_kernel_rt *rt, const uint32_t *counter, uint3
 		return -EINVAL;
 	}
 	if (!counter || (uintptr_t)counter % sizeof(*counter))
-		return refuse(core, PTO_FATAL_ASYNC_COMPLETION_INVALID,
-			      "the counter of a condition is NULL or not aligned",
-			      (uintptr_t)counter, -EINVAL);
+		return refuse(core, PTO_FATAL_ASYNC_COMPLETION_INVALID, -EINVAL,
+			      "the counter of a condition, at 0x%llx, is NULL or not aligned",
+			      (unsigned long long)(uintptr_t)counter);
 	enter(core);
 	ret = async_register(core, counter, expected);
 	leave(core);
-	if (ret == -ENOSPC)
-		refuse(core, PTO_FATAL_ASYNC_WAIT_OVERFLOW,
-		       "more conditions for one task than there can be",
-		       PTO_KERNEL_MAX_CONDITIONS, ret);
-	else if (ret)
-		refuse(core, PTO_FATAL_ASYNC_REGISTRATION_FAILED,
-		       "the device waits for as many conditions as it can", ENGINE_CONDITIONS, ret);
+	if (ret == -ECANCELED)
+		core_leave(core);
+	if (ret)
+		refuse(core, PTO_FATAL_ASYNC_WAIT_OVERFLOW, ret,
+		       "more than %u conditions for one task", PTO_KERNEL_MAX_CONDITIONS);
 	return ret;
 }
 

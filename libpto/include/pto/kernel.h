@@ -186,9 +186,10 @@ static inline void pto_notify(const int64_t *args, uint32_t *word, uint32_t add)
  * The kernel goes on and returns; its task completes when all its kernels have returned and
  * all these conditions hold, each since some moment after it was registered. The run fails
  * with PTO_FATAL_ASYNC_COMPLETION_INVALID if @counter is NULL or not aligned or no kernel
- * calls, PTO_FATAL_ASYNC_WAIT_OVERFLOW beyond PTO_KERNEL_MAX_CONDITIONS for one task,
- * PTO_FATAL_ASYNC_REGISTRATION_FAILED if the device waits for as many as it can.
- * Return: 0; -EINVAL, -ENOSPC or -EBUSY then; -ENOSYS if the device cannot do this.
+ * calls, PTO_FATAL_ASYNC_WAIT_OVERFLOW beyond PTO_KERNEL_MAX_CONDITIONS for one task. If
+ * the device awaits as many as it can, the call waits until one of them holds; when nothing
+ * moves for the scheduler's time-out the run fails with PTO_FATAL_ASYNC_REGISTRATION_FAILED.
+ * Return: 0; -EINVAL or -ENOSPC then; -ENOSYS if the device cannot do this.
  */
 static inline int pto_async_expect(const int64_t *args, const uint32_t *counter, uint32_t expected)
 {
