@@ -50,12 +50,15 @@ struct coroutine {
 	jmp_buf jump;
 	bool begun;
 	enum state state;
-	uint64_t waits_since;	/* number of stores when it began to wait */
+	uint64_t waits_since;	/* number of stores when it began to wait, or else: */
+	bool (*until)(const void *arg);
+	const void *until_arg;
 	bool saw_stale;
 	vector_clock clock;
 	struct {
 		void *p;	/* NULL: nothing is late */
 		uint32_t bytes;
+		enum explore_op op;
 		uint64_t value;
 		int order;
 	} late;
@@ -103,7 +106,8 @@ void explore_fail(const char *fmt, ...)
 	give_up();
 }
 
-static uint32_t choose(uint32_t count)
+/** explore_choose() - which of @count ways something goes that the test leaves open */
+uint32_t explore_choose(uint32_t count)
 {
 	struct choice *c = &x.choice[x.at];
 
@@ -164,17 +168,22 @@ static void switch_to(uint32_t index)
 
 static bool enabled(const struct coroutine *t)
 {
-	return t->state == READY || (t->state == WAITING && x.stores != t->waits_since);
+	if (t->state == WAITING)
+		return t->until ? t->until(t->until_arg) : x.stores != t->waits_since;
+	return t->state == READY;
 }
 
-/* Old values do not stay old for ever: who waits because of one looks again. */
+/*
+ * Old values do not stay old for ever: who waits because of one looks again. Not who sleeps
+ * because of one.
+ */
 static bool refresh(void)
 {
 	bool any = false;
 	uint32_t i, k;
 
 	for (i = 0; i < x.test->threads; i++) {
-		if (x.thread[i].state != WAITING || !x.thread[i].saw_stale)
+		if (x.thread[i].state != WAITING || x.thread[i].until || !x.thread[i].saw_stale)
 			continue;
 		x.thread[i].saw_stale = false;
 		x.thread[i].state = READY;
@@ -211,7 +220,7 @@ static void give_way(void)
 		count = list_enabled(x.current, list);
 	if (!count)
 		explore_fail("all threads wait");
-	list[0] = list[choose(count)];
+	list[0] = list[explore_choose(count)];
 	x.thread[list[0]].state = READY;
 	switch_to(list[0]);
 }
@@ -222,13 +231,42 @@ uint64_t explore_now(void)
 	return x.stores;
 }
 
+static void catch_up(void);
+
 /** explore_wait() - the thread has found nothing to do: until something has been stored */
 void explore_wait(uint64_t since)
 {
 	struct coroutine *t = &x.thread[x.current];
 
+	catch_up();
 	t->state = WAITING;
+	t->until = NULL;
 	t->waits_since = since;
+	give_way();
+}
+
+/**
+ * explore_until() - the thread waits for something, and for nothing else
+ * @cond: what; it looks at memory without the explorer
+ * @arg: its argument
+ */
+void explore_until(bool (*cond)(const void *arg), const void *arg)
+{
+	struct coroutine *t = &x.thread[x.current];
+
+	catch_up();
+	if (cond(arg))
+		return;
+	t->state = WAITING;
+	t->until = cond;
+	t->until_arg = arg;
+	give_way();
+}
+
+/** explore_yield() - others may go on for as long as they can */
+void explore_yield(void)
+{
+	catch_up();
 	give_way();
 }
 
@@ -249,7 +287,7 @@ static void step(void)
 	if (!x.preemptions)
 		return;
 	count = list_enabled(x.current, list);
-	taken = choose(count);
+	taken = explore_choose(count);
 	if (!taken)
 		return;
 	x.preemptions--;
@@ -332,7 +370,7 @@ static uint32_t pick_store(struct variable *v, struct coroutine *t, int order)
 			oldest = i;
 	if (order == memory_order_seq_cst || !x.stale || oldest == last)
 		return last;
-	back = choose(last - oldest + 1);
+	back = explore_choose(last - oldest + 1);
 	if (back) {
 		x.stale--;
 		t->saw_stale = true;
@@ -381,24 +419,10 @@ static bool explored(const void *p)
 	return x.test && x.test->explored(p);
 }
 
-uint64_t explore_load(void *p, uint32_t bytes, int order, const char *function)
+static void announce(void *p, enum explore_op op, uint64_t value)
 {
-	struct coroutine *t = &x.thread[x.current];
-	struct variable *v;
-	uint32_t i;
-
-	if (!explored(p))
-		return fetch(p, bytes);
-	if (order != memory_order_relaxed)
-		step();
-	order = ordered(order, mutation(function, EXPLORE_LOAD));
-	x.test->before(x.current, p, EXPLORE_LOAD, 0);
-	v = atomic_of(p, bytes);
-	i = pick_store(v, t, order);
-	v->seen[x.current] = i;
-	if (acquires(order))
-		join(t->clock, v->history[i % HISTORY].clock);
-	return v->history[i % HISTORY].value;
+	if (x.test->before)
+		x.test->before(x.current, p, op, value);
 }
 
 static void store(void *p, uint32_t bytes, uint64_t value, const vector_clock kept, int order)
@@ -407,22 +431,6 @@ static void store(void *p, uint32_t bytes, uint64_t value, const vector_clock ke
 
 	put(p, bytes, value);
 	append(v, &x.thread[x.current], fetch(p, bytes), kept, order);
-}
-
-void explore_store(void *p, uint32_t bytes, uint64_t value, int order, const char *function)
-{
-	enum explore_mutation how = mutation(function, EXPLORE_STORE);
-
-	if (!explored(p)) {
-		put(p, bytes, value);
-		return;
-	}
-	/* Nobody else can tell when exactly a relaxed store is made. */
-	if (order != memory_order_relaxed)
-		step();
-	x.test->before(x.current, p, EXPLORE_STORE, value);
-	if (how != EXPLORE_DROP)
-		store(p, bytes, value, NULL, ordered(order, how));
 }
 
 /* Reads the latest value, as every read-modify-write does. */
@@ -457,6 +465,18 @@ static uint64_t modify(void *p, uint32_t bytes, enum explore_op op, uint64_t val
 	return old;
 }
 
+/* Leaves an operation for later. */
+static void defer(void *p, uint32_t bytes, enum explore_op op, uint64_t value, int order)
+{
+	struct coroutine *t = &x.thread[x.current];
+
+	t->late.p = p;
+	t->late.bytes = bytes;
+	t->late.op = op;
+	t->late.value = value;
+	t->late.order = order;
+}
+
 /* Carries out what the thread's operation before should have done. */
 static void catch_up(void)
 {
@@ -467,8 +487,71 @@ static void catch_up(void)
 		return;
 	t->late.p = NULL;
 	step();
-	x.test->before(x.current, p, EXPLORE_ADD, t->late.value);
-	modify(p, t->late.bytes, EXPLORE_ADD, t->late.value, t->late.order, EXPLORE_NONE);
+	announce(p, t->late.op, t->late.value);
+	if (t->late.op == EXPLORE_STORE)
+		store(p, t->late.bytes, t->late.value, NULL, t->late.order);
+	else
+		modify(p, t->late.bytes, t->late.op, t->late.value, t->late.order, EXPLORE_NONE);
+}
+
+/** explore_point() - the thread does something that others may come before */
+void explore_point(void)
+{
+	step();
+}
+
+/** explore_passed() - it has done that */
+void explore_passed(void)
+{
+	catch_up();
+}
+
+static uint64_t load(void *p, uint32_t bytes, int order)
+{
+	struct coroutine *t = &x.thread[x.current];
+	struct variable *v = atomic_of(p, bytes);
+	uint32_t i = pick_store(v, t, order);
+
+	v->seen[x.current] = i;
+	if (acquires(order))
+		join(t->clock, v->history[i % HISTORY].clock);
+	return v->history[i % HISTORY].value;
+}
+
+uint64_t explore_load(void *p, uint32_t bytes, int order, const char *function)
+{
+	enum explore_mutation how = mutation(function, EXPLORE_LOAD);
+	uint64_t value;
+
+	if (!explored(p))
+		return fetch(p, bytes);
+	if (order != memory_order_relaxed)
+		step();
+	announce(p, EXPLORE_LOAD, 0);
+	value = load(p, bytes, ordered(order, how));
+	return how == EXPLORE_BLIND ? 0 : value;
+}
+
+void explore_store(void *p, uint32_t bytes, uint64_t value, int order, const char *function)
+{
+	enum explore_mutation how = mutation(function, EXPLORE_STORE);
+
+	if (!explored(p)) {
+		put(p, bytes, value);
+		return;
+	}
+	if (how == EXPLORE_LATE) {
+		catch_up();
+		defer(p, bytes, EXPLORE_STORE, value, order);
+		return;
+	}
+	/* Nobody else can tell when exactly a relaxed store is made. */
+	if (order != memory_order_relaxed)
+		step();
+	announce(p, EXPLORE_STORE, value);
+	if (how != EXPLORE_DROP)
+		store(p, bytes, value, NULL, ordered(order, how));
+	catch_up();
 }
 
 uint64_t explore_modify(void *p, uint32_t bytes, enum explore_op op, uint64_t value, int order,
@@ -483,14 +566,12 @@ uint64_t explore_modify(void *p, uint32_t bytes, enum explore_op op, uint64_t va
 	}
 	order = ordered(order, how);
 	if (how == EXPLORE_LATE) {
-		x.thread[x.current].late.p = p;
-		x.thread[x.current].late.bytes = bytes;
-		x.thread[x.current].late.value = value;
-		x.thread[x.current].late.order = order;
+		catch_up();
+		defer(p, bytes, op, value, order);
 		return old;
 	}
 	step();
-	x.test->before(x.current, p, op, value);
+	announce(p, op, value);
 	old = modify(p, bytes, op, value, order, how);
 	catch_up();
 	return old;
@@ -509,16 +590,19 @@ bool explore_cas(void *p, uint32_t bytes, void *expected, uint64_t value, int su
 		return old == want;
 	}
 	step();
-	x.test->before(x.current, p, EXPLORE_CAS, value);
+	announce(p, EXPLORE_CAS, value);
 	old = fetch(p, bytes);
 	latest(p, bytes, ordered(old == want ? success : failure, how), &s);
 	if (old != want) {
 		put(expected, bytes, old);
+		catch_up();
 		return false;
 	}
 	if (how == EXPLORE_SPLIT)
 		step();
-	store(p, bytes, value, s.clock, ordered(success, how));
+	if (how != EXPLORE_DROP)
+		store(p, bytes, value, s.clock, ordered(success, how));
+	catch_up();
 	return true;
 }
 
@@ -600,6 +684,8 @@ static void execute(void)
 	default:
 		if (!all_ended())
 			give_way();
+		else if (x.test->ended)
+			x.test->ended();
 	}
 }
 

@@ -44,7 +44,8 @@ enum explore_mutation {
 	EXPLORE_RELAX,	/* its memory order becomes relaxed */
 	EXPLORE_SPLIT,	/* a read-modify-write becomes a load and a store */
 	EXPLORE_DROP,	/* it does not store */
-	EXPLORE_LATE,	/* an add whose result is not used comes after the next operation */
+	EXPLORE_LATE,	/* loads and one more operation overtake a store or an unused add */
+	EXPLORE_BLIND,	/* a load gives 0 */
 };
 
 /**
@@ -67,7 +68,8 @@ struct explore_mutant {
  * @thread: main function of a thread
  * @reset: makes everything as it was before the threads were started
  * @explored: is this memory explored? The rest is accessed at once
- * @before: told of every operation on explored memory before it is done
+ * @before: told of every operation on explored memory before it is done, or NULL
+ * @ended: called when all threads have ended, or NULL
  * @preemptions: how often a thread that can go on may be interrupted
  * @stale: how often a load may give an older value
  * @limit: executions at most
@@ -79,6 +81,7 @@ struct explore_test {
 	void (*reset)(void);
 	bool (*explored)(const void *p);
 	void (*before)(uint32_t thread, void *p, enum explore_op op, uint64_t value);
+	void (*ended)(void);
 	uint32_t preemptions;
 	uint32_t stale;
 	uint64_t limit;
@@ -105,7 +108,12 @@ void explore_read(const void *p);
 void explore_write(const void *p);
 uint64_t explore_now(void);
 void explore_wait(uint64_t since);
+void explore_until(bool (*cond)(const void *arg), const void *arg);
 void explore_wake(void);
+void explore_yield(void);
+void explore_point(void);
+void explore_passed(void);
+uint32_t explore_choose(uint32_t count);
 uint32_t explore_self(void);
 
 /* What the atomic operations of the sources become. */
@@ -123,20 +131,38 @@ bool explore_cas(void *p, uint32_t bytes, void *expected, uint64_t value, int su
 #undef atomic_exchange_explicit
 #undef atomic_compare_exchange_strong_explicit
 #undef atomic_compare_exchange_weak_explicit
+#undef atomic_load
+#undef atomic_store
+#undef atomic_fetch_add
+#undef atomic_exchange
+#undef atomic_compare_exchange_weak
+
+/* The type of what an atomic variable holds. */
+#define explore_value(p)	__typeof__(((void)0, *(p)))
 
 #define atomic_load_explicit(p, order) \
-	explore_load((void *)(p), sizeof(*(p)), order, __func__)
+	((explore_value(p))explore_load((void *)(p), sizeof(*(p)), order, __func__))
 #define atomic_store_explicit(p, value, order) \
-	explore_store((void *)(p), sizeof(*(p)), value, order, __func__)
+	explore_store((void *)(p), sizeof(*(p)), (uint64_t)(value), order, __func__)
 #define atomic_fetch_add_explicit(p, value, order) \
 	explore_modify((void *)(p), sizeof(*(p)), EXPLORE_ADD, value, order, __func__)
 #define atomic_fetch_sub_explicit(p, value, order) \
 	explore_modify((void *)(p), sizeof(*(p)), EXPLORE_SUB, value, order, __func__)
 #define atomic_exchange_explicit(p, value, order) \
-	explore_modify((void *)(p), sizeof(*(p)), EXPLORE_SWAP, value, order, __func__)
+	((explore_value(p))explore_modify((void *)(p), sizeof(*(p)), EXPLORE_SWAP, \
+					  (uint64_t)(value), order, __func__))
 #define atomic_compare_exchange_strong_explicit(p, expected, value, success, failure) \
-	explore_cas((void *)(p), sizeof(*(p)), expected, value, success, failure, __func__)
+	explore_cas((void *)(p), sizeof(*(p)), expected, (uint64_t)(value), success, failure, \
+		    __func__)
 #define atomic_compare_exchange_weak_explicit(p, expected, value, success, failure) \
-	explore_cas((void *)(p), sizeof(*(p)), expected, value, success, failure, __func__)
+	atomic_compare_exchange_strong_explicit(p, expected, value, success, failure)
+
+#define atomic_load(p)			atomic_load_explicit(p, memory_order_seq_cst)
+#define atomic_store(p, value)		atomic_store_explicit(p, value, memory_order_seq_cst)
+#define atomic_fetch_add(p, value)	atomic_fetch_add_explicit(p, value, memory_order_seq_cst)
+#define atomic_exchange(p, value)	atomic_exchange_explicit(p, value, memory_order_seq_cst)
+#define atomic_compare_exchange_weak(p, expected, value) \
+	atomic_compare_exchange_strong_explicit(p, expected, value, memory_order_seq_cst, \
+						memory_order_seq_cst)
 
 #endif /* PTO_TEST_EXPLORE_H */

@@ -16,25 +16,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include <libpto/runtime/runtime.h>
 
-#include "explore.h"
-
-/* Sanitizers take one thread's stacks for one stack, and the explorer orders accesses itself. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define SANITIZED 1
-#endif
-#endif
-#ifndef SANITIZED
-#define SANITIZED 0
-#endif
-
-#define DEFAULT_LIMIT	20000	/* orders of one program to one depth */
+#include "explore_suite.h"
 
 #define WORKERS		2
 #define THREADS		(WORKERS + 1)	/* at most */
@@ -46,10 +31,9 @@ static struct {
 	struct pto_runtime rt;
 	struct pto_sched sched;
 	struct pto_queue queues[THREADS];
-	uint8_t *arena;
-	uint64_t arena_size;
+	struct explore_arena arena;
 	uint32_t epoch;
-	const struct scenario *scenario;
+	const struct explore_scenario *scenario;
 	uint32_t submitted;		/* tasks with a kernel */
 	uint32_t ran[MAX_TASKS];
 	uint64_t looked;
@@ -60,23 +44,6 @@ static struct {
 } m;
 
 /* --- programs ------------------------------------------------------------ */
-
-struct scenario {
-	const char *name;
-	void (*entry)(struct pto_rt *rt);
-	uint32_t workers;
-};
-
-/*
- * How far the search goes, from the shallow to the deep. What is wrong mostly shows with one
- * interruption, and a complete search is worth more than the beginning of a deeper one.
- */
-static const struct {
-	uint32_t preemptions;
-	uint32_t stale;
-} depths[] = { { 1, 0 }, { 1, 1 }, { 2, 0 }, { 2, 1 }, { 3, 1 } };
-
-#define DEPTHS (sizeof(depths) / sizeof(depths[0]))
 
 static struct pto_tensor buffer(uint32_t i)
 {
@@ -232,15 +199,15 @@ static void blocks(struct pto_rt *rt)
 	update(rt, 0);
 }
 
-static const struct scenario scenarios[] = {
-	{ "edge", edge, 1 },
-	{ "fan_in", fan_in, 2 },
-	{ "fan_out", fan_out, 1 },
-	{ "dummies", dummies, 1 },
-	{ "reuse", reuse, 1 },
-	{ "retain", retain, 2 },
-	{ "independent", independent, 2 },
-	{ "blocks", blocks, 2 },
+static const struct explore_scenario scenarios[] = {
+	{ .name = "edge", .entry = edge, .workers = 1 },
+	{ .name = "fan_in", .entry = fan_in, .workers = 2 },
+	{ .name = "fan_out", .entry = fan_out, .workers = 1 },
+	{ .name = "dummies", .entry = dummies, .workers = 1 },
+	{ .name = "reuse", .entry = reuse, .workers = 1 },
+	{ .name = "retain", .entry = retain, .workers = 2 },
+	{ .name = "independent", .entry = independent, .workers = 2 },
+	{ .name = "blocks", .entry = blocks, .workers = 2 },
 };
 
 /* --- the machine --------------------------------------------------------- */
@@ -248,7 +215,7 @@ static const struct scenario scenarios[] = {
 /* What the kernel does with its memory is looked at as any plain access is. */
 static void run_kernel(const struct pto_slot *slot)
 {
-	const struct pto_tensor *t = (const struct pto_tensor *)(m.arena + slot->tensors);
+	const struct pto_tensor *t = (const struct pto_tensor *)(m.arena.base + slot->tensors);
 	uint32_t i;
 
 	for (i = 0; i < slot->tensor_count; i++) {
@@ -300,7 +267,7 @@ static int env_kernel_type(struct pto_runtime *rt, uint32_t func_id)
 	const struct pto_slot *slot = &ring->slots[(ring->head - 1) % WINDOW];
 
 	if (slot->has_heap)
-		explore_write(m.arena + ring->layout->heap + slot->heap_end - PTO_HEAP_ALIGN);
+		explore_write(m.arena.base + ring->layout->heap + slot->heap_end - PTO_HEAP_ALIGN);
 	return PTO_CORE_AIV;
 }
 
@@ -371,7 +338,7 @@ static void thread(uint32_t index)
 
 static bool in_arena(const void *p)
 {
-	return (const uint8_t *)p >= m.arena && (const uint8_t *)p < m.arena + m.arena_size;
+	return (uintptr_t)p - (uintptr_t)m.arena.base < m.arena.size;
 }
 
 static bool explored(const void *p)
@@ -383,8 +350,8 @@ static bool explored(const void *p)
 /* The slot in which @p lies, or NULL; @field is its place in there. */
 static struct pto_slot *slot_of(const void *p, uint64_t *field)
 {
-	const struct pto_arena *head = (const struct pto_arena *)m.arena;
-	uint64_t offset = (uint64_t)((const uint8_t *)p - m.arena);
+	const struct pto_arena *head = (const struct pto_arena *)m.arena.base;
+	uint64_t offset = (uint64_t)((const uint8_t *)p - m.arena.base);
 	uint32_t i;
 
 	for (i = 0; i < PTO_RING_DEPTHS; i++) {
@@ -425,26 +392,21 @@ static void before(uint32_t index, void *p, enum explore_op op, uint64_t value)
 		m.closed[index] = true;
 }
 
-static void reset(void)
+static void reset(const struct explore_scenario *scenario)
 {
-	uint64_t size = m.arena_size;
-	uint8_t *arena = m.arena;
+	struct explore_arena arena = m.arena;
 	uint32_t epoch = m.epoch + 1;
-	const struct scenario *scenario = m.scenario;
 
 	memset(&m, 0, sizeof(m));
 	m.arena = arena;
-	m.arena_size = size;
 	m.epoch = epoch;
 	m.scenario = scenario;
 	pto_sched_init(&m.sched, m.queues, scenario->workers + 1);
 	pto_runtime_init(&m.rt, &env, &m.sched, PTO_ARCH_A2A3, 1);
-	pto_runtime_start(&m.rt, m.arena, m.epoch);
+	pto_runtime_start(&m.rt, m.arena.base, m.epoch);
 }
 
 /* --- the checks ---------------------------------------------------------- */
-
-#define SCENARIOS (sizeof(scenarios) / sizeof(scenarios[0]))
 
 static const struct explore_mutant mutants[] = {
 	{ "queue_push", EXPLORE_STORE, EXPLORE_RELAX },
@@ -469,112 +431,24 @@ static const struct explore_mutant mutants[] = {
 	{ "execute", EXPLORE_SUB, EXPLORE_SPLIT },
 };
 
-/* Explores to one depth. Return: true if nothing was wrong. */
-static bool run(const struct scenario *s, const struct explore_mutant *mutant, size_t depth,
-		uint64_t limit, struct explore_result *result)
-{
-	struct explore_test test = {
-		.threads = s->workers + 1,
+static const struct explore_suite suite = {
+	.scenarios = scenarios,
+	.scenario_count = sizeof(scenarios) / sizeof(scenarios[0]),
+	.mutants = mutants,
+	.mutant_count = sizeof(mutants) / sizeof(mutants[0]),
+	.limit = 20000,
+	.reset = reset,
+	.test = {
 		.thread = thread,
-		.reset = reset,
 		.explored = explored,
 		.before = before,
-		.preemptions = depths[depth].preemptions,
-		.stale = depths[depth].stale,
-		.limit = limit,
-		.mutant = mutant,
-	};
-
-	m.scenario = s;
-	explore(&test, result);
-	return !result->fault[0];
-}
-
-static void make_arena(void)
-{
-	struct pto_dev_arena_plan plan = { .size = sizeof(plan) };
-	uint8_t image[4096];
-	uint32_t i;
-
-	for (i = 0; i < PTO_RING_DEPTHS; i++) {
-		plan.task_window[i] = WINDOW;
-		plan.heap[i] = 2 * PTO_HEAP_ALIGN;
-		plan.dep_pool[i] = 4;
-	}
-	if (pto_arena_plan(&plan) || plan.image_size > sizeof(image))
-		abort();
-	pto_arena_build(&plan, image);
-	m.arena_size = plan.arena_size;
-	m.arena = mmap(NULL, m.arena_size, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (m.arena == MAP_FAILED || pto_arena_bind(m.arena, m.arena_size, image, plan.image_size))
-		abort();
-}
-
-static int report(bool good, uint32_t number, const char *name)
-{
-	printf("%sok %u %s\n", good ? "" : "not ", number, name);
-	return good ? 0 : 1;
-}
-
-static int check_scenario(const struct scenario *s, uint32_t number, uint64_t limit)
-{
-	struct explore_result result;
-	bool good = true;
-	size_t d;
-
-	for (d = 0; d < DEPTHS && good; d++) {
-		good = run(s, NULL, d, limit, &result);
-		printf("# %s: %u interruptions, %u old values: %s%llu orders%s%s\n", s->name,
-		       depths[d].preemptions, depths[d].stale, result.complete ? "all " : "",
-		       (unsigned long long)result.executions, good ? "" : ": ", result.fault);
-	}
-	return report(good, number, s->name);
-}
-
-/* Is there a program that shows the mutation? */
-static int check_mutant(const struct explore_mutant *mutant, uint32_t number, uint64_t limit)
-{
-	static const char * const ops[] = { "load", "store", "add", "sub", "swap", "cas" };
-	static const char * const hows[] = { "", "relaxed", "split", "dropped", "late" };
-	const struct scenario *s = scenarios;
-	struct explore_result result;
-	bool survives = true;
-	char name[128];
-	size_t d;
-
-	snprintf(name, sizeof(name), "%s_%s_%s", mutant->function, ops[mutant->op],
-		 hows[mutant->how]);
-	for (d = 0; d < DEPTHS && survives; d++)
-		for (s = scenarios; s < scenarios + SCENARIOS && survives; s++)
-			survives = run(s, mutant, d, limit, &result);
-	if (!survives)
-		printf("# %s: %s: %s, %u interruptions, %u old values, order %llu\n", name,
-		       s[-1].name, result.fault, depths[d - 1].preemptions, depths[d - 1].stale,
-		       (unsigned long long)result.executions);
-	return report(!survives, number, name);
-}
+	},
+};
 
 int main(int argc, char **argv)
 {
-	const uint32_t scenario_count = SCENARIOS;
-	const uint32_t mutant_count = sizeof(mutants) / sizeof(mutants[0]);
-	uint64_t limit = argc > 1 ? strtoull(argv[1], NULL, 0) : DEFAULT_LIMIT;
-	const char *where = getenv("PTO_SELFTEST");
-	int failed = 0;
-	uint32_t i;
-
-	if (SANITIZED || (where && !strcmp(where, "kernel"))) {
-		printf("TAP version 13\n1..1\nok 1 interleave # SKIP %s\n",
-		       SANITIZED ? "sanitizers cannot follow its stacks" :
-				   "no kernel takes part in it");
+	if (explore_skipped("interleave"))
 		return 4;
-	}
-	printf("TAP version 13\n1..%u\n", scenario_count + mutant_count);
-	make_arena();
-	for (i = 0; i < scenario_count; i++)
-		failed |= check_scenario(&scenarios[i], i + 1, limit);
-	for (i = 0; i < mutant_count; i++)
-		failed |= check_mutant(&mutants[i], scenario_count + i + 1, limit);
-	return failed;
+	explore_arena_make(&m.arena, WINDOW, 2 * PTO_HEAP_ALIGN, 4);
+	return explore_suite(&suite, argc > 1 ? argv[1] : NULL);
 }

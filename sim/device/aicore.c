@@ -4,15 +4,32 @@
  *
  * Sleeping and waking of workers is an exact count. A worker that finds nothing adds itself
  * to sleepers, looks once more, and sleeps until it gets a token. Who wants to wake one
- * takes one off sleepers and puts a token in. A worker that finds work on its last look
- * takes itself off again; if it has been claimed meanwhile, a token is on its way and it
- * takes that. So nobody is woken twice, and with no sleepers no system call is made.
+ * takes one off sleepers, puts a token in, and wakes one. A worker that finds work on its last
+ * look takes itself off again; if all that are counted have been claimed, a token is on its
+ * way and it takes that. So nobody is woken twice, and with no sleepers no system call is
+ * made. The invariants are
+ *
+ *  1. sleepers, tokens, and those who have taken one off sleepers and not yet put the token
+ *     in, are together as many as the workers that are in worker_sleep().
+ *  2. A token makes one worker look for work: who sleeps, or was about to, takes a token
+ *     before anything else. Who has found work, or the end, leaves the tokens to those as long
+ *     as it can take itself, or anybody, off sleepers.
+ *  3. Who adds work and then looks at sleepers, and who is counted and then looks for work:
+ *     one of them sees the other, if both do it in an order that all agree on. That holds for
+ *     finished tasks and the end of the engine. It need not for the queues, whose owners look
+ *     at sleepers without waiting for their own stores, and run what is left themselves.
+ *
+ * selftests/runtime/interleave_engine executes this file, aicpu.c and engine_cohort.c in all
+ * orders of small programs; what it lists as mutants are the operations these invariants, and
+ * those of the other two, rest on.
  */
 #include <string.h>
 
 #include "engine_internal.h"
 
-#define WORKER_ROUNDS	256		/* looks for work before a worker sleeps */
+#ifndef WORKER_ROUNDS
+#define WORKER_ROUNDS	256		/* looks for work before a worker sleeps; tests make it 1 */
+#endif
 #define WORKER_SLEEP_NS	5000000000ULL	/* then it looks again */
 #define WORKER_LOOK_NS	1000000ULL	/* the same, while tasks wait for counters */
 
@@ -30,8 +47,7 @@ static bool take_one(_Atomic uint32_t *count)
 /** core_wake_worker() - wake a worker if one sleeps. Return: one has been woken */
 bool core_wake_worker(struct pto_engine *engine)
 {
-	if (!atomic_load_explicit(&engine->sleepers, memory_order_relaxed) ||
-	    !take_one(&engine->sleepers))
+	if (!take_one(&engine->sleepers))
 		return false;
 	atomic_fetch_add(&engine->tokens, 1);
 	engine_futex_wake(&engine->tokens);
@@ -251,14 +267,18 @@ static bool worker_has_work(struct pto_engine *engine)
 static void worker_sleep(struct pto_core *core)
 {
 	struct pto_engine *engine = core->engine;
+	_Atomic uint32_t *first = &engine->sleepers;
+	_Atomic uint32_t *second = &engine->tokens;
 
 	atomic_fetch_add(&engine->sleepers, 1);
-	if (!worker_has_work(engine) && !atomic_load(&engine->stop))
+	if (!worker_has_work(engine) && !atomic_load(&engine->stop)) {
 		engine_futex_wait(&engine->tokens, 0,
 				  atomic_load(&engine->conditions.count) ? WORKER_LOOK_NS :
 									   WORKER_SLEEP_NS);
-	/* Not claimed: nobody counts on us. Claimed: the token comes, or is there. */
-	while (!take_one(&engine->tokens) && !take_one(&engine->sleepers))
+		first = &engine->tokens;
+		second = &engine->sleepers;
+	}
+	while (!take_one(first) && !take_one(second))
 		engine_pause(UINT32_MAX);
 }
 

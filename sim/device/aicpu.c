@@ -8,7 +8,9 @@
 
 #include "engine_internal.h"
 
-#define ORCH_ROUNDS	1024		/* steps of waiting before it sleeps */
+#ifndef ORCH_ROUNDS
+#define ORCH_ROUNDS	1024		/* steps before it sleeps; tests make it 1 */
+#endif
 #define ORCH_SLEEP_NS	20000000ULL	/* then it looks again */
 #define ORCH_LOOK_NS	500000ULL	/* the same, while tasks wait for counters */
 
@@ -48,7 +50,13 @@ static bool help(struct pto_engine *engine, bool program_waits)
 	return busy;
 }
 
-/* Nothing to do. The monitor ends a run in which nothing moves. */
+/*
+ * Nothing to do. The monitor ends a run in which nothing moves.
+ *
+ * The orchestrator says that it sleeps and then looks whether a task has ended; who ends one
+ * counts it and then looks whether the orchestrator sleeps, all in an order that all agree
+ * on. So it does not sleep past the last task of a run.
+ */
 static void wait_step(struct pto_engine *engine)
 {
 	uint64_t done = pto_sched_done(&engine->sched);

@@ -10,6 +10,19 @@
  * when there is none to spare, run nothing else, and stay. From then on all units of the
  * cohort have a thread, and the operating system lets all of them move, even those that
  * spin.
+ *
+ * Units are claimed by the claim word of struct pto_cohort alone; the invariants are
+ *
+ *  1. Only the core's own thread begins a generation, and only when all units of the one
+ *     before have been claimed. It writes slot and first before the claim.
+ *  2. A unit is claimed by a compare-and-swap that raises the next one. That it succeeds says
+ *     that the generation is still the one that was loaded, so slot and first, loaded
+ *     between, are those of the unit; until then nothing that they lead to is touched.
+ *  3. A unit that has been claimed keeps its task from ending. So the task's slot is not
+ *     used for another one while anybody runs a unit of it.
+ *  4. Who is counted as a sleeper before it looks for cohorts, and who claims a unit and
+ *     then looks for sleepers because more are left: one of them sees the other. The
+ *     orchestrator is not woken; it looks again when a task ends, or after a while.
  */
 #include <errno.h>
 #include <stdlib.h>
