@@ -168,7 +168,7 @@ static struct pto_builder *get_builder(struct pto_stream *stream,
 			return NULL;
 		memset(b, 0, sizeof(*b));
 		b->stream = stream;
-		pto_sched_init(&b->sched, NULL, 0);
+		pto_sched_init(&b->sched, NULL, 0, UINT32_MAX);
 		pto_runtime_init(&b->rt, &builder_env, &b->sched, stream->ctx->info.arch,
 				 stream->ctx->info.cluster_count);
 		stream->builder = b;

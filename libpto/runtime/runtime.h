@@ -403,6 +403,8 @@ struct pto_scope {
  * @tail: next position to fill; written by the owner
  * @done: tasks that the owner has completed since the engine was created
  * @seen_head: @head when the owner last looked; the owner's own
+ * @slack: tasks beyond pto_sched.enough before there may be enough; the orchestrator's own
+ * @unseen: how often it still takes them for enough without a look; its own
  * @own_tail: @tail, in a line that nobody else looks at; the owner's own
  * @backlog: ready tasks for which there was no room (offset); the owner's own
  * @backlog_end: last of them
@@ -421,6 +423,8 @@ struct pto_queue {
 	uint64_t own_tail;
 	uint64_t backlog;
 	uint64_t backlog_end;
+	uint32_t slack;
+	uint32_t unseen;
 	_Atomic uint64_t head __attribute__((aligned(PTO_CACHE_LINE)));
 	_Atomic uint64_t slots[PTO_QUEUE_SIZE] __attribute__((aligned(PTO_CACHE_LINE)));
 };
@@ -429,19 +433,24 @@ struct pto_queue {
  * struct pto_sched - the ready tasks of an engine
  * @queues: one for each thread; 0 is the orchestrator's
  * @queue_count: threads
+ * @enough: tasks in the orchestrator's queue that are enough for all others
  * @base: arena of the current run; changes only while no task exists
  */
 struct pto_sched {
 	struct pto_queue *queues;
 	uint32_t queue_count;
+	uint32_t enough;
 	uint8_t *base;
 };
 
-void pto_sched_init(struct pto_sched *sched, struct pto_queue *queues, uint32_t count);
+void pto_sched_init(struct pto_sched *sched, struct pto_queue *queues, uint32_t count,
+		    uint32_t enough);
 void pto_sched_push(struct pto_sched *sched, uint32_t thread, struct pto_slot *slot);
 struct pto_slot *pto_sched_take(struct pto_sched *sched, uint32_t thread);
+bool pto_sched_enough(struct pto_sched *sched);
 uint64_t pto_sched_queued(struct pto_sched *sched, uint32_t thread);
 uint64_t pto_sched_done(struct pto_sched *sched);
+void pto_sched_complete_new(struct pto_sched *sched, struct pto_slot *slot);
 struct pto_slot *pto_sched_complete(struct pto_sched *sched, uint32_t thread,
 				    struct pto_slot *slot);
 
@@ -497,6 +506,8 @@ struct pto_graph_source {
  * struct pto_rt_env - what the runtime needs from its surroundings
  * @kernel_type: core type (PTO_CORE_*) of a func_id, or -1 if there is no such kernel
  * @ready: tasks have been put into the orchestrator's queue
+ * @execute: execute and complete a task that no other thread knows of; it has one unit and no
+ *	flags
  * @wait: the orchestrator cannot go on: execute a task, or wait a little. Latches
  *	a fatal error (and pto_rt_fatal_code() tells so) when there is no progress for too long
  * @busy: is a kernel running, or anything awaited that will complete a task?
@@ -507,12 +518,13 @@ struct pto_graph_source {
  * @room: pto_runtime.graph shall have room for @bytes; false: there is no memory
  * @host_view: where the host sees memory of the device, NULL if it does not
  *
- * Only a runtime that executes calls @ready and @wait, only one that builds a graph @room
+ * Only a runtime that executes calls @ready, @execute and @wait; one that builds a graph, @room
  * and @host_view.
  */
 struct pto_rt_env {
 	int (*kernel_type)(struct pto_runtime *rt, uint32_t func_id);
 	void (*ready)(struct pto_runtime *rt);
+	void (*execute)(struct pto_runtime *rt, struct pto_slot *slot);
 	void (*wait)(struct pto_runtime *rt);
 	bool (*busy)(struct pto_runtime *rt);
 	uint64_t (*now)(void);

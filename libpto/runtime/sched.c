@@ -20,19 +20,33 @@
  *     closed and that all who retain it have released it: what they did with it and with
  *     its outputs has happened before.
  *
+ *  7. What the orchestrator executes as soon as it has submitted it (pto_rt_env.execute) is in
+ *     its hands from the slot's allocation to the closing of its fan-out, which is empty: no
+ *     other thread learns of the task, but for the counts of its producers.
+ *
  * selftests/runtime/interleave executes this file, deps.c, rings.c and submit.c in all
  * orders of small programs; what it lists as mutants are the operations these invariants
  * rest on.
  */
 #include "runtime.h"
 
-#define FANOUT_BATCH 8	/* consumers whose lines are asked for at a time */
+#define FANOUT_BATCH	8	/* consumers whose lines are asked for at a time */
+#define ENOUGH_LOOKS	8	/* tasks that the orchestrator executes between two looks */
 
-/** pto_sched_init() - @queues is zeroed memory */
-void pto_sched_init(struct pto_sched *sched, struct pto_queue *queues, uint32_t count)
+/**
+ * pto_sched_init() - prepare the ready tasks of an engine
+ * @sched: to be filled in
+ * @queues: queues of the threads, zeroed memory
+ * @count: threads
+ * @enough: ready tasks that the orchestrator leaves to others before it executes those itself
+ *	that it submits; UINT32_MAX: it leaves all to others
+ */
+void pto_sched_init(struct pto_sched *sched, struct pto_queue *queues, uint32_t count,
+		    uint32_t enough)
 {
 	sched->queues = queues;
 	sched->queue_count = count;
+	sched->enough = enough;
 	sched->base = NULL;
 }
 
@@ -101,6 +115,32 @@ void pto_sched_push(struct pto_sched *sched, uint32_t thread, struct pto_slot *s
 	else
 		q->backlog = offset;
 	q->backlog_end = offset;
+}
+
+/**
+ * pto_sched_enough() - have the others enough to do? Called by the orchestrator
+ *
+ * What takers write is looked at only now and then: when there are enough, once in some
+ * submits; when there are not, once twice as many could be there.
+ */
+bool pto_sched_enough(struct pto_sched *sched)
+{
+	struct pto_queue *q = &sched->queues[0];
+
+	if (q->own_tail - q->seen_head < sched->enough + q->slack)
+		return false;
+	if (q->unseen) {
+		q->unseen--;
+		return true;
+	}
+	q->seen_head = atomic_load_explicit(&q->head, memory_order_acquire);
+	if (q->own_tail - q->seen_head < sched->enough) {
+		q->slack = sched->enough;
+		return false;
+	}
+	q->slack = 0;
+	q->unseen = ENOUGH_LOOKS - 1;
+	return true;
 }
 
 /**
@@ -214,6 +254,23 @@ static void complete_one(struct pto_sched *sched, uint32_t thread, struct pto_sl
 			notify_consumer(sched, thread, batch[i], next, dummies);
 	}
 	atomic_fetch_add_explicit(done, 1, memory_order_seq_cst);
+}
+
+/**
+ * pto_sched_complete_new() - a task has ended that no other thread has ever known of
+ * @sched: ready tasks
+ * @slot: the task
+ *
+ * Called by the orchestrator, which has submitted no other task since: so none waits for this one.
+ */
+void pto_sched_complete_new(struct pto_sched *sched, struct pto_slot *slot)
+{
+	_Atomic uint64_t *done = &sched->queues[0].done;
+
+	release_producers(sched, slot);
+	atomic_store_explicit(&slot->fanout, PTO_FANOUT_CLOSED, memory_order_relaxed);
+	atomic_store_explicit(done, atomic_load_explicit(done, memory_order_relaxed) + 1,
+			      memory_order_release);
 }
 
 /**

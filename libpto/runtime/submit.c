@@ -286,6 +286,16 @@ static struct pto_slot *alloc_slot(struct pto_runtime *rt, uint64_t bytes, uint6
 	return slot;
 }
 
+/*
+ * Shall the orchestrator execute a task itself, at once? If others have enough to do: that costs
+ * less than to hand it over. Not if it is more than one kernel.
+ */
+static bool keeps(struct pto_runtime *rt, const struct pto_slot *slot)
+{
+	return !slot->flags && slot->block_num * slot->part_count == 1 &&
+	       pto_sched_enough(rt->sched);
+}
+
 /* Takes the guard off. Whoever brings pending to 0 owns the task. */
 static void publish(struct pto_runtime *rt, struct pto_slot *slot, uint32_t unmet)
 {
@@ -299,6 +309,10 @@ static void publish(struct pto_runtime *rt, struct pto_slot *slot, uint32_t unme
 		return;
 	if (!slot->part_count) {
 		pto_sched_complete(rt->sched, 0, slot);
+		return;
+	}
+	if (keeps(rt, slot)) {
+		rt->env->execute(rt, slot);
 		return;
 	}
 	pto_sched_push(rt->sched, 0, slot);

@@ -17,7 +17,7 @@
 
 #define MS 1000000ULL
 
-enum { FUNC_EXPECT, FUNC_RAISE, FUNC_CHECK, FUNC_BAD, FUNC_STRAY, FUNC_COUNT };
+enum { FUNC_EXPECT, FUNC_RAISE, FUNC_CHECK, FUNC_BAD, FUNC_STRAY, FUNC_GATE, FUNC_COUNT };
 
 #define FLOOD_TASKS		100
 #define FLOOD_CONDITIONS	50
@@ -25,6 +25,9 @@ enum { FUNC_EXPECT, FUNC_RAISE, FUNC_CHECK, FUNC_BAD, FUNC_STRAY, FUNC_COUNT };
 static uint32_t counters[FLOOD_TASKS * FLOOD_CONDITIONS], begun[FLOOD_TASKS], seen, result;
 static int errors[4];
 static int64_t *_Atomic stray_args;
+static uint32_t gate;
+static pthread_t submitter;
+static _Atomic uint32_t at_once;
 
 /* Registers conditions: scalars are the first counter, how many, and the value expected. */
 static void kernel_expect(int64_t *args)
@@ -34,6 +37,8 @@ static void kernel_expect(int64_t *args)
 	int ret;
 
 	stray_args = args;
+	if (!__atomic_load_n(&gate, __ATOMIC_RELAXED) && pthread_equal(pthread_self(), submitter))
+		at_once++;
 	for (uint32_t i = 0; i < count; i++) {
 		ret = pto_async_expect(args, &counters[first + i],
 				       (uint32_t)pto_arg_u64(args, 3));
@@ -88,12 +93,18 @@ static void kernel_stray(int64_t *args)
 		pthread_join(thread, NULL);
 }
 
+static void kernel_gate(int64_t *args)
+{
+	pto_wait_ge(args, &gate, 1);
+}
+
 static const struct pto_engine_kernel kernels[FUNC_COUNT] = {
 	[FUNC_EXPECT] = { kernel_expect, PTO_CORE_AIV },
 	[FUNC_RAISE] = { kernel_raise, PTO_CORE_AIV },
 	[FUNC_CHECK] = { kernel_check, PTO_CORE_AIV },
 	[FUNC_BAD] = { kernel_bad, PTO_CORE_AIV },
 	[FUNC_STRAY] = { kernel_stray, PTO_CORE_AIV },
+	[FUNC_GATE] = { kernel_gate, PTO_CORE_AIV },
 };
 
 FIXTURE(conditions)
@@ -201,6 +212,39 @@ TEST_F(conditions, blocks)
 		TH_LOG("%s", self->machine.report.text);
 	}
 	EXPECT_EQ(34, result);
+}
+
+/*
+ * While both workers are held back the queue fills, and tasks are executed when they are submitted;
+ * they are completed by somebody else, after others have been tied to them.
+ */
+static void entry_at_once(struct pto_rt *rt, const struct pto_orch_args *args)
+{
+	struct pto_task_args task;
+	uint32_t i;
+
+	submitter = pthread_self();
+	for (i = 0; i < 2; i++) {
+		pto_task_args_init(&task);
+		pto_submit_aiv(rt, FUNC_GATE, &task);
+	}
+	for (i = 0; i < 100; i++) {
+		submit_expect(rt, &begun[i], 2 * i, 2, 1, 1);
+		submit_check(rt, &begun[i], 2 * i, 2);
+	}
+	__atomic_store_n(&gate, 1, __ATOMIC_RELEASE);
+	submit_raise(rt, 0, 200);
+}
+
+TEST_F(conditions, at_once)
+{
+	ASSERT_EQ(PTO_DEV_OK, machine_run(&self->machine, entry_at_once)) {
+		TH_LOG("%s", self->machine.report.text);
+	}
+	EXPECT_EQ(0, errors[0]);
+	EXPECT_LT(0, at_once);
+	for (uint32_t i = 0; i < 100; i++)
+		EXPECT_EQ(3, begun[i]);
 }
 
 /* Somebody outside raises the counter, while the orchestration waits for the task. */

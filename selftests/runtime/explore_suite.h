@@ -15,6 +15,8 @@
  * @entry: what the orchestrator does
  * @workers: threads besides the orchestrator that take tasks
  * @others: threads with other duties
+ * @at_once: ready tasks from which on the orchestrator executes those itself that it submits,
+ *	plus 1; 0: it executes none at once
  * @no_stale: no load gives an old value: what it checks holds most of the time, and need not
  */
 struct explore_scenario {
@@ -22,8 +24,15 @@ struct explore_scenario {
 	void (*entry)(struct pto_rt *rt);
 	uint32_t workers;
 	uint32_t others;
+	uint32_t at_once;
 	bool no_stale;
 };
+
+/* pto_sched.enough of a program */
+static inline uint32_t explore_enough(const struct explore_scenario *scenario)
+{
+	return scenario->at_once ? scenario->at_once - 1 : UINT32_MAX;
+}
 
 /**
  * struct explore_suite - what to explore, and with which mutations

@@ -78,7 +78,7 @@ int hosted_init(struct hosted *h, const struct pto_dev_arena_plan *rings,
 	pto_arena_build(&plan, image);
 	ret = pto_arena_bind(h->arena, plan.arena_size, image, plan.image_size);
 	free(image);
-	pto_sched_init(&h->sched, NULL, 0);
+	pto_sched_init(&h->sched, NULL, 0, UINT32_MAX);
 	pto_runtime_init(&h->rt, &env, &h->sched, PTO_ARCH_A2A3, 24);
 	return ret;
 }

@@ -208,6 +208,9 @@ static const struct explore_scenario scenarios[] = {
 	{ .name = "retain", .entry = retain, .workers = 2 },
 	{ .name = "independent", .entry = independent, .workers = 2 },
 	{ .name = "blocks", .entry = blocks, .workers = 2 },
+	{ .name = "at_once", .entry = fan_in, .workers = 1, .at_once = 2 },
+	{ .name = "at_once_all", .entry = retain, .workers = 1, .at_once = 1 },
+	{ .name = "at_once_reuse", .entry = reuse, .workers = 1, .at_once = 2 },
 };
 
 /* --- the machine --------------------------------------------------------- */
@@ -275,6 +278,15 @@ static void env_ready(struct pto_runtime *rt)
 {
 }
 
+/* As core_execute_new() does it. */
+static void env_execute(struct pto_runtime *rt, struct pto_slot *slot)
+{
+	explore_read(slot);
+	slot->next_unit = 1;
+	run_kernel(slot);
+	pto_sched_complete_new(&m.sched, slot);
+}
+
 /* The caller has looked at what it waits for since it was here before. */
 static void env_wait(struct pto_runtime *rt)
 {
@@ -296,6 +308,7 @@ static uint64_t env_now(void)
 static const struct pto_rt_env env = {
 	.kernel_type = env_kernel_type,
 	.ready = env_ready,
+	.execute = env_execute,
 	.wait = env_wait,
 	.busy = env_busy,
 	.now = env_now,
@@ -401,7 +414,8 @@ static void reset(const struct explore_scenario *scenario)
 	m.arena = arena;
 	m.epoch = epoch;
 	m.scenario = scenario;
-	pto_sched_init(&m.sched, m.queues, scenario->workers + 1);
+	pto_sched_init(&m.sched, m.queues, scenario->workers + 1,
+		       explore_enough(scenario));
 	pto_runtime_init(&m.rt, &env, &m.sched, PTO_ARCH_A2A3, 1);
 	pto_runtime_start(&m.rt, m.arena.base, m.epoch);
 }
@@ -418,6 +432,7 @@ static const struct explore_mutant mutants[] = {
 	{ "complete_one", EXPLORE_SWAP, EXPLORE_RELAX },
 	{ "complete_one", EXPLORE_SWAP, EXPLORE_DROP },
 	{ "complete_one", EXPLORE_ADD, EXPLORE_DROP },
+	{ "pto_sched_complete_new", EXPLORE_STORE, EXPLORE_DROP },
 	{ "release_producers", EXPLORE_ADD, EXPLORE_RELAX },
 	{ "release_producers", EXPLORE_ADD, EXPLORE_SPLIT },
 	{ "release_producers", EXPLORE_ADD, EXPLORE_DROP },

@@ -223,6 +223,8 @@ static const struct explore_scenario scenarios[] = {
 	{ .name = "hurry_alone", .entry = hurry_alone, .workers = 1, .others = 1 },
 	{ .name = "hurry_busy", .entry = hurry_busy, .workers = 1, .others = 1, .no_stale = true },
 	{ .name = "later", .entry = later, .workers = 1, .others = 2 },
+	{ .name = "at_once", .entry = sleepy, .workers = 1, .at_once = 2 },
+	{ .name = "at_once_later", .entry = later, .workers = 1, .others = 2, .at_once = 1 },
 };
 
 /* --- kernels ------------------------------------------------------------- */
@@ -545,7 +547,8 @@ static void make_engine(void)
 	engine->kernels = kernels;
 	engine->kernel_count = FUNC_COUNT;
 	atomic_init(&engine->monitor.awake, 1);
-	pto_sched_init(&engine->sched, m.queues, m.scenario->workers + 1);
+	pto_sched_init(&engine->sched, m.queues, m.scenario->workers + 1,
+		       explore_enough(m.scenario));
 	m.nobodys = (struct pto_slot){ .block_num = 1, .part_count = 1, .func = { FUNC_NOBODYS } };
 	for (i = 0; i <= m.scenario->workers; i++) {
 		core_init(&m.cores[i], engine, i);

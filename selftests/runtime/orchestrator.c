@@ -122,7 +122,7 @@ static void start(FIXTURE_DATA(orchestrator) *self)
 
 	/* What an error has left unfinished is nobody's: begin with empty queues. */
 	memset(&self->queue, 0, sizeof(self->queue));
-	pto_sched_init(&self->sched, &self->queue, 1);
+	pto_sched_init(&self->sched, &self->queue, 1, UINT32_MAX);
 	pto_runtime_init(&self->rt, &env, &self->sched, PTO_ARCH_A2A3, 24);
 	pto_runtime_start(&self->rt, self->arena, ++epoch);
 	self->now = 1;

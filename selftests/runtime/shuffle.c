@@ -140,6 +140,12 @@ static void env_ready(struct pto_runtime *rt)
 		;
 }
 
+static void env_execute(struct pto_runtime *rt, struct pto_slot *slot)
+{
+	run_unit(shuffle_of(rt), slot, 0);
+	pto_sched_complete_new(&shuffle_of(rt)->sched, slot);
+}
+
 static void env_wait(struct pto_runtime *rt)
 {
 	if (!step(shuffle_of(rt)))
@@ -162,6 +168,7 @@ static uint64_t env_now(void)
 static const struct pto_rt_env env = {
 	.kernel_type = env_kernel_type,
 	.ready = env_ready,
+	.execute = env_execute,
 	.wait = env_wait,
 	.busy = env_busy,
 	.now = env_now,
@@ -190,6 +197,7 @@ const char *shuffle_run(struct shuffle *s, const struct pto_engine_run *run, uin
 {
 	static const struct pto_orch_args none = { .size = sizeof(none) };
 	static const uint32_t eager[] = { 0, 0, 50, 90 };
+	static const uint32_t enough[] = { 0, 1, 5, UINT32_MAX };
 
 	memset(s, 0, sizeof(*s));
 	s->run = run;
@@ -197,7 +205,8 @@ const char *shuffle_run(struct shuffle *s, const struct pto_engine_run *run, uin
 	s->order = draw(s, ORDERS);
 	s->eager = eager[draw(s, sizeof(eager) / sizeof(eager[0]))];
 	s->priority = s->rng;
-	pto_sched_init(&s->sched, &s->queue, 1);
+	pto_sched_init(&s->sched, &s->queue, 1,
+		       enough[draw(s, sizeof(enough) / sizeof(enough[0]))]);
 	pto_runtime_init(&s->rt, &env, &s->sched, arch, arch == PTO_ARCH_A5 ? 36 : 24);
 	pto_runtime_start(&s->rt, run->arena, run->epoch);
 	if (run->graph) {

@@ -316,6 +316,21 @@ TEST_F(stalls, element_first)
 	EXPECT_GOOD_RUN();
 }
 
+/* Both workers hang and the queue fills, so the orchestration executes one at its submit. */
+static void entry_at_once(struct pto_rt *rt, const struct pto_orch_args *args)
+{
+	for (behind = 0; behind < 100 && !pto_is_fatal(rt); behind++)
+		submit(rt, FUNC_SPIN, 1);
+}
+
+TEST_F(stalls, at_once)
+{
+	EXPECT_STALL(entry_at_once, sched_timeout_ns, 1, FUNC_SPIN);
+	EXPECT_LT(0, behind);
+	EXPECT_GT(100, behind);
+	EXPECT_GOOD_RUN();
+}
+
 /* --- progress ------------------------------------------------------------ */
 
 /* Takes many times the bound, and never rests for as long as that. */

@@ -89,7 +89,7 @@ static struct pto_engine *engine_for(struct trial *t, const struct program *prog
 	struct pto_engine_config config = {
 		.arch = program->arch, .cluster_count = a5 ? 36 : 24,
 		.aicpu_threads = a5 ? 5 : 4, .workers = program->workers,
-		.default_timeout_ns = TIMEOUT_NS,
+		.default_timeout_ns = TIMEOUT_NS, .enough = program->workers % 2,
 	};
 
 	if (!*engine && pto_engine_create(&config, engine))

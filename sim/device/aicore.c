@@ -252,6 +252,16 @@ struct pto_slot *core_execute(struct pto_core *core, struct pto_slot *slot)
 	return core_unit_end(core, slot);
 }
 
+/** core_execute_new() - run a task of one unit that no other thread knows of */
+void core_execute_new(struct pto_core *core, struct pto_slot *slot)
+{
+	core->member = NULL;
+	slot->next_unit = 1;
+	core_unit(core, slot, 0);
+	if (!core->expects || unit_gone(slot))
+		pto_sched_complete_new(&core->engine->sched, slot);
+}
+
 /* --- workers ------------------------------------------------------------- */
 
 static bool worker_has_work(struct pto_engine *engine)

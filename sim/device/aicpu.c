@@ -108,6 +108,17 @@ static void env_ready(struct pto_runtime *rt)
 		core_wake_worker(engine);
 }
 
+/* Nothing but a kernel that hangs jumps back here. */
+static void env_execute(struct pto_runtime *rt, struct pto_slot *slot)
+{
+	struct pto_core *core = &engine_of(rt)->cores[0];
+
+	if (sigsetjmp(core->escape, 0))
+		core_recover(core);
+	else
+		core_execute_new(core, slot);
+}
+
 static void env_wait(struct pto_runtime *rt)
 {
 	struct pto_engine *engine = engine_of(rt);
@@ -154,6 +165,7 @@ static void env_log(struct pto_runtime *rt, uint32_t level, const char *text)
 const struct pto_rt_env aicpu_env = {
 	.kernel_type = env_kernel_type,
 	.ready = env_ready,
+	.execute = env_execute,
 	.wait = env_wait,
 	.busy = env_busy,
 	.now = engine_now,

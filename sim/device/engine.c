@@ -31,6 +31,14 @@ static void engine_free(struct pto_engine *engine)
 	free(engine);
 }
 
+/* Ready tasks that all workers together have enough to do with; the queue has to hold them. */
+static uint32_t enough_tasks(const struct pto_engine_config *config)
+{
+	uint32_t tasks = config->workers * (config->enough ? config->enough : PTO_ENGINE_ENOUGH);
+
+	return tasks < PTO_QUEUE_SIZE / 4 ? tasks : PTO_QUEUE_SIZE / 4;
+}
+
 static struct pto_engine *engine_alloc(const struct pto_engine_config *config)
 {
 	struct pto_engine *engine = zalloc_lines(sizeof(*engine));
@@ -46,7 +54,7 @@ static struct pto_engine *engine_alloc(const struct pto_engine_config *config)
 	engine->worker_count = config->workers;
 	engine->cores = zalloc_lines(threads * sizeof(*engine->cores));
 	queues = zalloc_lines(threads * sizeof(*queues));
-	pto_sched_init(&engine->sched, queues, threads);
+	pto_sched_init(&engine->sched, queues, threads, enough_tasks(config));
 	if (!engine->cores || !queues || async_init(engine)) {
 		engine_free(engine);
 		return NULL;

@@ -20,6 +20,7 @@ struct pto_engine;
 #define PTO_ENGINE_SCHED_TIMEOUT_NS	10000000000ULL	/* seed runtime, 3.7 */
 #define PTO_ENGINE_OP_TIMEOUT_NS	45000000000ULL
 #define PTO_ENGINE_TENSOR_WAIT_NS	15000000000ULL
+#define PTO_ENGINE_ENOUGH		16
 
 /**
  * struct pto_engine_config - the machine that programs see, and the threads behind it
@@ -34,6 +35,8 @@ struct pto_engine;
  *	0: PTO_ENGINE_OP_TIMEOUT_NS
  * @tensor_wait_ns: how long nothing may move while an orchestration waits for an element;
  *	0: PTO_ENGINE_TENSOR_WAIT_NS
+ * @enough: ready tasks for each worker after which the orchestrator executes those itself that it
+ *	submits; 0: PTO_ENGINE_ENOUGH
  * @progress: counted up, now and then, while something moves in a run; or NULL
  */
 struct pto_engine_config {
@@ -45,6 +48,7 @@ struct pto_engine_config {
 	uint64_t default_sched_timeout_ns;
 	uint64_t default_op_timeout_ns;
 	uint64_t tensor_wait_ns;
+	uint32_t enough;
 	uint32_t *progress;
 };
 

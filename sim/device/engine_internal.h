@@ -264,6 +264,7 @@ int engine_thread_create(pthread_t *thread, void *(*body)(void *), void *arg, bo
 /* aicore.c */
 void core_init(struct pto_core *core, struct pto_engine *engine, uint32_t index);
 struct pto_slot *core_execute(struct pto_core *core, struct pto_slot *slot);
+void core_execute_new(struct pto_core *core, struct pto_slot *slot);
 void core_unit(struct pto_core *core, struct pto_slot *slot, uint32_t unit);
 struct pto_slot *core_unit_end(struct pto_core *core, struct pto_slot *slot);
 void core_unit_gone(struct pto_engine *engine, struct pto_slot *slot);
