@@ -36,6 +36,19 @@ static uint64_t add(uint64_t a, uint64_t b)
 	return a > PTO_WAIT_FOREVER - b ? PTO_WAIT_FOREVER : a + b;
 }
 
+static uint64_t patience_with(const struct pto_run_handle *run)
+{
+	struct pto_context *ctx = run->stream->ctx;
+	uint64_t sched = __atomic_load_n(&ctx->longest_sched, __ATOMIC_RELAXED);
+
+	return add(run->bound_ns > sched ? run->bound_ns : sched, GRACE_NS);
+}
+
+uint64_t pto_answer_deadline(const struct pto_run_handle *run)
+{
+	return add(run->stream->result_ns, patience_with(run));
+}
+
 /* Is there any sign of life since *@progress was read? */
 static bool moves(const struct pto_context *ctx, uint64_t *progress)
 {
@@ -52,12 +65,11 @@ int pto_reap_answer(struct pto_stream *stream)
 {
 	const struct pto_run_handle *run = stream->oldest;
 	struct pto_context *ctx = stream->ctx;
-	uint64_t sched = __atomic_load_n(&ctx->longest_sched, __ATOMIC_RELAXED);
-	uint64_t patience = add(run->bound_ns > sched ? run->bound_ns : sched, GRACE_NS);
+	uint64_t patience = patience_with(run);
 	uint64_t progress = UINT64_MAX;	/* no device says that */
 	int rc;
 
-	rc = pto_reap(stream, add(stream->result_ns, patience));
+	rc = pto_reap(stream, pto_answer_deadline(run));
 	while (rc == -ETIMEDOUT && moves(ctx, &progress))
 		rc = pto_reap(stream, pto_deadline(patience));
 	if (rc)

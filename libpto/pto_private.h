@@ -461,6 +461,18 @@ struct pto_run_handle {
 };
 
 /**
+ * struct pto_answer - a wait for a run
+ * @wait: the ioctl's argument
+ * @log: the device's explanation if the run has failed
+ * @rc: what came of the wait; -ETIMEDOUT also if there was none yet
+ */
+struct pto_answer {
+	struct pto_wait wait;
+	char log[PTO_LOG_SIZE];
+	int rc;
+};
+
+/**
  * struct pto_stream - a stream
  * @ctx: its context
  * @prev: in pto_context.streams
@@ -470,6 +482,7 @@ struct pto_run_handle {
  * @oldest: runs in flight, in order
  * @newest: end of that list
  * @flying: how many
+ * @answer: in pto_run(): for the wait that its PTO_RUN does as well; else NULL
  * @result_ns: when a result came last, or the stream was made
  * @free: handles to use again, latest first
  * @handles: all handles
@@ -486,6 +499,7 @@ struct pto_stream {
 	struct pto_run_handle *oldest;
 	struct pto_run_handle *newest;
 	uint32_t flying;
+	struct pto_answer *answer;
 	uint64_t result_ns;
 	struct pto_run_handle *free;
 	struct pto_run_handle *handles;
@@ -546,6 +560,9 @@ int pto_timeouts_resolve(const struct pto_context *ctx, const struct pto_timeout
 
 /* pto_answer_expect() - note how long the device may take over a run. */
 void pto_answer_expect(struct pto_run_handle *run, const struct pto_timeouts *timeouts);
+
+/* pto_answer_deadline() - until when to wait for the oldest run before asking what is wrong. */
+uint64_t pto_answer_deadline(const struct pto_run_handle *run);
 
 /*
  * pto_reap_answer() - pto_reap() without a deadline, as long as the device can be expected

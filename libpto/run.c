@@ -3,8 +3,9 @@
  * Runs: submit, wait, and both at once.
  *
  * The warm path, pto_run() of something that ran before, allocates nothing and makes no
- * system call but its two ioctls. So what they point to lies on the stack, handles come
- * from the stream's pool and arguments go to memory that is mapped already.
+ * system call but one ioctl, which submits and waits (two with a driver that lacks
+ * PTO_FEATURE_RUN_WAIT). So what that points to lies on the stack, handles come from the
+ * stream's pool and arguments go to memory that is mapped already.
  *
  * Runs of a stream are reaped in order: waiting for one reads the results of all before it.
  * No more of them are in flight than the driver keeps results of, so none is ever lost.
@@ -66,29 +67,40 @@ static void keep_result(struct pto_run_handle *run, int rc, const struct pto_wai
 		snprintf(run->log, sizeof(run->log), "%s", log);
 }
 
+static void answer_init(struct pto_answer *answer, uint64_t deadline)
+{
+	answer->log[0] = '\0';
+	answer->wait = (struct pto_wait) {
+		.size = sizeof(answer->wait),
+		.timeout_ns = deadline,
+		.log_ptr = (uintptr_t)answer->log,
+		.log_size = sizeof(answer->log),
+	};
+}
+
+/*
+ * A wait for the oldest run has come back with @rc. Return: 0: the run has ended; or that the
+ * time has passed, or a signal came.
+ */
+static int take_answer(struct pto_stream *stream, int rc, const struct pto_answer *answer)
+{
+	if (rc == -ETIMEDOUT || rc == -EINTR)
+		return rc;
+	keep_result(stream->oldest, rc, &answer->wait, answer->log);
+	if (!rc)
+		stream->result_ns = answer->wait.end_ns;
+	finish_oldest(stream);
+	return 0;
+}
+
 /* Also gives up on a signal, with -EINTR. */
 static int reap_once(struct pto_stream *stream, uint64_t deadline)
 {
-	struct pto_run_handle *run = stream->oldest;
-	char log[PTO_LOG_SIZE];
-	struct pto_wait wait = {
-		.size = sizeof(wait),
-		.run = run->result.id,
-		.timeout_ns = deadline,
-		.log_ptr = (uintptr_t)log,
-		.log_size = sizeof(log),
-	};
-	int rc;
+	struct pto_answer answer;
 
-	log[0] = '\0';
-	rc = pto_ioctl_once(stream->ctx, PTO_WAIT, &wait);
-	if (rc == -ETIMEDOUT || rc == -EINTR)
-		return rc;
-	keep_result(run, rc, &wait, log);
-	if (!rc)
-		stream->result_ns = wait.end_ns;
-	finish_oldest(stream);
-	return 0;
+	answer_init(&answer, deadline);
+	answer.wait.run = stream->oldest->result.id;
+	return take_answer(stream, pto_ioctl_once(stream->ctx, PTO_WAIT, &answer.wait), &answer);
 }
 
 int pto_reap(struct pto_stream *stream, uint64_t deadline)
@@ -263,15 +275,33 @@ static int make_room(struct pto_stream *stream, uint64_t bytes, struct pto_chunk
 	return stage(stream, &stream->staging, bytes, chunk);
 }
 
-/* The stream may be full of runs that came past this library; then the caller waits. */
-static int send_run(struct pto_stream *stream, struct pto_run_entry *entry, uint64_t *id)
+/*
+ * What the call that submits @run waits with, or NULL: not before older runs have ended, as
+ * their results are read first.
+ */
+static struct pto_answer *answer_at_once(const struct pto_run_handle *run)
 {
+	struct pto_stream *stream = run->stream;
+
+	if (!stream->answer || stream->oldest ||
+	    !(stream->ctx->info.features & PTO_FEATURE_RUN_WAIT))
+		return NULL;
+	answer_init(stream->answer, pto_answer_deadline(run));
+	return stream->answer;
+}
+
+/* The stream may be full of runs that came past this library; then the caller waits. */
+static int send_run(struct pto_run_handle *run, struct pto_run_entry *entry, uint64_t *id)
+{
+	struct pto_stream *stream = run->stream;
+	struct pto_answer *answer = answer_at_once(run);
 	struct pto_run arg = {
 		.size = sizeof(arg),
 		.stream = stream->id,
 		.count = 1,
 		.stride = sizeof(*entry),
 		.entries_ptr = (uintptr_t)entry,
+		.wait_ptr = answer ? (uintptr_t)&answer->wait : 0,
 	};
 	int rc;
 
@@ -281,26 +311,28 @@ static int send_run(struct pto_stream *stream, struct pto_run_entry *entry, uint
 			return rc;
 	}
 	*id = arg.first_id;
+	if (answer && !rc)
+		answer->rc = arg.wait_error;
 	return rc;
 }
 
 /* The driver may have dropped the arena since it was named: then it is made again. */
-static int send_in_arena(struct pto_stream *stream, const struct pto_ring_config *rings,
+static int send_in_arena(struct pto_run_handle *run, const struct pto_ring_config *rings,
 			 struct pto_run_entry *entry, uint64_t *id)
 {
-	struct pto_context *ctx = stream->ctx;
+	struct pto_context *ctx = run->stream->ctx;
 	int rc;
 
 	rc = pto_rings_arena(ctx, rings, &entry->arena);
 	if (rc)
 		return rc;
-	rc = send_run(stream, entry, id);
+	rc = send_run(run, entry, id);
 	if (rc == -ENOENT && entry->arena) {
 		pto_rings_forget(ctx, entry->arena);
 		rc = pto_rings_arena(ctx, rings, &entry->arena);
 		if (rc)
 			return rc;
-		rc = send_run(stream, entry, id);
+		rc = send_run(run, entry, id);
 	}
 	return rc ? submit_failed(ctx, rc, entry->cid) : 0;
 }
@@ -379,7 +411,7 @@ static int fly(struct pto_run_handle *run, const struct pto_args *args,
 	else
 		add_args(run, args, &entry);
 	if (!rc)
-		rc = send_in_arena(stream, options->rings, &entry, &id);
+		rc = send_in_arena(run, options->rings, &entry, &id);
 	if (rc) {
 		pto_stage_cancel(&run->graph);
 		pto_stage_cancel(&run->chunk);
@@ -470,11 +502,14 @@ static void give_up(struct pto_run_handle *run, int rc, struct pto_result *resul
 	result->status = rc;
 }
 
-/* Waits for a run that has just been submitted. */
-static int finish(struct pto_run_handle *run, struct pto_result *result)
+/* Waits for a run that has just been submitted, and may have been answered with that. */
+static int finish(struct pto_run_handle *run, const struct pto_answer *answer,
+		  struct pto_result *result)
 {
 	int rc = 0;
 
+	if (run->state == PTO_RUN_FLYING)
+		take_answer(run->stream, answer->rc, answer);
 	while (!rc && run->state == PTO_RUN_FLYING)
 		rc = pto_reap_answer(run->stream);
 	if (!rc)
@@ -489,6 +524,7 @@ PTO_API int pto_run(struct pto_context *ctx, int cid, const struct pto_args *arg
 	PTO_KEEP_ERRNO;
 	struct pto_run_handle *run;
 	struct pto_stream *stream;
+	struct pto_answer answer;
 	int rc = pto_check(ctx);
 
 	if (result)
@@ -496,10 +532,13 @@ PTO_API int pto_run(struct pto_context *ctx, int cid, const struct pto_args *arg
 	if (rc)
 		return rc;
 	stream = ctx->default_stream;
+	answer.rc = -ETIMEDOUT;
 	pthread_mutex_lock(&stream->lock);
+	stream->answer = &answer;
 	rc = submit(stream, cid, args, options, &run);
+	stream->answer = NULL;
 	if (!rc)
-		rc = finish(run, result);
+		rc = finish(run, &answer, result);
 	pthread_mutex_unlock(&stream->lock);
 	return rc;
 }

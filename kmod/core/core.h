@@ -770,12 +770,15 @@ int pto_run(struct pto_call *call);
 
 /* wait.c */
 int pto_wait(struct pto_call *call);
+int pto_wait_check(const struct pto_call *call);
+int pto_wait_for(struct pto_call *call, struct pto_stream *s);
 bool pto_wait_ended(struct pto_queue *q, void *seq);
 
 /* query.c */
 int pto_query(struct pto_call *call);
 
 /* ioctl.c */
+int pto_call_fetch_wait(struct pto_call *call, struct pto_wait *arg);
 int pto_call_reply(struct pto_call *call);
 int pto_call_log(u64 log_ptr, u32 log_size, const u8 *text);
 

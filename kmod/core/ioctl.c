@@ -82,6 +82,39 @@ static const struct pto_op *pto_find_op(unsigned int cmd)
 	return op->execute && op->cmd == cmd ? op : NULL;
 }
 
+/* Copy the caller's struct to @buffer: what both know of it, if it says nothing beyond. */
+static __always_inline int pto_call_fetch(struct pto_call *call, void *buffer, u32 size,
+					  u32 min_size)
+{
+	int err;
+
+	if (unlikely(get_user(call->user_size, (u32 __user *)call->user)))
+		return -EFAULT;
+	if (unlikely(call->user_size < min_size))
+		return -EINVAL;
+	/* (A size that the compiler knows is copied faster.) */
+	if (__builtin_constant_p(size) && likely(call->user_size == size))
+		err = copy_from_user(buffer, call->user, size) ? -EFAULT : 0;
+	else
+		err = copy_struct_from_user(buffer, size, call->user, call->user_size);
+	if (unlikely(err))
+		return err;
+	call->arg = buffer;
+	call->size = size;
+	/* What was copied may differ from what was checked. */
+	*(u32 *)buffer = call->user_size;
+	return 0;
+}
+
+/* Bytes that the first version had. */
+#define PTO_WAIT_MIN offsetofend(struct pto_wait, pad2)
+
+/** pto_call_fetch_wait() - fetch the argument for an ioctl that waits as PTO_WAIT does */
+int pto_call_fetch_wait(struct pto_call *call, struct pto_wait *arg)
+{
+	return pto_call_fetch(call, arg, sizeof(*arg), PTO_WAIT_MIN);
+}
+
 long pto_ctx_ioctl(struct pto_ctx *ctx, unsigned int cmd, void __user *arg)
 {
 	const struct pto_op *op = pto_find_op(cmd);
@@ -93,18 +126,8 @@ long pto_ctx_ioctl(struct pto_ctx *ctx, unsigned int cmd, void __user *arg)
 		return -ENOTTY;
 	if (unlikely(pto_device_is_gone(ctx->pdev) && cmd != PTO_QUERY))
 		return -ENODEV;
-	if (unlikely(get_user(call.user_size, (u32 __user *)arg)))
-		return -EFAULT;
-	if (unlikely(call.user_size < op->min_size))
-		return -EINVAL;
-	err = copy_struct_from_user(&buffer, op->size, arg, call.user_size);
-	if (unlikely(err))
-		return err;
-	call.arg = &buffer;
-	call.size = op->size;
-	/* What was copied may differ from what was checked. */
-	*(u32 *)&buffer = call.user_size;
-	return op->execute(&call);
+	err = pto_call_fetch(&call, &buffer, op->size, op->min_size);
+	return unlikely(err) ? err : op->execute(&call);
 }
 
 /** pto_call_reply() - copy the struct back, as much of it as the caller has */

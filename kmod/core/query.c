@@ -15,8 +15,9 @@ static void pto_query_device(struct pto_ctx *ctx, struct pto_device_info *info)
 	*info = (struct pto_device_info){
 		.size = sizeof(*info),
 		.arch = id->arch,
-		.features = id->features & (PTO_FEATURE_UNIFIED | PTO_FEATURE_ISOLATED |
-					    PTO_FEATURE_SIMULATED | PTO_FEATURE_HOST_GRAPH),
+		.features = PTO_FEATURE_RUN_WAIT |
+			    (id->features & (PTO_FEATURE_UNIFIED | PTO_FEATURE_ISOLATED |
+					     PTO_FEATURE_SIMULATED | PTO_FEATURE_HOST_GRAPH)),
 		.index = pdev->index,
 		.cluster_count = id->cluster_count,
 		.aic_count = id->aic_count,

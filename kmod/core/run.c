@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0
 /*
  * PTO_RUN. The warm path: no allocation, one spinlock, and nothing but stores to shared memory
- * as long as the device is awake.
+ * as long as the device is awake. A caller that wants to wait is answered before it does, while
+ * the device works already.
  */
 #include <linux/math64.h>
 #include <linux/nospec.h>
@@ -186,6 +187,10 @@ static int pto_run_fetch(const struct pto_run *arg, u32 from, u32 count,
 
 	if (check_add_overflow(arg->entries_ptr, (u64)from * arg->stride, &ptr))
 		return -EFAULT;
+	/* (A size that the compiler knows is copied faster.) */
+	if (likely(arg->stride == sizeof(*entries) && count == 1))
+		return copy_from_user(entries, u64_to_user_ptr(ptr), sizeof(*entries)) ?
+			-EFAULT : 0;
 	if (likely(arg->stride == sizeof(*entries)))
 		return copy_from_user(entries, u64_to_user_ptr(ptr), count * sizeof(*entries)) ?
 			-EFAULT : 0;
@@ -249,28 +254,38 @@ static int pto_run_check(const struct pto_call *call)
 	if (unlikely(arg->flags))
 		return -EOPNOTSUPP;
 	if (unlikely(!arg->count || arg->count > call->ctx->pdev->ident.queue_depth ||
-		     arg->stride < PTO_RUN_ENTRY_MIN))
+		     arg->stride < PTO_RUN_ENTRY_MIN || arg->pad))
 		return -EINVAL;
 	/* What cannot be undone must be reportable: write what is there already. */
 	return put_user(call->user_size, (u32 __user *)call->user);
 }
 
-/** pto_run() - PTO_RUN */
-int pto_run(struct pto_call *call)
+/* Fetch what the caller wants to wait with, and check it as PTO_WAIT does. */
+static int pto_run_check_wait(const struct pto_call *call, struct pto_call *wait,
+			      struct pto_wait *arg)
+{
+	int err;
+
+	if (unlikely(call->user_size < offsetofend(struct pto_run, wait_error)))
+		return -EINVAL;
+	err = pto_call_fetch_wait(wait, arg);
+	if (unlikely(err))
+		return err;
+	err = pto_wait_check(wait);
+	if (unlikely(err))
+		return err;
+	return put_user(wait->user_size, (u32 __user *)wait->user);
+}
+
+/* Queue the caller's array, and say what of it was accepted. Return: 0 if anything was. */
+static int pto_run_submit(struct pto_call *call, struct pto_stream *s)
 {
 	struct pto_run_entry entries[PTO_RUN_CHUNK];
 	struct pto_run *arg = call->arg;
-	struct pto_stream *s;
 	u32 accepted = 0;
 	u64 first = 0, chunk_first;
-	int err;
+	int err = 0;
 
-	err = pto_run_check(call);
-	if (unlikely(err))
-		return err;
-	s = pto_stream_get(call->ctx, arg->stream);
-	if (unlikely(!s))
-		return -ENOENT;
 	while (accepted < arg->count) {
 		u32 count = min_t(u32, arg->count - accepted, PTO_RUN_CHUNK);
 		u32 done;
@@ -285,10 +300,64 @@ int pto_run(struct pto_call *call)
 		if (unlikely(err))
 			break;
 	}
-	pto_stream_put(call->ctx, s);
 	if (unlikely(!accepted))
 		return err;
 	arg->accepted = accepted;
 	arg->first_id = first;
 	return pto_call_reply(call);
+}
+
+/* Wait for the last run that was accepted. Return: as PTO_WAIT, but that it is not restarted. */
+static int pto_run_wait(const struct pto_run *run, struct pto_call *wait, struct pto_stream *s)
+{
+	struct pto_wait __user *user = wait->user;
+	struct pto_wait *arg = wait->arg;
+	int err;
+
+	arg->run = run->first_id + run->accepted - 1;
+	if (unlikely(put_user(arg->run, &user->run)))
+		return -EFAULT;
+	err = pto_wait_for(wait, s);
+	/* Starting the call again would submit again. */
+	return unlikely(err == -ERESTARTSYS) ? -EINTR : err;
+}
+
+static int pto_run_and_wait(struct pto_call *call, struct pto_stream *s)
+{
+	struct pto_run __user *user = call->user;
+	struct pto_run *arg = call->arg;
+	struct pto_wait wait_arg;
+	struct pto_call wait = { .ctx = call->ctx, .user = u64_to_user_ptr(arg->wait_ptr) };
+	int err;
+
+	err = pto_run_check_wait(call, &wait, &wait_arg);
+	if (unlikely(err))
+		return err;
+	arg->wait_error = -EINPROGRESS;
+	err = pto_run_submit(call, s);
+	if (unlikely(err))
+		return err;
+	err = pto_run_wait(arg, &wait, s);
+	/* It has been told what was submitted: that this cannot be told is no reason to fail. */
+	(void)put_user(err, &user->wait_error);
+	return 0;
+}
+
+/** pto_run() - PTO_RUN */
+int pto_run(struct pto_call *call)
+{
+	struct pto_run *arg = call->arg;
+	struct pto_stream *s;
+	int err;
+
+	err = pto_run_check(call);
+	if (unlikely(err))
+		return err;
+	s = pto_stream_get(call->ctx, arg->stream);
+	if (unlikely(!s))
+		return -ENOENT;
+	arg->wait_error = 0;
+	err = arg->wait_ptr ? pto_run_and_wait(call, s) : pto_run_submit(call, s);
+	pto_stream_put(call->ctx, s);
+	return err;
 }

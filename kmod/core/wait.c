@@ -108,33 +108,58 @@ static void pto_wait_fill(struct pto_wait *arg, const struct pto_wanted *wanted)
 	arg->core = wanted->report.core;
 }
 
-/** pto_wait() - PTO_WAIT */
-int pto_wait(struct pto_call *call)
+/** pto_wait_check() - is this an argument with which a wait can begin? */
+int pto_wait_check(const struct pto_call *call)
 {
-	struct pto_wait *arg = call->arg;
-	struct pto_wanted wanted;
-	struct pto_stream *s;
-	int err;
+	const struct pto_wait *arg = call->arg;
 
 	if (unlikely(arg->flags))
 		return -EOPNOTSUPP;
-	if (unlikely(arg->pad || arg->pad2))
-		return -EINVAL;
+	return unlikely(arg->pad || arg->pad2) ? -EINVAL : 0;
+}
+
+/**
+ * pto_wait_for() - wait for a run, and tell the caller how it ended
+ * @call: a struct pto_wait that has been checked, with the run's id
+ * @s: the run's stream
+ *
+ * Return: 0, or why there is nothing to tell, or it cannot be told.
+ */
+int pto_wait_for(struct pto_call *call, struct pto_stream *s)
+{
+	struct pto_wait *arg = call->arg;
+	struct pto_wanted wanted;
+	int err;
+
 	wanted.seq = arg->run & PTO_RUN_SEQ_MASK;
 	wanted.stale = false;
+	err = pto_wait_run(s, arg->timeout_ns, &wanted);
+	if (unlikely(err))
+		return err;
+	pto_wait_fill(arg, &wanted);
+	if (unlikely(arg->status))
+		err = pto_call_log(arg->log_ptr, arg->log_size, wanted.report.text);
+	if (likely(!err))
+		err = pto_call_reply(call);
+	if (likely(!err))
+		pto_wait_mark_read(s, wanted.seq);
+	return err;
+}
+
+/** pto_wait() - PTO_WAIT */
+int pto_wait(struct pto_call *call)
+{
+	const struct pto_wait *arg = call->arg;
+	struct pto_stream *s;
+	int err;
+
+	err = pto_wait_check(call);
+	if (unlikely(err))
+		return err;
 	s = pto_stream_get(call->ctx, arg->run >> PTO_RUN_STREAM_SHIFT);
 	if (unlikely(!s))
 		return -ENOENT;
-	err = pto_wait_run(s, arg->timeout_ns, &wanted);
-	if (likely(!err)) {
-		pto_wait_fill(arg, &wanted);
-		if (unlikely(arg->status))
-			err = pto_call_log(arg->log_ptr, arg->log_size, wanted.report.text);
-		if (likely(!err))
-			err = pto_call_reply(call);
-		if (likely(!err))
-			pto_wait_mark_read(s, wanted.seq);
-	}
+	err = pto_wait_for(call, s);
 	pto_stream_put(call->ctx, s);
 	return err;
 }

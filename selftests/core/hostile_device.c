@@ -70,6 +70,20 @@ TEST_F(hostile, completion_of_another_command)
 	expect_gone(_metadata, self);
 }
 
+/* What was accepted is told, even if it is the last thing that can be. */
+TEST_F(hostile, completion_of_another_command_for_who_waits_at_once)
+{
+	struct pto_run run;
+
+	self->rig->opcode = PTO_DEV_RUN;
+	self->rig->spoil = wrong_id;
+	EXPECT_EQ(0, rig_run_and_wait(self->ctx, 0, &run));
+	EXPECT_EQ(1, run.accepted);
+	EXPECT_NE(0, run.first_id);
+	EXPECT_EQ(-ENODEV, run.wait_error);
+	expect_gone(_metadata, self);
+}
+
 static void tail_too_far(struct rig *rig, uint32_t queue)
 {
 	rig_queue(rig, queue)->cq_tail += 1;
@@ -432,6 +446,33 @@ TEST_F(hostile, sleeper_wakes_when_the_device_goes)
 	rig_gone(self->rig);
 	pthread_join(thread, NULL);
 	EXPECT_EQ(-ENODEV, waiter.result);
+	expect_gone(_metadata, self);
+}
+
+static void *run_and_wait(void *arg)
+{
+	struct waiter *waiter = arg;
+	struct pto_run run;
+
+	waiter->result = rig_run_and_wait(waiter->ctx, 0, &run);
+	if (!waiter->result && run.accepted == 1)
+		waiter->result = run.wait_error;
+	waiter->id = run.first_id;
+	return NULL;
+}
+
+TEST_F(hostile, who_submits_and_sleeps_wakes_when_the_device_goes)
+{
+	struct waiter waiter = { .ctx = self->ctx };
+	pthread_t thread;
+
+	self->rig->held = 1u << self->stream;
+	ASSERT_EQ(0, pthread_create(&thread, NULL, run_and_wait, &waiter));
+	until_asleep(self->rig, self->stream);
+	rig_gone(self->rig);
+	pthread_join(thread, NULL);
+	EXPECT_EQ(-ENODEV, waiter.result);
+	EXPECT_NE(0, waiter.id);
 	expect_gone(_metadata, self);
 }
 

@@ -341,6 +341,23 @@ int rig_run(struct pto_ctx *ctx, int cid, uint32_t args_bo, uint64_t *id)
 	return err;
 }
 
+/* In one call, without a bound; how the wait went is in arg->wait_error. */
+int rig_run_and_wait(struct pto_ctx *ctx, int cid, struct pto_run *arg)
+{
+	struct pto_run_entry entry = { .cid = cid };
+	struct pto_wait wait = { .size = sizeof(wait), .timeout_ns = PTO_WAIT_FOREVER };
+
+	*arg = (struct pto_run) {
+		.size = sizeof(*arg),
+		.stream = PTO_STREAM_DEFAULT,
+		.count = 1,
+		.stride = sizeof(entry),
+		.entries_ptr = (uintptr_t)&entry,
+		.wait_ptr = (uintptr_t)&wait,
+	};
+	return rig_ioctl(ctx, PTO_RUN, arg);
+}
+
 int rig_wait(struct pto_ctx *ctx, uint64_t id, uint64_t timeout_ns, struct pto_wait *arg)
 {
 	uint64_t log_ptr = arg->log_ptr;

@@ -85,6 +85,36 @@ PT_TEST_F(waiting, reading_a_result_reads_the_earlier_ones)
 	EXPECT_EQ(0, poll_now(self->fd));
 }
 
+/* A run that is waited for as it is submitted is read; one that was not waited for is not. */
+PT_TEST_F(waiting, run_that_waits_reads_its_result)
+{
+	struct pto_run_entry entry = { .cid = self->cid };
+	struct pto_wait wait = { .size = sizeof(wait), .timeout_ns = PTO_WAIT_FOREVER };
+	struct pto_run run = {
+		.size = sizeof(run),
+		.stream = PTO_STREAM_DEFAULT,
+		.count = 1,
+		.stride = sizeof(entry),
+		.entries_ptr = (uintptr_t)&entry,
+		.wait_ptr = (uintptr_t)&wait,
+	};
+
+	ASSERT_EQ(0, pt_ioctl(self->fd, PTO_RUN, &run));
+	EXPECT_EQ(0, run.wait_error);
+	EXPECT_EQ(0, poll_now(self->fd));
+	entry.cid = self->gate.cid;
+	entry.args_bo = self->gate.args.id;
+	entry.args_size = self->gate.args_bytes;
+	wait.timeout_ns = 0;
+	ASSERT_EQ(0, pt_ioctl(self->fd, PTO_RUN, &run));
+	EXPECT_EQ(-ETIMEDOUT, run.wait_error);
+	EXPECT_EQ(0, poll_now(self->fd));
+	pt_gate_set(&self->gate, true);
+	EXPECT_EQ(POLLIN, poll_long(self->fd));
+	EXPECT_EQ(0, pt_finish(self->fd, wait.run));
+	EXPECT_EQ(0, poll_now(self->fd));
+}
+
 PT_TEST_F(waiting, each_stream_is_read_by_itself)
 {
 	uint64_t here, there;

@@ -192,6 +192,26 @@ static int do_wait(struct job *job)
 	return pt_wait(job->fd, job->run, NULL);
 }
 
+/* The answer of a wait that cannot be written is as good as a fault of the call. */
+static int do_submit_and_wait(struct job *job)
+{
+	struct pto_run_entry entry = { .cid = 0 };
+	struct pto_wait wait = { .size = sizeof(wait), .timeout_ns = pt_deadline() };
+	struct pto_run run = {
+		.size = sizeof(run),
+		.stream = job->stream,
+		.count = 1,
+		.stride = sizeof(entry),
+		.entries_ptr = (uintptr_t)&entry,
+		.wait_ptr = (uintptr_t)&wait,
+	};
+	int err = pt_ioctl(job->fd, PTO_RUN, &run);
+
+	if (!err)
+		err = run.wait_error;
+	return err == -EINPROGRESS ? -EFAULT : err;
+}
+
 static int do_info(struct job *job)
 {
 	struct pto_device_info info;
@@ -232,6 +252,7 @@ static const struct step steps[] = {
 	{ "PREWARM", do_prewarm, NULL, true },
 	{ "RUN", do_submit, undo_submit, true },
 	{ "WAIT", do_wait, NULL, false },
+	{ "RUN that waits", do_submit_and_wait, undo_submit, true },
 	{ "QUERY", do_info, NULL, false },
 	{ "CTX_RESET", do_reset, NULL, true },
 };

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Recording of rows, and memory with an edge. */
+/* Recording of rows, memory with an edge, and signals. */
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -173,4 +173,37 @@ void edge_free(struct edge *edge)
 	long page = sysconf(_SC_PAGESIZE);
 
 	munmap(edge->start - page, EDGE_BYTES + 2 * page);
+}
+
+static void on_signal(int signal)
+{
+}
+
+static void *let_rain(void *arg)
+{
+	struct rain *rain = arg;
+
+	while (!__atomic_load_n(&rain->stop, __ATOMIC_ACQUIRE)) {
+		pthread_kill(rain->victim, SIGUSR1);
+		pt_pause();
+	}
+	return NULL;
+}
+
+void rain_begin(struct rain *rain, int flags)
+{
+	struct sigaction action = { .sa_handler = on_signal, .sa_flags = flags };
+
+	rain->victim = pthread_self();
+	rain->stop = false;
+	if (sigaction(SIGUSR1, &action, &rain->old) ||
+	    pthread_create(&rain->thread, NULL, let_rain, rain))
+		ksft_exit_fail_msg("cannot send signals\n");
+}
+
+void rain_end(struct rain *rain)
+{
+	__atomic_store_n(&rain->stop, true, __ATOMIC_RELEASE);
+	pthread_join(rain->thread, NULL);
+	sigaction(SIGUSR1, &rain->old, NULL);
 }

@@ -2,8 +2,6 @@
 /* What the fields of the stream, run and wait ioctls may say, and when they fail. */
 #include <errno.h>
 #include <limits.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -337,45 +335,20 @@ static void wait_results(struct env *env)
 
 /* --- signals -------------------------------------------------------------------- */
 
-static void on_signal(int signal)
-{
-}
-
-struct poker {
-	pthread_t victim;
-	bool stop;
-};
-
-static void *poke(void *arg)
-{
-	struct poker *poker = arg;
-
-	while (!__atomic_load_n(&poker->stop, __ATOMIC_ACQUIRE)) {
-		pthread_kill(poker->victim, SIGUSR1);
-		pt_pause();
-	}
-	return NULL;
-}
-
 /* A signal may come before the wait has begun, so they come until one has ended it. */
 static void signal_rows(struct env *env)
 {
-	struct sigaction action = { .sa_handler = on_signal }, old;
-	struct poker poker = { .victim = pthread_self() };
 	struct pto_stream_wait stream = { .size = sizeof(stream), .id = PTO_STREAM_DEFAULT,
 					  .timeout_ns = PTO_WAIT_FOREVER };
-	pthread_t thread;
+	struct rain rain;
 	uint64_t id;
 
 	gate_close(env);
 	row(0, gate_submit(env, PTO_STREAM_DEFAULT, &id), "RUN to be interrupted at");
-	sigaction(SIGUSR1, &action, &old);
-	pthread_create(&thread, NULL, poke, &poker);
+	rain_begin(&rain, 0);
 	wait_row(env, -EINTR, id, PTO_WAIT_FOREVER, "with a signal");
 	row_call(env, -EINTR, PTO_STREAM_WAIT, &stream, "STREAM_WAIT with a signal");
-	__atomic_store_n(&poker.stop, true, __ATOMIC_RELEASE);
-	pthread_join(thread, NULL);
-	sigaction(SIGUSR1, &old, NULL);
+	rain_end(&rain);
 	gate_open(env, id);
 }
 

@@ -227,7 +227,7 @@ static const struct shape shapes[] = {
 	{ "PREWARM", PTO_PREWARM, sizeof(struct pto_prewarm), true, make_nothing, NULL,
 	  { FLAGS(pto_prewarm), PAD(pto_prewarm, pad) } },
 	{ "RUN", PTO_RUN, sizeof(struct pto_run), true, make_run, undo_run,
-	  { FLAGS(pto_run) } },
+	  { FLAGS(pto_run), PAD(pto_run, pad) } },
 	{ "WAIT", PTO_WAIT, sizeof(struct pto_wait), true, make_wait, NULL,
 	  { FLAGS(pto_wait), PAD(pto_wait, pad), PAD(pto_wait, pad2) } },
 	{ "CTX_RESET", PTO_CTX_RESET, sizeof(struct pto_ctx_reset), false, make_nothing, NULL,
@@ -300,7 +300,14 @@ static void sized(struct env *env, const struct shape *shape, struct edge *edge,
 /* Bytes that the first version of an argument had. */
 static size_t first_size(const struct shape *shape)
 {
-	return shape->nr == PTO_WAIT ? 88 : shape->size;
+	switch (shape->nr) {
+	case PTO_RUN:
+		return 40;
+	case PTO_WAIT:
+		return 88;
+	default:
+		return shape->size;
+	}
 }
 
 static void sizes(struct env *env, const struct shape *shape, struct edge *edge)

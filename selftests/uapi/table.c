@@ -119,6 +119,7 @@ int main(int argc, char **argv)
 	rows_of_memory(&env);
 	rows_of_callables(&env);
 	rows_of_runs(&env);
+	rows_of_run_waits(&env);
 	rows_of_ends(&env);
 	rows_of_errors();
 	env_free(&env);

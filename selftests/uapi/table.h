@@ -6,6 +6,9 @@
 #ifndef TABLE_H
 #define TABLE_H
 
+#include <pthread.h>
+#include <signal.h>
+
 #include "ptotest.h"
 
 /**
@@ -92,6 +95,26 @@ void edge_free(struct edge *edge);
 #define KERNEL_POINTER		0xffff888000000000ULL
 #define NONCANONICAL_POINTER	0x8000000000000000ULL
 
+/* --- signals (rows.c) ---------------------------------------------------------------- */
+
+/**
+ * struct rain - signals that come again and again
+ * @victim: the thread that gets them
+ * @thread: the one that sends them
+ * @stop: it shall end
+ * @old: what was to be done with them before
+ */
+struct rain {
+	pthread_t victim;
+	pthread_t thread;
+	bool stop;
+	struct sigaction old;
+};
+
+/** rain_begin() - let signals come to the calling thread; @flags: SA_RESTART or 0 */
+void rain_begin(struct rain *rain, int flags);
+void rain_end(struct rain *rain);
+
 /* --- environment (table.c) --------------------------------------------------------- */
 
 void env_new(struct env *env);
@@ -110,6 +133,7 @@ void rows_of_shapes(struct env *env);	/* shapes.c: sizes, padding, pointers of e
 void rows_of_memory(struct env *env);	/* memory.c */
 void rows_of_callables(struct env *env);	/* callables.c */
 void rows_of_runs(struct env *env);	/* runs.c */
+void rows_of_run_waits(struct env *env);	/* run_waits.c: runs that are waited for at once */
 void rows_of_ends(struct env *env);	/* ends.c: a lost context, a device that is gone */
 
 /* The ioctls: how many, and what each is called, its number and the size of its argument. */

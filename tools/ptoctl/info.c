@@ -13,6 +13,7 @@ static const struct {
 	{ PTO_FEATURE_UNIFIED, "unified" },	 { PTO_FEATURE_ISOLATED, "isolated" },
 	{ PTO_FEATURE_SIMULATED, "simulated" },	 { PTO_FEATURE_DMABUF, "dmabuf" },
 	{ PTO_FEATURE_FENCES, "fences" },	 { PTO_FEATURE_HOST_GRAPH, "host_graph" },
+	{ PTO_FEATURE_RUN_WAIT, "run_wait" },
 };
 
 #define FEATURES (sizeof(features) / sizeof(features[0]))

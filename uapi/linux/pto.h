@@ -95,6 +95,7 @@
 #define PTO_FEATURE_DMABUF	(1ULL << 3)	/* dma-buf export and import */
 #define PTO_FEATURE_FENCES	(1ULL << 4)	/* sync_file in and out fences of PTO_RUN */
 #define PTO_FEATURE_HOST_GRAPH	(1ULL << 5)	/* callables of kind PTO_KIND_HOST_GRAPH */
+#define PTO_FEATURE_RUN_WAIT	(1ULL << 6)	/* PTO_RUN waits as well: pto_run.wait_ptr */
 
 /* Items of PTO_QUERY. */
 #define PTO_QUERY_DEVICE	1	/* struct pto_device_info */
@@ -611,8 +612,9 @@ struct pto_run_entry {
 };
 
 /**
- * struct pto_run - argument of PTO_RUN: submit runs to a stream
- * @size: sizeof(struct pto_run)
+ * struct pto_run - argument of PTO_RUN: submit runs to a stream, and wait if wanted
+ * @size: sizeof(struct pto_run); 40, what the first version had, is the least, and 52 with
+ *	@wait_ptr
  * @flags: must be 0; else EOPNOTSUPP
  * @stream: the stream
  * @count: runs, at least 1 and at most stream_depth
@@ -621,11 +623,27 @@ struct pto_run_entry {
  * @accepted: out: runs that were accepted, in order from the first
  * @entries_ptr: array of struct pto_run_entry
  * @first_id: out: id of the first accepted run; the others follow by one
+ * @wait_ptr: a struct pto_wait: wait for the last accepted run, as PTO_WAIT does; 0: do not
+ *	wait. Needs PTO_FEATURE_RUN_WAIT
+ * @wait_error: out: how the wait went, as PTO_WAIT would have said it: 0, or a negative
+ *	errno. 0 without @wait_ptr
+ * @pad: must be 0
  *
  * Fails only if no run was accepted, with the first one's error. Otherwise
  * @accepted tells where it stopped; submit the rest again to learn why. EAGAIN:
  * the stream has stream_depth runs in flight. Arguments and graph are read when the run
  * executes: leave them alone until it has ended.
+ *
+ * The argument of the wait obeys the rules of PTO_WAIT's, but its run is an output: the driver
+ * writes the id of the last accepted run there. What is wrong with it is found before
+ * anything is submitted, and is the call's error: EFAULT, EINVAL, E2BIG, EOPNOTSUPP.
+ * What goes wrong later is in @wait_error only, and does not touch @accepted and @first_id,
+ * which are written before the wait begins: -ETIMEDOUT: not yet. -EINTR: a signal came, even
+ * if its handler asks for calls to be restarted: that would submit again. -ESTALE: the
+ * result is not kept any more. -ENODEV: the device is gone. -EFAULT: the result or its log
+ * cannot be written.
+ * -EINPROGRESS is there while the call waits, and stays if @wait_error cannot be
+ * written. PTO_WAIT goes on waiting where this call stopped.
  */
 struct pto_run {
 	__u32 size;
@@ -636,13 +654,16 @@ struct pto_run {
 	__u32 accepted;
 	__u64 entries_ptr;
 	__u64 first_id;
+	__u64 wait_ptr;
+	__s32 wait_error;
+	__u32 pad;
 };
 
 /**
  * struct pto_wait - argument of PTO_WAIT: wait for a run and read its result
  * @size: sizeof(struct pto_wait)
  * @flags: must be 0; else EOPNOTSUPP
- * @run: id of the run; ENOENT if there never was one
+ * @run: id of the run; ENOENT if there never was one. Written by PTO_RUN if that waits
  * @timeout_ns: absolute CLOCK_MONOTONIC nanoseconds
  * @status: out: 0, or how the run failed as a negative errno: -EREMOTEIO the
  *	program failed (@code says how), -EIO the context crashed or was lost,
@@ -769,7 +790,9 @@ PTO_ABI_SIZE(pto_run_entry, 80);
 PTO_ABI_OFFSET(pto_run_entry, args_offset, 16);
 PTO_ABI_OFFSET(pto_run_entry, graph_offset, 48);
 PTO_ABI_OFFSET(pto_run_entry, sched_timeout_ns, 64);
-PTO_ABI_SIZE(pto_run, 40);
+PTO_ABI_SIZE(pto_run, 56);
+PTO_ABI_OFFSET(pto_run, wait_ptr, 40);
+PTO_ABI_OFFSET(pto_run, wait_error, 48);
 PTO_ABI_SIZE(pto_wait, 104);
 PTO_ABI_OFFSET(pto_wait, log_ptr, 72);
 PTO_ABI_OFFSET(pto_wait, task, 88);
