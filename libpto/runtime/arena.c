@@ -43,6 +43,7 @@ static bool window_ok(uint64_t window)
 static void lay_ring(struct layout *l, struct pto_ring_layout *ring)
 {
 	ring->slots = reserve(l, ring->window, sizeof(struct pto_slot), PTO_DEV_PAGE_SIZE);
+	ring->order = reserve(l, ring->window, sizeof(uint32_t), PTO_CACHE_LINE);
 	ring->small = reserve(l, ring->window * PTO_SLOT_TENSORS, sizeof(struct pto_tensor),
 			      PTO_DEV_PAGE_SIZE);
 	ring->large = reserve(l, ring->window * PTO_TASK_MAX_TENSORS, sizeof(struct pto_tensor),

@@ -2,6 +2,11 @@
 /*
  * The rings: task slots, heap blocks and pool edges, given out and taken back in order.
  *
+ * A ring is an order of tasks. Which slot a task gets is another matter: the one that was given
+ * back last, because its lines are likely to be in the cache still, so that a program whose tasks
+ * end soon goes round in few slots however wide the window is. Only if there is none it is one
+ * that the run has not used.
+ *
  * Everything here belongs to the orchestrator. Memory comes back when the oldest task of
  * a ring has completed, its scope has ended, and all tasks that retain it have completed.
  * The orchestrator looks for that itself: every few submits, and when it needs room.
@@ -21,13 +26,14 @@ struct pto_ring *pto_ring_get(struct pto_runtime *rt, uint32_t index)
 	if (!ring->layout) {
 		*ring = (struct pto_ring){ .layout = &rt->arena->ring[index] };
 		ring->slots = (struct pto_slot *)(rt->base + ring->layout->slots);
+		ring->order = (uint32_t *)(rt->base + ring->layout->order);
 	}
 	return ring;
 }
 
 static struct pto_slot *ring_slot(const struct pto_ring *ring, uint64_t local)
 {
-	return &ring->slots[local & (ring->layout->window - 1)];
+	return &ring->slots[ring->order[local & (ring->layout->window - 1)]];
 }
 
 /** pto_scope_holds() - is the scope in which @slot was submitted still open? */
@@ -90,7 +96,8 @@ bool pto_ring_reclaim(struct pto_runtime *rt, uint32_t index)
 			ring->heap_blocks--;
 		}
 		ring->pool_tail = slot->dep_first + pool_edges(slot);
-		ring->tail++;
+		slot->stamp_edge = ring->free;
+		ring->free = ring->order[ring->tail++ & (ring->layout->window - 1)] + 1;
 	}
 	return ring->tail != start;
 }
@@ -212,10 +219,46 @@ static bool wait_room(struct pto_runtime *rt, uint32_t index, uint64_t bytes, ui
 	return true;
 }
 
+/*
+ * Asks for the lines of the slot that comes next, and of its first tensor. They may be another
+ * thread's, and every submit writes them.
+ */
+static void fetch_next(const struct pto_runtime *rt, const struct pto_ring *ring)
+{
+	uint64_t number = ring->free ? ring->free - 1 : ring->fresh;
+	const uint8_t *slot = (const uint8_t *)&ring->slots[number];
+	const uint8_t *tensor = rt->base + ring->layout->small +
+				number * PTO_SLOT_TENSORS * sizeof(struct pto_tensor);
+
+	__builtin_prefetch(slot, 1);
+	__builtin_prefetch(slot + offsetof(struct pto_slot, units_left), 1);
+	__builtin_prefetch(slot + offsetof(struct pto_slot, scalars), 1);
+	__builtin_prefetch(slot + offsetof(struct pto_slot, heap_end), 1);
+	__builtin_prefetch(tensor, 1);
+	__builtin_prefetch(tensor + PTO_CACHE_LINE, 1);
+}
+
+/* Takes a slot that no live task has. There is one. */
+static struct pto_slot *take_slot(struct pto_ring *ring)
+{
+	uint32_t number = ring->free;
+	struct pto_slot *slot;
+
+	if (number--) {
+		slot = &ring->slots[number];
+		ring->free = slot->stamp_edge;
+	} else {
+		number = ring->fresh++;
+		slot = &ring->slots[number];
+	}
+	ring->order[ring->head & (ring->layout->window - 1)] = number;
+	return slot;
+}
+
 /* Takes the next slot into use: alive, not completed, without edges. */
 static struct pto_slot *open_slot(struct pto_runtime *rt, struct pto_ring *ring, uint32_t index)
 {
-	struct pto_slot *slot = ring_slot(ring, ring->head);
+	struct pto_slot *slot = take_slot(ring);
 
 	atomic_store_explicit(&slot->fanout, 0, memory_order_relaxed);
 	atomic_store_explicit(&slot->pending, PTO_PENDING_GUARD, memory_order_relaxed);
@@ -229,6 +272,7 @@ static struct pto_slot *open_slot(struct pto_runtime *rt, struct pto_ring *ring,
 	slot->access_count = 0;
 	slot->stamp = 0;
 	slot->dep_first = ring->pool_head;
+	fetch_next(rt, ring);
 	return slot;
 }
 
@@ -283,13 +327,13 @@ struct pto_edge *pto_edge_at(const struct pto_arena *arena, struct pto_slot *slo
 {
 	const struct pto_ring_layout *l = &arena->ring[slot->ring];
 	uint8_t *base = (uint8_t *)(uintptr_t)arena;
-	uint64_t local = (uint32_t)slot->id & (l->window - 1);
 
 	if (i < PTO_SLOT_EDGES)
 		return &slot->edges[i];
 	i -= PTO_SLOT_EDGES;
 	if (i < PTO_SIDE_EDGES)
-		return (struct pto_edge *)(base + l->side) + local * PTO_SIDE_EDGES + i;
+		return (struct pto_edge *)(base + l->side) +
+		       pto_slot_number(arena, slot) * PTO_SIDE_EDGES + i;
 	i -= PTO_SIDE_EDGES;
 	return (struct pto_edge *)(base + l->pool) + (slot->dep_first + i) % l->dep_pool;
 }

@@ -55,6 +55,7 @@
  * @heap_size: bytes of heap
  * @dep_pool: edges in the pool
  * @slots: struct pto_slot[window]
+ * @order: uint32_t[window]: slot of each task, by its local id
  * @small: struct pto_tensor[window][PTO_SLOT_TENSORS]
  * @large: struct pto_tensor[window][PTO_TASK_MAX_TENSORS]
  * @side: struct pto_edge[window][PTO_SIDE_EDGES]
@@ -67,6 +68,7 @@ struct pto_ring_layout {
 	uint64_t heap_size;
 	uint64_t dep_pool;
 	uint64_t slots;
+	uint64_t order;
 	uint64_t small;
 	uint64_t large;
 	uint64_t side;
@@ -106,7 +108,7 @@ struct pto_arena {
 };
 
 #define PTO_ARENA_MAGIC		0x414f5450	/* "PTOA" */
-#define PTO_ARENA_VERSION	2
+#define PTO_ARENA_VERSION	3
 
 /* The same three functions that sim/device/engine.h shows to the device. */
 int pto_arena_plan(struct pto_dev_arena_plan *plan);
@@ -169,7 +171,8 @@ struct pto_access {
  * @next_unit: first unit nobody has begun; owned by whoever took the task from a queue
  * @id: task id
  * @stamp: pto_runtime.stamp of the latest consumer that has an edge to it (orchestrator)
- * @stamp_edge: number of that edge (orchestrator)
+ * @stamp_edge: number of that edge; while the slot is free, the next free one's number + 1
+ *	(orchestrator)
  * @retained: edges that retain this task (orchestrator)
  * @block_num: blocks
  * @func: func_id of each part, in the order of @part
@@ -185,17 +188,17 @@ struct pto_access {
  * @has_heap: it has a heap block (orchestrator)
  * @access_count: accesses in use (orchestrator)
  * @flags: PTO_SLOT_*; 0 for the plain task
- * @depth: depth of its scope (orchestrator)
  * @heap_end: end of its heap block (orchestrator); valid if @has_heap
  * @dep_first: its first edge in the pool (orchestrator until ready, then constant)
+ * @depth: depth of its scope (orchestrator)
+ * @predicate_op: PTO_PREDICATE_*
+ * @predicate_dtype: type of the element
+ * @pad: 0
  * @access: its first accesses (orchestrator)
  * @edges: its first edges
  * @scalars: scalars
- * @pad: 0
  * @predicate: address of the element that decides whether it runs
  * @predicate_value: what that is compared with
- * @predicate_op: PTO_PREDICATE_*
- * @predicate_dtype: type of the element
  *
  * Fields without a note are written before the task becomes ready and constant after.
  *
@@ -233,11 +236,11 @@ struct pto_slot {
 
 	uint64_t heap_end;
 	uint64_t dep_first;
-	struct pto_access access[PTO_SLOT_ACCESSES];
 	uint32_t depth;
 	uint8_t predicate_op;
 	uint8_t predicate_dtype;
 	uint16_t pad;
+	struct pto_access access[PTO_SLOT_ACCESSES];
 	uint64_t predicate;
 	int64_t predicate_value;
 } __attribute__((aligned(PTO_CACHE_LINE)));
@@ -358,6 +361,9 @@ struct pto_map {
  * struct pto_ring - a ring of the current run; the orchestrator's own
  * @layout: its geometry; NULL until the run uses it
  * @slots: slots
+ * @order: number of the slot of each live task, by its local id
+ * @free: number + 1 of the slot that was given back last, 0: none; they are linked
+ * @fresh: slots that the run has used
  * @head: local id of the next task
  * @tail: local id of the oldest task that has not been reclaimed
  * @heap_head: offset in the heap where the next block may begin
@@ -370,6 +376,9 @@ struct pto_map {
 struct pto_ring {
 	const struct pto_ring_layout *layout;
 	struct pto_slot *slots;
+	uint32_t *order;
+	uint32_t free;
+	uint32_t fresh;
 	uint64_t head;
 	uint64_t tail;
 	uint64_t heap_head;
@@ -674,6 +683,15 @@ struct pto_stall {
 };
 
 bool pto_rt_wait(struct pto_runtime *rt, struct pto_stall *stall, uint64_t bound, bool patient);
+
+/* Number of a slot in its ring: places of what lies beside slots are counted by it. */
+static inline uint64_t pto_slot_number(const struct pto_arena *arena, const struct pto_slot *slot)
+{
+	const uint8_t *base = (const uint8_t *)arena;
+
+	return (uint64_t)((const uint8_t *)slot - base - arena->ring[slot->ring].slots) /
+	       sizeof(*slot);
+}
 
 struct pto_ring *pto_ring_get(struct pto_runtime *rt, uint32_t index);
 bool pto_ring_reclaim(struct pto_runtime *rt, uint32_t index);

@@ -232,12 +232,13 @@ static struct pto_tensor *slot_tensors(struct pto_runtime *rt, struct pto_slot *
 				       uint32_t count)
 {
 	const struct pto_ring_layout *l = &rt->arena->ring[slot->ring];
-	uint64_t local = (uint32_t)slot->id & (l->window - 1);
+	uint64_t number = pto_slot_number(rt->arena, slot);
 
 	if (count <= PTO_SLOT_TENSORS)
-		slot->tensors = l->small + local * PTO_SLOT_TENSORS * sizeof(struct pto_tensor);
+		slot->tensors = l->small + number * PTO_SLOT_TENSORS * sizeof(struct pto_tensor);
 	else
-		slot->tensors = l->large + local * PTO_TASK_MAX_TENSORS * sizeof(struct pto_tensor);
+		slot->tensors = l->large +
+				number * PTO_TASK_MAX_TENSORS * sizeof(struct pto_tensor);
 	return (struct pto_tensor *)(rt->base + slot->tensors);
 }
 

@@ -128,12 +128,11 @@ static void hash_unlink(struct pto_map *map, uint32_t index)
 struct pto_access *pto_access_at(struct pto_runtime *rt, struct pto_slot *slot, uint32_t i)
 {
 	const struct pto_ring_layout *l = &rt->arena->ring[slot->ring];
-	uint64_t local = (uint32_t)slot->id & (l->window - 1);
 
 	if (i < PTO_SLOT_ACCESSES)
 		return &slot->access[i];
-	return (struct pto_access *)(rt->base + l->accesses) + local * PTO_SIDE_ACCESSES + i -
-	       PTO_SLOT_ACCESSES;
+	return (struct pto_access *)(rt->base + l->accesses) +
+	       pto_slot_number(rt->arena, slot) * PTO_SIDE_ACCESSES + i - PTO_SLOT_ACCESSES;
 }
 
 static struct pto_access *access_of(const struct pto_runtime *rt, uint64_t offset)

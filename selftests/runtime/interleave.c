@@ -267,7 +267,7 @@ static bool work(uint32_t thread)
 static int env_kernel_type(struct pto_runtime *rt, uint32_t func_id)
 {
 	const struct pto_ring *ring = &rt->ring[rt->depth];
-	const struct pto_slot *slot = &ring->slots[(ring->head - 1) % WINDOW];
+	const struct pto_slot *slot = &ring->slots[ring->order[(ring->head - 1) % WINDOW]];
 
 	if (slot->has_heap)
 		explore_write(m.arena.base + ring->layout->heap + slot->heap_end - PTO_HEAP_ALIGN);

@@ -676,6 +676,22 @@ TEST_F(orchestrator, many_tasks)
 	EXPECT_EQ(0, fatal(self));
 }
 
+/* A slot that has been given back is used before one that never was, whatever the window. */
+TEST_F(orchestrator, slots_come_back)
+{
+	struct pto_ring *ring = pto_ring_get(&self->rt, 1);
+	uint32_t i;
+
+	for (i = 0; i < 1000; i++) {
+		PTO_SCOPE(&self->rt.rt)
+			plain(self, 0);
+		EXPECT_EQ(1, execute_some(self, 1));
+	}
+	EXPECT_EQ(0, fatal(self));
+	EXPECT_GE(PTO_RECLAIM_INTERVAL, ring->fresh);
+	EXPECT_LT(ring->fresh, ring->layout->window - 1);
+}
+
 static uint64_t resident(FIXTURE_DATA(orchestrator) *self)
 {
 	uint64_t pages = self->plan.arena_size / (uint64_t)sysconf(_SC_PAGESIZE);
