@@ -45,7 +45,8 @@ static void rig_interrupt(void *arg)
 		abort();
 }
 
-int rig_create(struct rig *rig, uint32_t arch, uint32_t contexts, bool isolate)
+int rig_create_bounded(struct rig *rig, uint32_t arch, uint32_t contexts, bool isolate,
+		       uint64_t timeout_ns)
 {
 	struct ptodev_config config = {
 		.arch = arch,
@@ -54,6 +55,7 @@ int rig_create(struct rig *rig, uint32_t arch, uint32_t contexts, bool isolate)
 		.isolate = isolate,
 		.memory_size = 8ULL << 30,
 		.name = "rig",
+		.default_timeout_ns = timeout_ns,
 		.interrupt = rig_interrupt,
 		.interrupt_arg = rig,
 	};
@@ -68,6 +70,11 @@ int rig_create(struct rig *rig, uint32_t arch, uint32_t contexts, bool isolate)
 	rig->ident = (const void *)rig->base;
 	rig->next = rig->ident->heap_offset;
 	return 0;
+}
+
+int rig_create(struct rig *rig, uint32_t arch, uint32_t contexts, bool isolate)
+{
+	return rig_create_bounded(rig, arch, contexts, isolate, 0);
 }
 
 void rig_destroy(struct rig *rig)

@@ -92,6 +92,8 @@ uint64_t rig_now(void);
 void rig_pause(unsigned int *tries);
 
 int rig_create(struct rig *rig, uint32_t arch, uint32_t contexts, bool isolate);
+int rig_create_bounded(struct rig *rig, uint32_t arch, uint32_t contexts, bool isolate,
+		       uint64_t timeout_ns);
 void rig_destroy(struct rig *rig);
 void *rig_alloc(struct rig *rig, uint64_t size);
 uint64_t rig_addr(const struct rig *rig, const void *p);

@@ -54,7 +54,7 @@ static int open_new(uint64_t present)
 	return -ETIMEDOUT;
 }
 
-static pid_t start(void)
+static pid_t start(const struct pt_ptod *ptod)
 {
 	const char *program = getenv("PTO_PTOD");
 	pid_t child = fork();
@@ -63,7 +63,8 @@ static pid_t start(void)
 		return child < 0 ? -errno : child;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	program = program ? program : pt_path("../../bin/ptod");
-	execl(program, "ptod", "--arch", "a2a3", NULL);
+	execl(program, "ptod", "--arch", "a2a3", ptod->timeout_ms ? "--timeout-ms" : NULL,
+	      ptod->timeout_ms, NULL);
 	_exit(127);
 }
 
@@ -72,7 +73,7 @@ int pt_ptod_start(struct pt_ptod *ptod)
 	int fd;
 
 	ptod->others = devices_present();
-	ptod->pid = start();
+	ptod->pid = start(ptod);
 	if (ptod->pid < 0)
 		return ptod->pid;
 	fd = open_new(ptod->others);

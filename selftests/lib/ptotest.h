@@ -234,10 +234,12 @@ uint32_t pt_gate_passed(const struct pt_gate *gate);
 
 /**
  * struct pt_ptod - a device that this process has started
+ * @timeout_ms: its default bounds; NULL: those that it has by itself
  * @pid: its process, 0 if there is none
  * @others: devices that there were before, bit N for /dev/ptoN
  */
 struct pt_ptod {
+	const char *timeout_ms;
 	pid_t pid;
 	uint64_t others;
 };

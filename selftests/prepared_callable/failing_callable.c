@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Callables that fail, hang and crash: who notices, and who must not. */
 #include <errno.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "pttest.h"
@@ -14,6 +15,8 @@ static const struct pt_callable add = {
 
 static const struct pt_callable fatal = { .orch = "orch_fatal" };
 static const struct pt_callable hang = { .orch = "orch_hang" };
+static const struct pt_callable hung_begin = { .orch = "orch_hang_begin" };
+static const struct pt_callable hung_end = { .orch = "orch_hang_end" };
 static const struct pt_callable crash = { .orch = "orch_crash" };
 
 FIXTURE(failing) {
@@ -49,6 +52,35 @@ FIXTURE_TEARDOWN(failing)
 		return;
 	close(self->fd);
 	close(self->other);
+}
+
+FIXTURE(bounded) {
+	struct pt_ptod ptod;
+	int fd;
+	struct pt_vec vec;
+};
+
+FIXTURE_SETUP(bounded)
+{
+	self->ptod.timeout_ms = "1000";
+	self->fd = -1;
+	setenv("PTO_SIM_TIMEOUT_MS", self->ptod.timeout_ms, 1);
+	if (pt_simulator())
+		self->fd = pt_open(0);
+	else if (pt_ptod_possible())
+		self->fd = pt_ptod_start(&self->ptod);
+	else
+		SKIP(return, "no device of our own here");
+	ASSERT_GE(self->fd, 0);
+	ASSERT_EQ(0, pt_vec_new(self->fd, COUNT, &self->vec));
+	ASSERT_EQ(0, pt_prepare(self->fd, 0, &add, NULL));
+}
+
+FIXTURE_TEARDOWN(bounded)
+{
+	if (self->fd >= 0)
+		close(self->fd);
+	EXPECT_EQ(0, pt_ptod_kill(&self->ptod));
 }
 
 static void runs_right(struct __test_metadata *_metadata, int fd, struct pt_vec *vec)
@@ -266,6 +298,26 @@ PT_TEST_F(failing, hang_of_a_kernel_ends_by_its_bound)
 	runs_right(_metadata, self->other, &self->other_vec);
 	ASSERT_EQ(0, pt_reset(self->fd));
 	runs_right(_metadata, self->fd, &self->vec);
+}
+
+/*
+ * Constructors and destructors have a second here, on a device of our own. The context and its
+ * callables stay what they were.
+ */
+TEST_F_TIMEOUT(bounded, constructor_and_destructor_that_hang, PT_TIMEOUT)
+{
+	struct pto_context_stats before, after;
+
+	EXPECT_EQ(0, pt_stats(self->fd, &before));
+	EXPECT_EQ(-ETIMEDOUT, pt_prepare(self->fd, 1, &hung_begin, NULL));
+	runs_right(_metadata, self->fd, &self->vec);
+	EXPECT_EQ(1, pt_prepare(self->fd, 1, &hung_end, NULL));
+	EXPECT_EQ(0, pt_unprepare(self->fd, 1));
+	runs_right(_metadata, self->fd, &self->vec);
+	EXPECT_EQ(1, pt_prepare(self->fd, 1, &add, NULL));
+	EXPECT_EQ(0, pt_stats(self->fd, &after));
+	EXPECT_EQ(before.aicpu_dlopen_count + 2, after.aicpu_dlopen_count);
+	EXPECT_EQ(PTO_CTX_OK, after.state);
 }
 
 TEST_HARNESS_MAIN

@@ -126,9 +126,49 @@ static void do_unmap(struct context *ctx, const struct pto_dev_cmd *generic, str
 		outcome_fail(out, PTO_DEV_NOMEM, "unmap: %s", strerror(-ret));
 }
 
+/*
+ * Lets the admin watch code of a program: it has to end when it has taken @bound and, with
+ * @patience, nothing has moved in it for so long.
+ */
+static void watch_begin(struct context *ctx, uint64_t start, uint64_t bound, uint64_t patience)
+{
+	uint64_t until;
+
+	if (__builtin_add_overflow(start, bound, &until) || until == RUN_EXPIRED)
+		until = RUN_EXPIRED - 1;
+	atomic_store_explicit(&ctx->page->run_patience, patience, memory_order_relaxed);
+	atomic_store_explicit(&ctx->page->run_until, until, memory_order_release);
+}
+
+/*
+ * The code has ended. If the admin has told it to, it may still be at it: then it holds the
+ * lock, and what comes next has to wait. Return: it has been told to
+ */
+static bool watch_end(struct context *ctx)
+{
+	if (atomic_exchange(&ctx->page->run_until, 0) != RUN_EXPIRED)
+		return false;
+	ctx_page_lock(ctx->page);
+	ctx_page_unlock(ctx->page);
+	return true;
+}
+
+/*
+ * Constructors and destructors have a bound each. This is for those that cannot be left, and for
+ * what the dynamic loader executes itself.
+ */
+static void watch_objects(struct context *ctx, const struct outcome *out)
+{
+	uint64_t bound = pto_engine_call_bound(ctx->engine) + LEAVE_BOUND_NS;
+
+	watch_begin(ctx, out->start_ns, bound, bound);
+}
+
 static void do_load(struct context *ctx, const struct pto_dev_cmd *cmd, struct outcome *out)
 {
+	watch_objects(ctx, out);
 	loader_load(ctx->dev, &ctx->loader, (const struct pto_dev_cmd_load *)cmd, out);
+	watch_end(ctx);
 }
 
 static void do_unload(struct context *ctx, const struct pto_dev_cmd *generic,
@@ -136,10 +176,13 @@ static void do_unload(struct context *ctx, const struct pto_dev_cmd *generic,
 {
 	const struct pto_dev_cmd_load *cmd = (const void *)generic;
 
-	if (cmd->desc_addr || cmd->desc_size)
+	if (cmd->desc_addr || cmd->desc_size) {
 		outcome_fail(out, PTO_DEV_INVALID, "unload: unused operands are not 0");
-	else
-		loader_unload(&ctx->loader, cmd->handle, out);
+		return;
+	}
+	watch_objects(ctx, out);
+	loader_unload(&ctx->loader, cmd->handle, out);
+	watch_end(ctx);
 }
 
 /* The arena at @addr, or with @addr 0 a free entry; NULL if there is none. */
@@ -224,30 +267,20 @@ static void do_arena_drop(struct context *ctx, const struct pto_dev_cmd *generic
 	memset(arena, 0, sizeof(*arena));
 }
 
-/*
- * Executes a run under the admin's watch. If that has told it to end, it may still be at
- * it: then it holds the lock, and the next run has to wait.
- */
+/* Executes a run under the admin's watch. */
 static void run_execute(struct context *ctx, const struct pto_engine_run *run,
 			struct outcome *out)
 {
 	uint64_t patience = run->timeout_ns ? 0 : ctx->dev->config.default_timeout_ns;
 	uint64_t bound = run->timeout_ns ? run->timeout_ns : patience;
-	uint64_t until;
+	bool told;
 
-	if (__builtin_add_overflow(out->start_ns, bound, &until) || until == RUN_EXPIRED)
-		until = RUN_EXPIRED - 1;
 	ctx->running = run->callable;
-	atomic_store_explicit(&ctx->page->run_patience, patience, memory_order_relaxed);
-	atomic_store_explicit(&ctx->page->run_until, until, memory_order_release);
+	watch_begin(ctx, out->start_ns, bound, patience);
 	out->status = pto_engine_run(ctx->engine, run, &out->report);
-	until = atomic_exchange(&ctx->page->run_until, 0);
+	told = watch_end(ctx);
 	ctx->running = NULL;
-	if (until != RUN_EXPIRED)
-		return;
-	ctx_page_lock(ctx->page);
-	ctx_page_unlock(ctx->page);
-	if (out->status != PTO_DEV_ABORTED)
+	if (!told || out->status != PTO_DEV_ABORTED)
 		return;
 	out->status = PTO_DEV_TIMEOUT;
 	report_text(&out->report, patience ? "nothing has moved in the run for %llu ms" :

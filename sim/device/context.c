@@ -300,6 +300,7 @@ struct context *context_new(struct ptodev *dev, uint32_t id, struct ctx_page *pa
 							PTO_RUN_MAX_SCALARS));
 	if (ctx->args)
 		*error = pto_engine_create(&config, &ctx->engine);
+	ctx->loader.engine = ctx->engine;
 	if (!*error)
 		return ctx;
 	free(ctx->args);

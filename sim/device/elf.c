@@ -3,6 +3,11 @@
  * A look at an object before the dynamic loader gets it. The loader trusts its input: it
  * would die of a file that was cut off, in the middle of the home process. So the headers
  * are checked here, and what is wrong is said in words.
+ *
+ * The loader would also call the object's constructors and destructors while it holds the
+ * lock that every load in the process needs. One that hangs could not be left without
+ * leaving that lock held. So the loader does not get to know of them: their entries in the
+ * dynamic section are given a tag that it does not look at, and object.c calls them.
  */
 #include <elf.h>
 #include <errno.h>
@@ -76,4 +81,66 @@ int elf_check(const void *image, uint64_t size, const char **why)
 	}
 	*why = "not a dynamic object: it has no dynamic section";
 	return dynamic ? 0 : -ENOEXEC;
+}
+
+/* A tag that means nothing to any loader: the first ones for operating systems are unused. */
+#define TAG_TAKEN (DT_LOOS + 0x707470)
+
+/* Takes one entry of a dynamic section. Return: it was one of those */
+static bool elf_take_entry(const Elf64_Dyn *entry, struct object_code *code)
+{
+	switch (entry->d_tag) {
+	case DT_INIT:
+		code->init = entry->d_un.d_ptr;
+		return true;
+	case DT_INIT_ARRAY:
+		code->init_array = entry->d_un.d_ptr;
+		return true;
+	case DT_INIT_ARRAYSZ:
+		code->init_count = entry->d_un.d_val / sizeof(Elf64_Addr);
+		return true;
+	case DT_FINI:
+		code->fini = entry->d_un.d_ptr;
+		return true;
+	case DT_FINI_ARRAY:
+		code->fini_array = entry->d_un.d_ptr;
+		return true;
+	case DT_FINI_ARRAYSZ:
+		code->fini_count = entry->d_un.d_val / sizeof(Elf64_Addr);
+		return true;
+	default:
+		return false;
+	}
+}
+
+static void elf_take_section(char *section, uint64_t size, struct object_code *code)
+{
+	Elf64_Dyn entry;
+
+	for (; size >= sizeof(entry); size -= sizeof(entry), section += sizeof(entry)) {
+		memcpy(&entry, section, sizeof(entry));
+		if (entry.d_tag == DT_NULL)
+			return;
+		if (!elf_take_entry(&entry, code))
+			continue;
+		entry.d_tag = TAG_TAKEN;
+		memcpy(section, &entry, sizeof(entry));
+	}
+}
+
+/* Takes constructors and destructors out of an image that elf_check() has found sound. */
+void elf_take_code(void *image, struct object_code *code)
+{
+	Elf64_Phdr segment;
+	Elf64_Ehdr elf;
+	uint32_t i;
+
+	memset(code, 0, sizeof(*code));
+	memcpy(&elf, image, sizeof(elf));
+	for (i = 0; i < elf.e_phnum; i++) {
+		memcpy(&segment, (const char *)image + elf.e_phoff + i * sizeof(segment),
+		       sizeof(segment));
+		if (segment.p_type == PT_DYNAMIC)
+			elf_take_section((char *)image + segment.p_offset, segment.p_filesz, code);
+	}
 }

@@ -166,9 +166,71 @@ bool pto_engine_current(const struct pto_engine *engine, uint32_t *func_id, uint
 
 void pto_engine_abort(struct pto_engine *engine)
 {
+	atomic_store(&engine->abort_call, atomic_load(&engine->call));
 	pto_rt_abort(&engine->rt);
 	aicpu_notify(engine);
 	monitor_wake(engine);
+}
+
+/* --- calls --------------------------------------------------------------- */
+
+/* Makes the calling thread the orchestrator. */
+static void become_core(struct pto_core *core)
+{
+	if (engine_core == core)
+		return;
+	core->thread = pthread_self();
+	escape_become(core);
+}
+
+/* Numbers the next call, never 0, and lets the monitor see it. */
+static void begin_call(struct pto_engine *engine, uint64_t bound)
+{
+	engine->calls += engine->calls + 1 ? 1 : 2;
+	atomic_store_explicit(&engine->call_ns, bound, memory_order_relaxed);
+	atomic_store(&engine->call, engine->calls);
+	monitor_arm(engine);
+}
+
+/* Once this has returned nobody may jump into it any more. Return: the call has returned, too */
+static bool call_returns(struct pto_engine *engine, void (*fn)(void *arg), void *arg,
+			 uint64_t bound)
+{
+	if (!sigsetjmp(engine->escape, 0)) {
+		begin_call(engine, bound);
+		fn(arg);
+		atomic_store_explicit(&engine->call, 0, memory_order_release);
+		return true;
+	}
+	escape_landed(engine->cores);
+	atomic_store_explicit(&engine->call, 0, memory_order_release);
+	return false;
+}
+
+static int call_bounded(struct pto_engine *engine, void (*fn)(void *arg), void *arg, uint64_t bound)
+{
+	become_core(&engine->cores[0]);
+	if (call_returns(engine, fn, arg, bound))
+		return 0;
+	return atomic_load(&engine->abort_call) == engine->calls ? -ECANCELED : -ETIMEDOUT;
+}
+
+int pto_engine_call(struct pto_engine *engine, void (*fn)(void *arg), void *arg,
+		    uint64_t bound_ns)
+{
+	int ret = call_bounded(engine, fn, arg, bound_ns);
+
+	monitor_tell(engine);
+	return ret;
+}
+
+uint64_t pto_engine_call_bound(const struct pto_engine *engine)
+{
+	const struct pto_engine_config *config = &engine->config;
+	uint64_t bound = config->default_sched_timeout_ns ? config->default_sched_timeout_ns :
+							    PTO_ENGINE_SCHED_TIMEOUT_NS;
+
+	return bound < config->default_timeout_ns ? bound : config->default_timeout_ns;
 }
 
 /* --- runs ---------------------------------------------------------------- */
@@ -206,7 +268,7 @@ static uint32_t check_run(const struct pto_engine *engine, const struct pto_engi
 			  const struct pto_orch_args *args, struct pto_dev_report *report)
 {
 	const struct pto_arena *arena = run->arena;
-	uint32_t expected, i;
+	uint32_t i;
 
 	if (pto_engine_lost(engine))
 		return refuse(report, PTO_DEV_ABORTED,
@@ -222,14 +284,55 @@ static uint32_t check_run(const struct pto_engine *engine, const struct pto_engi
 		if (args->tensors[i].owner_task != PTO_NO_TASK)
 			return refuse(report, PTO_DEV_INVALID,
 				      "tensor argument %u belongs to a task of another run", i);
-	if (!run->callable->config)
-		return PTO_DEV_OK;
-	expected = run->callable->config(args).expected_arg_count;
-	if (expected != args->tensor_count + args->scalar_count)
-		return refuse(report, PTO_DEV_INVALID,
-			      "the orchestration expects %u arguments, the run has %u tensors and %u scalars",
-			      expected, args->tensor_count, args->scalar_count);
 	return PTO_DEV_OK;
+}
+
+/* A call of the configuration function. */
+struct config_call {
+	pto_orch_config_fn fn;
+	const struct pto_orch_args *args;
+	struct pto_orch_config config;
+};
+
+static void call_config(void *arg)
+{
+	struct config_call *call = arg;
+
+	call->config = call->fn(call->args);
+}
+
+/* Its own way of not moving; the run has not begun yet, so the monitor cannot tell of it. */
+static uint32_t config_hung(struct pto_dev_report *report, uint64_t bound)
+{
+	refuse(report, 0, "the configuration function has not returned for %llu ms",
+	       (unsigned long long)(bound / 1000000));
+	report->code = PTO_FATAL_SCHEDULER_TIMEOUT;
+	report->subcode = PTO_STALL_ORCH;
+	return PTO_DEV_TIMEOUT;
+}
+
+/* Does the callable take these arguments? */
+static uint32_t check_args(struct pto_engine *engine, const struct pto_engine_run *run,
+			   const struct pto_orch_args *args, struct pto_dev_report *report)
+{
+	uint64_t sched = atomic_load_explicit(&engine->bounds.sched, memory_order_relaxed);
+	uint64_t whole = atomic_load_explicit(&engine->bounds.run, memory_order_relaxed);
+	struct config_call call = { .fn = run->callable->config, .args = args };
+	uint64_t bound = sched < whole ? sched : whole;
+	int ret;
+
+	if (!call.fn)
+		return PTO_DEV_OK;
+	ret = call_bounded(engine, call_config, &call, bound);
+	if (ret == -ECANCELED)
+		return refuse(report, PTO_DEV_ABORTED, "the run was aborted");
+	if (ret)
+		return config_hung(report, bound);
+	if (call.config.expected_arg_count == args->tensor_count + args->scalar_count)
+		return PTO_DEV_OK;
+	return refuse(report, PTO_DEV_INVALID,
+		      "the orchestration expects %u arguments, the run has %u tensors and %u scalars",
+		      call.config.expected_arg_count, args->tensor_count, args->scalar_count);
 }
 
 /* Says when the run is to be given up. */
@@ -250,15 +353,6 @@ static void set_bounds(struct pto_engine *engine, const struct pto_engine_run *r
 	atomic_store_explicit(&engine->bounds.sched, sched, memory_order_relaxed);
 	atomic_store_explicit(&engine->bounds.op, op ? op : PTO_ENGINE_OP_TIMEOUT_NS,
 			      memory_order_relaxed);
-}
-
-/* Makes the calling thread the orchestrator. */
-static void become_core(struct pto_core *core)
-{
-	if (engine_core == core)
-		return;
-	core->thread = pthread_self();
-	escape_become(core);
 }
 
 static uint32_t conclude(struct pto_engine *engine, struct pto_dev_report *report)
@@ -287,6 +381,10 @@ uint32_t pto_engine_run(struct pto_engine *engine, const struct pto_engine_run *
 
 	if (status != PTO_DEV_OK)
 		return status;
+	set_bounds(engine, run);
+	status = check_args(engine, run, &args, report);
+	if (status != PTO_DEV_OK)
+		return status;
 	engine->kernels = run->callable->kernels;
 	engine->kernel_count = run->callable->kernel_count;
 	engine->graph = (struct pto_graph_source){
@@ -295,7 +393,6 @@ uint32_t pto_engine_run(struct pto_engine *engine, const struct pto_engine_run *
 		.covers = run->covers,
 		.cookie = run->cookie,
 	};
-	set_bounds(engine, run);
 	become_core(&engine->cores[0]);
 	pto_runtime_start(&engine->rt, run->arena, run->epoch);
 	monitor_arm(engine);

@@ -155,7 +155,29 @@ bool pto_engine_lost(const struct pto_engine *engine);
  */
 bool pto_engine_current(const struct pto_engine *engine, uint32_t *func_id, uint64_t *task);
 
-/** pto_engine_abort() - make the current run end soon with PTO_DEV_ABORTED; any thread */
+/**
+ * pto_engine_call() - call code of a program that is no run, with a bound
+ * @engine: the engine; the calling thread is that of its runs, between two of them
+ * @fn: the code
+ * @arg: its argument
+ * @bound_ns: how long it may take
+ *
+ * Code that does not return in time is left by a jump, as in a run that hangs: what it holds
+ * stays held. If it cannot be left, this does not return, and pto_engine_lost() says so.
+ * Return: 0 if it has returned; -ETIMEDOUT; -ECANCELED after pto_engine_abort(), which it gets
+ * a second to come to its end.
+ */
+int pto_engine_call(struct pto_engine *engine, void (*fn)(void *arg), void *arg,
+		    uint64_t bound_ns);
+
+/** pto_engine_call_bound() - how long constructors and destructors may take, in ns */
+uint64_t pto_engine_call_bound(const struct pto_engine *engine);
+
+/**
+ * pto_engine_abort() - make the current run, or call, end soon; any thread
+ *
+ * A run ends with PTO_DEV_ABORTED.
+ */
 void pto_engine_abort(struct pto_engine *engine);
 
 /**

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * How a kernel that does not end is left, and an orchestration that does not.
+ * How a kernel that does not end is left, and an orchestration or another function of a
+ * program that does not.
  *
  * Code of a callable links against nothing of ours and holds nothing of ours, so the thread
  * that executes it can leave it at any instruction: it is sent a signal, whose handler jumps
  * to where the thread had called that code. The handler does so only if the thread is still
- * in the very kernel, or the very run, that is meant, and not in a call of the engine or the
+ * in the very kernel, run or call that is meant, and not in a call of the engine or the
  * runtime: then who asks has to ask again. (What the code holds of libc, if it calls that,
  * stays held.)
  *
@@ -35,6 +36,15 @@ static void leave_entry(struct pto_engine *engine)
 		siglongjmp(engine->escape, 1);
 }
 
+/* Leaves code that pto_engine_call() has called, if this thread is in it. */
+static void leave_call(struct pto_engine *engine)
+{
+	uint32_t call = atomic_load_explicit(&engine->call, memory_order_relaxed);
+
+	if (call && atomic_load_explicit(&engine->leave_call, memory_order_relaxed) == call)
+		siglongjmp(engine->escape, 1);
+}
+
 static void escape_handler(int signal, siginfo_t *info, void *ucontext)
 {
 	struct pto_core *core = engine_core;
@@ -45,8 +55,10 @@ static void escape_handler(int signal, siginfo_t *info, void *ucontext)
 	atomic_store_explicit(&core->asked, 0, memory_order_relaxed);
 	state = atomic_load_explicit(&core->state, memory_order_relaxed);
 	if (core_func(state) == ENGINE_NO_FUNC) {
-		if (core == core->engine->cores)
+		if (core == core->engine->cores) {
+			leave_call(core->engine);
 			leave_entry(core->engine);
+		}
 	} else if (!core->inside &&
 		   atomic_load_explicit(&core->leave, memory_order_relaxed) == state) {
 		siglongjmp(core->escape, 1);
@@ -112,7 +124,8 @@ void escape_unblock(void)
 }
 
 /**
- * escape_ask() - ask a core's thread to leave what pto_core.leave or pto_engine.leave says
+ * escape_ask() - ask a core's thread to leave what pto_core.leave, or pto_engine.leave or
+ *	leave_call, says
  * @core: the core
  *
  * Does nothing while an earlier signal has not been heeded: those of a thread that blocks them

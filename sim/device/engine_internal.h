@@ -170,6 +170,9 @@ struct pto_conditions {
  * @awaited: pto_runtime.awaited when it last looked
  * @awaited_since: since when it is that
  * @failed: when it first saw that the run has failed, 0 if it did not
+ * @call: pto_engine.call when it last looked
+ * @call_since: since when it is that
+ * @call_asked: when that was first asked to be left, 0 if it was not
  * @crew_error: errno if threads for a cohort could not be made at the last look
  *
  * What follows @started is its own.
@@ -186,6 +189,9 @@ struct pto_monitor {
 	uint64_t awaited;
 	uint64_t awaited_since;
 	uint64_t failed;
+	uint32_t call;
+	uint64_t call_since;
+	uint64_t call_asked;
 	int crew_error;
 };
 
@@ -203,6 +209,11 @@ struct pto_monitor {
  * @seen_done: pto_sched_done() when the orchestrator last saw it change
  * @idle: how often it has waited since
  * @bounds: time-outs of the current run; the monitor reads them
+ * @call: number of the pto_engine_call() that goes on, 0 if none does
+ * @calls: number of the last one; its own
+ * @call_ns: its bound
+ * @leave_call: call that the orchestrator shall leave
+ * @abort_call: call that pto_engine_abort() was meant for
  * @in_entry: 1 while the orchestrator is in the entry
  * @leave: run (pto_runtime.fatal_claim without what follows its number) whose entry the
  *	orchestrator shall leave
@@ -237,6 +248,11 @@ struct pto_engine {
 		_Atomic uint64_t sched;
 		_Atomic uint64_t op;
 	} bounds;
+	_Atomic uint32_t call;
+	uint32_t calls;
+	_Atomic uint64_t call_ns;
+	_Atomic uint32_t leave_call;
+	_Atomic uint32_t abort_call;
 	_Atomic uint32_t in_entry;
 	_Atomic uint32_t leave;
 	sigjmp_buf escape;
@@ -303,6 +319,7 @@ uint32_t async_describe(struct pto_engine *engine, struct pto_condition *conditi
 int monitor_start(struct pto_engine *engine);
 void monitor_stop(struct pto_engine *engine);
 void monitor_wake(struct pto_engine *engine);
+void monitor_tell(struct pto_engine *engine);
 
 /* The monitor sleeps only between runs, so this is a look and no more while runs follow. */
 static inline void monitor_arm(struct pto_engine *engine)

@@ -9,7 +9,8 @@
  *    kernels begun and ended, conditions that have come to hold, calls of the orchestration
  *    while no task is unfinished), so a long run is not a slow one.
  *  - A run that has failed, and a kernel or an orchestration that still goes on: it is left.
- *    If even that fails, the engine is lost.
+ *    So is other code of a program that takes too long (pto_engine_call()). If even that
+ *    fails, the engine is lost.
  *
  * All that it reads of others is atomic and may be a little old. It can be late, too: so
  * what it does is tied to the run, or the kernel, that it has seen.
@@ -63,7 +64,8 @@ static uint64_t measure(struct pto_engine *engine)
 	return sum;
 }
 
-static void tell_progress(struct pto_engine *engine)
+/** monitor_tell() - something has moved; any thread */
+void monitor_tell(struct pto_engine *engine)
 {
 	uint32_t *progress = engine->config.progress;
 
@@ -291,7 +293,7 @@ static void watch_run(struct pto_engine *engine, uint64_t now)
 	if (progress != m->progress) {
 		m->progress = progress;
 		m->since = now;
-		tell_progress(engine);
+		monitor_tell(engine);
 	}
 	/* Those who would look may all be busy, or asleep. */
 	if (atomic_load_explicit(&engine->conditions.count, memory_order_relaxed))
@@ -350,6 +352,52 @@ static void end_run(struct pto_engine *engine, uint64_t now)
 	end_entry(engine, now);
 }
 
+/* --- a call between runs -------------------------------------------------- */
+
+static bool call_overdue(struct pto_engine *engine, uint64_t now)
+{
+	uint64_t ran = now - engine->monitor.call_since;
+
+	if (atomic_load(&engine->abort_call) == engine->monitor.call && ran >= ENTRY_GRACE_NS)
+		return true;
+	return ran >= atomic_load_explicit(&engine->call_ns, memory_order_relaxed);
+}
+
+/* Makes the orchestrator leave the call. */
+static void end_call(struct pto_engine *engine, uint64_t now)
+{
+	struct pto_monitor *m = &engine->monitor;
+
+	if (!m->call_asked) {
+		m->call_asked = now;
+		atomic_store(&engine->cores[0].asked, 0);
+	} else if (now - m->call_asked >= LOST_NS) {
+		lose(engine);
+	}
+	atomic_store(&engine->leave_call, m->call);
+	escape_ask(&engine->cores[0]);
+}
+
+/* Return: a call goes on */
+static bool watch_call(struct pto_engine *engine)
+{
+	uint32_t call = atomic_load(&engine->call);
+	struct pto_monitor *m = &engine->monitor;
+	uint64_t now;
+
+	if (!call)
+		return false;
+	now = engine_now();
+	if (call != m->call) {
+		m->call = call;
+		m->call_since = now;
+		m->call_asked = 0;
+	}
+	if (call_overdue(engine, now))
+		end_call(engine, now);
+	return true;
+}
+
 /* --- the thread ---------------------------------------------------------- */
 
 static void begin_run(struct pto_engine *engine, uint32_t run, uint64_t now)
@@ -362,20 +410,20 @@ static void begin_run(struct pto_engine *engine, uint32_t run, uint64_t now)
 	m->since = now;
 	m->progress = measure(engine);
 	m->awaited = PTO_NO_TASK;
-	tell_progress(engine);
+	monitor_tell(engine);
 	m->failed = 0;
 	while ((core = next_core(engine, core)))
 		core->watch.since = 0;
 }
 
-/* Return: a run executes */
+/* Return: a run or a call executes */
 static bool look(struct pto_engine *engine)
 {
 	uint32_t claim = atomic_load_explicit(&engine->rt.fatal_claim, memory_order_acquire);
 	uint64_t now;
 
 	if ((claim & PTO_CLAIM_MASK) == PTO_CLAIM_CLOSED)
-		return false;
+		return watch_call(engine);
 	now = engine_now();
 	if (engine->monitor.run != (claim & ~PTO_CLAIM_MASK))
 		begin_run(engine, claim & ~PTO_CLAIM_MASK, now);
@@ -388,7 +436,8 @@ static bool look(struct pto_engine *engine)
 
 static bool executes(struct pto_engine *engine)
 {
-	return (atomic_load(&engine->rt.fatal_claim) & PTO_CLAIM_MASK) != PTO_CLAIM_CLOSED;
+	return atomic_load(&engine->call) ||
+	       (atomic_load(&engine->rt.fatal_claim) & PTO_CLAIM_MASK) != PTO_CLAIM_CLOSED;
 }
 
 /* Until a run needs it. One that begins just now may not see that: its kernels will. */

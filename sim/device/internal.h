@@ -65,6 +65,9 @@
  */
 #define EXPIRE_GRACE_NS		(500 * NSEC_PER_MSEC)
 
+/* How long the engine may take to leave code that hangs. */
+#define LEAVE_BOUND_NS		NSEC_PER_SEC
+
 /* How long a context may take to end, and a context process to start. */
 #define STOP_BOUND_NS		(2 * NSEC_PER_SEC)
 #define START_BOUND_NS		(5 * NSEC_PER_SEC)
@@ -189,8 +192,8 @@ struct fault_record {
  * @state: CTX_*; written by the context
  * @error: errno of CTX_FAILED
  * @stop: admin: end as soon as you can
- * @run_until: when the run that executes has to end; 0 if none does; RUN_EXPIRED once the
- *	admin has told it to end, which it does with @lock held
+ * @run_until: when the run, or LOAD or UNLOAD, that executes has to end; 0 if none does;
+ *	RUN_EXPIRED once the admin has told it to end, which it does with @lock held
  * @run_patience: for the run that executes: not 0 if it has to end only when nothing has
  *	moved in it for so long, and not before @run_until
  * @progress: changes while something moves in a run
@@ -467,15 +470,40 @@ void map_table_free(struct map_table *table);
 
 struct callable;
 struct kernel;
+struct object;
+
+/**
+ * struct object_code - what an object wants to be called at its beginning and its end
+ * @init: function, 0 if there is none
+ * @init_array: functions that are called after it, @init_count
+ * @init_count: how many
+ * @fini: function, 0 if there is none
+ * @fini_array: functions that are called before it, the last first, @fini_count
+ * @fini_count: how many
+ *
+ * Addresses relative to where the object is loaded.
+ */
+struct object_code {
+	uint64_t init;
+	uint64_t init_array;
+	uint64_t init_count;
+	uint64_t fini;
+	uint64_t fini_array;
+	uint64_t fini_count;
+};
 
 #define KERNEL_BUCKETS		64u
 
 /**
  * struct loader - the objects of a context
+ * @engine: calls their constructors and destructors
+ * @hung: one of them was left by the command that executes: no other one is called
  * @callables: by handle
  * @kernels: hash table of kernel objects by image id
  */
 struct loader {
+	struct pto_engine *engine;
+	bool hung;
 	struct callable *callables[PTO_DEV_MAX_HANDLES];
 	struct kernel *kernels[KERNEL_BUCKETS];
 };
@@ -487,10 +515,13 @@ void loader_free(struct loader *loader);
 const struct pto_engine_callable *loader_callable(const struct loader *loader, uint32_t handle);
 
 /* object.c: one object file */
-void *object_open(struct ptodev *dev, uint64_t addr, uint64_t size, const char *label,
-		  struct outcome *out);
-void *object_symbol(void *handle, const char *symbol);
-void object_close(void *handle);
+struct object *object_open(struct ptodev *dev, struct loader *loader, uint64_t addr, uint64_t size,
+			   const char *label, struct outcome *out);
+void *object_symbol(const struct object *object, const char *symbol);
+void object_close(struct loader *loader, struct object *object);
+
+/* elf.c: and what it looks like before it is loaded */
+void elf_take_code(void *image, struct object_code *code);
 int elf_check(const void *image, uint64_t size, const char **why);
 
 #define CTX_ARENAS		64u

@@ -5,6 +5,10 @@
  * An orchestration is loaded once per callable, so that each has static data of its own. A
  * kernel is loaded once per context and shared, by image id, by the callables that use
  * it. A LOAD that fails leaves everything as it was.
+ *
+ * Constructors and destructors are called under the engine's watch. One that does not
+ * return is left, and those that the same command would call behind it are not called: so
+ * a command takes no longer than its objects do that are sound, and one bound.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,21 +21,21 @@
  * @next: next in the hash bucket
  * @image_id: its image
  * @refs: entries of callables' tables that point to it
- * @handle: the object
+ * @object: the object
  * @fn: its entry
  */
 struct kernel {
 	struct kernel *next;
 	uint64_t image_id;
 	uint32_t refs;
-	void *handle;
+	struct object *object;
 	pto_kernel_fn fn;
 };
 
 /**
  * struct callable - a loaded callable
  * @engine: what the engine sees of it
- * @handle: the orchestration object; NULL of a host graph
+ * @object: the orchestration object; NULL of a host graph
  * @image_id: its image
  * @table: kernels by func_id, @engine.kernels
  * @kernels: the kernel objects it holds a reference of
@@ -39,7 +43,7 @@ struct kernel {
  */
 struct callable {
 	struct pto_engine_callable engine;
-	void *handle;
+	struct object *object;
 	uint64_t image_id;
 	struct pto_engine_kernel *table;
 	struct kernel **kernels;
@@ -82,16 +86,16 @@ static struct kernel *kernel_load(struct load *load, const struct pto_dev_kernel
 		return NULL;
 	}
 	kernel->image_id = desc->image_id;
-	kernel->handle = object_open(load->dev, desc->image_addr, desc->image_size, label,
-				     load->out);
-	if (kernel->handle) {
-		kernel->fn = (pto_kernel_fn)object_symbol(kernel->handle, "kernel_entry");
+	kernel->object = object_open(load->dev, load->loader, desc->image_addr, desc->image_size,
+				     label, load->out);
+	if (kernel->object) {
+		kernel->fn = (pto_kernel_fn)object_symbol(kernel->object, "kernel_entry");
 		if (!kernel->fn)
 			outcome_fail(load->out, PTO_DEV_NOEXEC,
 				     "%s: it does not define \"kernel_entry\"", label);
 	}
 	if (load->out->status) {
-		object_close(kernel->handle);
+		object_close(load->loader, kernel->object);
 		free(kernel);
 		return NULL;
 	}
@@ -123,7 +127,7 @@ static void kernel_put(struct loader *loader, struct kernel *kernel)
 	while (*at != kernel)
 		at = &(*at)->next;
 	*at = kernel->next;
-	object_close(kernel->handle);
+	object_close(loader, kernel->object);
 	free(kernel);
 }
 
@@ -133,7 +137,7 @@ static void callable_free(struct loader *loader, struct callable *callable)
 
 	for (i = 0; i < callable->kernel_count; i++)
 		kernel_put(loader, callable->kernels[i]);
-	object_close(callable->handle);
+	object_close(loader, callable->object);
 	free(callable->kernels);
 	free(callable->table);
 	free(callable);
@@ -223,15 +227,15 @@ static void load_orchestration(struct load *load)
 	callable->image_id = desc->image_id;
 	snprintf(label, sizeof(label), "orchestration (image %llu)",
 		 (unsigned long long)desc->image_id);
-	callable->handle = object_open(load->dev, desc->image_addr, desc->image_size, label,
-				       load->out);
-	if (!callable->handle)
+	callable->object = object_open(load->dev, load->loader, desc->image_addr, desc->image_size,
+				       label, load->out);
+	if (!callable->object)
 		return;
-	callable->engine.entry = (pto_orch_entry_fn)object_symbol(callable->handle, entry);
+	callable->engine.entry = (pto_orch_entry_fn)object_symbol(callable->object, entry);
 	if (!callable->engine.entry)
 		outcome_fail(load->out, PTO_DEV_NOEXEC,
 			     "%s: it does not define its entry \"%s\"", label, entry);
-	callable->engine.config = (pto_orch_config_fn)object_symbol(callable->handle, config);
+	callable->engine.config = (pto_orch_config_fn)object_symbol(callable->object, config);
 	if (!callable->engine.config && !(desc->flags & PTO_DEV_LOAD_CONFIG_OPTIONAL))
 		outcome_fail(load->out, PTO_DEV_NOEXEC,
 			     "%s: it does not define its configuration function \"%s\"", label,
@@ -305,6 +309,7 @@ void loader_load(struct ptodev *dev, struct loader *loader, const struct pto_dev
 		outcome_fail(out, PTO_DEV_INVALID, "load: handle %u is in use", cmd->handle);
 		return;
 	}
+	loader->hung = false;
 	load_read(&load, cmd);
 	if (!out->status)
 		load_check(&load);
@@ -322,8 +327,14 @@ void loader_unload(struct loader *loader, uint32_t handle, struct outcome *out)
 		outcome_fail(out, PTO_DEV_INVALID, "unload: no callable has handle %u", handle);
 		return;
 	}
+	loader->hung = false;
 	callable_free(loader, loader->callables[handle]);
 	loader->callables[handle] = NULL;
+	if (loader->hung)
+		outcome_fail(out, PTO_DEV_TIMEOUT,
+			     "unload: handle %u is free, but a destructor has not returned for %llu ms",
+			     handle, (unsigned long long)(pto_engine_call_bound(loader->engine) /
+							  NSEC_PER_MSEC));
 }
 
 /* Drops everything. */
@@ -331,6 +342,7 @@ void loader_free(struct loader *loader)
 {
 	uint32_t i;
 
+	loader->hung = false;
 	for (i = 0; i < PTO_DEV_MAX_HANDLES; i++) {
 		if (loader->callables[i])
 			callable_free(loader, loader->callables[i]);

@@ -7,11 +7,14 @@
  * The dynamic loader knows an object again by inode, and memfds differ in that; but
  * also by the name that it was opened with, and "/proc/self/fd/7" is the name of whatever
  * has got number 7. So each load uses a different spelling of that path.
+ *
+ * Constructors and destructors are called here and not by the dynamic loader (elf.c).
  */
 #include <dlfcn.h>
 #include <errno.h>
 #include <link.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -22,6 +25,20 @@
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 0x0008U
 #endif
+
+/**
+ * struct object - an object that is loaded
+ * @handle: the dynamic loader's
+ * @base: where it is loaded
+ * @code: what is called at its beginning and its end
+ * @begun: its constructors have returned
+ */
+struct object {
+	void *handle;
+	uint64_t base;
+	struct object_code code;
+	bool begun;
+};
 
 /* memfd that can be sealed. Return: the descriptor or a negative errno */
 int sealed_memfd(const char *name)
@@ -34,9 +51,9 @@ int sealed_memfd(const char *name)
 	return fd < 0 ? -errno : fd;
 }
 
-/* Copies the image behind window offset @offset to @fd and looks at it. */
+/* Copies the image behind window offset @offset to @fd, looks at it and takes what it calls. */
 static void object_fill(struct ptodev *dev, int fd, uint64_t offset, uint64_t size,
-			const char *label, struct outcome *out)
+			const char *label, struct object_code *code, struct outcome *out)
 {
 	const char *why;
 	void *copy;
@@ -59,6 +76,8 @@ static void object_fill(struct ptodev *dev, int fd, uint64_t offset, uint64_t si
 			     strerror(-ret));
 	else if (elf_check(copy, size, &why))
 		outcome_fail(out, PTO_DEV_NOEXEC, "%s: %s", label, why);
+	else
+		elf_take_code(copy, code);
 	munmap(copy, size);
 }
 
@@ -87,23 +106,126 @@ static const char *object_error(const char *path)
 	return error;
 }
 
+/* Loads what is in @fd. */
+static void object_load(struct object *object, int fd, const char *label, struct outcome *out)
+{
+	struct link_map *map;
+	char path[192];
+
+	if (fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)) {
+		outcome_fail(out, PTO_DEV_NOMEM, "%s: cannot seal the memfd: %s", label,
+			     strerror(errno));
+		return;
+	}
+	object_path(path, sizeof(path), fd);
+	object->handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+	if (!object->handle || dlinfo(object->handle, RTLD_DI_LINKMAP, &map))
+		outcome_fail(out, PTO_DEV_NOEXEC, "%s: %s", label, object_error(path));
+	else
+		object->base = map->l_addr;
+}
+
+/* --- what it calls -------------------------------------------------------- */
+
+typedef void (*init_fn)(int argc, char **argv, char **envp);
+typedef void (*fini_fn)(void);
+
+static void object_init(void *arg)
+{
+	const struct object *object = arg;
+	const struct object_code *code = &object->code;
+	const init_fn *array = (const init_fn *)(object->base + code->init_array);
+	char *argv[] = { NULL };
+	uint64_t i;
+
+	if (code->init)
+		((init_fn)(object->base + code->init))(0, argv, environ);
+	for (i = 0; i < code->init_count; i++)
+		array[i](0, argv, environ);
+}
+
+static void object_fini(void *arg)
+{
+	const struct object *object = arg;
+	const struct object_code *code = &object->code;
+	const fini_fn *array = (const fini_fn *)(object->base + code->fini_array);
+	uint64_t i;
+
+	for (i = code->fini_count; i-- > 0;)
+		array[i]();
+	if (code->fini)
+		((fini_fn)(object->base + code->fini))();
+}
+
+/* Calls the constructors. */
+static void object_begin(struct object *object, struct loader *loader, const char *label,
+			 struct outcome *out)
+{
+	uint64_t bound = pto_engine_call_bound(loader->engine);
+	const struct object_code *code = &object->code;
+	int ret = 0;
+
+	if (code->init || code->init_count)
+		ret = pto_engine_call(loader->engine, object_init, object, bound);
+	object->begun = !ret;
+	if (!ret)
+		return;
+	loader->hung = true;
+	if (ret == -ECANCELED)
+		outcome_fail(out, PTO_DEV_ABORTED, "%s: aborted in its constructors", label);
+	else
+		outcome_fail(out, PTO_DEV_TIMEOUT,
+			     "%s: its constructors have not returned for %llu ms", label,
+			     (unsigned long long)(bound / NSEC_PER_MSEC));
+}
+
+/* Calls the destructors. */
+static void object_end(struct object *object, struct loader *loader)
+{
+	const struct object_code *code = &object->code;
+
+	if (!object->begun || loader->hung || (!code->fini && !code->fini_count))
+		return;
+	if (pto_engine_call(loader->engine, object_fini, object,
+			    pto_engine_call_bound(loader->engine)))
+		loader->hung = true;
+}
+
+/* --- as a whole ------------------------------------------------------------ */
+
+/* From window to memfd to the dynamic loader. */
+static void object_fetch(struct ptodev *dev, struct object *object, uint64_t offset, uint64_t size,
+			 const char *label, struct outcome *out)
+{
+	int fd = sealed_memfd("pto-object");
+
+	if (fd < 0) {
+		outcome_fail(out, PTO_DEV_NOMEM, "%s: memfd_create: %s", label, strerror(-fd));
+		return;
+	}
+	object_fill(dev, fd, offset, size, label, &object->code, out);
+	if (!out->status)
+		object_load(object, fd, label, out);
+	close(fd);
+}
+
 /**
- * object_open() - load an object
+ * object_open() - load an object and call its constructors
  * @dev: the device
+ * @loader: the context's loader
  * @addr: device address of its image
  * @size: bytes
  * @label: what it is, for reports
- * @out: fails with PTO_DEV_INVALID, PTO_DEV_NOEXEC or PTO_DEV_NOMEM
+ * @out: fails with PTO_DEV_INVALID, PTO_DEV_NOEXEC, PTO_DEV_NOMEM; PTO_DEV_TIMEOUT or
+ *	PTO_DEV_ABORTED if a constructor did not return
  *
- * Return: a handle of its own, or NULL.
+ * Return: an object of its own, or NULL.
  */
-void *object_open(struct ptodev *dev, uint64_t addr, uint64_t size, const char *label,
-		  struct outcome *out)
+struct object *object_open(struct ptodev *dev, struct loader *loader, uint64_t addr, uint64_t size,
+			   const char *label, struct outcome *out)
 {
-	void *handle = NULL;
+	struct object *object;
 	uint64_t offset;
-	char path[192];
-	int fd;
 
 	if (!size || size > MAX_IMAGE_SIZE || !ptodev_heap_range(dev, addr, size, &offset)) {
 		outcome_fail(out, PTO_DEV_INVALID,
@@ -111,46 +233,44 @@ void *object_open(struct ptodev *dev, uint64_t addr, uint64_t size, const char *
 			     (unsigned long long)addr, (unsigned long long)size);
 		return NULL;
 	}
-	fd = sealed_memfd("pto-object");
-	if (fd < 0) {
-		outcome_fail(out, PTO_DEV_NOMEM, "%s: memfd_create: %s", label, strerror(-fd));
+	object = calloc(1, sizeof(*object));
+	if (!object) {
+		outcome_fail(out, PTO_DEV_NOMEM, "%s: out of memory", label);
 		return NULL;
 	}
-	object_fill(dev, fd, offset, size, label, out);
-	if (!out->status &&
-	    fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
-		outcome_fail(out, PTO_DEV_NOMEM, "%s: cannot seal the memfd: %s", label,
-			     strerror(errno));
-	if (!out->status) {
-		object_path(path, sizeof(path), fd);
-		handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-		if (!handle)
-			outcome_fail(out, PTO_DEV_NOEXEC, "%s: %s", label, object_error(path));
-	}
-	close(fd);
-	return handle;
+	object_fetch(dev, object, offset, size, label, out);
+	if (!out->status)
+		object_begin(object, loader, label, out);
+	if (!out->status)
+		return object;
+	object_close(loader, object);
+	return NULL;
 }
 
 /*
  * Looks a symbol up in an object itself, not in the libraries that it needs. Return: its
  * address or NULL
  */
-void *object_symbol(void *handle, const char *symbol)
+void *object_symbol(const struct object *object, const char *symbol)
 {
+	void *addr = dlsym(object->handle, symbol);
 	struct link_map *found = NULL;
 	struct link_map *self = NULL;
-	void *addr = dlsym(handle, symbol);
 	Dl_info info;
 
-	if (!addr || dlinfo(handle, RTLD_DI_LINKMAP, &self) ||
+	if (!addr || dlinfo(object->handle, RTLD_DI_LINKMAP, &self) ||
 	    !dladdr1(addr, &info, (void **)&found, RTLD_DL_LINKMAP))
 		return NULL;
 	return found == self ? addr : NULL;
 }
 
-/* Drops an object. */
-void object_close(void *handle)
+/* Calls the destructors of an object and drops it. */
+void object_close(struct loader *loader, struct object *object)
 {
-	if (handle)
-		dlclose(handle);
+	if (!object)
+		return;
+	object_end(object, loader);
+	if (object->handle)
+		dlclose(object->handle);
+	free(object);
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * The watchdog: a run that does not end within its bound is told to, and a context that
- * does not heed that is ended. It looks a few times a second, so it is late by that.
+ * The watchdog: a run, or the loading or unloading of a callable, that does not end within
+ * its bound is told to, and a context that does not heed that is ended. It looks a few
+ * times a second, so it is late by that.
  *
  * The engine looks at the bounds of a run itself, and knows more. This is for what it cannot
  * end: then it is late. The watchdog also tells the driver whether something moves.
@@ -72,7 +73,7 @@ static void watchdog_context(struct ptodev *dev, uint32_t id, uint64_t now)
 	if (atomic_load(&page->run_until) != RUN_EXPIRED)
 		return;
 	home_stop(dev, id, 0);
-	report_text(&why, "the run has not ended within its bound, nor when it was told to");
+	report_text(&why, "code of the callable has not ended within its bound, nor when told to");
 	why.code = PTO_FATAL_SCHEDULER_TIMEOUT;
 	context_bury(dev, id, PTO_DEV_TIMEOUT, &why);
 }

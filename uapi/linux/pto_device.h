@@ -259,7 +259,9 @@ struct pto_dev_cmd_map {
  *
  * The device reads the description and the images while it executes the command and
  * keeps nothing but what it made of them. Kernel images are loaded once per context
- * and shared by image id until the last callable that uses them is unloaded.
+ * and shared by image id until the last callable that uses them is unloaded. A LOAD whose
+ * constructors do not return ends with PTO_DEV_TIMEOUT and leaves everything as it was; an
+ * UNLOAD whose destructors do not, too, but the handle is free.
  */
 struct pto_dev_cmd_load {
 	__u16 opcode;

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Constructors, destructors and configuration functions: they are called, in the order that the
+ * dynamic loader has, and those that hang cost their command and nothing else. Those that
+ * cannot be left cost the context, and no other one.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "homes.h"
+#include "phases.h"
+
+#define ENTRY "aicpu_orchestration_entry"
+#define MS 1000000ULL
+#define BOUND (1000 * MS)	/* what the device of these tests gives them */
+
+/* An image of phases.so that behaves as @what says. Return: 0 or a negative errno */
+static int phases_object(struct rig *rig, const struct phases *what, struct rig_object *object)
+{
+	int ret = rig_object(rig, "phases.so", object);
+	struct phases *in_image;
+
+	if (ret)
+		return ret;
+	in_image = memmem((void *)(uintptr_t)object->addr, object->size, PHASES_MAGIC,
+			  sizeof(PHASES_MAGIC));
+	if (!in_image)
+		return -EBADMSG;
+	*in_image = *what;
+	memcpy(in_image->magic, PHASES_MAGIC, sizeof(PHASES_MAGIC));
+	return 0;
+}
+
+/* Loads it. Return: as rig_do() */
+static int load_phases(struct rig_ctx *ctx, uint32_t handle, const struct phases *what)
+{
+	struct rig_object object;
+	int ret = phases_object(ctx->rig, what, &object);
+
+	return ret ? ret : rig_load(ctx, handle, &object, ENTRY, NULL, 0, NULL);
+}
+
+/* The same as a kernel of the probe. */
+static int load_kernel(struct rig_ctx *ctx, uint32_t handle, const struct phases *what)
+{
+	struct rig_object probe, object;
+	struct pto_dev_kernel list;
+	int ret = rig_object(ctx->rig, "probe.so", &probe);
+
+	if (!ret)
+		ret = phases_object(ctx->rig, what, &object);
+	list = (struct pto_dev_kernel){ 5, PTO_CORE_AIV, object.addr, object.size, object.id };
+	return ret ? ret : rig_load(ctx, handle, &probe, ENTRY, &list, 1, NULL);
+}
+
+static const char *why(struct rig_ctx *ctx)
+{
+	return rig_why(ctx->rig, ctx->control, rig_queue(ctx->rig, ctx->control)->sq_tail - 1);
+}
+
+#define EXPECT_WHY(text) \
+	EXPECT_NE(NULL, strstr(why(&self->ctx), text)) \
+		TH_LOG("report: %s", why(&self->ctx))
+
+/* All is as it was: the callable that was there, and a new one. */
+#define EXPECT_SOUND(ctx) do { \
+	const struct phases sound_ = { .init = PHASE_SOUND }; \
+	EXPECT_EQ(PTO_DEV_OK, rig_run(ctx, 0, PROBE_ECHO, 4711, 0)); \
+	EXPECT_EQ(4711, *(ctx)->page); \
+	ASSERT_EQ(PTO_DEV_OK, load_phases(ctx, 9, &sound_)); \
+	EXPECT_EQ(PTO_DEV_OK, rig_run(ctx, 9, 0, 0, 0)); \
+	EXPECT_EQ(PHASES_BEGUN, *(ctx)->page); \
+	EXPECT_EQ(PTO_DEV_OK, rig_unload(ctx, 9)); \
+} while (0)
+
+/* The same device with bounds that end soon, and two contexts. */
+#define RESTART_BOUNDED(other) do { \
+	rig_destroy(&self->rig); \
+	ASSERT_EQ(0, rig_create_bounded(&self->rig, PTO_ARCH_A2A3, 4, variant->isolate, BOUND)); \
+	ASSERT_EQ(0, rig_ctx_open(&self->rig, &self->ctx, 1)); \
+	ASSERT_EQ(0, rig_ctx_probe(&self->ctx, 0)); \
+	ASSERT_EQ(0, rig_ctx_open(&self->rig, other, 2)); \
+	ASSERT_EQ(0, rig_ctx_probe(other, 0)); \
+} while (0)
+
+TEST_F(device, phases_in_order)
+{
+	struct phases what = { .trace = rig_addr(&self->rig, self->ctx.page) };
+
+	ASSERT_EQ(PTO_DEV_OK, load_phases(&self->ctx, 1, &what));
+	EXPECT_EQ(PTO_DEV_OK, rig_run(&self->ctx, 1, 0, 0, 0));
+	EXPECT_EQ(PHASES_BEGUN, *self->ctx.page);
+	EXPECT_EQ(PTO_DEV_OK, rig_unload(&self->ctx, 1));
+	EXPECT_EQ(PHASES_ENDED, *self->ctx.page);
+	*self->ctx.page = 0;
+	ASSERT_EQ(PTO_DEV_OK, load_kernel(&self->ctx, 1, &what));
+	EXPECT_EQ(PTO_DEV_OK, rig_unload(&self->ctx, 1));
+	EXPECT_EQ(PHASES_ENDED, *self->ctx.page);
+}
+
+TEST_F(device, constructor_that_hangs)
+{
+	struct phases what = { .init = PHASE_HANG };
+	struct rig_ctx other;
+
+	RESTART_BOUNDED(&other);
+	what.trace = rig_addr(&self->rig, self->ctx.page);
+	*self->ctx.page = 0;
+	EXPECT_EQ(PTO_DEV_TIMEOUT, load_phases(&self->ctx, 1, &what));
+	EXPECT_WHY("orchestration (image ");
+	EXPECT_WHY("its constructors have not returned for 1000 ms");
+	EXPECT_EQ(PTO_DEV_TIMEOUT, load_kernel(&self->ctx, 1, &what));
+	EXPECT_WHY("kernel of func_id 5 (image ");
+	/* What was not begun is not ended. */
+	EXPECT_EQ(0, *self->ctx.page);
+	EXPECT_SOUND(&self->ctx);
+	EXPECT_SOUND(&other);
+}
+
+/* The handle is free, and the objects are gone. */
+TEST_F(device, destructor_that_hangs)
+{
+	const struct phases what = { .fini = PHASE_HANG };
+	struct rig_ctx other;
+
+	RESTART_BOUNDED(&other);
+	ASSERT_EQ(PTO_DEV_OK, load_phases(&self->ctx, 1, &what));
+	EXPECT_EQ(PTO_DEV_OK, rig_run(&self->ctx, 1, 0, 0, 0));
+	EXPECT_EQ(PTO_DEV_TIMEOUT, rig_unload(&self->ctx, 1));
+	EXPECT_WHY("handle 1 is free, but a destructor has not returned for 1000 ms");
+	EXPECT_SOUND(&self->ctx);
+	EXPECT_SOUND(&other);
+	/* At the end of the context, too. */
+	ASSERT_EQ(PTO_DEV_OK, load_phases(&self->ctx, 1, &what));
+	EXPECT_EQ(PTO_DEV_OK, rig_ctx_close(&self->ctx));
+	EXPECT_SOUND(&other);
+}
+
+/* It is a part of the run, and has the run's bounds. */
+TEST_F(device, configuration_that_hangs)
+{
+	const struct phases what = { .config = PHASE_HANG };
+	const struct pto_dev_report *report;
+	struct pto_dev_cmd_run cmd = {
+		.opcode = PTO_DEV_RUN, .ctx = 1, .handle = 1, .arena_addr = self->ctx.arena,
+		.args_addr = rig_addr(&self->rig, self->ctx.args), .epoch = 1000,
+	};
+	uint64_t scalars[1] = { 0 };
+	uint32_t i;
+
+	ASSERT_EQ(PTO_DEV_OK, load_phases(&self->ctx, 1, &what));
+	for (i = 0; i < 2; i++) {
+		cmd.args_size = rig_args(&self->ctx, scalars, 1);
+		cmd.epoch++;
+		cmd.sched_timeout_ms = i ? 0 : 100;
+		cmd.timeout_ms = i ? 100 : 0;
+		EXPECT_EQ(PTO_DEV_TIMEOUT, rig_do(&self->rig, self->ctx.stream, &cmd, NULL));
+		report = rig_report(&self->rig, self->ctx.stream,
+				    rig_queue(&self->rig, self->ctx.stream)->sq_tail - 1);
+		EXPECT_EQ(PTO_FATAL_SCHEDULER_TIMEOUT, report->code);
+		EXPECT_EQ(5, report->subcode);
+		EXPECT_NE(NULL, strstr((const char *)report->text,
+				       "the configuration function has not returned for 100 ms")) {
+			TH_LOG("%s", report->text);
+		}
+		EXPECT_SOUND(&self->ctx);
+	}
+}
+
+/* One that cannot be left costs the context, and holds nothing that others need. */
+TEST_F(device, constructor_that_is_deaf)
+{
+	const struct phases what = { .init = PHASE_DEAF };
+	struct rig_ctx other;
+
+	RESTART_BOUNDED(&other);
+	EXPECT_EQ(PTO_DEV_TIMEOUT, load_phases(&self->ctx, 1, &what));
+	EXPECT_WHY("code of the callable has not ended within its bound");
+	EXPECT_SOUND(&other);
+	EXPECT_EQ(PTO_DEV_FAULT, rig_run(&self->ctx, 0, PROBE_ECHO, 0, 0));
+	EXPECT_EQ(PTO_DEV_OK, rig_ctx_close(&self->ctx));
+	ASSERT_EQ(PTO_DEV_OK, rig_ctx_open(&self->rig, &self->ctx, 1));
+	ASSERT_EQ(PTO_DEV_OK, rig_ctx_probe(&self->ctx, 0));
+	EXPECT_SOUND(&self->ctx);
+}
+
+TEST_HARNESS_MAIN

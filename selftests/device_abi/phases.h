@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/* What phases.so does before, between and after its runs. */
+#ifndef PHASES_H
+#define PHASES_H
+
+#include <stdint.h>
+
+#define PHASES_MAGIC "what the phases do"
+
+#define PHASE_SOUND	0	/* returns */
+#define PHASE_HANG	1	/* for ever */
+#define PHASE_DEAF	2	/* for ever, and no signal reaches it */
+
+/**
+ * struct phases - part of the image, which a test changes before it is loaded
+ * @magic: PHASES_MAGIC
+ * @init: PHASE_* of a constructor
+ * @config: of the configuration function
+ * @fini: of a destructor
+ * @pad: unused
+ * @trace: address of a word; destructors write there in what order they were called
+ */
+struct phases {
+	char magic[24];
+	uint32_t init;
+	uint32_t config;
+	uint32_t fini;
+	uint32_t pad;
+	uint64_t trace;
+};
+
+/* The order of constructors, and of constructors and destructors, as decimal digits. */
+#define PHASES_BEGUN	123ULL
+#define PHASES_ENDED	123456ULL
+
+#endif /* PHASES_H */
