@@ -113,7 +113,13 @@ static const struct pto_deferred_ops pto_arena_deferred_ops = {
 	.release = pto_arena_release,
 };
 
-/** pto_arena_close() - free the arenas of a context that ends */
+/**
+ * pto_arena_close() - free the arenas of a context that ends
+ * @ctx: the context; it does not count as open any more
+ *
+ * The last one takes the idle images with it: a device that nobody uses has none of its memory
+ * in use.
+ */
 void pto_arena_close(struct pto_ctx *ctx)
 {
 	int i;
@@ -122,12 +128,26 @@ void pto_arena_close(struct pto_ctx *ctx)
 		if (ctx->arenas[i])
 			pto_arena_release(&ctx->arenas[i]->deferred);
 	}
+	if (!atomic_read(&ctx->pdev->context_count))
+		pto_arena_idle_drop(ctx->pdev);
 }
 
-/*
- * Give an arena to the hardware context. *@known: it may know of it, even after an error.
+/**
+ * struct pto_attached - what became of giving an arena to the hardware context
+ * @known: the context may know of the arena, even after an error
+ * @refused: the device does not accept the arena's image
  */
-static int pto_arena_attach(struct pto_arena *arena, struct pto_section *section, bool *known)
+struct pto_attached {
+	bool known;
+	bool refused;
+};
+
+/*
+ * Give an arena to the hardware context. That the device will not have an image which it has
+ * built itself is no fault of who asks for the arena: -EIO, and nobody gets that image again.
+ */
+static int pto_arena_attach(struct pto_arena *arena, struct pto_section *section,
+			    struct pto_attached *attached)
 {
 	struct pto_dev_cmd cmd;
 	struct pto_reply reply;
@@ -135,35 +155,60 @@ static int pto_arena_attach(struct pto_arena *arena, struct pto_section *section
 
 	pto_arena_map_command(arena, PTO_DEV_MAP, &cmd);
 	err = pto_ctx_command(arena->ctx, section, &cmd, &reply);
-	*known = !err || !reply.done;
+	attached->known = !err || !reply.done;
+	attached->refused = false;
 	if (err)
 		return err;
 	pto_arena_bind_command(arena, PTO_DEV_ARENA_BIND, &cmd);
-	return pto_ctx_command(arena->ctx, section, &cmd, &reply);
+	err = pto_ctx_command(arena->ctx, section, &cmd, &reply);
+	attached->refused = err && reply.done && reply.cqe.status == PTO_DEV_INVALID;
+	if (!attached->refused)
+		return err;
+	pto_arena_image_condemn(arena->ctx->pdev, arena->image);
+	return -EIO;
+}
+
+/* Its id is over; it goes when the runs that use it have ended. */
+static void pto_arena_evict(struct pto_ctx *ctx, int place)
+{
+	struct pto_arena *arena = ctx->arenas[place];
+
+	if (!arena)
+		return;
+	WRITE_ONCE(ctx->arenas[place], NULL);
+	pto_defer(ctx, &arena->deferred, &pto_arena_deferred_ops);
 }
 
 /**
  * pto_arena_bind_all() - give the arenas to a new hardware context
  * @ctx: the context; its mutex is held
  * @section: the section
+ *
+ * An arena whose image the device does not accept any more is given up, and the context goes on
+ * without it: its configuration can be asked for again.
+ *
+ * Return: 0 or an error.
  */
 int pto_arena_bind_all(struct pto_ctx *ctx, struct pto_section *section)
 {
 	struct pto_device *pdev = ctx->pdev;
-	bool known;
 	int i, err;
 
 	for (i = 0; i < PTO_MAX_ARENAS; i++) {
 		struct pto_arena *arena = ctx->arenas[i];
+		struct pto_attached attached = { 0 };
 
 		if (!arena)
 			continue;
 		err = pto_mem_clear(pdev, &arena->mem);
 		if (!err)
-			err = pto_arena_attach(arena, section, &known);
-		if (err)
+			err = pto_arena_attach(arena, section, &attached);
+		if (err && !attached.refused)
 			return err;
-		atomic64_inc(&ctx->count.arena_rebinds);
+		if (err)
+			pto_arena_evict(ctx, i);
+		else
+			atomic64_inc(&ctx->count.arena_rebinds);
 	}
 	return 0;
 }
@@ -250,16 +295,6 @@ static void pto_arena_name(struct pto_arena *arena)
 	arena->last_named = atomic64_inc_return(&arena->ctx->run_seq);
 }
 
-static void pto_arena_evict(struct pto_ctx *ctx, int place)
-{
-	struct pto_arena *arena = ctx->arenas[place];
-
-	if (!arena)
-		return;
-	WRITE_ONCE(ctx->arenas[place], NULL);
-	pto_defer(ctx, &arena->deferred, &pto_arena_deferred_ops);
-}
-
 static struct pto_arena *pto_arena_alloc(struct pto_ctx *ctx, struct pto_section *section,
 					 const struct pto_arena_config *config)
 {
@@ -269,7 +304,7 @@ static struct pto_arena *pto_arena_alloc(struct pto_ctx *ctx, struct pto_section
 	if (!arena)
 		return ERR_PTR(-ENOMEM);
 	arena->ctx = ctx;
-	arena->image = pto_arena_image_get(ctx, section, config);
+	arena->image = pto_arena_image_get(ctx, section, config, &arena->built);
 	if (IS_ERR(arena->image)) {
 		err = PTR_ERR(arena->image);
 		kfree(arena);
@@ -290,6 +325,8 @@ static void pto_arena_install(struct pto_ctx *ctx, struct pto_arena *arena, int 
 	ctx->next_arena = arena->id + 1 ? arena->id + 1 : 1;
 	pto_arena_name(arena);
 	atomic64_inc(&ctx->count.arena_misses);
+	if (!arena->built)
+		atomic64_inc(&ctx->count.arena_rebinds);
 	/* Pairs with pto_arena_find(): who sees the arena sees it complete. */
 	smp_store_release(&ctx->arenas[place], arena);
 }
@@ -302,7 +339,7 @@ static struct pto_arena *pto_arena_get(struct pto_ctx *ctx, struct pto_section *
 				       const struct pto_arena_config *config)
 {
 	struct pto_arena *arena = pto_arena_find_config(ctx, config);
-	bool known;
+	struct pto_attached attached;
 	int place, err;
 
 	if (arena)
@@ -316,9 +353,9 @@ static struct pto_arena *pto_arena_get(struct pto_ctx *ctx, struct pto_section *
 	}
 	if (IS_ERR(arena))
 		return arena;
-	err = pto_arena_attach(arena, section, &known);
+	err = pto_arena_attach(arena, section, &attached);
 	if (err) {
-		if (known)
+		if (attached.known)
 			pto_defer(ctx, &arena->deferred, &pto_arena_deferred_ops);
 		else
 			pto_arena_release(&arena->deferred);

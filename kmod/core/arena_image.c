@@ -1,7 +1,13 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0
 /*
  * Arena images: what the device builds of a ring configuration, once for all contexts. An
- * image holds offsets, so any number of arenas can be bound to it.
+ * image holds offsets, so any number of arenas can be bound to it, wherever they lie.
+ *
+ * An image without arenas is kept for whoever wants its configuration next: an application
+ * that takes turns with more configurations than its context caches arenas for has arenas
+ * bound again, not images built again. Such idle images are bounded in number and bytes, the
+ * one that became idle first goes first; all of them are given back when device memory runs
+ * short, when the last context is closed, and when the device goes.
  */
 #include <linux/err.h>
 #include <linux/slab.h>
@@ -77,6 +83,50 @@ static int pto_arena_image_build(struct pto_ctx *ctx, struct pto_section *sectio
 	return err == -ENOSPC ? -EIO : err;
 }
 
+/* The bucket of a configuration. Sizes are often powers of two: the multiplication mixes. */
+static struct list_head *pto_arena_image_bucket(struct pto_device *pdev,
+						const struct pto_arena_config *config)
+{
+	u64 hash = 0;
+	int i;
+
+	for (i = 0; i < PTO_RING_DEPTHS; i++) {
+		hash = (hash ^ config->task_window[i]) * 0x9e3779b97f4a7c15ULL;
+		hash = (hash ^ hash >> 32 ^ config->heap[i]) * 0x9e3779b97f4a7c15ULL;
+		hash = (hash ^ hash >> 32 ^ config->dep_pool[i]) * 0x9e3779b97f4a7c15ULL;
+	}
+	return &pdev->arena_images[(hash >> 32) % PTO_ARENA_BUCKETS];
+}
+
+/* pdev->arena_lock is held: it is idle no more. */
+static void pto_arena_image_rouse(struct pto_device *pdev, struct pto_arena_image *image)
+{
+	list_del(&image->idle);
+	pdev->arena_idle--;
+	pdev->arena_idle_bytes -= image->mem.length;
+}
+
+/* The image of a configuration if there is one, with one more user, or NULL. */
+static struct pto_arena_image *pto_arena_image_find(struct pto_device *pdev,
+						    const struct pto_arena_config *config)
+{
+	struct list_head *bucket = pto_arena_image_bucket(pdev, config);
+	struct pto_arena_image *image, *found = NULL;
+
+	spin_lock(&pdev->arena_lock);
+	list_for_each_entry(image, bucket, link) {
+		if (!memcmp(&image->config, config, sizeof(*config))) {
+			if (!image->users++)
+				pto_arena_image_rouse(pdev, image);
+			found = image;
+			break;
+		}
+	}
+	spin_unlock(&pdev->arena_lock);
+	return found;
+}
+
+/* pdev->arena_mutex is held. The new image has one user. */
 static struct pto_arena_image *pto_arena_image_new(struct pto_ctx *ctx,
 						   struct pto_section *section,
 						   const struct pto_arena_config *config)
@@ -89,16 +139,19 @@ static struct pto_arena_image *pto_arena_image_new(struct pto_ctx *ctx,
 	if (!image)
 		return ERR_PTR(-ENOMEM);
 	image->config = *config;
+	image->users = 1;
 	err = pto_arena_image_build(ctx, section, image);
 	if (err) {
 		pto_mem_free(pdev, &image->mem);
 		kfree(image);
 		return ERR_PTR(err);
 	}
-	list_add(&image->link, &pdev->arena_images);
 	atomic64_inc(&pdev->arena_image_count);
 	atomic64_add(image->mem.length, &pdev->arena_image_bytes);
 	atomic64_inc(&ctx->count.arena_builds);
+	spin_lock(&pdev->arena_lock);
+	list_add(&image->link, pto_arena_image_bucket(pdev, config));
+	spin_unlock(&pdev->arena_lock);
 	return image;
 }
 
@@ -107,42 +160,117 @@ static struct pto_arena_image *pto_arena_image_new(struct pto_ctx *ctx,
  * @ctx: who asks
  * @section: its section
  * @config: the configuration
+ * @built: set: was it built now?
+ *
+ * One that exists is found without waiting for any that are being built.
  *
  * Return: the image, with one more user, or ERR_PTR.
  */
 struct pto_arena_image *pto_arena_image_get(struct pto_ctx *ctx, struct pto_section *section,
-					    const struct pto_arena_config *config)
+					    const struct pto_arena_config *config, bool *built)
 {
 	struct pto_device *pdev = ctx->pdev;
 	struct pto_arena_image *image;
-	bool found = false;
 
+	*built = false;
+	image = pto_arena_image_find(pdev, config);
+	if (image)
+		return image;
 	mutex_lock(&pdev->arena_mutex);
-	list_for_each_entry(image, &pdev->arena_images, link) {
-		if (!memcmp(&image->config, config, sizeof(*config))) {
-			found = true;
-			atomic64_inc(&ctx->count.arena_rebinds);
-			break;
-		}
-	}
-	if (!found)
+	/* Another context may have had it built in the meantime. */
+	image = pto_arena_image_find(pdev, config);
+	if (!image) {
 		image = pto_arena_image_new(ctx, section, config);
-	if (!IS_ERR(image))
-		image->users++;
+		*built = true;
+	}
 	mutex_unlock(&pdev->arena_mutex);
 	return image;
 }
 
-/** pto_arena_image_put() - one user less; the last one frees it. May sleep */
-void pto_arena_image_put(struct pto_device *pdev, struct pto_arena_image *image)
+/* pdev->arena_lock is held: nobody finds the idle image any more. */
+static void pto_arena_image_take(struct pto_device *pdev, struct pto_arena_image *image,
+				 struct list_head *taken)
 {
-	mutex_lock(&pdev->arena_mutex);
-	if (!--image->users) {
-		list_del(&image->link);
+	pto_arena_image_rouse(pdev, image);
+	list_del_init(&image->link);
+	list_add_tail(&image->idle, taken);
+}
+
+/* pdev->arena_lock is held: leave so many idle images, the latest. */
+static void pto_arena_idle_trim(struct pto_device *pdev, unsigned int count, u64 bytes,
+				struct list_head *taken)
+{
+	while (pdev->arena_idle > count || pdev->arena_idle_bytes > bytes)
+		pto_arena_image_take(pdev, list_first_entry(&pdev->arena_idle_list,
+							    struct pto_arena_image, idle), taken);
+}
+
+/* Free what was taken; no lock is held. Return: was there anything? */
+static bool pto_arena_idle_free(struct pto_device *pdev, struct list_head *taken)
+{
+	struct pto_arena_image *image, *next;
+	bool any = !list_empty(taken);
+
+	list_for_each_entry_safe(image, next, taken, idle) {
 		atomic64_dec(&pdev->arena_image_count);
 		atomic64_sub(image->mem.length, &pdev->arena_image_bytes);
 		pto_mem_free(pdev, &image->mem);
 		kfree(image);
 	}
-	mutex_unlock(&pdev->arena_mutex);
+	return any;
+}
+
+/**
+ * pto_arena_image_put() - one user less; the last one leaves it idle. May sleep
+ * @pdev: the device
+ * @image: the image; freed at once if it was condemned, if it alone is more than may be idle,
+ *	or if the device is gone
+ */
+void pto_arena_image_put(struct pto_device *pdev, struct pto_arena_image *image)
+{
+	LIST_HEAD(taken);
+
+	spin_lock(&pdev->arena_lock);
+	if (!--image->users) {
+		list_add_tail(&image->idle, &pdev->arena_idle_list);
+		pdev->arena_idle++;
+		pdev->arena_idle_bytes += image->mem.length;
+		if (list_empty(&image->link) || image->mem.length > PTO_IDLE_ARENA_BYTES ||
+		    pto_device_is_gone(pdev))
+			pto_arena_image_take(pdev, image, &taken);
+		pto_arena_idle_trim(pdev, PTO_IDLE_ARENA_IMAGES, PTO_IDLE_ARENA_BYTES, &taken);
+	}
+	spin_unlock(&pdev->arena_lock);
+	pto_arena_idle_free(pdev, &taken);
+}
+
+/**
+ * pto_arena_image_condemn() - the device does not accept an image: nobody gets it any more
+ * @pdev: the device
+ * @image: the image; the caller is a user of it
+ *
+ * What was written to its memory is not known. The next one who wants its configuration has
+ * it built anew.
+ */
+void pto_arena_image_condemn(struct pto_device *pdev, struct pto_arena_image *image)
+{
+	spin_lock(&pdev->arena_lock);
+	list_del_init(&image->link);
+	spin_unlock(&pdev->arena_lock);
+}
+
+/**
+ * pto_arena_idle_drop() - free all idle images. May sleep
+ * @pdev: the device
+ *
+ * Return: true if there were any.
+ */
+bool pto_arena_idle_drop(struct pto_device *pdev)
+{
+	LIST_HEAD(taken);
+
+	spin_lock(&pdev->arena_lock);
+	pto_arena_idle_trim(pdev, 0, 0, &taken);
+	spin_unlock(&pdev->arena_lock);
+	return pto_arena_idle_free(pdev, &taken);
 }

@@ -6,10 +6,11 @@
  *
  *   mmap_lock			held by the kernel around mmap and the mapping callbacks
  *   pto_ctx.mutex		configuration of one hardware context
- *   pto_device.arena_mutex	arena images
+ *   pto_device.arena_mutex	building arena images
  *   pto_device.image_mutex	images
  *   pto_device.mutex		numbers of contexts and queues
  *   xa_lock of an xarray	ids
+ *   pto_device.arena_lock	table of arena images
  *   pto_ctx.lock		callable table, list of streams, list of deferred frees
  *   pto_queue.lock		one queue pair
  *   pto_device.irq_lock	armed queues, contexts; taken in interrupts
@@ -52,6 +53,11 @@
 #define PTO_MAX_IMAGES		4096	/* of a context */
 #define PTO_MAX_IMAGE_SIZE	(64UL << 20)
 #define PTO_IMAGE_BUCKETS	64
+#define PTO_ARENA_BUCKETS	64
+
+/* Arena images that a device keeps although no arena is bound to them. */
+#define PTO_IDLE_ARENA_IMAGES	16
+#define PTO_IDLE_ARENA_BYTES	(1024 * 1024UL)
 
 #define PTO_RUN_STREAM_SHIFT	48
 #define PTO_RUN_SEQ_MASK	((1ULL << PTO_RUN_STREAM_SHIFT) - 1)
@@ -232,10 +238,14 @@ struct pto_deferred_ops {
  * @image_count: how many
  * @image_bytes: bytes of them
  * @next_image: number of the next image, never used twice (@image_mutex)
- * @arena_mutex: protects @arena_images
- * @arena_images: arena images
+ * @arena_mutex: held while an arena image is built, so that none is built twice
+ * @arena_lock: protects @arena_images, @arena_idle_list and what counts it
+ * @arena_images: arena images by configuration
  * @arena_image_count: how many
  * @arena_image_bytes: device memory they take
+ * @arena_idle_list: those that no arena is bound to, the one that was used last at the end
+ * @arena_idle: how many of these
+ * @arena_idle_bytes: device memory these take
  *
  * Held by its home, by every context, and so by everything that contexts have.
  */
@@ -269,9 +279,13 @@ struct pto_device {
 	atomic64_t image_bytes;
 	u64 next_image;
 	struct mutex arena_mutex;
-	struct list_head arena_images;
+	spinlock_t arena_lock;
+	struct list_head arena_images[PTO_ARENA_BUCKETS];
 	atomic64_t arena_image_count;
 	atomic64_t arena_image_bytes;
+	struct list_head arena_idle_list;
+	unsigned int arena_idle;
+	u64 arena_idle_bytes;
 };
 
 /**
@@ -498,17 +512,20 @@ struct pto_arena_config {
 
 /**
  * struct pto_arena_image - what the device built of a ring configuration
- * @link: in pdev->arena_images
- * @users: arenas bound to it
+ * @link: in its bucket of pdev->arena_images; empty if nobody may find it any more
+ * @idle: in pdev->arena_idle_list while it has no users, or on its way out
+ * @users: arenas that are bound to it or will be
  * @config: the configuration
  * @mem: plan and image
  * @image_size: bytes of the image, which follows the plan
  * @arena_size: bytes of an arena
  *
- * Protected by pdev->arena_mutex; freed with its last arena.
+ * @link, @idle and @users: pdev->arena_lock; the rest is immutable. It outlives its last arena
+ * as an idle image, see arena_image.c.
  */
 struct pto_arena_image {
 	struct list_head link;
+	struct list_head idle;
 	unsigned int users;
 	struct pto_arena_config config;
 	struct pto_mem mem;
@@ -524,6 +541,7 @@ struct pto_arena_image {
  * @deferred: dropping it
  * @id: its id
  * @is_default: what a run uses that names none
+ * @built: its image was built for it, it did not find one
  * @epoch: runs that used it
  * @last_run: number of the last run that used it, 0 if none has
  * @last_named: likewise, when an application last asked for it (ctx->mutex)
@@ -537,6 +555,7 @@ struct pto_arena {
 	struct pto_deferred deferred;
 	u32 id;
 	bool is_default;
+	bool built;
 	atomic_t epoch;
 	u64 last_run;
 	u64 last_named;
@@ -744,8 +763,10 @@ int pto_unprepare(struct pto_call *call);
 
 /* arena.c, arena_image.c */
 struct pto_arena_image *pto_arena_image_get(struct pto_ctx *ctx, struct pto_section *section,
-					    const struct pto_arena_config *config);
+					    const struct pto_arena_config *config, bool *built);
 void pto_arena_image_put(struct pto_device *pdev, struct pto_arena_image *image);
+void pto_arena_image_condemn(struct pto_device *pdev, struct pto_arena_image *image);
+bool pto_arena_idle_drop(struct pto_device *pdev);
 int pto_arena_default(struct pto_ctx *ctx, struct pto_section *section, bool only_first);
 int pto_arena_bind_all(struct pto_ctx *ctx, struct pto_section *section);
 struct pto_arena *pto_arena_find(struct pto_ctx *ctx, u32 id);

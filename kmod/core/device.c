@@ -146,13 +146,16 @@ static struct pto_device *pto_device_alloc(const struct pto_transport_ops *ops, 
 	mutex_init(&pdev->mutex);
 	mutex_init(&pdev->image_mutex);
 	mutex_init(&pdev->arena_mutex);
+	spin_lock_init(&pdev->arena_lock);
 	spin_lock_init(&pdev->irq_lock);
 	INIT_LIST_HEAD(&pdev->leaks);
 	INIT_LIST_HEAD(&pdev->armed);
 	INIT_LIST_HEAD(&pdev->contexts);
-	INIT_LIST_HEAD(&pdev->arena_images);
+	INIT_LIST_HEAD(&pdev->arena_idle_list);
 	for (i = 0; i < PTO_IMAGE_BUCKETS; i++)
 		INIT_LIST_HEAD(&pdev->images[i]);
+	for (i = 0; i < PTO_ARENA_BUCKETS; i++)
+		INIT_LIST_HEAD(&pdev->arena_images[i]);
 	return pdev;
 }
 
@@ -239,6 +242,7 @@ void pto_device_gone(struct pto_device *pdev)
 {
 	pto_device_fail(pdev, NULL);
 	synchronize_srcu(&pdev->srcu);
+	pto_arena_idle_drop(pdev);
 }
 
 /** pto_device_check() - has the device itself said that it is broken? In a section */

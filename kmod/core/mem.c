@@ -45,10 +45,12 @@ void pto_mem_exit(struct pto_device *pdev)
 }
 
 /**
- * pto_mem_alloc() - allocate device memory
+ * pto_mem_alloc() - allocate device memory. May sleep
  * @pdev: the device
  * @length: bytes; rounded up to pages
  * @mem: filled in if there is some
+ *
+ * What only the device's cache of arena images has is given back for it.
  *
  * Return: 0, -EOVERFLOW or -ENOMEM.
  */
@@ -62,6 +64,8 @@ int pto_mem_alloc(struct pto_device *pdev, u64 length, struct pto_mem *mem)
 	if (rounded > pdev->heap_size)
 		return -ENOMEM;
 	mem->offset = gen_pool_alloc(pdev->pool, rounded);
+	if (!mem->offset && pto_arena_idle_drop(pdev))
+		mem->offset = gen_pool_alloc(pdev->pool, rounded);
 	if (!mem->offset)
 		return -ENOMEM;
 	mem->length = rounded;

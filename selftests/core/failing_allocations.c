@@ -27,11 +27,22 @@ static int stream(struct pto_ctx *ctx)
 	return rig_ioctl(ctx, PTO_STREAM_DESTROY, &destroy);
 }
 
-static int prewarm(struct pto_ctx *ctx)
+static int prewarm(struct pto_ctx *ctx, uint64_t heap)
 {
-	struct pto_prewarm arg = { .size = sizeof(arg), .heap = { 4096, 4096, 4096, 4096 } };
+	struct pto_prewarm arg = { .size = sizeof(arg), .heap = { heap, heap, heap, heap } };
 
 	return rig_ioctl(ctx, PTO_PREWARM, &arg);
+}
+
+/* More configurations than the context keeps arenas for, twice: built, then bound again. */
+static int turns(struct pto_ctx *ctx)
+{
+	int err = 0;
+	int i;
+
+	for (i = 0; i < 10 && !err; i++)
+		err = prewarm(ctx, 4096 << i % 5);
+	return err;
 }
 
 static int run(struct pto_ctx *ctx, uint32_t bo)
@@ -64,7 +75,8 @@ static void live(struct __test_metadata *_metadata, struct pto_ctx *ctx, long nt
 	STEP(rig_image(ctx, "an orchestration", &image));
 	STEP(rig_prepare(ctx, 0, image));
 	STEP(rig_bo(ctx, 8192, &bo));
-	STEP(prewarm(ctx));
+	STEP(prewarm(ctx, 1024));
+	STEP(turns(ctx));
 	STEP(stream(ctx));
 	STEP(run(ctx, bo.id));
 	STEP(rig_ioctl(ctx, PTO_CTX_RESET, &reset));

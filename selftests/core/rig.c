@@ -122,6 +122,7 @@ static void *rig_access(void *priv, u64 offset, size_t *length)
 	struct rig *rig = priv;
 
 	*length = min_t(size_t, *length, PAGE_SIZE - offset_in_page(offset));
+	__atomic_fetch_add(&rig->accessed, *length, __ATOMIC_RELAXED);
 	return rig->window + offset;
 }
 

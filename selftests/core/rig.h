@@ -48,6 +48,7 @@ struct rig_log_entry {
  * @after: called after it was published
  * @clear_fails: clearing memory fails
  * @cleared: bytes that were cleared
+ * @accessed: bytes that the driver read or wrote itself
  * @released: times the transport was released
  * @next: completions published, by queue
  */
@@ -64,6 +65,7 @@ struct rig {
 	void (*after)(struct rig *rig, uint32_t queue);
 	bool clear_fails;
 	uint64_t cleared;
+	uint64_t accessed;
 	unsigned int released;
 	uint32_t next[RIG_QUEUES];
 };

@@ -131,6 +131,95 @@ PT_TEST_F(killed, application_two_hundred_times)
 	EXPECT_EQ(0, pt_vec_wrong(&self->vec, '+', 3, 4));
 }
 
+#define SHARED_WINDOW 64
+#define CHILDS_WINDOW 128
+
+/* The arena of a small configuration. Return: its id or a negative errno */
+static int64_t prewarm(int fd, uint64_t window)
+{
+	struct pto_prewarm arg = {
+		.size = sizeof(arg),
+		.task_window = { window, window, window, window },
+		.heap = { 65536, 65536, 65536, 65536 },
+	};
+	int err = pt_ioctl(fd, PTO_PREWARM, &arg);
+
+	return err ? err : (int64_t)arg.arena;
+}
+
+static int run_in(int fd, uint32_t arena, const struct pt_vec *vec)
+{
+	struct pto_run_entry entry = {
+		.args_bo = vec->args.id,
+		.args_size = vec->args_bytes,
+		.arena = arena,
+	};
+	struct pto_run arg = {
+		.size = sizeof(arg),
+		.stream = PTO_STREAM_DEFAULT,
+		.count = 1,
+		.stride = sizeof(entry),
+		.entries_ptr = (uintptr_t)&entry,
+	};
+	int err = pt_ioctl(fd, PTO_RUN, &arg);
+
+	return err ? err : pt_finish(fd, arg.first_id);
+}
+
+/* Binds an arena to the image of one that its parent has, and has one built for itself. */
+static void hold_arenas(uint32_t arch, int ready)
+{
+	int fd = pt_open(arch);
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (fd < 0 || prewarm(fd, SHARED_WINDOW) <= 0 || prewarm(fd, CHILDS_WINDOW) <= 0 ||
+	    write(ready, "", 1) != 1)
+		_exit(1);
+	for (;;)
+		pause();
+}
+
+/* What a process shared stays with the others, what it had built is left to them. */
+PT_TEST_F(killed, process_that_shares_an_arena_image)
+{
+	struct pto_device_usage now, want = self->base;
+	struct pto_context_stats before, after;
+	int pipefd[2];
+	int64_t arena;
+	pid_t child;
+	char byte;
+
+	arena = prewarm(self->fd, SHARED_WINDOW);
+	ASSERT_GT(arena, 0);
+	ASSERT_EQ(0, pt_usage(self->fd, &want));
+	ASSERT_EQ(0, pipe(pipefd));
+	child = fork();
+	ASSERT_GE(child, 0);
+	if (!child)
+		hold_arenas(self->arch, pipefd[1]);
+	close(pipefd[1]);
+	EXPECT_EQ(1, read(pipefd[0], &byte, 1));
+	close(pipefd[0]);
+	kill(child, SIGKILL);
+	ASSERT_EQ(child, waitpid(child, NULL, 0));
+	pt_vec_fill(&self->vec, 5, 6);
+	EXPECT_EQ(0, run_in(self->fd, arena, &self->vec));
+	EXPECT_EQ(0, pt_vec_wrong(&self->vec, '+', 5, 6));
+	EXPECT_EQ(arena, prewarm(self->fd, SHARED_WINDOW));
+	/* A process on the simulator has a device of its own, and takes its images with it. */
+	ASSERT_EQ(0, pt_usage(self->fd, &now));
+	EXPECT_EQ(want.arena_images + !pt_simulator(), now.arena_images);
+	want.memory_used += now.arena_image_bytes - want.arena_image_bytes;
+	want.arena_images = now.arena_images;
+	want.arena_image_bytes = now.arena_image_bytes;
+	EXPECT_EQ(0, pt_usage_settles(self->fd, &want, &now));
+	ASSERT_EQ(0, pt_stats(self->fd, &before));
+	EXPECT_GT(prewarm(self->fd, CHILDS_WINDOW), 0);
+	ASSERT_EQ(0, pt_stats(self->fd, &after));
+	EXPECT_EQ(before.arena_misses + 1, after.arena_misses);
+	EXPECT_EQ(before.arena_builds + pt_simulator(), after.arena_builds);
+}
+
 /* --- the device ----------------------------------------------------------------- */
 
 FIXTURE(device_killed) {

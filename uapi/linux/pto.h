@@ -194,7 +194,8 @@ struct pto_device_info {
  * @arena_hits: runs that found their arena
  * @arena_misses: arenas that had to be allocated
  * @arena_builds: arena images built on the device for this context's requests
- * @arena_rebinds: arenas bound to an image that existed already
+ * @arena_rebinds: arenas bound to an image that existed already, those that PTO_CTX_RESET
+ *	bound again included
  * @runs_submitted: runs accepted
  * @runs_completed: runs that have ended, well or not
  * @runs_failed: runs that ended with a status other than 0
@@ -252,7 +253,8 @@ struct pto_context_stats {
  * @memory_used: device memory that is allocated, in bytes
  * @images: images resident on the device
  * @image_bytes: bytes of those
- * @arena_images: arena images resident on the device
+ * @arena_images: arena images resident on the device; a few without arenas are kept as
+ *	long as the device is open, and given back when its memory runs short
  * @arena_image_bytes: device memory those take
  * @streams: streams of all contexts
  * @contexts_opened: contexts opened since the device came
@@ -554,8 +556,9 @@ struct pto_unprepare {
  * Builds the arena if the context does not have it. A context keeps max_arenas
  * of them; the one that was used longest ago and is idle makes room, and its id is
  * over (ENOENT on a run: call PTO_PREWARM again). ENOMEM if the device's memory
- * does not suffice, EOVERFLOW if the heaps together overflow 64 bits. Limits: seed
- * runtime, call_config.h.
+ * does not suffice, EOVERFLOW if the heaps together overflow 64 bits, EIO if the device
+ * does not accept the image it has built (the next call has it built anew). Limits:
+ * seed runtime, call_config.h.
  */
 struct pto_prewarm {
 	__u32 size;
@@ -717,7 +720,8 @@ struct pto_wait {
  *
  * Ends what is in flight (-ECANCELED), gives the context a fresh hardware
  * context and loads its prepared callables again. Buffers keep their contents and
- * addresses, cids and ids stay valid; arenas are built again when needed.
+ * addresses, cids and ids stay valid, those of arenas too. (Only one that the device
+ * does not accept any more is given up: its id is over, as if it had made room.)
  */
 struct pto_ctx_reset {
 	__u32 size;
