@@ -125,6 +125,21 @@ void pto_arena_build(const struct pto_dev_arena_plan *plan, void *image)
 	memcpy(image, &head, sizeof(head));
 }
 
+/* Is the head of an image what would be built of the sizes that it names? */
+static bool head_ok(const struct pto_arena *head)
+{
+	struct pto_dev_arena_plan plan = { .size = sizeof(plan) };
+	struct pto_arena same;
+	uint32_t i;
+
+	for (i = 0; i < PTO_RING_DEPTHS; i++) {
+		plan.task_window[i] = head->ring[i].window;
+		plan.heap[i] = head->ring[i].heap_size;
+		plan.dep_pool[i] = head->ring[i].dep_pool;
+	}
+	return !lay_arena(&plan, &same) && !memcmp(&same, head, sizeof(same));
+}
+
 int pto_arena_bind(void *arena, uint64_t arena_size, const void *image, uint64_t image_size)
 {
 	struct pto_arena head;
@@ -132,8 +147,7 @@ int pto_arena_bind(void *arena, uint64_t arena_size, const void *image, uint64_t
 	if (!arena || (uintptr_t)arena % PTO_DEV_PAGE_SIZE || image_size < sizeof(head))
 		return -EINVAL;
 	memcpy(&head, image, sizeof(head));
-	if (head.magic != PTO_ARENA_MAGIC || head.version != PTO_ARENA_VERSION ||
-	    head.arena_size > arena_size || head.arena_size < sizeof(head))
+	if (!head_ok(&head) || head.arena_size > arena_size)
 		return -EINVAL;
 	memcpy(arena, &head, sizeof(head));
 	return 0;

@@ -301,7 +301,7 @@ TEST_F(device, arenas)
 		.image_size = plan->image_size,
 	};
 	EXPECT_EQ(PTO_DEV_INVALID, rig_do(rig, 1, &cmd, NULL));
-	EXPECT_WHY("is bound already", 1);
+	EXPECT_WHY("one is bound already", 1);
 	cmd.addr = rig_addr(rig, rig_alloc(rig, plan->arena_size));
 	EXPECT_EQ(PTO_DEV_INVALID, rig_do(rig, 1, &cmd, NULL));
 	EXPECT_WHY("not pages that this context may write", 1);
@@ -310,6 +310,174 @@ TEST_F(device, arenas)
 			  rig->base + (self->ctx.arena - rig->ident->memory_base),
 			  (plan->arena_size + 4095) & ~4095ULL));
 	EXPECT_WHY("an arena is bound", 1);
+}
+
+/* --- bases of arenas ------------------------------------------------------------------ */
+
+/**
+ * struct bases - where there is what a bind needs, and what it does not
+ * @plan: a plan, and its image behind it
+ * @bind: a command that is right
+ * @unmapped: as much memory as an arena takes, which the context may not touch
+ * @readonly: the same which it may only read
+ */
+struct bases {
+	struct pto_dev_arena_plan *plan;
+	struct pto_dev_cmd_arena bind;
+	uint64_t unmapped;
+	uint64_t readonly;
+};
+
+static int build(struct rig *rig, struct bases *b, uint64_t heap)
+{
+	struct pto_dev_cmd_arena cmd = {
+		.opcode = PTO_DEV_ARENA_BUILD,
+		.addr = rig_addr(rig, b->plan),
+		.size = PTO_DEV_PAGE_SIZE,
+	};
+	int i;
+
+	*b->plan = (struct pto_dev_arena_plan){ .size = sizeof(*b->plan) };
+	for (i = 0; i < PTO_RING_DEPTHS; i++) {
+		b->plan->task_window[i] = 4;
+		b->plan->heap[i] = heap;
+		b->plan->dep_pool[i] = 4;
+	}
+	return rig_do(rig, 0, &cmd, NULL);
+}
+
+static int bases_make(struct rig_ctx *ctx, struct bases *b)
+{
+	struct rig *rig = ctx->rig;
+	struct pto_dev_cmd_map map = {
+		.opcode = PTO_DEV_MAP,
+		.ctx = ctx->id,
+		.prot = PTO_DEV_PROT_READ,
+	};
+	uint64_t *readonly;
+	void *arena;
+	int ret;
+
+	b->plan = rig_alloc(rig, PTO_DEV_PAGE_SIZE);
+	ret = build(rig, b, 4096);
+	if (ret)
+		return ret;
+	arena = rig_alloc(rig, b->plan->arena_size);
+	b->unmapped = rig_addr(rig, rig_alloc(rig, b->plan->arena_size));
+	readonly = rig_alloc(rig, b->plan->arena_size);
+	b->readonly = rig_addr(rig, readonly);
+	map.addr = b->readonly;
+	map.length = b->plan->arena_size;
+	b->bind = (struct pto_dev_cmd_arena){
+		.opcode = PTO_DEV_ARENA_BIND,
+		.ctx = ctx->id,
+		.addr = rig_addr(rig, arena),
+		.size = b->plan->arena_size,
+		.image_addr = rig_addr(rig, b->plan + 1),
+		.image_size = b->plan->image_size,
+	};
+	ret = rig_do(rig, ctx->control, &map, NULL);
+	return ret ? ret : rig_map(rig, ctx, PTO_DEV_MAP, arena, b->plan->arena_size);
+}
+
+#define ARENA_BASE "not pages that this context may write"
+#define IMAGE_BASE "no image can be at"
+#define MISFIT "is not one for"
+
+/* Each line changes the command that is right in one way. */
+TEST_F(device, bases_that_are_none)
+{
+	struct rig *rig = &self->rig;
+	struct bases b;
+
+	ASSERT_EQ(PTO_DEV_OK, bases_make(&self->ctx, &b));
+#define REFUSED(change, text) do { \
+	struct pto_dev_cmd_arena cmd = b.bind; \
+	change; \
+	EXPECT_EQ(PTO_DEV_INVALID, rig_do(rig, 1, &cmd, NULL)) \
+		TH_LOG("%s", #change); \
+	EXPECT_WHY(text, 1); \
+} while (0)
+	REFUSED(cmd.addr = 0, ARENA_BASE);
+	REFUSED(cmd.addr += 8, ARENA_BASE);
+	REFUSED(cmd.addr -= PTO_DEV_PAGE_SIZE, ARENA_BASE);
+	REFUSED(cmd.addr = 4096, ARENA_BASE);
+	REFUSED(cmd.addr = ~0ULL << 12, ARENA_BASE);
+	REFUSED(cmd.addr = b.unmapped, ARENA_BASE);
+	REFUSED(cmd.addr = b.readonly, ARENA_BASE);
+	REFUSED(cmd.size = 0, ARENA_BASE);
+	REFUSED(cmd.size += PTO_DEV_PAGE_SIZE, ARENA_BASE);
+	REFUSED(cmd.size = ~0ULL, ARENA_BASE);
+	REFUSED(cmd.addr = self->ctx.arena; cmd.size = PTO_DEV_PAGE_SIZE, "one is bound already");
+	REFUSED(cmd.addr = self->ctx.arena + PTO_DEV_PAGE_SIZE; cmd.size = PTO_DEV_PAGE_SIZE,
+		"one is bound already");
+	REFUSED(cmd.image_addr = 0, IMAGE_BASE);
+	REFUSED(cmd.image_addr += 4, IMAGE_BASE);
+	REFUSED(cmd.image_addr = rig->ident->memory_base, IMAGE_BASE);
+	REFUSED(cmd.image_addr = rig->ident->memory_base + rig->ident->window_size, IMAGE_BASE);
+	REFUSED(cmd.image_addr = ~7ULL, IMAGE_BASE);
+	REFUSED(cmd.image_size = 0, IMAGE_BASE);
+	REFUSED(cmd.image_size = ~0ULL, IMAGE_BASE);
+	REFUSED(cmd.image_size -= 1, MISFIT);
+	REFUSED(cmd.size -= PTO_DEV_PAGE_SIZE, MISFIT);
+	REFUSED(cmd.image_addr = b.unmapped, MISFIT);
+	REFUSED(cmd.image_addr += 8, MISFIT);
+#undef REFUSED
+	ASSERT_EQ(PTO_DEV_OK, rig_do(rig, 1, &b.bind, NULL));
+	ASSERT_EQ(PTO_DEV_OK, run_with(&self->ctx, NULL));
+}
+
+/* An image that somebody has written to: no word of it can be changed without being noticed. */
+TEST_F(device, images_that_are_none)
+{
+	struct rig *rig = &self->rig;
+	struct bases b;
+	uint64_t *image;
+	size_t i;
+
+	ASSERT_EQ(PTO_DEV_OK, bases_make(&self->ctx, &b));
+	image = (uint64_t *)(b.plan + 1);
+	for (i = 0; i < b.plan->image_size / sizeof(*image); i++) {
+		image[i] ^= 1ULL << (i * 7 % 64);
+		EXPECT_EQ(PTO_DEV_INVALID, rig_do(rig, 1, &b.bind, NULL))
+			TH_LOG("word %zu", i);
+		EXPECT_WHY(MISFIT, 1);
+		image[i] ^= 1ULL << (i * 7 % 64);
+	}
+	/* One of larger rings does not fit into the arena, one of smaller ones does. */
+	ASSERT_EQ(PTO_DEV_OK, build(rig, &b, 8192));
+	EXPECT_EQ(PTO_DEV_INVALID, rig_do(rig, 1, &b.bind, NULL));
+	EXPECT_WHY(MISFIT, 1);
+	ASSERT_EQ(PTO_DEV_OK, build(rig, &b, 1024));
+	EXPECT_EQ(PTO_DEV_OK, rig_do(rig, 1, &b.bind, NULL));
+}
+
+TEST_F(device, plans_that_are_none)
+{
+	struct rig *rig = &self->rig;
+	struct pto_dev_cmd_arena cmd = { .opcode = PTO_DEV_ARENA_BUILD };
+	const uint64_t end = rig->ident->memory_base + rig->ident->window_size;
+	struct bases b = { .plan = rig_alloc(rig, PTO_DEV_PAGE_SIZE) };
+	const uint64_t at = rig_addr(rig, b.plan);
+	const struct { uint64_t addr, size; } rows[] = {
+		{ 0, 4096 }, { at + 4, 256 }, { at, sizeof(*b.plan) - 1 }, { at, ~0ULL },
+		{ rig->ident->memory_base, 4096 }, { end - 8, 256 }, { end, 256 }, { ~7ULL, 256 },
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		cmd.addr = rows[i].addr;
+		cmd.size = rows[i].size;
+		EXPECT_EQ(PTO_DEV_INVALID, rig_do(rig, 0, &cmd, NULL))
+			TH_LOG("row %zu", i);
+		EXPECT_WHY("no plan can be at", 0);
+	}
+	EXPECT_EQ(PTO_DEV_INVALID, build(rig, &b, 1023));
+	EXPECT_WHY("the ring configuration: Invalid argument", 0);
+	/* No mistake, but more than any device has. */
+	EXPECT_EQ(PTO_DEV_NOMEM, build(rig, &b, 1ULL << 62));
+	EXPECT_EQ(PTO_DEV_OK, build(rig, &b, 1ULL << 60));
+	EXPECT_GT(b.plan->arena_size, 1ULL << 62);
 }
 
 TEST_HARNESS_MAIN

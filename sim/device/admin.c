@@ -271,8 +271,9 @@ static void do_arena_build(struct ptodev *dev, const struct pto_dev_cmd *generic
 	}
 	ret = pto_arena_plan(&plan);
 	if (ret) {
-		outcome_fail(out, PTO_DEV_INVALID, "arena: the ring configuration: %s",
-			     strerror(-ret));
+		/* An arena of 2^64 bytes or more is merely too large. */
+		outcome_fail(out, ret == -EOVERFLOW ? PTO_DEV_NOMEM : PTO_DEV_INVALID,
+			     "arena: the ring configuration: %s", strerror(-ret));
 		return;
 	}
 	memcpy(dev->window + offset, &plan, sizeof(plan));

@@ -213,9 +213,10 @@ static bool arena_check(struct context *ctx, const struct pto_dev_cmd_arena *cmd
 			     "arena: no image can be at address 0x%llx, size %llu",
 			     (unsigned long long)cmd->image_addr,
 			     (unsigned long long)cmd->image_size);
-	else if (arena_find(ctx, cmd->addr))
-		outcome_fail(out, PTO_DEV_INVALID, "arena: 0x%llx is bound already",
-			     (unsigned long long)cmd->addr);
+	else if (arena_within(ctx, cmd->addr, cmd->size))
+		outcome_fail(out, PTO_DEV_INVALID,
+			     "arena: address 0x%llx, size %llu: one is bound already",
+			     (unsigned long long)cmd->addr, (unsigned long long)cmd->size);
 	return !out->status;
 }
 
