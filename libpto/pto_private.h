@@ -529,7 +529,10 @@ uint64_t pto_deadline(uint64_t timeout_ns);
 
 /* --- ring configuration --------------------------------------------------------- */
 
-/* pto_rings_from_env() - read the environment. A value that is no size is -EINVAL. */
+/*
+ * pto_rings_from_env() - read the environment. -EINVAL, and a text in @error, for a value that is
+ * no size or beyond its limit; -EOVERFLOW for sizes of 2^64 or more, alone or together.
+ */
 int pto_rings_from_env(struct pto_ring_config *rings, char *error, size_t size);
 
 /* pto_rings_prewarm_env() - build the arenas that $PTO_PREWARM names. */

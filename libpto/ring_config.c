@@ -10,18 +10,90 @@
 
 #include "pto_private.h"
 
+/**
+ * struct limit - what the sizes of one kind may be; 0 stands for one that nobody has chosen
+ * @field: their name in struct pto_ring_config
+ * @variable: and in the environment
+ * @offset: where they are in struct pto_ring_config
+ * @min: smallest
+ * @max: greatest
+ * @power: only powers of two
+ * @rule: this in words
+ *
+ * They are those of struct pto_prewarm; the driver checks them again.
+ */
+struct limit {
+	const char *field;
+	const char *variable;
+	size_t offset;
+	uint64_t min;
+	uint64_t max;
+	bool power;
+	const char *rule;
+};
+
+enum { WINDOW, HEAP, POOL, KINDS };
+
+static const struct limit limits[KINDS] = {
+	[WINDOW] = {
+		"task_window", "PTO_RING_TASK_WINDOW",
+		offsetof(struct pto_ring_config, task_window), 4, INT32_MAX, true,
+		"task windows are powers of two in [4, 2^31)",
+	},
+	[HEAP] = {
+		"heap", "PTO_RING_HEAP", offsetof(struct pto_ring_config, heap), 1024, UINT64_MAX,
+		false, "heaps are at least 1024 bytes",
+	},
+	[POOL] = {
+		"dep_pool", "PTO_RING_DEP_POOL", offsetof(struct pto_ring_config, dep_pool), 4,
+		INT32_MAX, false, "dependency pools are in [4, 2^31)",
+	},
+};
+
+/* The sizes of one kind, of all depths. */
+static uint64_t *sizes_of(struct pto_ring_config *rings, const struct limit *limit)
+{
+	return (uint64_t *)(void *)((char *)rings + limit->offset);
+}
+
+static bool within(const struct limit *limit, uint64_t size)
+{
+	return !size || (size >= limit->min && size <= limit->max &&
+			 !(limit->power && (size & (size - 1))));
+}
+
+/* The first depth whose size is not within the limit, PTO_RING_DEPTHS if there is none. */
+static int first_beyond(const struct limit *limit, const uint64_t *sizes)
+{
+	int depth = 0;
+
+	while (depth < PTO_RING_DEPTHS && within(limit, sizes[depth]))
+		depth++;
+	return depth;
+}
+
+static bool heaps_overflow(const uint64_t *heaps)
+{
+	uint64_t sum = 0;
+
+	for (int i = 0; i < PTO_RING_DEPTHS; i++)
+		if (__builtin_add_overflow(sum, heaps[i] ? heaps[i] : PTO_DEFAULT_HEAP, &sum))
+			return true;
+	return false;
+}
+
 /* One size: digits, then K, M or G if wanted. Moves *@text behind it. */
-static bool parse_size(const char **text, uint64_t *value)
+static int parse_size(const char **text, uint64_t *value)
 {
 	unsigned int shift = 0;
 	char *end;
 
 	if (!isdigit((unsigned char)**text))
-		return false;
+		return -EINVAL;
 	errno = 0;
 	*value = strtoull(*text, &end, 10);
 	if (errno)
-		return false;
+		return -EOVERFLOW;
 	switch (*end) {
 	case 'G':
 		shift += 10;
@@ -34,39 +106,74 @@ static bool parse_size(const char **text, uint64_t *value)
 		end++;
 	}
 	if (*value > UINT64_MAX >> shift)
-		return false;
+		return -EOVERFLOW;
 	*value <<= shift;
 	*text = end;
-	return true;
+	return 0;
 }
 
 /* One size for all depths, or PTO_RING_DEPTHS of them with commas between. */
-static bool parse_depths(const char **text, uint64_t *sizes)
+static int parse_depths(const char **text, uint64_t *sizes)
 {
 	unsigned int count = 0;
+	int rc;
 
 	do {
-		if (count == PTO_RING_DEPTHS || !parse_size(text, &sizes[count]))
-			return false;
+		if (count == PTO_RING_DEPTHS)
+			return -EINVAL;
+		rc = parse_size(text, &sizes[count]);
+		if (rc)
+			return rc;
 		count++;
 	} while (**text == ',' && (*text)++);
 	if (count != 1 && count != PTO_RING_DEPTHS)
-		return false;
+		return -EINVAL;
 	while (count < PTO_RING_DEPTHS)
 		sizes[count++] = sizes[0];
-	return true;
+	return 0;
 }
 
-static int parse_sizes(const char *name, uint64_t *sizes, char *error, size_t size)
+/* Is what a variable says within the limits? */
+static int env_check(const struct limit *limit, const char *text, const uint64_t *sizes,
+		     char *error, size_t size)
 {
-	const char *text = getenv(name), *p = text;
+	int depth = first_beyond(limit, sizes);
 
-	if (!text || !*text || (parse_depths(&p, sizes) && !*p))
+	if (depth < PTO_RING_DEPTHS) {
+		snprintf(error, size, "%s=%.60s: %llu for depth %d: %s", limit->variable, text,
+			 (unsigned long long)sizes[depth], depth, limit->rule);
+		return -EINVAL;
+	}
+	if (limit == &limits[HEAP] && heaps_overflow(sizes)) {
+		snprintf(error, size, "%s=%.60s: the heaps together are 2^64 bytes or more",
+			 limit->variable, text);
+		return -EOVERFLOW;
+	}
+	return 0;
+}
+
+/* The sizes of one kind from the environment, if it has any. */
+static int env_sizes(struct pto_ring_config *rings, const struct limit *limit, char *error,
+		     size_t size)
+{
+	const char *text = getenv(limit->variable), *p = text;
+	uint64_t *sizes = sizes_of(rings, limit);
+	int rc;
+
+	if (!text || !*text)
 		return 0;
-	snprintf(error, size,
-		 "%s=%.60s: neither a size nor %u sizes with commas between (such as 4096 or 64K,64K,16K,16K)",
-		 name, text, PTO_RING_DEPTHS);
-	return -EINVAL;
+	rc = parse_depths(&p, sizes);
+	if (!rc && *p)
+		rc = -EINVAL;
+	if (!rc)
+		return env_check(limit, text, sizes, error, size);
+	if (rc == -EOVERFLOW)
+		snprintf(error, size, "%s=%.60s: a size is less than 2^64", limit->variable, text);
+	else
+		snprintf(error, size,
+			 "%s=%.60s: neither a size nor %u sizes with commas between (such as 4096 or 64K,64K,16K,16K)",
+			 limit->variable, text, PTO_RING_DEPTHS);
+	return rc;
 }
 
 /*
@@ -75,11 +182,9 @@ static int parse_sizes(const char *name, uint64_t *sizes, char *error, size_t si
  */
 static bool parse_config(const char **text, struct pto_ring_config *rings)
 {
-	uint64_t *fields[] = { rings->task_window, rings->heap, rings->dep_pool };
-
 	memset(rings, 0, sizeof(*rings));
-	for (int i = 0; i < 3; i++) {
-		if (!strchr(":;", **text) && !parse_depths(text, fields[i]))
+	for (int i = 0; i < KINDS; i++) {
+		if (!strchr(":;", **text) && parse_depths(text, sizes_of(rings, &limits[i])))
 			return false;
 		if (**text != ':')
 			break;
@@ -116,14 +221,11 @@ int pto_rings_prewarm_env(struct pto_context *ctx, char *error, size_t size)
 
 int pto_rings_from_env(struct pto_ring_config *rings, char *error, size_t size)
 {
-	int rc;
+	int rc = 0;
 
 	memset(rings, 0, sizeof(*rings));
-	rc = parse_sizes("PTO_RING_TASK_WINDOW", rings->task_window, error, size);
-	if (!rc)
-		rc = parse_sizes("PTO_RING_HEAP", rings->heap, error, size);
-	if (!rc)
-		rc = parse_sizes("PTO_RING_DEP_POOL", rings->dep_pool, error, size);
+	for (int i = 0; i < KINDS && !rc; i++)
+		rc = env_sizes(rings, &limits[i], error, size);
 	return rc;
 }
 
@@ -163,18 +265,42 @@ void pto_rings_resolve(const struct pto_context *ctx, const struct pto_ring_conf
 	}
 }
 
-static int prewarm(struct pto_context *ctx, const struct pto_ring_config *rings, uint32_t *arena)
+/*
+ * What a run or a call asks for, over the environment, which was found right when the context
+ * was opened.
+ */
+static int check(struct pto_context *ctx, struct pto_ring_config *rings)
+{
+	for (int i = 0; i < KINDS; i++) {
+		const uint64_t *sizes = sizes_of(rings, &limits[i]);
+		int depth = first_beyond(&limits[i], sizes);
+
+		if (depth < PTO_RING_DEPTHS)
+			return pto_fail(ctx, -EINVAL, "ring sizes: %s[%d] is %llu: %s",
+					limits[i].field, depth, (unsigned long long)sizes[depth],
+					limits[i].rule);
+	}
+	if (heaps_overflow(rings->heap))
+		return pto_fail(ctx, -EOVERFLOW,
+				"ring sizes: heap: the heaps together are 2^64 bytes or more");
+	return 0;
+}
+
+static int prewarm(struct pto_context *ctx, struct pto_ring_config *rings, uint32_t *arena)
 {
 	struct pto_prewarm arg = { .size = sizeof(arg) };
-	int rc;
+	int rc = check(ctx, rings);
 
+	if (rc)
+		return rc;
 	memcpy(arg.task_window, rings->task_window, sizeof(arg.task_window));
 	memcpy(arg.heap, rings->heap, sizeof(arg.heap));
 	memcpy(arg.dep_pool, rings->dep_pool, sizeof(arg.dep_pool));
 	rc = pto_ioctl(ctx, PTO_PREWARM, &arg);
-	if (rc == -EINVAL)
+	if (rc == -ENOMEM)
 		return pto_fail(ctx, rc,
-				"ring sizes: task windows are powers of two in [4, 2^31), heaps at least 1024 bytes, dependency pools in [4, 2^31)");
+				"ring sizes: no room for their arena in the device's %llu bytes of memory, or no memory for the driver",
+				(unsigned long long)ctx->info.memory_size);
 	if (rc)
 		return pto_fail(ctx, rc, "making the arena of a ring configuration: %s",
 				pto_errno_name(rc));

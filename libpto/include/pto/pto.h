@@ -77,8 +77,8 @@ int pto_list_devices(struct pto_device_desc *list, size_t max);
  *
  * Return: 0; -ENOENT no such device, -EACCES no permission, -ENODEV the device is gone,
  * -ENOSPC all its contexts are in use, -ENOTTY not a PTO device, -EINVAL a $PTO_RING_*
- * variable is not understood, -ENOMEM. There is no context to ask about a failure: use
- * pto_open_error().
+ * variable is not understood or beyond its limit, -EOVERFLOW one is 2^64 or more, -ENOMEM.
+ * There is no context to ask about a failure: use pto_open_error().
  */
 int pto_open(const char *path, struct pto_context **out);
 
@@ -441,7 +441,8 @@ struct pto_result {
  * @ctx: the context
  * @rings: the configuration, or NULL
  *
- * Return: 0; -EINVAL for sizes beyond the limits, -ENOMEM.
+ * Return: 0; -EINVAL for sizes beyond the limits, -EOVERFLOW for heaps that are 2^64 bytes or
+ * more together, -ENOMEM, and -EIO if the device does not accept what it has built.
  */
 int pto_prewarm(struct pto_context *ctx, const struct pto_ring_config *rings);
 
