@@ -313,19 +313,20 @@ bool pto_deps_wire(struct pto_runtime *rt, struct pto_slot *slot, const struct p
 		   uint32_t *unmet)
 {
 	struct wiring w;
-	struct pto_ring *ring = &rt->ring[slot->ring];
 	uint32_t edges;
 
 	w.rt = rt;
 	w.slot = slot;
 	w.unmet = 0;
 	rt->stamp++;
-	if (!tie_list(&w, args->deps, args->dep_count) ||
-	    !tie_list(&w, args->own_deps, args->own_dep_count) || !follow_tensors(&w, args))
+	if ((args->dep_count && !tie_list(&w, args->deps, args->dep_count)) ||
+	    (args->own_dep_count && !tie_list(&w, args->own_deps, args->own_dep_count)) ||
+	    !follow_tensors(&w, args))
 		return false;
 	edges = slot->edge_count;
 	if (edges > PTO_SLOT_EDGES + PTO_SIDE_EDGES)
-		ring->pool_head = slot->dep_first + edges - PTO_SLOT_EDGES - PTO_SIDE_EDGES;
+		rt->ring[slot->ring].pool_head = slot->dep_first + edges - PTO_SLOT_EDGES -
+						 PTO_SIDE_EDGES;
 	*unmet = w.unmet;
 	return true;
 }

@@ -27,13 +27,14 @@ struct pto_ring *pto_ring_get(struct pto_runtime *rt, uint32_t index)
 		*ring = (struct pto_ring){ .layout = &rt->arena->ring[index] };
 		ring->slots = (struct pto_slot *)(rt->base + ring->layout->slots);
 		ring->order = (uint32_t *)(rt->base + ring->layout->order);
+		ring->mask = ring->layout->window - 1;
 	}
 	return ring;
 }
 
 static struct pto_slot *ring_slot(const struct pto_ring *ring, uint64_t local)
 {
-	return &ring->slots[ring->order[local & (ring->layout->window - 1)]];
+	return &ring->slots[ring->order[local & ring->mask]];
 }
 
 /** pto_scope_holds() - is the scope in which @slot was submitted still open? */
@@ -97,7 +98,7 @@ bool pto_ring_reclaim(struct pto_runtime *rt, uint32_t index)
 		}
 		ring->pool_tail = slot->dep_first + pool_edges(slot);
 		slot->stamp_edge = ring->free;
-		ring->free = ring->order[ring->tail++ & (ring->layout->window - 1)] + 1;
+		ring->free = ring->order[ring->tail++ & ring->mask] + 1;
 	}
 	return ring->tail != start;
 }
@@ -126,7 +127,7 @@ static bool heap_place(struct pto_ring *ring, uint64_t bytes, uint64_t *place)
 
 static bool slot_room(const struct pto_ring *ring)
 {
-	return ring->head - ring->tail + 1 < ring->layout->window;
+	return ring->head - ring->tail < ring->mask;
 }
 
 /*
@@ -200,7 +201,8 @@ static void report_full(struct pto_runtime *rt, uint32_t index, uint64_t bytes)
 			     index, (unsigned long long)bytes, holder(rt, ring));
 }
 
-/* Waits until there is a slot, and a place for @bytes in the heap. */
+/* Waits until there is a slot, and a place for @bytes in the heap. Away from the usual path. */
+__attribute__((noinline))
 static bool wait_room(struct pto_runtime *rt, uint32_t index, uint64_t bytes, uint64_t *place)
 {
 	struct pto_ring *ring = &rt->ring[index];
@@ -221,9 +223,11 @@ static bool wait_room(struct pto_runtime *rt, uint32_t index, uint64_t bytes, ui
 
 /*
  * Asks for the lines of the slot that comes next, and of its first tensor. They may be another
- * thread's, and every submit writes them.
+ * thread's, and every submit writes them. (GCC takes calls of a function that does nothing else
+ * for superfluous, unless it has inlined them before it looks.)
  */
-static void fetch_next(const struct pto_runtime *rt, const struct pto_ring *ring)
+static inline __attribute__((always_inline))
+void fetch_next(const struct pto_runtime *rt, const struct pto_ring *ring)
 {
 	uint64_t number = ring->free ? ring->free - 1 : ring->fresh;
 	const uint8_t *slot = (const uint8_t *)&ring->slots[number];
@@ -251,7 +255,7 @@ static struct pto_slot *take_slot(struct pto_ring *ring)
 		number = ring->fresh++;
 		slot = &ring->slots[number];
 	}
-	ring->order[ring->head & (ring->layout->window - 1)] = number;
+	ring->order[ring->head & ring->mask] = number;
 	return slot;
 }
 
@@ -309,7 +313,7 @@ struct pto_slot *pto_ring_alloc(struct pto_runtime *rt, uint32_t index, uint64_t
 	}
 	if (++ring->since_reclaim >= PTO_RECLAIM_INTERVAL)
 		pto_ring_reclaim(rt, index);
-	if (!wait_room(rt, index, heap_bytes, &place))
+	if ((heap_bytes || !slot_room(ring)) && !wait_room(rt, index, heap_bytes, &place))
 		return NULL;
 	slot = open_slot(rt, ring, index);
 	slot->has_heap = heap_bytes != 0;

@@ -362,6 +362,7 @@ struct pto_map {
  * @layout: its geometry; NULL until the run uses it
  * @slots: slots
  * @order: number of the slot of each live task, by its local id
+ * @mask: task slots - 1
  * @free: number + 1 of the slot that was given back last, 0: none; they are linked
  * @fresh: slots that the run has used
  * @head: local id of the next task
@@ -377,6 +378,7 @@ struct pto_ring {
 	const struct pto_ring_layout *layout;
 	struct pto_slot *slots;
 	uint32_t *order;
+	uint64_t mask;
 	uint32_t free;
 	uint32_t fresh;
 	uint64_t head;

@@ -246,7 +246,8 @@ static void complete_one(struct pto_sched *sched, uint32_t thread, struct pto_sl
 	uint32_t count, i;
 	uint64_t list;
 
-	release_producers(sched, slot);
+	if (slot->keeps)
+		release_producers(sched, slot);
 	list = atomic_exchange_explicit(&slot->fanout, PTO_FANOUT_CLOSED, memory_order_acq_rel);
 	while (list) {
 		count = take_consumers(sched, &list, batch);
@@ -267,7 +268,8 @@ void pto_sched_complete_new(struct pto_sched *sched, struct pto_slot *slot)
 {
 	_Atomic uint64_t *done = &sched->queues[0].done;
 
-	release_producers(sched, slot);
+	if (slot->keeps)
+		release_producers(sched, slot);
 	atomic_store_explicit(&slot->fanout, PTO_FANOUT_CLOSED, memory_order_relaxed);
 	atomic_store_explicit(done, atomic_load_explicit(done, memory_order_relaxed) + 1,
 			      memory_order_release);

@@ -73,8 +73,6 @@ static bool add_part(struct pto_runtime *rt, struct pto_slot *slot, int32_t func
 	uint32_t i = slot->part_count;
 	int have;
 
-	if (func == PTO_FUNC_NONE)
-		return true;
 	have = func < 0 || func >= PTO_MAX_FUNC_ID ? -1 : rt->env->kernel_type(rt, (uint32_t)func);
 	if (have < 0)
 		return bad(rt, "the callable has no kernel of func_id %d", func);
@@ -96,8 +94,9 @@ static bool set_parts(struct pto_runtime *rt, struct pto_slot *slot,
 	if (!funcs)
 		return bad(rt, "no list of kernels");
 	lone = funcs->aic == PTO_FUNC_NONE && funcs->aiv0 == PTO_FUNC_NONE;
-	return add_part(rt, slot, funcs->aic, 0) && add_part(rt, slot, funcs->aiv0, 1) &&
-	       add_part(rt, slot, funcs->aiv1, lone ? 1 : 2);
+	return (funcs->aic == PTO_FUNC_NONE || add_part(rt, slot, funcs->aic, 0)) &&
+	       (funcs->aiv0 == PTO_FUNC_NONE || add_part(rt, slot, funcs->aiv0, 1)) &&
+	       (funcs->aiv1 == PTO_FUNC_NONE || add_part(rt, slot, funcs->aiv1, lone ? 1 : 2));
 }
 
 /* Notes what else decides how the task runs. Its parts are known. */

@@ -79,9 +79,9 @@ static void load_args(struct pto_core *core, const struct pto_slot *slot, uint32
 /* Says what the core does from now on: a new state each time. */
 static void set_state(struct pto_core *core, uint32_t func)
 {
-	uint64_t state = atomic_load_explicit(&core->state, memory_order_relaxed) >> 32;
+	uint64_t state = atomic_load_explicit(&core->state, memory_order_relaxed) | UINT32_MAX;
 
-	atomic_store_explicit(&core->state, (state + 1) << 32 | func, memory_order_release);
+	atomic_store_explicit(&core->state, state + 1 + func, memory_order_release);
 }
 
 /**

@@ -132,6 +132,7 @@ static inline uint32_t pto_dtype_size(uint8_t dtype)
 static inline int pto_dtype_bytes(uint8_t dtype, uint64_t count, uint64_t *bytes)
 {
 	uint32_t bits = pto_dtype_bits(dtype);
+	uint64_t size;
 
 	if (!bits)
 		return -EINVAL;
@@ -139,9 +140,9 @@ static inline int pto_dtype_bytes(uint8_t dtype, uint64_t count, uint64_t *bytes
 		*bytes = count / 2 + (count & 1);
 		return 0;
 	}
-	if (count > UINT64_MAX / (bits / 8))
+	if (__builtin_mul_overflow(count, (uint64_t)(bits / 8), &size))
 		return -EOVERFLOW;
-	*bytes = count * (bits / 8);
+	*bytes = size;
 	return 0;
 }
 
