@@ -184,4 +184,19 @@ TEST_F(device, constructor_that_is_deaf)
 	EXPECT_SOUND(&self->ctx);
 }
 
+/* Where contexts are processes the device says where it was. */
+TEST_F(device, constructor_that_crashes)
+{
+	const struct phases what = { .init = PHASE_CRASH };
+	struct rig_ctx other;
+
+	if (!variant->isolate)
+		SKIP(return, "a crash is the application's here");
+	ASSERT_EQ(0, rig_ctx_open(&self->rig, &other, 2));
+	ASSERT_EQ(0, rig_ctx_probe(&other, 0));
+	EXPECT_EQ(PTO_DEV_FAULT, load_phases(&self->ctx, 1, &what));
+	EXPECT_WHY("SIGSEGV at address 0x18, in a constructor, a destructor or the dynamic loader");
+	EXPECT_SOUND(&other);
+}
+
 TEST_HARNESS_MAIN

@@ -10,6 +10,7 @@
 #define PHASE_SOUND	0	/* returns */
 #define PHASE_HANG	1	/* for ever */
 #define PHASE_DEAF	2	/* for ever, and no signal reaches it */
+#define PHASE_CRASH	3	/* writes to address 0x18 */
 
 /**
  * struct phases - part of the image, which a test changes before it is loaded

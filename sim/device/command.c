@@ -157,18 +157,25 @@ static bool watch_end(struct context *ctx)
  * Constructors and destructors have a bound each. This is for those that cannot be left, and for
  * what the dynamic loader executes itself.
  */
-static void watch_objects(struct context *ctx, const struct outcome *out)
+static void objects_begin(struct context *ctx, const struct outcome *out)
 {
 	uint64_t bound = pto_engine_call_bound(ctx->engine) + LEAVE_BOUND_NS;
 
+	ctx->loading = true;
 	watch_begin(ctx, out->start_ns, bound, bound);
+}
+
+static void objects_end(struct context *ctx)
+{
+	watch_end(ctx);
+	ctx->loading = false;
 }
 
 static void do_load(struct context *ctx, const struct pto_dev_cmd *cmd, struct outcome *out)
 {
-	watch_objects(ctx, out);
+	objects_begin(ctx, out);
 	loader_load(ctx->dev, &ctx->loader, (const struct pto_dev_cmd_load *)cmd, out);
-	watch_end(ctx);
+	objects_end(ctx);
 }
 
 static void do_unload(struct context *ctx, const struct pto_dev_cmd *generic,
@@ -180,9 +187,9 @@ static void do_unload(struct context *ctx, const struct pto_dev_cmd *generic,
 		outcome_fail(out, PTO_DEV_INVALID, "unload: unused operands are not 0");
 		return;
 	}
-	watch_objects(ctx, out);
+	objects_begin(ctx, out);
 	loader_unload(&ctx->loader, cmd->handle, out);
-	watch_end(ctx);
+	objects_end(ctx);
 }
 
 /* The arena at @addr, or with @addr 0 a free entry; NULL if there is none. */

@@ -31,6 +31,8 @@ static uint64_t fault_entry(struct fault_record *fault)
 {
 	const struct pto_engine_callable *running = watched->running;
 
+	if (watched->loading)
+		fault->where = FAULT_OBJECT;
 	if (!running)
 		return 0;
 	if (!pto_engine_current(watched->engine, &fault->func_id, &fault->task)) {
@@ -101,6 +103,8 @@ static void fault_place(const struct fault_record *fault, char *text, size_t siz
 			      fault->func_id, (unsigned long long)fault->task);
 	else if (fault->where == FAULT_ORCHESTRATION)
 		at = snprintf(text, size, "in the orchestration, ");
+	else if (fault->where == FAULT_OBJECT)
+		at = snprintf(text, size, "in a constructor, a destructor or the dynamic loader, ");
 	if (fault->where != FAULT_SOMEWHERE && fault->offset < MAX_IMAGE_SIZE)
 		snprintf(text + at, size - (size_t)at, "entry + 0x%llx",
 			 (unsigned long long)fault->offset);

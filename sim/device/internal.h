@@ -162,6 +162,7 @@ void queue_arm(struct queue *q, bool armed);
 #define FAULT_SOMEWHERE		0u
 #define FAULT_ORCHESTRATION	1u
 #define FAULT_KERNEL		2u
+#define FAULT_OBJECT		3u
 
 /**
  * struct fault_record - what a crashing context process leaves behind
@@ -549,6 +550,7 @@ struct arena {
  * @engine: executes the runs
  * @lost: a kernel has outlived its run: nothing that it may use is freed any more
  * @running: the callable that it executes, or NULL
+ * @loading: it loads or unloads objects, and calls their constructors or destructors
  * @maps: what it may touch
  * @loader: its objects
  * @arenas: its arenas
@@ -566,6 +568,7 @@ struct context {
 	struct pto_engine *engine;
 	bool lost;
 	const struct pto_engine_callable *running;
+	bool loading;
 	struct map_table maps;
 	struct loader loader;
 	struct arena arenas[CTX_ARENAS];
