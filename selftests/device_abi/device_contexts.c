@@ -216,6 +216,61 @@ TEST_F(device, destroy_busy)
 	EXPECT_EQ(PTO_DEV_ABORTED, status_of(&self->ctx, 2, id));
 }
 
+/*
+ * Contexts that do not heed their end have their time at the same time: the last is gone before a
+ * driver loses patience. One that does heed it, and whose turn comes last, has ended its run
+ * by the time that the first is given up.
+ */
+TEST_F(device, destroy_many_hopeless)
+{
+	const uint64_t patience_ns = 10 * 1000000000ULL;	/* PTO_ADMIN_NS of the driver */
+	struct pto_dev_cqe first, last, run;
+	struct rig_ctx ctx[6];
+	uint32_t i, id[6];
+
+	ctx[0] = self->ctx;
+	for (i = 1; i < 6; i++) {
+		ASSERT_EQ(0, rig_ctx_open(&self->rig, &ctx[i], i + 1));
+		ASSERT_EQ(0, rig_ctx_probe(&ctx[i], 0));
+	}
+	for (i = 0; i < 6; i++) {
+		submit(&ctx[i], i < 5 ? PROBE_DEAF : PROBE_SPIN);
+		ASSERT_TRUE(rig_started(&ctx[i]));
+	}
+	for (i = 0; i < 6; i++) {
+		struct pto_dev_cmd destroy = { .opcode = PTO_DEV_CTX_DESTROY, .ctx = i + 1 };
+
+		id[i] = rig_submit(&self->rig, 0, &destroy);
+	}
+	for (i = 0; i < 6; i++) {
+		ASSERT_EQ(0, rig_wait(&self->rig, 0, id[i], i ? &last : &first));
+		EXPECT_EQ(PTO_DEV_OK, i ? last.status : first.status);
+	}
+	EXPECT_LT(last.end_ns - first.start_ns, patience_ns);
+	ASSERT_EQ(0, rig_wait(&self->rig, ctx[5].stream, 0, &run));
+	EXPECT_EQ(PTO_DEV_ABORTED, run.status);
+	if (!variant->isolate)
+		EXPECT_LT(run.end_ns, first.end_ns);
+}
+
+/* A driver that has changed its mind: the context begins first, and ends then. */
+TEST_F(device, create_and_destroy_at_once)
+{
+	struct pto_dev_cmd_queue create = {
+		.opcode = PTO_DEV_CTX_CREATE, .ctx = 2, .queue = 5,
+	};
+	struct pto_dev_cmd destroy = { .opcode = PTO_DEV_CTX_DESTROY, .ctx = 2 };
+	uint32_t i, created, destroyed;
+
+	for (i = 0; i < 10; i++) {
+		rig_queue_reset(&self->rig, 5);
+		created = rig_submit(&self->rig, 0, &create);
+		destroyed = rig_submit(&self->rig, 0, &destroy);
+		ASSERT_EQ(PTO_DEV_OK, status_of(&self->ctx, 0, created));
+		ASSERT_EQ(PTO_DEV_OK, status_of(&self->ctx, 0, destroyed));
+	}
+}
+
 /* The device ends while a program runs, and while one hangs. */
 TEST_F(device, end_busy)
 {

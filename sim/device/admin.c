@@ -2,7 +2,7 @@
 /*
  * The admin: serves the admin queue and the queues of dead contexts, and keeps the
  * heartbeat. It executes no program code, so no program can hold it up for longer than
- * the bound for ending a context.
+ * the bound for ending a context, nor can many of them that are to end.
  */
 #include <sched.h>
 #include <string.h>
@@ -10,7 +10,7 @@
 #include "internal.h"
 
 /* Counts the heartbeat up when it is due. */
-void admin_heartbeat(struct ptodev *dev)
+static void admin_heartbeat(struct ptodev *dev)
 {
 	struct pto_dev_ident *ident = (void *)dev->window;
 	uint64_t now = clock_ns();
@@ -19,6 +19,42 @@ void admin_heartbeat(struct ptodev *dev)
 		return;
 	dev->heartbeat_ns = now + IDLE_SLEEP_NS / 2;
 	__atomic_fetch_add(&ident->heartbeat, 1, __ATOMIC_RELAXED);
+}
+
+/* Is this a command that ends a context, which is there and has begun to serve? */
+static bool admin_ends(struct ptodev *dev, const struct pto_dev_cmd *cmd)
+{
+	const struct ctx_home *home;
+
+	if ((cmd->opcode != PTO_DEV_CTX_DESTROY && cmd->opcode != PTO_DEV_ABORT) || !cmd->ctx ||
+	    cmd->ctx > dev->config.max_contexts)
+		return false;
+	home = &dev->contexts[cmd->ctx];
+	return home->life == LIFE_ALIVE &&
+	       atomic_load(&ptodev_page(dev, home->page)->state) != CTX_STARTING;
+}
+
+/*
+ * Contexts may take as long to end as the bound lets them, and they are ended one after the
+ * other, as the driver says. So those that it will be the turn of are asked already, or the
+ * last of many would keep the driver waiting for longer than it does. Asked again and again:
+ * one may just be about to begin a run.
+ */
+static void admin_ask_ahead(struct ptodev *dev)
+{
+	struct pto_dev_cmd cmd;
+	uint32_t i;
+
+	for (i = 0; queue_peek(&dev->admin_queue, i, &cmd); i++)
+		if (admin_ends(dev, &cmd))
+			home_ask(dev, cmd.ctx);
+}
+
+/* What the admin does while it waits for a context to begin or to end. */
+void admin_meanwhile(struct ptodev *dev)
+{
+	admin_heartbeat(dev);
+	admin_ask_ahead(dev);
 }
 
 /* The record of the context that a command names, or NULL and a report. */

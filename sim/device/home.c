@@ -41,11 +41,30 @@ void home_expire(struct ptodev *dev, uint32_t id)
 		thread_expire(dev, id);
 }
 
-/* Ends a context: when this returns it does not touch its queues any more. */
+/* Asks a living context to end. It has the bound for that from the first time on. */
+void home_ask(struct ptodev *dev, uint32_t id)
+{
+	struct ctx_home *home = &dev->contexts[id];
+
+	if (!home->stop_until)
+		home->stop_until = clock_ns() + STOP_BOUND_NS;
+	if (dev->config.isolate)
+		process_ask(dev, id);
+	else
+		thread_ask(dev, id);
+}
+
+/*
+ * Ends a context: when this returns it does not touch its queues any more. One that was
+ * asked before may have little of its time left.
+ */
 void home_stop(struct ptodev *dev, uint32_t id, uint64_t bound_ns)
 {
+	uint64_t asked = dev->contexts[id].stop_until;
 	uint64_t until = clock_ns() + bound_ns;
 
+	if (asked && asked < until)
+		until = asked;
 	if (dev->config.isolate)
 		process_stop(dev, id, until);
 	else
@@ -59,12 +78,8 @@ void home_stop_all(struct ptodev *dev)
 	uint32_t id;
 
 	for (id = 1; id <= dev->config.max_contexts; id++) {
-		if (dev->contexts[id].life != LIFE_ALIVE)
-			continue;
-		if (dev->config.isolate)
-			process_ask(dev, id);
-		else
-			thread_ask(dev, id);
+		if (dev->contexts[id].life == LIFE_ALIVE)
+			home_ask(dev, id);
 	}
 	for (id = 1; id <= dev->config.max_contexts; id++) {
 		if (dev->contexts[id].life != LIFE_ALIVE)

@@ -145,6 +145,7 @@ bool queue_pristine(const struct pto_dev_queue *pair);
 void queue_attach(struct queue *q, struct pto_dev_queue *pair, struct queue_slot *slot);
 bool queue_pending(struct queue *q);
 bool queue_fetch(struct queue *q, struct pto_dev_cmd *cmd, uint32_t *index);
+bool queue_peek(struct queue *q, uint32_t ahead, struct pto_dev_cmd *cmd);
 bool queue_complete(struct queue *q, struct outcome *out);
 void queue_arm(struct queue *q, bool armed);
 
@@ -258,6 +259,7 @@ enum ctx_life {
  * @expired_ns: when its run was told to end, 0 if none was
  * @progress: ctx_page.progress when it was last looked at
  * @moved_ns: when that was seen to change
+ * @stop_until: when it has to have ended, 0 if it has not been asked to
  * @status: PTO_DEV_* of every command when LIFE_DEAD
  * @why: report of every command when LIFE_DEAD
  * @thread: thread mode: its thread
@@ -271,6 +273,7 @@ struct ctx_home {
 	uint64_t expired_ns;
 	uint32_t progress;
 	uint64_t moved_ns;
+	uint64_t stop_until;
 	uint32_t status;
 	struct pto_dev_report why;
 	pthread_t thread;
@@ -391,7 +394,7 @@ int sealed_memfd(const char *name);
 
 /* admin.c */
 void admin_main(struct ptodev *dev);
-void admin_heartbeat(struct ptodev *dev);
+void admin_meanwhile(struct ptodev *dev);
 
 /* watchdog.c */
 void watchdog_check(struct ptodev *dev);
@@ -404,6 +407,7 @@ bool context_arm_dead(struct ptodev *dev, uint32_t id, bool armed);
 
 /* home.c: contexts, whatever they are */
 int home_start(struct ptodev *dev, uint32_t id);
+void home_ask(struct ptodev *dev, uint32_t id);
 void home_stop(struct ptodev *dev, uint32_t id, uint64_t bound_ns);
 void home_expire(struct ptodev *dev, uint32_t id);
 void home_stop_all(struct ptodev *dev);

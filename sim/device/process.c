@@ -99,7 +99,7 @@ static int process_settle(struct ptodev *dev, uint32_t id)
 	while (atomic_load(&page->state) == CTX_STARTING) {
 		if (process_ended(home, &info))
 			return -ECHILD;
-		admin_heartbeat(dev);
+		admin_meanwhile(dev);
 		if (!pause_until(&tries, until))
 			return -ETIMEDOUT;
 	}
@@ -157,7 +157,7 @@ void process_stop(struct ptodev *dev, uint32_t id, uint64_t until)
 
 	process_ask(dev, id);
 	while (home->pid && !process_ended(home, &info) && pause_until(&tries, until))
-		admin_heartbeat(dev);
+		admin_meanwhile(dev);
 	home->pid = 0;
 }
 

@@ -108,6 +108,20 @@ bool queue_fetch(struct queue *q, struct pto_dev_cmd *cmd, uint32_t *index)
 	return true;
 }
 
+/* Looks at the entry @ahead behind the next one, and leaves it where it is. */
+bool queue_peek(struct queue *q, uint32_t ahead, struct pto_dev_cmd *cmd)
+{
+	uint32_t tail = __atomic_load_n(&q->pair->sq_tail, __ATOMIC_ACQUIRE);
+	uint32_t count = tail - q->slot->head;
+	const struct pto_dev_cmd *entries;
+
+	if (count > QUEUE_DEPTH || ahead >= count)
+		return false;
+	entries = (const void *)((const char *)q->pair + PTO_DEV_SQ_OFFSET);
+	memcpy(cmd, &entries[(q->slot->head + ahead) & QUEUE_MASK], sizeof(*cmd));
+	return true;
+}
+
 static void queue_report(struct queue *q, uint32_t id, struct pto_dev_report *report)
 {
 	struct pto_dev_report *reports;
