@@ -16,7 +16,7 @@
 #define TOLERANCE 0.0001
 
 enum { VARIANT_AUTO, VARIANT_MANUAL };
-enum { RINGS_DEFAULT, RINGS_SMALL };
+enum { RINGS_DEFAULT, RINGS_SMALL, RINGS_LARGE };
 
 /**
  * struct geometry - sizes of a problem
@@ -53,13 +53,19 @@ static const struct geometry cases[] = {
 #define CASE_RANDOM (sizeof(cases) / sizeof(cases[0]))
 
 static const char * const variant_names[] = { "auto", "manual", NULL };
-static const char * const rings_names[] = { "default", "small", NULL };
+static const char * const rings_names[] = { "default", "small", "large", NULL };
 
 /* Small enough that the rings turn many times and the orchestration waits for them. */
 static const struct pto_ring_config small_rings = {
 	.task_window = { 64, 64, 64, 64 },
 	.heap = { 4 << 20, 4 << 20, 4 << 20, 4 << 20 },
 	.dep_pool = { 256, 256, 256, 256 },
+};
+
+/* A graph that is built on the host has to fit into the first ring as a whole. */
+static const struct pto_ring_config large_rings = {
+	.task_window = { 65536 },
+	.heap = { 1 << 30 },
 };
 
 /**
@@ -344,7 +350,7 @@ int main(int argc, char **argv)
 		{ 'c', "case", "sizes", case_names, 0 },
 		{ 'v', "variant", "whether tensors order the tasks or the program",
 		  variant_names, 0 },
-		{ 'r', "rings", "small ones hold 64 tasks and 4 MiB", rings_names, 0 },
+		{ 'r', "rings", "small ones hold 64 tasks and 4 MiB, a large one 65536 and 1 GiB", rings_names, 0 },
 		{ 0 },
 	};
 	struct example ex = {
@@ -359,6 +365,8 @@ int main(int argc, char **argv)
 	example_start(&ex, argc, argv);
 	if (choices[2].chosen == RINGS_SMALL)
 		ex.rings = &small_rings;
+	else if (choices[2].chosen == RINGS_LARGE)
+		ex.rings = &large_rings;
 	choose(&ex, &p.g, choices[0].chosen);
 	make_problem(&ex, &p);
 	printf("paged_attention: %s, %u sequences of up to %u tokens,"
