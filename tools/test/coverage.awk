@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 #
 # Merges what "gcov -t" says of any number of objects, for libpto/runtime and sim/device: a line
-# counts once however many objects have it, and as executed if it was in one of them.
+# counts once however many objects have it, and as executed if it was in one of them. Writes the
+# lines that were not to the file "list".
 
 /^ *-: *0:Source:/ {
 	file = $0
@@ -40,8 +41,9 @@ END {
 	close(sorter)
 	if (all)
 		printf "%-36s %6d lines %6d executed %6.1f %%\n", "all", all, executed, 100 * executed / all
+	sorter = "sort >" list
 	for (key in known)
-		if (lines && !known[key])
+		if (!known[key])
 			print key ":" text[key] | sorter
 	close(sorter)
 }
