@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Contexts: side by side, aborted, crashed, abandoned. */
+#include <dirent.h>
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -138,6 +139,68 @@ TEST_F(device, timeout_hopeless)
 	EXPECT_EQ(PTO_DEV_OK, rig_ctx_close(&self->ctx));
 	ASSERT_EQ(PTO_DEV_OK, rig_ctx_open(&self->rig, &self->ctx, 1));
 	EXPECT_EQ(PTO_DEV_OK, rig_do(&self->rig, 2, &nop, NULL));
+}
+
+/* Whoever has lost a kernel is lost, and says so; destroyed, it is as good as new. */
+TEST_F(device, lost_kernel)
+{
+	struct pto_dev_cmd nop = { .opcode = PTO_DEV_NOP, .ctx = 1 };
+
+	EXPECT_EQ(PTO_DEV_TIMEOUT, run_shortly(&self->ctx, PROBE_TASK, KERNEL_DEAF));
+	EXPECT_EQ(PTO_DEV_FAULT, rig_do(&self->rig, 2, &nop, NULL));
+	EXPECT_EQ(PTO_DEV_OK, rig_ctx_close(&self->ctx));
+	ASSERT_EQ(PTO_DEV_OK, rig_ctx_open(&self->rig, &self->ctx, 1));
+	ASSERT_EQ(PTO_DEV_OK, rig_ctx_probe(&self->ctx, 0));
+	EXPECT_EQ(PTO_DEV_OK, rig_run(&self->ctx, 0, PROBE_COUNT, 0, 0));
+}
+
+static unsigned int threads(void)
+{
+	unsigned int count = 0;
+	DIR *tasks = opendir("/proc/self/task");
+
+	while (readdir(tasks))
+		count++;
+	closedir(tasks);
+	return count;
+}
+
+/* An abandoned thread that comes to an end after all is cleared away. */
+TEST_F(device, late_end)
+{
+	const uint64_t scalars[] = { PROBE_LATE, 99 };
+	uint64_t until = rig_now() + RIG_BOUND_NS;
+	unsigned int before = threads();
+	uint64_t *page = self->ctx.page;
+	unsigned int tries = 0;
+	uint32_t id;
+
+	if (variant->isolate)
+		SKIP(return, "a process does not end late");
+	*page = 0;
+	id = rig_submit_run(&self->ctx, 0, scalars, 2);
+	ASSERT_TRUE(rig_started(&self->ctx));
+	EXPECT_EQ(PTO_DEV_OK, rig_simple(&self->rig, 0, PTO_DEV_ABORT, 1));
+	EXPECT_EQ(PTO_DEV_ABORTED, status_of(&self->ctx, 2, id));
+	EXPECT_EQ(PTO_DEV_OK, rig_ctx_close(&self->ctx));
+	__atomic_store_n(page, 99, __ATOMIC_RELEASE);
+	while (threads() >= before && rig_now() < until)
+		rig_pause(&tries);
+	EXPECT_GT(before, threads());
+	ASSERT_EQ(PTO_DEV_OK, rig_ctx_open(&self->rig, &self->ctx, 1));
+}
+
+/* A context has a control queue and a limited number of streams. */
+TEST_F(device, too_many_streams)
+{
+	int ret = PTO_DEV_OK;
+	uint32_t q;
+
+	for (q = 3; ret == PTO_DEV_OK && q < 16 * 16; q++)
+		ret = rig_bind(&self->rig, PTO_DEV_QUEUE_BIND, 1, q);
+	EXPECT_EQ(PTO_DEV_NOSPACE, ret);
+	EXPECT_EQ(PTO_DEV_OK, rig_bind(&self->rig, PTO_DEV_QUEUE_UNBIND, 1, 3));
+	EXPECT_EQ(PTO_DEV_OK, rig_bind(&self->rig, PTO_DEV_QUEUE_BIND, 1, q));
 }
 
 /* A kernel that hangs is left, too. */

@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /* LOAD, UNLOAD and the validation of runs. */
+#include <elf.h>
 #include <stdio.h>
 #include <string.h>
 
 #include <pto/tensor.h>
+#include <sim/device/engine.h>
+
 #include "homes.h"
 
 #define ENTRY "aicpu_orchestration_entry"
@@ -94,6 +97,8 @@ TEST_F(device, refusals)
 {
 	struct rig_object probe, unresolved, broken;
 	struct pto_dev_kernel kernel;
+	Elf64_Phdr *segment;
+	Elf64_Ehdr *elf;
 	char *bytes;
 
 	ASSERT_EQ(0, rig_object(&self->rig, "probe.so", &probe));
@@ -127,6 +132,17 @@ TEST_F(device, refusals)
 	broken.addr = self->rig.ident->memory_base;
 	EXPECT_EQ(PTO_DEV_INVALID, rig_load(&self->ctx, 1, &broken, ENTRY, NULL, 0, NULL));
 	bytes = (char *)(uintptr_t)probe.addr;
+	elf = (Elf64_Ehdr *)bytes;
+	segment = (Elf64_Phdr *)(bytes + elf->e_phoff);
+	while (segment->p_type != PT_LOAD)
+		segment++;
+	segment->p_memsz -= segment->p_filesz;
+	segment->p_filesz += segment->p_memsz + 1;
+	EXPECT_EQ(PTO_DEV_NOEXEC, rig_load(&self->ctx, 1, &probe, ENTRY, NULL, 0, NULL));
+	EXPECT_WHY("a segment", 1);
+	elf->e_phentsize++;
+	EXPECT_EQ(PTO_DEV_NOEXEC, rig_load(&self->ctx, 1, &probe, ENTRY, NULL, 0, NULL));
+	EXPECT_WHY("its program headers make no sense", 1);
 	bytes[18] = 99;
 	EXPECT_EQ(PTO_DEV_NOEXEC, rig_load(&self->ctx, 1, &probe, ENTRY, NULL, 0, NULL));
 	EXPECT_WHY("another machine", 1);
@@ -135,6 +151,75 @@ TEST_F(device, refusals)
 	EXPECT_WHY("not an ELF object", 1);
 	EXPECT_EQ(PTO_DEV_OK, rig_run(&self->ctx, 0, PROBE_ECHO, 5, 0));
 	EXPECT_EQ(5, *self->ctx.page);
+}
+
+/* Loads the probe with one thing changed about the description, or where it is. */
+static int load_with(struct rig_ctx *ctx, void (*change)(struct pto_dev_cmd_load *,
+							 struct pto_dev_load *))
+{
+	struct pto_dev_load *desc = rig_alloc(ctx->rig, sizeof(*desc));
+	struct pto_dev_cmd_load cmd = {
+		.opcode = PTO_DEV_LOAD,
+		.ctx = ctx->id,
+		.handle = 1,
+		.desc_addr = rig_addr(ctx->rig, desc),
+		.desc_size = sizeof(*desc),
+	};
+	struct rig_object probe;
+
+	if (rig_object(ctx->rig, "probe.so", &probe))
+		return -1;
+	*desc = (struct pto_dev_load){
+		.size = sizeof(*desc),
+		.kind = PTO_KIND_DEVICE_ORCH,
+		.flags = PTO_DEV_LOAD_CONFIG_OPTIONAL,
+		.image_addr = probe.addr,
+		.image_size = probe.size,
+		.image_id = probe.id,
+		.entry = ENTRY,
+		.config = "config",
+	};
+	change(&cmd, desc);
+	return rig_do(ctx->rig, ctx->control, &cmd, NULL);
+}
+
+#define LOAD_CHANGE(name, what) \
+	static void name(struct pto_dev_cmd_load *cmd, struct pto_dev_load *desc) \
+	{ \
+		what; \
+	}
+
+LOAD_CHANGE(other_image_id, desc->image_id += 1000)
+LOAD_CHANGE(no_place, cmd->desc_addr = 4096)
+LOAD_CHANGE(longer, cmd->desc_size += 8)
+LOAD_CHANGE(many_kernels, desc->kernel_count = PTO_MAX_FUNC_ID + 1)
+LOAD_CHANGE(new_kind, desc->kind = 77)
+LOAD_CHANGE(new_flag, desc->flags = 2)
+LOAD_CHANGE(endless_symbol, memset(desc->config, 'x', sizeof(desc->config)))
+
+TEST_F(device, load_descriptions)
+{
+	static const struct {
+		void (*change)(struct pto_dev_cmd_load *, struct pto_dev_load *);
+		uint32_t status;
+		const char *text;
+	} rows[] = {
+		{ no_place, PTO_DEV_INVALID, "no description can be at address 0x1000" },
+		{ longer, PTO_DEV_INVALID, "with 0 kernels is not" },
+		{ many_kernels, PTO_DEV_INVALID, "kernels is not" },
+		{ new_kind, PTO_DEV_UNSUPPORTED, "kind 77 is not supported" },
+		{ new_flag, PTO_DEV_INVALID, "unknown flags 0x2" },
+		{ endless_symbol, PTO_DEV_INVALID, "not terminated" },
+	};
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		EXPECT_EQ((int)rows[i].status, load_with(&self->ctx, rows[i].change)) {
+			TH_LOG("row %zu", i);
+		}
+		EXPECT_WHY(rows[i].text, 1);
+	}
+	EXPECT_EQ(PTO_DEV_OK, load_with(&self->ctx, other_image_id));
 }
 
 /* Nothing of an unloaded object stays. */
@@ -208,6 +293,7 @@ CHANGE(no_dims, t->ndims = 0)
 CHANGE(many_dims, t->ndims = 6)
 CHANGE(bad_stride, t->strides[0] = 0)
 CHANGE(bad_extent, t->extent = 2)
+CHANGE(not_contiguous, t->is_contiguous = 0)
 CHANGE(bad_flag, t->manual_dep = 2)
 CHANGE(beyond, t->start_offset = 1)
 CHANGE(wide, t->shapes[0] = 2; t->extent = 2)
@@ -245,6 +331,7 @@ TEST_F(device, run_arguments)
 		{ bad_stride, "tensor 0: a stride is 0" },
 		{ bad_extent, "tensor 0: extent is 2 elements, its shape makes 1" },
 		{ bad_flag, "tensor 0: a flag" },
+		{ not_contiguous, "tensor 0: is_contiguous is 0" },
 		{ beyond, "tensor 0: elements 1 to 2 are beyond" },
 		{ wide, "tensor 0: elements 0 to 2 are beyond" },
 		{ overflow, "tensor 0:" },
@@ -478,6 +565,47 @@ TEST_F(device, plans_that_are_none)
 	EXPECT_EQ(PTO_DEV_NOMEM, build(rig, &b, 1ULL << 62));
 	EXPECT_EQ(PTO_DEV_OK, build(rig, &b, 1ULL << 60));
 	EXPECT_GT(b.plan->arena_size, 1ULL << 62);
+}
+
+TEST_F(device, too_many_arenas)
+{
+	struct rig *rig = &self->rig;
+	struct pto_dev_cmd_arena cmd;
+	struct bases b;
+	uint64_t size;
+	char *arenas;
+	int ret, i;
+
+	ASSERT_EQ(PTO_DEV_OK, bases_make(&self->ctx, &b));
+	cmd = b.bind;
+	size = (cmd.size + PTO_DEV_PAGE_SIZE - 1) & ~(PTO_DEV_PAGE_SIZE - 1ULL);
+	arenas = rig_alloc(rig, 100 * size);
+	ASSERT_EQ(PTO_DEV_OK, rig_map(rig, &self->ctx, PTO_DEV_MAP, arenas, 100 * size));
+	cmd.addr = rig_addr(rig, arenas);
+	for (i = 0, ret = PTO_DEV_OK; ret == PTO_DEV_OK && i < 100; i++) {
+		ret = rig_do(rig, 1, &cmd, NULL);
+		cmd.addr += size;
+	}
+	EXPECT_EQ(PTO_DEV_NOSPACE, ret);
+	EXPECT_WHY("arena: a context has at most", 1);
+}
+
+TEST_F(device, protections)
+{
+	struct pto_dev_cmd_map cmd = {
+		.opcode = PTO_DEV_MAP,
+		.ctx = 1,
+		.addr = rig_addr(&self->rig, rig_alloc(&self->rig, 4096)),
+		.length = 4096,
+		.prot = 8,
+	};
+
+	EXPECT_EQ(PTO_DEV_INVALID, rig_do(&self->rig, 1, &cmd, NULL));
+	EXPECT_WHY("map: unknown protection 0x8", 1);
+	cmd.prot = 0;
+	EXPECT_EQ(PTO_DEV_INVALID, rig_do(&self->rig, 1, &cmd, NULL));
+	cmd.prot = PTO_DEV_PROT_READ;
+	EXPECT_EQ(PTO_DEV_OK, rig_do(&self->rig, 1, &cmd, NULL));
 }
 
 TEST_HARNESS_MAIN

@@ -196,6 +196,7 @@ static const struct bad bad_commands[] = {
 	{ 1, { .opcode = PTO_DEV_MAP, .ctx = 1 }, PTO_DEV_INVALID },
 	{ 1, { .opcode = PTO_DEV_MAP, .ctx = 1, .arg = { 0, 4096, 1 } }, PTO_DEV_INVALID },
 	{ 1, { .opcode = PTO_DEV_UNMAP, .ctx = 1, .arg = { 0, 4096, 0 } }, PTO_DEV_INVALID },
+	{ 1, { .opcode = PTO_DEV_UNLOAD, .ctx = 1, .arg = { 4096, 0 } }, PTO_DEV_INVALID },
 	{ 1, { .opcode = PTO_DEV_LOAD, .ctx = 1, .handle = 1 }, PTO_DEV_INVALID },
 	{ 1, { .opcode = PTO_DEV_LOAD, .ctx = 1, .handle = 256 }, PTO_DEV_INVALID },
 	{ 1, { .opcode = PTO_DEV_UNLOAD, .ctx = 1, .handle = 1 }, PTO_DEV_INVALID },
@@ -229,15 +230,19 @@ TEST_F(device, bad_commands)
 
 TEST_F(device, wrong_id)
 {
-	struct pto_dev_cmd cmd = { .opcode = PTO_DEV_NOP, .id = 5555, .ctx = 1 };
-	struct pto_dev_cqe cqe;
-	uint32_t id;
+	uint32_t id, queue;
 
-	id = rig_submit_raw(&self->rig, 2, &cmd);
-	ASSERT_EQ(0, rig_wait(&self->rig, 2, id, &cqe));
-	EXPECT_EQ(id, cqe.id);
-	EXPECT_EQ(PTO_DEV_INVALID, cqe.status);
-	EXPECT_EQ(PTO_DEV_OK, rig_simple(&self->rig, 2, PTO_DEV_NOP, 1));
+	for (queue = 0; queue <= 2; queue++) {
+		struct pto_dev_cmd cmd = { .opcode = PTO_DEV_NOP, .id = 5555, .ctx = !!queue };
+		struct pto_dev_cqe cqe;
+
+		id = rig_submit_raw(&self->rig, queue, &cmd);
+		ASSERT_EQ(0, rig_wait(&self->rig, queue, id, &cqe));
+		EXPECT_EQ(id, cqe.id);
+		EXPECT_EQ(PTO_DEV_INVALID, cqe.status);
+		EXPECT_NE(NULL, strstr(rig_why(&self->rig, queue, id), "has id 5555"));
+		EXPECT_EQ(PTO_DEV_OK, rig_simple(&self->rig, queue, PTO_DEV_NOP, !!queue));
+	}
 }
 
 /* Every entry is completed, whatever it was. The second context does not notice. */

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* A kernel that does what PROBE_TASK's scalar 1 says (see rig.h). */
+#include <signal.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -10,6 +11,7 @@ void kernel_entry(int64_t *args)
 {
 	uint64_t *data = pto_arg_data(args, 0);
 	char *volatile nowhere = (char *)0x18;
+	sigset_t all;
 
 	switch (pto_arg_u64(args, 1)) {
 	case KERNEL_DOUBLE:
@@ -21,6 +23,10 @@ void kernel_entry(int64_t *args)
 	case KERNEL_CRASH_INSIDE:
 		memset(nowhere, 1, 100000);
 		break;
+	case KERNEL_DEAF:
+		sigfillset(&all);
+		sigprocmask(SIG_BLOCK, &all, NULL);
+		__attribute__((fallthrough));
 	case KERNEL_HANG:
 		*data = PROBE_STARTED;
 		for (;;)

@@ -52,6 +52,19 @@ static void probe_deaf(const struct pto_orch_args *args)
 	probe_hang(args);
 }
 
+static void probe_late(const struct pto_orch_args *args)
+{
+	const struct pto_tensor *t = pto_orch_tensor(args, 0);
+	sigset_t all;
+
+	sigfillset(&all);
+	sigprocmask(SIG_BLOCK, &all, NULL);
+	probe_result(args, PROBE_STARTED);
+	while (__atomic_load_n((uint64_t *)(uintptr_t)t->addr, __ATOMIC_ACQUIRE) !=
+	       pto_orch_scalar(args, 1))
+		usleep(1000);
+}
+
 static void probe_task(struct pto_rt *rt, const struct pto_orch_args *args)
 {
 	struct pto_task_args task;
@@ -87,6 +100,9 @@ void aicpu_orchestration_entry(struct pto_rt *rt, const struct pto_orch_args *ar
 		break;
 	case PROBE_DEAF:
 		probe_deaf(args);
+		break;
+	case PROBE_LATE:
+		probe_late(args);
 		break;
 	case PROBE_EXIT:
 		_exit((int)pto_orch_scalar(args, 1));

@@ -23,6 +23,7 @@
 #define PROBE_OVERFLOW	8	/* until the stack is used up */
 #define PROBE_PID	9	/* result: process */
 #define PROBE_DEAF	11	/* for ever, and no signal reaches it */
+#define PROBE_LATE	12	/* deaf until the result is scalar 1 */
 #define PROBE_TASK	10	/* a task of func_id 5 that does KERNEL_*, scalar 1 */
 
 #define PROBE_STARTED	0x7374617274656421ULL	/* result of SPIN, HANG and DEAF at once */
@@ -32,6 +33,7 @@
 #define KERNEL_CRASH		1	/* writes to address 0x18 */
 #define KERNEL_CRASH_INSIDE	2	/* crashes in the C library */
 #define KERNEL_HANG		3	/* for ever */
+#define KERNEL_DEAF		4	/* for ever, and no signal reaches it */
 
 /* Every wait ends with a failure after this. */
 #define RIG_BOUND_NS	(60 * 1000000000ULL)

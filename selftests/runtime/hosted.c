@@ -29,7 +29,7 @@ static void log_line(struct pto_runtime *rt, uint32_t level, const char *text)
 static bool make_room(struct pto_runtime *rt, uint64_t bytes)
 {
 	struct pto_graph *g = &hosted_of(rt)->graph;
-	void *data = realloc(g->data, 2 * bytes);
+	void *data = hosted_of(rt)->no_room ? NULL : realloc(g->data, 2 * bytes);
 
 	if (!data)
 		return false;

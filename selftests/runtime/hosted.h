@@ -20,6 +20,7 @@
  * @epoch: counts the graphs
  * @kernels: kernels by func_id, as the engine has them
  * @kernel_count: how many
+ * @no_room: there is no more memory for a graph
  */
 struct hosted {
 	struct pto_runtime rt;
@@ -31,6 +32,7 @@ struct hosted {
 	uint32_t epoch;
 	const struct pto_engine_kernel *kernels;
 	uint32_t kernel_count;
+	bool no_room;
 };
 
 /** hosted_init() - for graphs that fit into the first ring of @rings. Return: 0 or -errno */

@@ -95,8 +95,11 @@ static bool env_busy(struct pto_runtime *rt)
 	return self_of(rt)->now < self_of(rt)->busy_until;
 }
 
+static uint32_t late_error;	/* what another thread is about to report, 0: nothing */
+
 static void env_pause(void)
 {
+	atomic_store_explicit(&clock_of->rt.fatal, late_error, memory_order_release);
 }
 
 static void env_log(struct pto_runtime *rt, uint32_t level, const char *text)
@@ -530,6 +533,30 @@ TEST_F(orchestrator, geometry)
 	EXPECT_EQ(-EINVAL, pto_arena_plan(&plan));
 	plan.dep_pool[3] = 1ULL << 31;
 	EXPECT_EQ(-EINVAL, pto_arena_plan(&plan));
+}
+
+/* Nobody builds an arena from what is no plan, and nobody binds what that leaves. */
+TEST_F(orchestrator, no_plan)
+{
+	struct pto_dev_arena_plan plan = self->plan;
+	uint8_t image[4096];
+
+	ASSERT_GE(sizeof(image), plan.image_size);
+	plan.heap[0] = UINT64_MAX / 2;
+	plan.heap[1] = UINT64_MAX / 2;
+	EXPECT_EQ(-EOVERFLOW, pto_arena_plan(&plan));
+	plan.task_window[0] = 3;
+	pto_arena_build(&plan, image);
+	EXPECT_EQ(-EINVAL, pto_arena_bind(self->arena, self->plan.arena_size, image,
+					  sizeof(image)));
+}
+
+/* A run that ends while another thread writes what was wrong waits for that. */
+TEST_F(orchestrator, late_error)
+{
+	late_error = PTO_FATAL_EXPLICIT;
+	atomic_fetch_or(&self->rt.fatal_claim, PTO_CLAIM_CLAIMED);
+	EXPECT_EQ(PTO_FATAL_EXPLICIT, pto_rt_close(&self->rt));
 }
 
 /* The smallest rings do everything that fits into them. */

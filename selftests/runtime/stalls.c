@@ -168,6 +168,27 @@ TEST_F(stalls, kernels)
 	}
 }
 
+/* What waits for the one that hangs comes after it, without its kernel. */
+static void entry_behind(struct pto_rt *rt, const struct pto_orch_args *args)
+{
+	struct pto_create_info info = pto_create_1d(PTO_DTYPE_INT32, 4);
+	struct pto_task_args task;
+	struct pto_task hung;
+
+	pto_task_args_init(&task);
+	pto_add_output(&task, &info);
+	hung = pto_submit_aiv(rt, FUNC_SPIN, &task);
+	pto_task_args_init(&task);
+	pto_add_input(&task, pto_task_output(&hung, 0));
+	pto_submit_aiv(rt, FUNC_ADD, &task);
+}
+
+TEST_F(stalls, kernel_before_another)
+{
+	EXPECT_STALL(entry_behind, sched_timeout_ns, 1, FUNC_SPIN);
+	EXPECT_GOOD_RUN();
+}
+
 /* Other tasks complete for ever: only the kernel's own time-out sees it. */
 static void entry_busy(struct pto_rt *rt, const struct pto_orch_args *args)
 {
