@@ -98,7 +98,7 @@ static size_t gone_calls(int fd, int *results)
 /* On a kernel: a device of our own, which is killed. */
 static int gone_on_kernel(int *results)
 {
-	struct pt_ptod ptod;
+	struct pt_ptod ptod = { 0 };
 	int fd = pt_ptod_start(&ptod);
 
 	if (fd < 0)
