@@ -350,7 +350,8 @@ int main(int argc, char **argv)
 		{ 'c', "case", "sizes", case_names, 0 },
 		{ 'v', "variant", "whether tensors order the tasks or the program",
 		  variant_names, 0 },
-		{ 'r', "rings", "small ones hold 64 tasks and 4 MiB, a large one 65536 and 1 GiB", rings_names, 0 },
+		{ 'r', "rings", "small ones hold 64 tasks and 4 MiB, a large one 65536 and 1 GiB",
+		  rings_names, 0 },
 		{ 0 },
 	};
 	struct example ex = {
