@@ -15,7 +15,7 @@ struct wiring {
 	struct pto_runtime *rt;
 	struct pto_slot *slot;
 	uint32_t unmet;
-	uint32_t region[PTO_TASK_MAX_TENSORS + 1];
+	uint32_t region[PTO_TASK_MAX_TENSORS + 1];	/* of each argument, 0: not tracked */
 };
 
 /*
@@ -228,6 +228,7 @@ static bool tie_tensor(struct wiring *w, const struct pto_tensor *t, uint8_t typ
 	bool writes = type != PTO_ARG_INPUT;
 	const struct pto_region *r;
 
+	w->region[i] = 0;
 	if (!tie_owner(w, t, true))
 		return false;
 	if (!tracked(t, type))
@@ -275,7 +276,7 @@ static bool check_owners(struct wiring *w, const struct pto_task_args *args)
 
 static void track(struct wiring *w, const struct pto_tensor *t, uint8_t type, uint32_t i)
 {
-	if (tracked(t, type))
+	if (w->region[i])
 		pto_map_insert(w->rt, w->slot, w->region[i],
 			       type == PTO_ARG_INPUT ? PTO_MAP_READER : PTO_MAP_WRITER, t->version);
 }

@@ -386,10 +386,11 @@ static bool wait_tasks(struct pto_runtime *rt, const struct pto_slot *slot)
 }
 
 /*
- * A region that is not in use; waits for tasks to complete while there is none. Tasks that
- * never complete, because a graph is being built, may have them all.
+ * Waits for tasks to complete until there is a region that is not in use. Tasks that never
+ * complete, because a graph is being built, may have them all. How many have completed is counted
+ * before the regions are looked at: after that some may have become idle.
  */
-static uint32_t alloc_region(struct pto_runtime *rt, const struct pto_slot *slot)
+static uint32_t wait_region(struct pto_runtime *rt, const struct pto_slot *slot)
 {
 	uint64_t done = pto_sched_done(rt->sched);
 	uint32_t index;
@@ -421,12 +422,15 @@ static uint32_t find_region(const struct pto_map *map, uint32_t bucket, const st
 static uint32_t make_region(struct pto_runtime *rt, const struct pto_slot *slot,
 			    const struct pto_tensor *t, uint32_t bucket, bool writes)
 {
-	uint32_t index = alloc_region(rt, slot);
+	uint32_t index = take_region(rt);
 	struct pto_map *map = &rt->map;
-	struct pto_region *r = &map->regions[index];
+	struct pto_region *r;
 
 	if (!index)
+		index = wait_region(rt, slot);
+	if (!index)
 		return 0;
+	r = &map->regions[index];
 	pto_region_describe(r, t);
 	r->list[PTO_MAP_WRITER] = 0;
 	r->list[PTO_MAP_READER] = 0;
