@@ -9,7 +9,7 @@
 #   PTO_LIB=DIR               where libpto.so and libptosim.so are; default: lib beside the
 #                             folder of this script
 #   PTO_PRELOAD=FILE          preload this before the simulator: a sanitizer's runtime
-#   PTO_SELFTEST_TIMEOUT=S    seconds for each program, default 300
+#   PTO_SELFTEST_TIMEOUT=S    seconds for each program, default 600
 #   PTO_SIM_DEVICES, PTO_SIM_ARCH   the simulator's devices, default one of each
 #                             architecture
 #
@@ -18,7 +18,7 @@
 
 here=$(cd "$(dirname "$0")" && pwd)
 mode=${PTO_SELFTEST:-sim}
-limit=${PTO_SELFTEST_TIMEOUT:-300}
+limit=${PTO_SELFTEST_TIMEOUT:-600}
 
 if [ $# -eq 0 ]; then
 	while read -r name; do

@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "kselftest_harness.h"
+#include "harness.h"
 #include "rig.h"
 
 #define KEPT		4	/* arenas of a context */

@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "kselftest_harness.h"
+#include "harness.h"
 #include "rig.h"
 
 /* What a step says when an allocation in it fails. */

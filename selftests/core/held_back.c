@@ -8,7 +8,7 @@
 #include <sched.h>
 #include <string.h>
 
-#include "kselftest_harness.h"
+#include "harness.h"
 #include "rig.h"
 
 FIXTURE(held) {

@@ -6,7 +6,7 @@
 #ifndef HOMES_H
 #define HOMES_H
 
-#include "kselftest_harness.h"
+#include "harness.h"
 #include "rig.h"
 
 FIXTURE(device)

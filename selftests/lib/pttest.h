@@ -8,14 +8,11 @@
 
 #include <string.h>
 
-#include "kselftest_harness.h"
+#include "harness.h"
 #include "ptotest.h"
 
-/* Long enough for the slowest emulation; a test that hangs is killed. */
-#define PT_TIMEOUT 240
-
 /**
- * PT_TEST_F() - TEST_F() with PT_TIMEOUT, of a fixture that has a file descriptor fd
+ * PT_TEST_F() - TEST_F(), of a fixture that has a file descriptor fd
  *
  * The harness of 6.1 goes on with the test when the setup has skipped it; this does not.
  */
@@ -23,7 +20,7 @@
 	static void fixture##_##name##_body(struct __test_metadata *_metadata, \
 					    FIXTURE_DATA(fixture) *self, \
 					    const FIXTURE_VARIANT(fixture) *variant); \
-	TEST_F_TIMEOUT(fixture, name, PT_TIMEOUT) \
+	TEST_F(fixture, name) \
 	{ \
 		if (self->fd >= 0) \
 			fixture##_##name##_body(_metadata, self, variant); \

@@ -304,7 +304,7 @@ PT_TEST_F(failing, hang_of_a_kernel_ends_by_its_bound)
  * Constructors and destructors have a second here, on a device of our own. The context and its
  * callables stay what they were.
  */
-TEST_F_TIMEOUT(bounded, constructor_and_destructor_that_hang, PT_TIMEOUT)
+TEST_F(bounded, constructor_and_destructor_that_hang)
 {
 	struct pto_context_stats before, after;
 

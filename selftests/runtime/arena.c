@@ -5,7 +5,7 @@
 #include <pto/orch.h>
 #include <sim/device/engine.h>
 
-#include "kselftest_harness.h"
+#include "harness.h"
 
 static const struct pto_engine_config machine = {
 	.arch = PTO_ARCH_A2A3, .cluster_count = 24, .aicpu_threads = 4, .workers = 1,

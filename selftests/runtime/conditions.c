@@ -12,7 +12,7 @@
 #include <pto/kernel.h>
 #include <sim/device/engine.h>
 
-#include "kselftest_harness.h"
+#include "harness.h"
 #include "engine_fixture.h"
 
 #define MS 1000000ULL

@@ -11,7 +11,7 @@
 #include <pto/kernel.h>
 #include <sim/device/engine.h>
 
-#include "kselftest_harness.h"
+#include "harness.h"
 
 #define SECOND 1000000000ULL
 

@@ -10,7 +10,7 @@
 
 #include "hosted.h"
 #include "program.h"
-#include "kselftest_harness.h"
+#include "harness.h"
 
 #define PROGRAMS	300
 #define MUTATIONS	3000

@@ -8,7 +8,7 @@
  */
 #include <stdlib.h>
 
-#include "kselftest_harness.h"
+#include "harness.h"
 #include "minimise.h"
 
 #include <libpto/runtime/runtime.h>

@@ -10,7 +10,7 @@
 
 #include <libpto/runtime/runtime.h>
 
-#include "kselftest_harness.h"
+#include "harness.h"
 
 #define MS		1000000ULL
 #define FUNC		3

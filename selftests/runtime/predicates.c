@@ -9,7 +9,7 @@
 #include <pto/kernel.h>
 #include <sim/device/engine.h>
 
-#include "kselftest_harness.h"
+#include "harness.h"
 #include "engine_fixture.h"
 
 enum { FUNC_SET, FUNC_COUNT };

@@ -5,7 +5,7 @@
  */
 #include <libpto/runtime/runtime.h>
 
-#include "kselftest_harness.h"
+#include "harness.h"
 
 #define MAX_REGIONS	600
 #define BUFFER		12	/* bytes */

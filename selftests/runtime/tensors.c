@@ -5,7 +5,7 @@
  */
 #include <pto/tensor.h>
 
-#include "kselftest_harness.h"
+#include "harness.h"
 
 #define ADDR 0x10000
 
