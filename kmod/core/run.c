@@ -14,7 +14,7 @@
 
 /* Bytes that the first version of an entry had. */
 #define PTO_RUN_ENTRY_MIN offsetofend(struct pto_run_entry, user_data)
-#define PTO_RUN_CHUNK 8		/* entries copied from the caller at a time */
+#define PTO_RUN_CHUNK 6		/* entries copied from the caller at a time: half a KiB of stack */
 
 static struct pto_callable *pto_run_callable(struct pto_ctx *ctx,
 					     const struct pto_run_entry *entry)

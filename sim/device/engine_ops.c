@@ -12,7 +12,8 @@
 
 #define WAIT_SPINS	64		/* looks at a word before others are called in */
 #define WAIT_YIELDS	128		/* looks before the thread sleeps */
-#define WAIT_SLEEP_NS	500000ULL	/* a word may be written by a plain store */
+#define WAIT_SLEEP_NS	500000ULL	/* then it looks again: a plain store wakes nobody */
+#define WAIT_SLEEP_MAX	32000000ULL	/* so long at most; it doubles, as there may be many */
 
 /* Does the calling thread execute a kernel as this core? */
 static bool core_is_ours(const struct pto_core *core)
@@ -42,15 +43,16 @@ _Noreturn void core_leave(struct pto_core *core)
 	siglongjmp(core->escape, 1);
 }
 
-/* Sleeps until somebody notifies, or a little. */
-static void wait_sleep(struct pto_engine *engine, const uint32_t *word, uint32_t value)
+/* Sleeps until somebody notifies, or for @ns. */
+static void wait_sleep(struct pto_engine *engine, const uint32_t *word, uint32_t value,
+		       uint64_t ns)
 {
 	uint32_t seen;
 
 	atomic_fetch_add(&engine->waiters, 1);
 	seen = atomic_load(&engine->notified);
 	if (__atomic_load_n(word, __ATOMIC_SEQ_CST) < value)
-		engine_futex_wait(&engine->notified, seen, WAIT_SLEEP_NS);
+		engine_futex_wait(&engine->notified, seen, ns);
 	atomic_fetch_sub(&engine->waiters, 1);
 }
 
@@ -58,6 +60,7 @@ static void wait_ge(struct pto_kernel_rt *rt, const uint32_t *word, uint32_t val
 {
 	struct pto_core *core = (struct pto_core *)rt;
 	struct pto_engine *engine = core->engine;
+	uint64_t sleep = WAIT_SLEEP_NS;
 	uint32_t round = 0;
 
 	if (!core_is_ours(core)) {
@@ -71,10 +74,12 @@ static void wait_ge(struct pto_kernel_rt *rt, const uint32_t *word, uint32_t val
 			core_leave(core);
 		if (round == WAIT_SPINS)
 			cohort_wait(core);
-		if (round < WAIT_SPINS + WAIT_YIELDS)
+		if (round < WAIT_SPINS + WAIT_YIELDS) {
 			engine_pause(round++);
-		else
-			wait_sleep(engine, word, value);
+			continue;
+		}
+		wait_sleep(engine, word, value, sleep);
+		sleep = sleep < WAIT_SLEEP_MAX / 2 ? 2 * sleep : WAIT_SLEEP_MAX;
 	}
 	leave(core);
 }
