@@ -12,7 +12,6 @@
 #include "harness.h"
 #include "rig.h"
 
-
 FIXTURE(hostile) {
 	struct rig *rig;
 	struct pto_ctx *ctx;

@@ -9,8 +9,8 @@
 #include "../../tools/bench/counters.h"
 
 #define RUNS		1000
-#define BURST		2	/* runs of an attempt */
-#define ATTEMPTS	5000
+#define BURST		100	/* runs of an attempt */
+#define ATTEMPTS	1000
 
 FIXTURE(costs) {
 	int fd;	/* only says whether there is a device */

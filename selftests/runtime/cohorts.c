@@ -41,8 +41,8 @@ static void kernel_aiv_relay(int64_t *args)
 }
 
 /*
- * Spins until a word has risen to @value. (ThreadSanitizer has a lock for loads that acquire: many of
- * them keep writers out.)
+ * Spins until a word has risen to @value. (ThreadSanitizer has a lock for loads that acquire: many
+ * of them keep writers out.)
  */
 static void spin_until(const uint32_t *word, uint32_t value)
 {
