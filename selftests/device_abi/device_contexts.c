@@ -154,6 +154,28 @@ TEST_F(device, lost_kernel)
 	EXPECT_EQ(PTO_DEV_OK, rig_run(&self->ctx, 0, PROBE_COUNT, 0, 0));
 }
 
+/* So is who has lost one on the thread that would say so. The run may take for ever. */
+TEST_F(device, lost_orchestrator)
+{
+	const uint64_t scalars[] = { PROBE_BLOCKS, KERNEL_DEAF };
+	struct pto_dev_cmd nop = { .opcode = PTO_DEV_NOP, .ctx = 1 };
+	struct pto_dev_cmd_run cmd = {
+		.opcode = PTO_DEV_RUN,
+		.ctx = self->ctx.id,
+		.args_addr = rig_addr(&self->rig, self->ctx.args),
+		.args_size = rig_args(&self->ctx, scalars, 2),
+		.epoch = ++self->ctx.epoch,
+		.arena_addr = self->ctx.arena,
+		.timeout_ms = UINT32_MAX,
+		.op_timeout_ms = 20,
+	};
+
+	EXPECT_EQ(PTO_DEV_TIMEOUT, rig_do(&self->rig, self->ctx.stream, &cmd, NULL));
+	EXPECT_EQ(PTO_DEV_FAULT, rig_do(&self->rig, 2, &nop, NULL));
+	EXPECT_EQ(PTO_DEV_OK, rig_ctx_close(&self->ctx));
+	ASSERT_EQ(PTO_DEV_OK, rig_ctx_open(&self->rig, &self->ctx, 1));
+}
+
 static unsigned int threads(void)
 {
 	unsigned int count = 0;

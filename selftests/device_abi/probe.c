@@ -65,13 +65,14 @@ static void probe_late(const struct pto_orch_args *args)
 		usleep(1000);
 }
 
-static void probe_task(struct pto_rt *rt, const struct pto_orch_args *args)
+static void probe_task(struct pto_rt *rt, const struct pto_orch_args *args, uint32_t blocks)
 {
 	struct pto_task_args task;
 
 	pto_task_args_init(&task);
 	pto_add_inout(&task, pto_orch_tensor(args, 0));
 	pto_add_scalar(&task, pto_orch_scalar(args, 1));
+	pto_set_block_num(&task, blocks);
 	pto_submit_aiv(rt, 5, &task);
 }
 
@@ -112,7 +113,10 @@ void aicpu_orchestration_entry(struct pto_rt *rt, const struct pto_orch_args *ar
 		probe_result(args, probe_deep(UINT64_MAX));
 		break;
 	case PROBE_TASK:
-		probe_task(rt, args);
+		probe_task(rt, args, 1);
+		break;
+	case PROBE_BLOCKS:
+		probe_task(rt, args, 32);
 		break;
 	case PROBE_PID:
 		probe_result(args, (uint64_t)getpid());

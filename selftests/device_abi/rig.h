@@ -25,6 +25,7 @@
 #define PROBE_DEAF	11	/* for ever, and no signal reaches it */
 #define PROBE_LATE	12	/* deaf until the result is scalar 1 */
 #define PROBE_TASK	10	/* a task of func_id 5 that does KERNEL_*, scalar 1 */
+#define PROBE_BLOCKS	13	/* the same in more blocks than there are threads */
 
 #define PROBE_STARTED	0x7374617274656421ULL	/* result of SPIN, HANG and DEAF at once */
 

@@ -287,6 +287,7 @@ struct context *context_new(struct ptodev *dev, uint32_t id, struct ctx_page *pa
 		.workers = dev->config.workers,
 		.default_timeout_ns = dev->config.default_timeout_ns,
 		.progress = &page->progress,
+		.lost = &page->lost,
 	};
 	struct context *ctx = calloc(1, sizeof(*ctx));
 

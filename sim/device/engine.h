@@ -38,6 +38,8 @@ struct pto_engine;
  * @enough: ready tasks for each worker after which the orchestrator executes those itself that it
  *	submits; 0: PTO_ENGINE_ENOUGH
  * @progress: counted up, now and then, while something moves in a run; or NULL
+ * @lost: set to 1 when code does not end and cannot be left: if it has the orchestrator's
+ *	thread, nobody else can say so; or NULL
  */
 struct pto_engine_config {
 	uint32_t arch;
@@ -50,6 +52,7 @@ struct pto_engine_config {
 	uint64_t tensor_wait_ns;
 	uint32_t enough;
 	uint32_t *progress;
+	uint32_t *lost;
 };
 
 /** pto_kernel_fn - a kernel: seed runtime's "void kernel_entry(int64_t *args)" */

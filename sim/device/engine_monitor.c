@@ -306,6 +306,8 @@ static void watch_run(struct pto_engine *engine, uint64_t now)
 static void lose(struct pto_engine *engine)
 {
 	atomic_store(&engine->lost, true);
+	if (engine->config.lost)
+		__atomic_store_n(engine->config.lost, 1, __ATOMIC_RELAXED);
 	aicpu_notify(engine);
 }
 

@@ -199,6 +199,7 @@ struct fault_record {
  * @run_patience: for the run that executes: not 0 if it has to end only when nothing has
  *	moved in it for so long, and not before @run_until
  * @progress: changes while something moves in a run
+ * @lost: 1: its engine cannot end the run that executes
  * @revoked: admin: hands off the queues, for ever
  * @bound: counts changes of @slots
  * @current: slot whose command is executing, plus 1; 0 if none
@@ -215,6 +216,7 @@ struct ctx_page {
 	atomic_ullong run_until;
 	atomic_ullong run_patience;
 	uint32_t progress;
+	uint32_t lost;
 	uint32_t revoked;
 	uint32_t bound;
 	uint32_t current;

@@ -25,12 +25,14 @@ static void watchdog_follow(struct ptodev *dev, struct ctx_home *home, uint64_t 
 			 __ATOMIC_RELAXED);
 }
 
-/* Has a run that has to end by @until passed its bound? */
+/* Has a run that has to end by @until passed its bound, or will it never end? */
 static bool watchdog_passed(const struct ctx_home *home, const struct ctx_page *page,
 			    uint64_t until, uint64_t now)
 {
 	uint64_t patience = atomic_load(&page->run_patience);
 
+	if (__atomic_load_n(&page->lost, __ATOMIC_RELAXED))
+		return true;
 	if (now < until || now - until < EXPIRE_GRACE_NS)
 		return false;
 	return now - home->moved_ns >= patience;
