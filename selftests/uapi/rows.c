@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Recording of rows, memory with an edge, and signals. */
 #include <errno.h>
+#include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -205,5 +206,7 @@ void rain_end(struct rain *rain)
 {
 	__atomic_store_n(&rain->stop, true, __ATOMIC_RELEASE);
 	pthread_join(rain->thread, NULL);
+	/* The last signal may not have arrived yet: it does on the way back from any call. */
+	sched_yield();
 	sigaction(SIGUSR1, &rain->old, NULL);
 }
