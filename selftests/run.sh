@@ -80,6 +80,7 @@ for program in "$@"; do
 	esac
 	label="selftests: $(basename "$(dirname "$program")"): $(basename "$program")"
 	echo "# $label"
+	start=$(date +%s)
 	{
 		(
 			cd "$(dirname "$program")" || exit 1
@@ -92,6 +93,7 @@ for program in "$@"; do
 		echo $? > "$counts".rc
 	} | nest
 	rc=$(cat "$counts".rc)
+	echo "# $(($(date +%s) - start)) s: $label"
 	case $rc in
 	0) echo "ok $number $label" ;;
 	4) echo "ok $number $label # SKIP" ;;
