@@ -157,7 +157,8 @@ void pto_rt_open(struct pto_runtime *rt)
 {
 	uint32_t claim = atomic_load_explicit(&rt->fatal_claim, memory_order_relaxed);
 
-	atomic_store_explicit(&rt->fatal, 0, memory_order_relaxed);
+	/* Who aborts a run and gives up on its thread may use the memory that it began with. */
+	atomic_store_explicit(&rt->fatal, 0, memory_order_release);
 	atomic_store_explicit(&rt->fatal_claim, (claim | PTO_CLAIM_MASK) + 1,
 			      memory_order_release);
 }

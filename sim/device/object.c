@@ -127,10 +127,16 @@ static void object_load(struct object *object, int fd, const char *label, struct
 
 /* --- what it calls -------------------------------------------------------- */
 
+/*
+ * ThreadSanitizer does not see what the loader of shared objects maps and unmaps, so it takes an
+ * object's arrays for what was at their place before, or will be after.
+ */
+#define READS_OBJECT __attribute__((no_sanitize_thread))
+
 typedef void (*init_fn)(int argc, char **argv, char **envp);
 typedef void (*fini_fn)(void);
 
-static void object_init(void *arg)
+READS_OBJECT static void object_init(void *arg)
 {
 	const struct object *object = arg;
 	const struct object_code *code = &object->code;
@@ -144,7 +150,7 @@ static void object_init(void *arg)
 		array[i](0, argv, environ);
 }
 
-static void object_fini(void *arg)
+READS_OBJECT static void object_fini(void *arg)
 {
 	const struct object *object = arg;
 	const struct object_code *code = &object->code;
