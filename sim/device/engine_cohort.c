@@ -153,17 +153,24 @@ static bool crew_work(struct pto_core *core)
 	return false;
 }
 
-/* Until it is needed. Return: false when the engine stops */
+/* Until it is called; it is idle. Return: false when the engine stops */
 static bool crew_sleep(struct pto_crew *crew, const _Atomic uint32_t *stop)
 {
 	pthread_mutex_lock(&crew->lock);
-	crew->idle++;
-	while (!crew->tokens && !atomic_load(stop))
+	while (!crew->called && !atomic_load(stop))
 		pthread_cond_wait(&crew->wake, &crew->lock);
-	if (crew->tokens)
-		crew->tokens--;
+	if (crew->called)
+		crew->called--;
+	crew->idle--;
 	pthread_mutex_unlock(&crew->lock);
 	return !atomic_load(stop);
+}
+
+static void crew_rest(struct pto_crew *crew)
+{
+	pthread_mutex_lock(&crew->lock);
+	crew->idle++;
+	pthread_mutex_unlock(&crew->lock);
 }
 
 static void *crew_main(void *arg)
@@ -172,12 +179,15 @@ static void *crew_main(void *arg)
 	struct pto_engine *engine = core->engine;
 
 	escape_become(core);
-	if (sigsetjmp(core->escape, 0))
+	if (sigsetjmp(core->escape, 0)) {
 		core_recover(core);
-	do {
+		crew_rest(&engine->crew);
+	}
+	while (crew_sleep(&engine->crew, &engine->stop)) {
 		while (crew_work(core))
 			;
-	} while (crew_sleep(&engine->crew, &engine->stop));
+		crew_rest(&engine->crew);
+	}
 	return NULL;
 }
 
@@ -199,24 +209,46 @@ static int crew_grow(struct pto_engine *engine)
 		return ret;
 	}
 	crew->count++;
+	crew->idle++;
 	atomic_store(&crew->list, core);
 	return 0;
 }
 
-/* Sees to it that @count threads look for units that cannot wait. Return: 0 or an errno */
-static int crew_call(struct pto_engine *engine, uint32_t count)
+/* Units that nobody has begun, of cohorts that cannot wait. */
+static uint32_t crew_units(struct pto_engine *engine)
+{
+	uint32_t units = 0;
+	uint32_t i;
+
+	for (i = 0; i <= engine->worker_count; i++) {
+		const struct pto_cohort *cohort = &engine->cores[i].cohort;
+		uint64_t claim = atomic_load(&cohort->claim);
+
+		if (atomic_load(&cohort->urgent) == CLAIM_GENERATION(claim))
+			units += unclaimed(claim);
+	}
+	return units;
+}
+
+/*
+ * Sees to it that a thread looks for each unit that cannot wait. Those that have been called
+ * and have not come yet count: on a busy machine they come late, and more threads would make
+ * that worse.
+ *
+ * Return: 0 or a negative errno
+ */
+static int crew_call(struct pto_engine *engine)
 {
 	struct pto_crew *crew = &engine->crew;
-	uint32_t idle;
+	uint32_t units = crew_units(engine);
 	int ret = 0;
 
 	pthread_mutex_lock(&crew->lock);
-	idle = count < crew->idle ? count : crew->idle;
-	crew->idle -= idle;
-	crew->tokens += idle;
-	if (idle)
+	if (crew->called < units) {
+		crew->called = units;
 		pthread_cond_broadcast(&crew->wake);
-	for (count -= idle; count && !ret; count--)
+	}
+	while (crew->idle < crew->called && !ret)
 		ret = crew_grow(engine);
 	pthread_mutex_unlock(&crew->lock);
 	return ret;
@@ -235,7 +267,7 @@ int cohort_hurry(struct pto_engine *engine, struct pto_cohort *cohort, uint64_t 
 	if (!unclaimed(claim))
 		return 0;
 	atomic_store(&cohort->urgent, CLAIM_GENERATION(claim));
-	return crew_call(engine, unclaimed(claim));
+	return crew_call(engine);
 }
 
 /** cohort_wait() - the kernel that a core runs begins to wait */

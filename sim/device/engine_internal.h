@@ -114,9 +114,9 @@ struct pto_core {
 /**
  * struct pto_crew - threads for units whose cohort cannot wait for a worker
  * @lock: guards all of it but @list, which is only ever prepended to
- * @wake: tokens have been given, or the engine stops
- * @idle: threads that sleep and have no token
- * @tokens: threads that shall look for units and have not woken yet
+ * @wake: threads have been called, or the engine stops
+ * @idle: threads that sleep, or have been called, or made, and have not come yet
+ * @called: how many of them shall come and look for units
  * @count: threads
  * @list: the threads
  */
@@ -124,7 +124,7 @@ struct pto_crew {
 	pthread_mutex_t lock;
 	pthread_cond_t wake;
 	uint32_t idle;
-	uint32_t tokens;
+	uint32_t called;
 	uint32_t count;
 	_Atomic(struct pto_core *) list;
 };
