@@ -160,8 +160,11 @@ static u32 pto_run_some(struct pto_stream *s, const struct pto_run_entry *entrie
 	spin_lock(&q->lock);
 	if (unlikely(q->sq_tail - q->cq_head + count > q->mask + 1))
 		taken = pto_queue_reap(q);
-	if (unlikely(q->stopped || READ_ONCE(ctx->lost)))
+	/* What stops the queue of a context that is not lost is the end of its stream. */
+	if (unlikely(READ_ONCE(ctx->lost)))
 		*err = -EIO;
+	else if (unlikely(q->stopped))
+		*err = -ENOENT;
 	*first = s->submitted + 1;
 	while (!*err && done < count) {
 		*err = pto_run_one(s, &entries[done], now);

@@ -206,6 +206,40 @@ PT_TEST_F(hammer, one_context_from_many_threads)
 	}
 }
 
+/* Asks a stream for runs that it refuses, for as long as there is one. */
+static void *ask_until_gone(void *arg)
+{
+	struct hand *hand = arg;
+	uint64_t id;
+
+	do {
+		hand->unexpected = pt_submit(hand->fd, hand->operation, 64, NULL, 0, &id);
+		__atomic_store_n(&hand->seed, 1, __ATOMIC_RELAXED);
+	} while (hand->unexpected == -EINVAL);
+	return NULL;
+}
+
+/* Who comes too late for a stream finds none; nothing else is wrong. */
+PT_TEST_F(hammer, stream_goes_while_used)
+{
+	struct hand hand = { .fd = self->fd };
+	pthread_t thread;
+	uint32_t stream;
+	int i;
+
+	for (i = 0; i < 500; i++) {
+		ASSERT_EQ(0, pt_stream_create(self->fd, &stream));
+		hand.operation = stream;
+		hand.seed = 0;
+		ASSERT_EQ(0, pthread_create(&thread, NULL, ask_until_gone, &hand));
+		while (!__atomic_load_n(&hand.seed, __ATOMIC_RELAXED))
+			sched_yield();
+		ASSERT_EQ(0, pt_stream_destroy(self->fd, stream));
+		pthread_join(thread, NULL);
+		ASSERT_EQ(-ENOENT, hand.unexpected);
+	}
+}
+
 /* Contexts that come and go beside each other, and close in the middle of it. */
 static void *come_and_go(void *arg)
 {
