@@ -134,6 +134,7 @@ bool explore_cas(void *p, uint32_t bytes, void *expected, uint64_t value, int su
 #undef atomic_load
 #undef atomic_store
 #undef atomic_fetch_add
+#undef atomic_fetch_sub
 #undef atomic_exchange
 #undef atomic_compare_exchange_weak
 
@@ -160,6 +161,7 @@ bool explore_cas(void *p, uint32_t bytes, void *expected, uint64_t value, int su
 #define atomic_load(p)			atomic_load_explicit(p, memory_order_seq_cst)
 #define atomic_store(p, value)		atomic_store_explicit(p, value, memory_order_seq_cst)
 #define atomic_fetch_add(p, value)	atomic_fetch_add_explicit(p, value, memory_order_seq_cst)
+#define atomic_fetch_sub(p, value)	atomic_fetch_sub_explicit(p, value, memory_order_seq_cst)
 #define atomic_exchange(p, value)	atomic_exchange_explicit(p, value, memory_order_seq_cst)
 #define atomic_compare_exchange_weak(p, expected, value) \
 	atomic_compare_exchange_strong_explicit(p, expected, value, memory_order_seq_cst, \

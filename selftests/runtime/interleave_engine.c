@@ -48,7 +48,6 @@ static struct {
 	const void *sleeps_on[EXPLORE_THREADS];
 	uint64_t looked[EXPLORE_THREADS];
 	bool locked;
-	uint64_t broadcasts;
 	struct other {
 		void *(*body)(void *arg);	/* a crew thread's, or NULL */
 		void *arg;
@@ -192,6 +191,14 @@ static void hurry_alone(struct pto_rt *rt)
 	look_on();
 }
 
+/* The crew has been called before. */
+static void hurry_alone_again(struct pto_rt *rt)
+{
+	hurry_alone(rt);
+	m.begun = 0;
+	hurry_alone(rt);
+}
+
 /* Nobody but the orchestrator does. */
 static void hurry_busy(struct pto_rt *rt)
 {
@@ -221,6 +228,8 @@ static const struct explore_scenario scenarios[] = {
 	{ .name = "hurry", .entry = hurry, .workers = 1, .others = 1 },
 	{ .name = "hurry_again", .entry = hurry_again, .workers = 1, .others = 2 },
 	{ .name = "hurry_alone", .entry = hurry_alone, .workers = 1, .others = 1 },
+	{ .name = "hurry_alone_again", .entry = hurry_alone_again, .workers = 1, .others = 2,
+	  .no_stale = true },
 	{ .name = "hurry_busy", .entry = hurry_busy, .workers = 1, .others = 1, .no_stale = true },
 	{ .name = "later", .entry = later, .workers = 1, .others = 2 },
 	{ .name = "at_once", .entry = sleepy, .workers = 1, .at_once = 2 },
@@ -332,6 +341,17 @@ void engine_futex_wake(_Atomic uint32_t *word)
 	explore_passed();
 }
 
+void engine_futex_wake_all(_Atomic uint32_t *word)
+{
+	uint32_t i;
+
+	explore_point();
+	for (i = 0; i < EXPLORE_THREADS; i++)
+		if (m.sleeps_on[i] == word)
+			m.sleeps_on[i] = NULL;
+	explore_passed();
+}
+
 /* Only who cannot do anything else waits; a step of many before that is none. */
 void engine_pause(uint32_t round)
 {
@@ -360,8 +380,6 @@ int engine_thread_create(pthread_t *thread, void *(*body)(void *), void *arg, bo
 
 int __wrap_pthread_mutex_lock(pthread_mutex_t *lock);
 int __wrap_pthread_mutex_unlock(pthread_mutex_t *lock);
-int __wrap_pthread_cond_wait(pthread_cond_t *cond, pthread_mutex_t *lock);
-int __wrap_pthread_cond_broadcast(pthread_cond_t *cond);
 
 static bool unlocked(const void *arg)
 {
@@ -380,26 +398,6 @@ int __wrap_pthread_mutex_lock(pthread_mutex_t *lock)
 int __wrap_pthread_mutex_unlock(pthread_mutex_t *lock)
 {
 	m.locked = false;
-	return 0;
-}
-
-static bool broadcast(const void *seen)
-{
-	return m.broadcasts != *(const uint64_t *)seen;
-}
-
-int __wrap_pthread_cond_wait(pthread_cond_t *cond, pthread_mutex_t *lock)
-{
-	uint64_t seen = m.broadcasts;
-
-	m.locked = false;
-	explore_until(broadcast, &seen);
-	return __wrap_pthread_mutex_lock(lock);
-}
-
-int __wrap_pthread_cond_broadcast(pthread_cond_t *cond)
-{
-	m.broadcasts++;
 	return 0;
 }
 
@@ -519,7 +517,7 @@ static bool explored(const void *p)
 
 	if (within(p, m.queues, sizeof(m.queues)) || p == &m.engine.finished ||
 	    p == &m.engine.sleepers || p == &m.engine.tokens || p == &m.engine.orch_sleeps ||
-	    p == &m.engine.stop)
+	    p == &m.engine.stop || within(p, &m.engine.crew, sizeof(m.engine.crew)))
 		return true;
 	for (i = 0; i <= m.scenario->workers; i++)
 		if (within(p, &m.cores[i].cohort, sizeof(m.cores[i].cohort)))
@@ -601,6 +599,9 @@ static const struct explore_mutant mutants[] = {
 	{ "begin", EXPLORE_LOAD, EXPLORE_BLIND },
 	{ "begin", EXPLORE_STORE, EXPLORE_RELAX },
 	{ "cohort_hurry", EXPLORE_STORE, EXPLORE_DROP },
+	{ "crew_sleep", EXPLORE_LOAD, EXPLORE_BLIND },
+	{ "crew_work", EXPLORE_SUB, EXPLORE_DROP },
+	{ "crew_call", EXPLORE_ADD, EXPLORE_DROP },
 };
 
 static const struct explore_suite suite = {

@@ -23,6 +23,8 @@
  *  4. Who is counted as a sleeper before it looks for cohorts, and who claims a unit and
  *     then looks for sleepers because more are left: one of them sees the other. The
  *     orchestrator is not woken; it looks again when a task ends, or after a while.
+ *  5. Who makes a cohort urgent before it counts the crew threads that come, and who ceases to
+ *     be one of them before it looks for urgent cohorts: one of them sees the other.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -33,6 +35,9 @@
 #define CLAIM_GENERATION(claim)	((uint32_t)((claim) >> 32))
 #define CLAIM_NEXT(claim)	((uint32_t)(claim) >> 16)
 #define CLAIM_COUNT(claim)	((uint32_t)(claim) & 0xffff)
+
+#define CALL_ALL		(1u << 31)	/* more than there are threads */
+#define SLEEP_NS		5000000000ULL	/* then a crew thread looks again */
 
 /* Units that nobody has begun. */
 static uint32_t unclaimed(uint64_t claim)
@@ -142,6 +147,10 @@ static bool crew_work(struct pto_core *core)
 	uint64_t claim;
 	uint32_t i;
 
+	/* See invariant 5. */
+	if (core->coming)
+		atomic_fetch_sub(&engine->crew.coming, 1);
+	core->coming = false;
 	for (i = 0; i <= engine->worker_count; i++) {
 		struct pto_cohort *cohort = &engine->cores[i].cohort;
 
@@ -153,45 +162,37 @@ static bool crew_work(struct pto_core *core)
 	return false;
 }
 
-/* Until it is called; it is idle. Return: false when the engine stops */
-static bool crew_sleep(struct pto_crew *crew, const _Atomic uint32_t *stop)
+/* Until it is called. Return: false when the engine stops */
+static bool crew_sleep(struct pto_core *core)
 {
-	pthread_mutex_lock(&crew->lock);
-	while (!crew->called && !atomic_load(stop))
-		pthread_cond_wait(&crew->wake, &crew->lock);
-	if (crew->called)
-		crew->called--;
-	crew->idle--;
-	pthread_mutex_unlock(&crew->lock);
-	return !atomic_load(stop);
-}
+	struct pto_crew *crew = &core->engine->crew;
+	uint32_t calls;
 
-static void crew_rest(struct pto_crew *crew)
-{
-	pthread_mutex_lock(&crew->lock);
-	crew->idle++;
-	pthread_mutex_unlock(&crew->lock);
+	atomic_fetch_add(&crew->idle, 1);
+	do {
+		calls = atomic_load(&crew->calls);
+		if (!calls)
+			engine_futex_wait(&crew->calls, 0, SLEEP_NS);
+	} while (!calls || !atomic_compare_exchange_weak(&crew->calls, &calls, calls - 1));
+	core->coming = true;
+	return !atomic_load(&core->engine->stop);
 }
 
 static void *crew_main(void *arg)
 {
 	struct pto_core *core = arg;
-	struct pto_engine *engine = core->engine;
 
 	escape_become(core);
-	if (sigsetjmp(core->escape, 0)) {
+	if (sigsetjmp(core->escape, 0))
 		core_recover(core);
-		crew_rest(&engine->crew);
-	}
-	while (crew_sleep(&engine->crew, &engine->stop)) {
+	do {
 		while (crew_work(core))
 			;
-		crew_rest(&engine->crew);
-	}
+	} while (crew_sleep(core));
 	return NULL;
 }
 
-/* Makes one more thread. With the lock. Return: 0 or a negative errno */
+/* Makes one more thread, which comes at once. With the lock. Return: 0 or a negative errno */
 static int crew_grow(struct pto_engine *engine)
 {
 	struct pto_crew *crew = &engine->crew;
@@ -202,6 +203,7 @@ static int crew_grow(struct pto_engine *engine)
 		return -ENOMEM;
 	core_init(core, engine, engine->worker_count + 1 + crew->count);
 	core->crew = true;
+	core->coming = true;
 	core->next = atomic_load(&crew->list);
 	ret = engine_thread_create(&core->thread, crew_main, core, true);
 	if (ret) {
@@ -209,7 +211,6 @@ static int crew_grow(struct pto_engine *engine)
 		return ret;
 	}
 	crew->count++;
-	crew->idle++;
 	atomic_store(&crew->list, core);
 	return 0;
 }
@@ -230,6 +231,30 @@ static uint32_t crew_units(struct pto_engine *engine)
 	return units;
 }
 
+/* Lets @count threads come. With the lock. Return: 0 or a negative errno */
+static int crew_call(struct pto_engine *engine, uint32_t count)
+{
+	struct pto_crew *crew = &engine->crew;
+	uint32_t idle = atomic_load(&crew->idle);
+	int ret = 0;
+
+	atomic_fetch_add(&crew->coming, count);
+	if (idle > count)
+		idle = count;
+	if (idle) {
+		atomic_fetch_sub(&crew->idle, idle);
+		atomic_fetch_add(&crew->calls, idle);
+		engine_futex_wake_all(&crew->calls);
+	}
+	for (count -= idle; count; count--) {
+		ret = crew_grow(engine);
+		if (ret)
+			break;
+	}
+	atomic_fetch_sub(&crew->coming, count);
+	return ret;
+}
+
 /*
  * Sees to it that a thread looks for each unit that cannot wait. Those that have been called
  * and have not come yet count: on a busy machine they come late, and more threads would make
@@ -237,19 +262,17 @@ static uint32_t crew_units(struct pto_engine *engine)
  *
  * Return: 0 or a negative errno
  */
-static int crew_call(struct pto_engine *engine)
+static int crew_suffice(struct pto_engine *engine)
 {
 	struct pto_crew *crew = &engine->crew;
-	uint32_t units = crew_units(engine);
+	uint32_t coming, units;
 	int ret = 0;
 
 	pthread_mutex_lock(&crew->lock);
-	if (crew->called < units) {
-		crew->called = units;
-		pthread_cond_broadcast(&crew->wake);
-	}
-	while (crew->idle < crew->called && !ret)
-		ret = crew_grow(engine);
+	units = crew_units(engine);
+	coming = atomic_load(&crew->coming);
+	if (coming < units)
+		ret = crew_call(engine, units - coming);
 	pthread_mutex_unlock(&crew->lock);
 	return ret;
 }
@@ -267,7 +290,7 @@ int cohort_hurry(struct pto_engine *engine, struct pto_cohort *cohort, uint64_t 
 	if (!unclaimed(claim))
 		return 0;
 	atomic_store(&cohort->urgent, CLAIM_GENERATION(claim));
-	return crew_call(engine);
+	return crew_suffice(engine);
 }
 
 /** cohort_wait() - the kernel that a core runs begins to wait */
@@ -299,15 +322,13 @@ bool cohort_crew_runs(struct pto_engine *engine)
 void cohort_init(struct pto_engine *engine)
 {
 	pthread_mutex_init(&engine->crew.lock, NULL);
-	pthread_cond_init(&engine->crew.wake, NULL);
 }
 
 /** cohort_stop() - make the crew end; pto_engine.stop has been set */
 void cohort_stop(struct pto_engine *engine)
 {
-	pthread_mutex_lock(&engine->crew.lock);
-	pthread_cond_broadcast(&engine->crew.wake);
-	pthread_mutex_unlock(&engine->crew.lock);
+	atomic_store(&engine->crew.calls, CALL_ALL);
+	engine_futex_wake_all(&engine->crew.calls);
 }
 
 /** cohort_free() - wait for the crew's end, and free it */
@@ -321,6 +342,5 @@ void cohort_free(struct pto_engine *engine)
 		pthread_join(core->thread, NULL);
 		free(core);
 	}
-	pthread_cond_destroy(&engine->crew.wake);
 	pthread_mutex_destroy(&engine->crew.lock);
 }

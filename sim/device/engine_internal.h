@@ -76,6 +76,7 @@ struct pto_watch {
  * @expects: the unit has registered conditions; its own
  * @blocked: 1: the kernel waits until there is room for a condition
  * @crew: it is a crew thread: it has no queue
+ * @coming: it is counted in pto_crew.coming; its own
  * @index: thread number, and for all but the crew number of its queue
  * @engine: the engine
  * @thread: OS thread
@@ -101,6 +102,7 @@ struct pto_core {
 	volatile sig_atomic_t inside;
 	bool expects;
 	bool crew;
+	bool coming;
 	uint32_t index;
 	struct pto_engine *engine;
 	pthread_t thread;
@@ -113,19 +115,20 @@ struct pto_core {
 
 /**
  * struct pto_crew - threads for units whose cohort cannot wait for a worker
- * @lock: guards all of it but @list, which is only ever prepended to
- * @wake: threads have been called, or the engine stops
- * @idle: threads that sleep, or have been called, or made, and have not come yet
- * @called: how many of them shall come and look for units
- * @count: threads
- * @list: the threads
+ * @lock: who calls threads, or makes them, has it
+ * @count: threads; with the lock
+ * @idle: threads that sleep and have not been called; lowered with the lock
+ * @calls: how many of those that have been called have not woken yet; futex that they sleep on
+ * @coming: threads that have been called, or made, and have not looked for a unit yet; raised
+ *	with the lock
+ * @list: the threads, which is only ever prepended to
  */
 struct pto_crew {
 	pthread_mutex_t lock;
-	pthread_cond_t wake;
-	uint32_t idle;
-	uint32_t called;
 	uint32_t count;
+	_Atomic uint32_t idle;
+	_Atomic uint32_t calls;
+	_Atomic uint32_t coming;
 	_Atomic(struct pto_core *) list;
 };
 
