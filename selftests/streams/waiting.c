@@ -244,8 +244,15 @@ static void on_signal(int number)
 {
 }
 
+/**
+ * struct poker - a thread that sends signals to another one
+ * @victim: the other one
+ * @pause: it pauses between them
+ * @stop: it shall end
+ */
 struct poker {
 	pthread_t victim;
+	bool pause;
 	bool stop;
 };
 
@@ -255,16 +262,25 @@ static void *poke(void *arg)
 
 	while (!__atomic_load_n(&poker->stop, __ATOMIC_ACQUIRE)) {
 		pthread_kill(poker->victim, SIGUSR1);
-		pt_pause();
+		if (poker->pause)
+			pt_pause();
 	}
 	return NULL;
+}
+
+static void poke_end(struct poker *poker, pthread_t thread)
+{
+	__atomic_store_n(&poker->stop, true, __ATOMIC_RELEASE);
+	pthread_join(thread, NULL);
+	/* The last signal may not have arrived yet: it does on the way back from any call. */
+	sched_yield();
 }
 
 /* Interrupted and called again with the same argument, a wait ends when it first would have. */
 PT_TEST_F(waiting, eintr_and_again_waits_no_longer)
 {
 	struct sigaction action = { .sa_handler = on_signal };
-	struct poker poker = { .victim = pthread_self() };
+	struct poker poker = { .victim = pthread_self(), .pause = true };
 	struct pto_wait wait = { .size = sizeof(wait) };
 	int err, interrupted = 0;
 	pthread_t thread;
@@ -284,11 +300,37 @@ PT_TEST_F(waiting, eintr_and_again_waits_no_longer)
 	} while (err == -EINTR && interrupted < 1000000);
 	EXPECT_EQ(-ETIMEDOUT, err);
 	EXPECT_GE(pt_now(), wait.timeout_ns);
-	__atomic_store_n(&poker.stop, true, __ATOMIC_RELEASE);
-	pthread_join(thread, NULL);
+	poke_end(&poker, thread);
 	pt_gate_set(&self->gate, true);
-	/* The last signal may not have arrived yet: it does on the way back from any call. */
-	sched_yield();
+	EXPECT_EQ(0, pt_finish(self->fd, id));
+}
+
+/* A signal that a wait has had no use for, because it was at its end, is not the next one's. */
+PT_TEST_F(waiting, signal_at_the_end_of_a_wait)
+{
+	struct sigaction action = { .sa_handler = on_signal };
+	struct pto_wait wait = { .size = sizeof(wait) };
+	pthread_t thread;
+	uint64_t id;
+	int i, err;
+
+	ASSERT_EQ(0, sigaction(SIGUSR1, &action, NULL));
+	ASSERT_EQ(0, pt_gate_submit(self->fd, &self->gate, PTO_STREAM_DEFAULT, &id));
+	wait.run = id;
+	for (i = 0; i < 30; i++) {
+		struct poker poker = { .victim = pthread_self() };
+
+		wait.timeout_ns = pt_now() + PT_SECOND / 1000;
+		ASSERT_EQ(0, pthread_create(&thread, NULL, poke, &poker));
+		do {
+			err = pt_ioctl(self->fd, PTO_WAIT, &wait);
+		} while (err == -EINTR);
+		poke_end(&poker, thread);
+		ASSERT_EQ(-ETIMEDOUT, err);
+		wait.timeout_ns = pt_now() + PT_SECOND / 1000;
+		ASSERT_EQ(-ETIMEDOUT, pt_ioctl(self->fd, PTO_WAIT, &wait));
+	}
+	pt_gate_set(&self->gate, true);
 	EXPECT_EQ(0, pt_finish(self->fd, id));
 }
 

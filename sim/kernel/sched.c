@@ -184,5 +184,6 @@ void sim_wake_up(struct wait_queue_head *wq, void *key)
 
 long sim_syscall_return(long ret)
 {
+	current->signalled = false;
 	return ret == -ERESTARTSYS ? -EINTR : ret;
 }

@@ -29,7 +29,8 @@ void sim_mapping_del(const void *base);
  * @ret: what the driver returned
  *
  * A driver answers a signal with -ERESTARTSYS; the kernel turns that into a restart or into
- * EINTR. Here the handler has run already, so it is always EINTR.
+ * EINTR. Here the handler has run already, so it is always EINTR. A signal that came when the
+ * driver had no more reason to wait is over with the call: the next one does not see it.
  */
 long sim_syscall_return(long ret);
 
