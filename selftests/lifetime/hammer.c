@@ -227,7 +227,7 @@ PT_TEST_F(hammer, stream_goes_while_used)
 	uint32_t stream;
 	int i;
 
-	for (i = 0; i < 500; i++) {
+	for (i = 0; i < 150; i++) {
 		ASSERT_EQ(0, pt_stream_create(self->fd, &stream));
 		hand.operation = stream;
 		hand.seed = 0;
