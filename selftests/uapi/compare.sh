@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 #
-# compare.sh SIMULATOR KERNEL: the two tables that "table --table FILE" wrote must be the
+# compare.sh SIMULATOR KERNEL: the two tables that "PTO_TABLE=FILE table" wrote must be the
 # same, byte for byte.
 
 if [ $# -ne 2 ]; then
