@@ -62,11 +62,6 @@ void ptodev_interrupt(const struct ptodev *dev)
 		dev->config.interrupt(dev->config.interrupt_arg);
 }
 
-static uint64_t round_up(uint64_t value, uint64_t unit)
-{
-	return (value + unit - 1) / unit * unit;
-}
-
 /* Processors that this process may use. */
 static uint32_t processors(void)
 {

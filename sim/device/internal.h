@@ -65,6 +65,11 @@
  */
 #define EXPIRE_GRACE_NS		(500 * NSEC_PER_MSEC)
 
+static inline uint64_t round_up(uint64_t value, uint64_t unit)
+{
+	return (value + unit - 1) / unit * unit;
+}
+
 /* How long the engine may take to leave code that hangs. */
 #define LEAVE_BOUND_NS		NSEC_PER_SEC
 

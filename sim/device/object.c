@@ -56,7 +56,7 @@ static void object_fill(struct ptodev *dev, int fd, uint64_t offset, uint64_t si
 			const char *label, struct object_code *code, struct outcome *out)
 {
 	/* Whole pages: of a part of one ThreadSanitizer forgets nothing when it is unmapped. */
-	size_t mapped = (size + PTO_DEV_PAGE_SIZE - 1) & ~(size_t)(PTO_DEV_PAGE_SIZE - 1);
+	size_t mapped = round_up(size, PTO_DEV_PAGE_SIZE);
 	const char *why;
 	void *copy;
 	int ret;
