@@ -4,6 +4,7 @@
  * with fewer threads than cores.
  */
 #include <dirent.h>
+#include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -242,6 +243,42 @@ TEST_F(cohorts, sync_start_spinning)
 		}
 	EXPECT_EQ(3 * clusters, total);
 	EXPECT_GE(threads + 3 * clusters, thread_count());
+}
+
+/* How many threads can still be made. */
+static _Atomic int threads_left = 1000;
+
+int __real_engine_thread_create(pthread_t *thread, void *(*body)(void *), void *arg, bool leaves);
+int __wrap_engine_thread_create(pthread_t *thread, void *(*body)(void *), void *arg, bool leaves);
+
+int __wrap_engine_thread_create(pthread_t *thread, void *(*body)(void *), void *arg, bool leaves)
+{
+	if (atomic_fetch_sub(&threads_left, 1) <= 0)
+		return -EAGAIN;
+	return __real_engine_thread_create(thread, body, arg, leaves);
+}
+
+/* Some threads are made, and no more: the run says so, and the next one has them. */
+TEST_F(cohorts, threads_that_cannot_be_made)
+{
+	uint32_t clusters = variant->arch == PTO_ARCH_A5 ? 36 : 24;
+
+	polite = 1;
+	parts = 3;
+	threads_left = 5;
+	self->machine.run.sched_timeout_ns = SECOND / 2;
+	EXPECT_NE(PTO_DEV_OK, machine_run(&self->machine, entry_wide));
+	EXPECT_NE(NULL, strstr((const char *)self->machine.report.text,
+			       "threads for its cohort could not be made")) {
+		TH_LOG("%s", self->machine.report.text);
+	}
+	threads_left = 1000;
+	total = 0;
+	self->machine.run.sched_timeout_ns = PT_TIMEOUT * SECOND;
+	ASSERT_EQ(PTO_DEV_OK, machine_run(&self->machine, entry_wide)) {
+		TH_LOG("%s", self->machine.report.text);
+	}
+	EXPECT_EQ(3 * clusters, total);
 }
 
 /* --- many ---------------------------------------------------------------- */
