@@ -81,7 +81,7 @@ void pto_queue_reset(struct pto_queue *q)
 {
 	spin_lock(&q->lock);
 	memset(q->head, 0, sizeof(*q->head));
-	q->sq_tail = 0;
+	WRITE_ONCE(q->sq_tail, 0);
 	WRITE_ONCE(q->cq_head, 0);
 	WRITE_ONCE(q->stopped, false);
 	spin_unlock(&q->lock);

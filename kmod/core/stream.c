@@ -237,7 +237,7 @@ void pto_stream_cancel(struct pto_stream *s)
 	cqe.end_ns = cqe.start_ns;
 	while (s->completed != s->submitted)
 		pto_stream_complete(s, &cqe, NULL);
-	s->queue.cq_head = s->queue.sq_tail;
+	WRITE_ONCE(s->queue.cq_head, s->queue.sq_tail);
 	spin_unlock(&s->queue.lock);
 }
 
