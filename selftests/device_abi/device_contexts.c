@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -185,6 +186,39 @@ static unsigned int threads(void)
 		count++;
 	closedir(tasks);
 	return count;
+}
+
+/* How often the threads of this process have gone to sleep */
+static long sleeps(void)
+{
+	struct rusage usage;
+
+	getrusage(RUSAGE_SELF, &usage);
+	return usage.ru_nvcsw;
+}
+
+/*
+ * Contexts that have nothing to do leave the CPU alone: their threads look for what they may
+ * have missed twice a second at most. As many as there may be must not hold up the others.
+ */
+TEST_F(device, idle)
+{
+	uint32_t count = self->rig.ident->max_contexts;
+	long before, seconds;
+	struct rig_ctx ctx;
+	uint64_t begun;
+	uint32_t i;
+
+	if (variant->isolate)
+		SKIP(return, "the same threads, but not to be counted");
+	for (i = 2; i <= count; i++)
+		ASSERT_EQ(0, rig_ctx_open(&self->rig, &ctx, i));
+	before = sleeps();
+	begun = rig_now();
+	usleep(6000000);
+	seconds = (long)((rig_now() - begun) / 1000000000) + 1;
+	/* The fixture's context has just executed something, so it is awake for a moment. */
+	EXPECT_GT(threads() * (2 * seconds + 4) + 200, sleeps() - before);
 }
 
 /* An abandoned thread that comes to an end after all is cleared away. */

@@ -442,26 +442,31 @@ static bool executes(struct pto_engine *engine)
 	       (atomic_load(&engine->rt.fatal_claim) & PTO_CLAIM_MASK) != PTO_CLAIM_CLOSED;
 }
 
-/* Until a run needs it. One that begins just now may not see that: its kernels will. */
+/*
+ * Until a run needs it. One that begins just now may not see that: its kernels will. Whoever
+ * wakes it finds it awake for a while; if nobody did, it goes on sleeping.
+ */
 static void monitor_sleep(struct pto_engine *engine)
 {
-	engine->monitor.idle = 0;
 	atomic_store(&engine->monitor.awake, 0);
 	if (!atomic_load(&engine->stop) && !executes(engine))
 		engine_futex_wait(&engine->monitor.awake, 0, SLEEP_NS);
-	atomic_store(&engine->monitor.awake, 1);
+	if (atomic_exchange(&engine->monitor.awake, 1) || executes(engine))
+		engine->monitor.idle = 0;
 }
 
 static void *monitor_main(void *arg)
 {
 	struct pto_engine *engine = arg;
 
+	engine->monitor.idle = IDLE_TICKS;
 	while (!atomic_load(&engine->stop)) {
 		if (look(engine))
 			engine->monitor.idle = 0;
-		else if (++engine->monitor.idle > IDLE_TICKS)
+		if (engine->monitor.idle++ < IDLE_TICKS)
+			engine_futex_wait(&engine->stop, 0, TICK_NS);
+		else
 			monitor_sleep(engine);
-		engine_futex_wait(&engine->stop, 0, TICK_NS);
 	}
 	return NULL;
 }
