@@ -414,8 +414,14 @@ struct pto_scope {
  * @tail: next position to fill; written by the owner
  * @done: tasks that the owner has completed since the engine was created
  * @seen_head: @head when the owner last looked; the owner's own
- * @slack: tasks beyond pto_sched.enough before there may be enough; the orchestrator's own
- * @unseen: how often it still takes them for enough without a look; its own
+ * @slack: tasks beyond pto_sched.enough before there may be enough; the orchestrator's own, as
+ *	is what follows it
+ * @unseen: tasks that it will still execute itself without a look
+ * @own: tasks that it executes itself from the last look to the next; 0: it hands them over
+ * @spare: the others have enough, so what it executes itself costs nothing
+ * @looked: when it looked last, ns
+ * @fair: what handing over the tasks submitted since then would take, ns
+ * @debt: ns that it has spent on its own tasks beyond what was fair
  * @own_tail: @tail, in a line that nobody else looks at; the owner's own
  * @backlog: ready tasks for which there was no room (offset); the owner's own
  * @backlog_end: last of them
@@ -436,6 +442,11 @@ struct pto_queue {
 	uint64_t backlog_end;
 	uint32_t slack;
 	uint32_t unseen;
+	uint32_t own;
+	bool spare;
+	uint64_t looked;
+	uint64_t fair;
+	uint64_t debt;
 	_Atomic uint64_t head __attribute__((aligned(PTO_CACHE_LINE)));
 	_Atomic uint64_t slots[PTO_QUEUE_SIZE] __attribute__((aligned(PTO_CACHE_LINE)));
 };
@@ -454,11 +465,22 @@ struct pto_sched {
 	uint8_t *base;
 };
 
+/* Of the orchestrator's time: to submit a tensor, and to submit a task that another executes. */
+#define PTO_TENSOR_NS		100
+#define PTO_HAND_OVER_NS	300
+
+/** pto_sched_submitted() - a task with @tensors arguments is submitted; see pto_sched_keeps() */
+static inline void pto_sched_submitted(struct pto_sched *sched, uint32_t tensors)
+{
+	sched->queues[0].fair += PTO_HAND_OVER_NS + tensors * PTO_TENSOR_NS;
+}
+
 void pto_sched_init(struct pto_sched *sched, struct pto_queue *queues, uint32_t count,
 		    uint32_t enough);
 void pto_sched_push(struct pto_sched *sched, uint32_t thread, struct pto_slot *slot);
 struct pto_slot *pto_sched_take(struct pto_sched *sched, uint32_t thread);
-bool pto_sched_enough(struct pto_sched *sched);
+void pto_sched_begin(struct pto_sched *sched, void *base);
+bool pto_sched_keeps(struct pto_sched *sched, uint64_t (*now)(void));
 uint64_t pto_sched_queued(struct pto_sched *sched, uint32_t thread);
 uint64_t pto_sched_done(struct pto_sched *sched);
 void pto_sched_complete_new(struct pto_sched *sched, struct pto_slot *slot);

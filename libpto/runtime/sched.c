@@ -32,12 +32,13 @@
 
 #define FANOUT_BATCH	8	/* consumers whose lines are asked for at a time */
 #define ENOUGH_LOOKS	8	/* tasks that the orchestrator executes between two looks */
+#define MAX_DEBT_NS	10000000	/* who has lost more need not make up for all of it */
 
 /**
  * pto_sched_init() - prepare the ready tasks of an engine
  * @sched: to be filled in
  * @queues: queues of the threads, zeroed memory
- * @count: threads
+ * @count: threads; 0 if no task will ever be ready
  * @enough: ready tasks that the orchestrator leaves to others before it executes those itself
  *	that it submits; UINT32_MAX: it leaves all to others
  */
@@ -47,6 +48,9 @@ void pto_sched_init(struct pto_sched *sched, struct pto_queue *queues, uint32_t 
 	sched->queues = queues;
 	sched->queue_count = count;
 	sched->enough = enough;
+	/* To begin with, the first tasks are for the others. */
+	if (count)
+		queues[0].debt = (uint64_t)enough * PTO_HAND_OVER_NS;
 	sched->base = NULL;
 }
 
@@ -117,30 +121,90 @@ void pto_sched_push(struct pto_sched *sched, uint32_t thread, struct pto_slot *s
 	q->backlog_end = offset;
 }
 
+/* What has been submitted makes up for what the orchestrator has lost. */
+static void pay(struct pto_queue *q)
+{
+	q->debt -= q->fair < q->debt ? q->fair : q->debt;
+}
+
 /**
- * pto_sched_enough() - have the others enough to do? Called by the orchestrator
+ * pto_sched_begin() - a run begins
+ * @sched: ready tasks; there are none
+ * @base: the run's arena
+ *
+ * What time has passed since the last run is nobody's.
+ */
+void pto_sched_begin(struct pto_sched *sched, void *base)
+{
+	struct pto_queue *q = sched->queues;
+
+	sched->base = base;
+	if (!sched->queue_count)
+		return;
+	if (!q->own)
+		pay(q);
+	q->own = 0;
+	q->unseen = 0;
+	q->fair = 0;
+}
+
+/* What the orchestrator's own tasks have cost since it looked last, against what is fair. */
+static void settle(struct pto_queue *q, uint64_t now)
+{
+	uint64_t cost = q->own ? now - q->looked : 0;
+
+	if (q->spare && cost > q->fair)
+		cost = q->fair;
+	q->debt += cost;
+	pay(q);
+	if (q->debt > MAX_DEBT_NS)
+		q->debt = MAX_DEBT_NS;
+	q->looked = now;
+	q->fair = 0;
+}
+
+/* Return: how many tasks the orchestrator executes itself before it looks again */
+static uint32_t look(const struct pto_sched *sched, struct pto_queue *q, uint64_t now)
+{
+	settle(q, now);
+	q->spare = false;
+	if (!q->debt)
+		return q->own ? ENOUGH_LOOKS : 1;
+	q->seen_head = atomic_load_explicit(&q->head, memory_order_acquire);
+	q->spare = q->own_tail - q->seen_head >= sched->enough;
+	return q->spare ? ENOUGH_LOOKS : 0;
+}
+
+/**
+ * pto_sched_keeps() - shall the orchestrator execute the next task itself? Called by it
+ * @sched: ready tasks
+ * @now: the clock
+ *
+ * It does if the others have enough to do. It also does if that takes less time than to hand the
+ * task over: lines that move to another core and back cost more than a short task. It cannot
+ * know how long one takes, so it tries; what it loses over a long one it makes up for by handing
+ * others over before it tries again. So tasks that the others wait for cost it at most as much as
+ * handing all of them over (pto_sched_submitted() adds that up).
  *
  * What takers write is looked at only now and then: when there are enough, once in some
  * submits; when there are not, once twice as many could be there.
  */
-bool pto_sched_enough(struct pto_sched *sched)
+bool pto_sched_keeps(struct pto_sched *sched, uint64_t (*now)(void))
 {
 	struct pto_queue *q = &sched->queues[0];
 
-	if (q->own_tail - q->seen_head < sched->enough + q->slack)
-		return false;
 	if (q->unseen) {
 		q->unseen--;
 		return true;
 	}
-	q->seen_head = atomic_load_explicit(&q->head, memory_order_acquire);
-	if (q->own_tail - q->seen_head < sched->enough) {
-		q->slack = sched->enough;
+	if (!q->own && q->fair < q->debt && q->own_tail - q->seen_head < sched->enough + q->slack)
 		return false;
-	}
-	q->slack = 0;
-	q->unseen = ENOUGH_LOOKS - 1;
-	return true;
+	if (sched->enough == UINT32_MAX)
+		return false;
+	q->own = look(sched, q, now());
+	q->slack = q->own ? 0 : sched->enough;
+	q->unseen = q->own ? q->own - 1 : 0;
+	return q->own;
 }
 
 /**

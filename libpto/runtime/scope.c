@@ -130,7 +130,7 @@ void pto_runtime_start(struct pto_runtime *rt, void *arena, uint32_t epoch)
 	rt->arena = arena;
 	rt->base = arena;
 	rt->graph = NULL;
-	rt->sched->base = arena;
+	pto_sched_begin(rt->sched, arena);
 	rt->depth = 0;
 	rt->skipped_scopes = 0;
 	rt->stamp = 0;

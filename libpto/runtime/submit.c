@@ -286,14 +286,11 @@ static struct pto_slot *alloc_slot(struct pto_runtime *rt, uint64_t bytes, uint6
 	return slot;
 }
 
-/*
- * Shall the orchestrator execute a task itself, at once? If others have enough to do: that costs
- * less than to hand it over. Not if it is more than one kernel.
- */
+/* Shall the orchestrator execute a task itself, at once? Not if it is more than one kernel. */
 static bool keeps(struct pto_runtime *rt, const struct pto_slot *slot)
 {
 	return !slot->flags && slot->block_num * slot->part_count == 1 &&
-	       pto_sched_enough(rt->sched);
+	       pto_sched_keeps(rt->sched, rt->env->now);
 }
 
 /* Takes the guard off. Whoever brings pending to 0 owns the task. */
@@ -304,6 +301,7 @@ static void publish(struct pto_runtime *rt, struct pto_slot *slot, uint32_t unme
 	atomic_store_explicit(&rt->submitted,
 			      atomic_load_explicit(&rt->submitted, memory_order_relaxed) + 1,
 			      memory_order_relaxed);
+	pto_sched_submitted(rt->sched, slot->tensor_count);
 	if (unmet &&
 	    atomic_fetch_sub_explicit(&slot->pending, guard, memory_order_acq_rel) != guard)
 		return;

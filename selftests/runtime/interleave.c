@@ -37,6 +37,7 @@ static struct {
 	uint32_t submitted;		/* tasks with a kernel */
 	uint32_t ran[MAX_TASKS];
 	uint64_t looked;
+	uint64_t clock;
 	bool ended;
 	bool closed[THREADS];		/* the task that the thread completes */
 	bool completing[THREADS];
@@ -300,9 +301,10 @@ static bool env_busy(struct pto_runtime *rt)
 	return true;
 }
 
+/* Each look at the clock finds that the orchestrator has lost time, but not for ever. */
 static uint64_t env_now(void)
 {
-	return 0;
+	return m.clock += 1000;
 }
 
 static const struct pto_rt_env env = {

@@ -56,6 +56,7 @@ static struct {
 	uint32_t crew_count;
 	uint32_t left_count;
 	bool over;
+	uint64_t clock;
 } m;
 
 /* --- programs ------------------------------------------------------------ */
@@ -363,9 +364,10 @@ void engine_pause(uint32_t round)
 	m.looked[self] = explore_now();
 }
 
+/* Each look at the clock finds that the orchestrator has lost time, but not for ever. */
 uint64_t engine_now(void)
 {
-	return 0;
+	return m.clock += 1000;
 }
 
 /* The explorer has its threads before: this tells one of them what to do. */
