@@ -37,8 +37,8 @@
 /**
  * pto_sched_init() - prepare the ready tasks of an engine
  * @sched: to be filled in
- * @queues: queues of the threads, zeroed memory
- * @count: threads; 0 if no task will ever be ready
+ * @queues: queues of the threads, zeroed memory; NULL if no task will ever be ready
+ * @count: threads
  * @enough: ready tasks that the orchestrator leaves to others before it executes those itself
  *	that it submits; UINT32_MAX: it leaves all to others
  */
@@ -49,7 +49,7 @@ void pto_sched_init(struct pto_sched *sched, struct pto_queue *queues, uint32_t 
 	sched->queue_count = count;
 	sched->enough = enough;
 	/* To begin with, the first tasks are for the others. */
-	if (count)
+	if (queues)
 		queues[0].debt = (uint64_t)enough * PTO_HAND_OVER_NS;
 	sched->base = NULL;
 }
@@ -139,7 +139,7 @@ void pto_sched_begin(struct pto_sched *sched, void *base)
 	struct pto_queue *q = sched->queues;
 
 	sched->base = base;
-	if (!sched->queue_count)
+	if (!q)
 		return;
 	if (!q->own)
 		pay(q);
