@@ -414,9 +414,8 @@ struct pto_scope {
  * @tail: next position to fill; written by the owner
  * @done: tasks that the owner has completed since the engine was created
  * @seen_head: @head when the owner last looked; the owner's own
- * @slack: tasks beyond pto_sched.enough before there may be enough; the orchestrator's own, as
- *	is what follows it
- * @unseen: tasks that it will still execute itself without a look
+ * @unseen: tasks that the orchestrator will still execute itself without a look; its own, as is
+ *	what follows
  * @own: tasks that it executes itself from the last look to the next; 0: it hands them over
  * @spare: the others have enough, so what it executes itself costs nothing
  * @looked: when it looked last, ns
@@ -440,7 +439,6 @@ struct pto_queue {
 	uint64_t own_tail;
 	uint64_t backlog;
 	uint64_t backlog_end;
-	uint32_t slack;
 	uint32_t unseen;
 	uint32_t own;
 	bool spare;
@@ -456,18 +454,23 @@ struct pto_queue {
  * @queues: one for each thread; 0 is the orchestrator's
  * @queue_count: threads
  * @enough: tasks in the orchestrator's queue that are enough for all others
+ * @max_debt: ns that the orchestrator makes up for at most
  * @base: arena of the current run; changes only while no task exists
  */
 struct pto_sched {
 	struct pto_queue *queues;
 	uint32_t queue_count;
 	uint32_t enough;
+	uint64_t max_debt;
 	uint8_t *base;
 };
 
 /* Of the orchestrator's time: to submit a tensor, and to submit a task that another executes. */
 #define PTO_TENSOR_NS		100
 #define PTO_HAND_OVER_NS	300
+
+/* So long the orchestrator waits for a task to become ready that it would execute itself. */
+#define PTO_CATCH_UP_NS		2000
 
 /** pto_sched_submitted() - a task with @tensors arguments is submitted; see pto_sched_keeps() */
 static inline void pto_sched_submitted(struct pto_sched *sched, uint32_t tensors)
@@ -480,7 +483,8 @@ void pto_sched_init(struct pto_sched *sched, struct pto_queue *queues, uint32_t 
 void pto_sched_push(struct pto_sched *sched, uint32_t thread, struct pto_slot *slot);
 struct pto_slot *pto_sched_take(struct pto_sched *sched, uint32_t thread);
 void pto_sched_begin(struct pto_sched *sched, void *base);
-bool pto_sched_keeps(struct pto_sched *sched, uint64_t (*now)(void));
+bool pto_sched_keeps(struct pto_sched *sched, bool ready, uint64_t (*now)(void));
+void pto_sched_behind(struct pto_sched *sched);
 uint64_t pto_sched_queued(struct pto_sched *sched, uint32_t thread);
 uint64_t pto_sched_done(struct pto_sched *sched);
 void pto_sched_complete_new(struct pto_sched *sched, struct pto_slot *slot);
@@ -541,6 +545,7 @@ struct pto_graph_source {
  * @ready: tasks have been put into the orchestrator's queue
  * @execute: execute and complete a task that no other thread knows of; it has one unit and no
  *	flags
+ * @help: execute a ready task of those that have been handed over; false: there is none
  * @wait: the orchestrator cannot go on: execute a task, or wait a little. Latches
  *	a fatal error (and pto_rt_fatal_code() tells so) when there is no progress for too long
  * @busy: is a kernel running, or anything awaited that will complete a task?
@@ -551,13 +556,14 @@ struct pto_graph_source {
  * @room: pto_runtime.graph shall have room for @bytes; false: there is no memory
  * @host_view: where the host sees memory of the device, NULL if it does not
  *
- * Only a runtime that executes calls @ready, @execute and @wait; one that builds a graph, @room
- * and @host_view.
+ * Only a runtime that executes calls @ready, @execute, @help and @wait; one that builds a graph,
+ * @room and @host_view.
  */
 struct pto_rt_env {
 	int (*kernel_type)(struct pto_runtime *rt, uint32_t func_id);
 	void (*ready)(struct pto_runtime *rt);
 	void (*execute)(struct pto_runtime *rt, struct pto_slot *slot);
+	bool (*help)(struct pto_runtime *rt);
 	void (*wait)(struct pto_runtime *rt);
 	bool (*busy)(struct pto_runtime *rt);
 	uint64_t (*now)(void);

@@ -32,7 +32,7 @@
 
 #define FANOUT_BATCH	8	/* consumers whose lines are asked for at a time */
 #define ENOUGH_LOOKS	8	/* tasks that the orchestrator executes between two looks */
-#define MAX_DEBT_NS	10000000	/* who has lost more need not make up for all of it */
+#define MAX_DEBT_NS	40000	/* for each of the others; see pto_sched_keeps() */
 
 /**
  * pto_sched_init() - prepare the ready tasks of an engine
@@ -48,6 +48,7 @@ void pto_sched_init(struct pto_sched *sched, struct pto_queue *queues, uint32_t 
 	sched->queues = queues;
 	sched->queue_count = count;
 	sched->enough = enough;
+	sched->max_debt = (count - 1) * (uint64_t)MAX_DEBT_NS;
 	/* To begin with, the first tasks are for the others. */
 	if (queues)
 		queues[0].debt = (uint64_t)enough * PTO_HAND_OVER_NS;
@@ -149,7 +150,7 @@ void pto_sched_begin(struct pto_sched *sched, void *base)
 }
 
 /* What the orchestrator's own tasks have cost since it looked last, against what is fair. */
-static void settle(struct pto_queue *q, uint64_t now)
+static void settle(struct pto_queue *q, uint64_t now, uint64_t max)
 {
 	uint64_t cost = q->own ? now - q->looked : 0;
 
@@ -157,8 +158,8 @@ static void settle(struct pto_queue *q, uint64_t now)
 		cost = q->fair;
 	q->debt += cost;
 	pay(q);
-	if (q->debt > MAX_DEBT_NS)
-		q->debt = MAX_DEBT_NS;
+	if (q->debt > max)
+		q->debt = max;
 	q->looked = now;
 	q->fair = 0;
 }
@@ -166,7 +167,7 @@ static void settle(struct pto_queue *q, uint64_t now)
 /* Return: how many tasks the orchestrator executes itself before it looks again */
 static uint32_t look(const struct pto_sched *sched, struct pto_queue *q, uint64_t now)
 {
-	settle(q, now);
+	settle(q, now, sched->max_debt);
 	q->spare = false;
 	if (!q->debt)
 		return q->own ? ENOUGH_LOOKS : 1;
@@ -178,6 +179,8 @@ static uint32_t look(const struct pto_sched *sched, struct pto_queue *q, uint64_
 /**
  * pto_sched_keeps() - shall the orchestrator execute the next task itself? Called by it
  * @sched: ready tasks
+ * @ready: the task is ready; else the caller has to wait for that, with pto_sched_behind() if it
+ *	takes too long
  * @now: the clock
  *
  * It does if the others have enough to do. It also does if that takes less time than to hand the
@@ -186,25 +189,39 @@ static uint32_t look(const struct pto_sched *sched, struct pto_queue *q, uint64_
  * others over before it tries again. So tasks that the others wait for cost it at most as much as
  * handing all of them over (pto_sched_submitted() adds that up).
  *
+ * A task that is not ready waits for one that was handed over. If that is short, too, it is
+ * worth waiting for: else this one would become the others' as well, and so on with all that
+ * depend on it. The wait is part of what the try costs.
+ *
+ * Who has lost a lot need not make up for all of it, or the end of the long tasks would be found
+ * out late. A try that costs more than the orchestrator makes up for costs the others no more
+ * than the same time each; MAX_DEBT_NS for each of them is a hundred times what handing
+ * a task over takes, so that is one part in a hundred of what they could do.
+ *
  * What takers write is looked at only now and then: when there are enough, once in some
  * submits; when there are not, once twice as many could be there.
  */
-bool pto_sched_keeps(struct pto_sched *sched, uint64_t (*now)(void))
+bool pto_sched_keeps(struct pto_sched *sched, bool ready, uint64_t (*now)(void))
 {
 	struct pto_queue *q = &sched->queues[0];
 
+	if (sched->enough == UINT32_MAX || (!ready && q->spare))
+		return false;
 	if (q->unseen) {
 		q->unseen--;
 		return true;
 	}
-	if (!q->own && q->fair < q->debt && q->own_tail - q->seen_head < sched->enough + q->slack)
-		return false;
-	if (sched->enough == UINT32_MAX)
+	if (!q->own && q->fair < q->debt && q->own_tail - q->seen_head < 2 * sched->enough)
 		return false;
 	q->own = look(sched, q, now());
-	q->slack = q->own ? 0 : sched->enough;
 	q->unseen = q->own ? q->own - 1 : 0;
-	return q->own;
+	return q->own && (ready || !q->spare);
+}
+
+/** pto_sched_behind() - a task that the orchestrator would have executed is not ready for long */
+void pto_sched_behind(struct pto_sched *sched)
+{
+	sched->queues[0].unseen = 0;
 }
 
 /**

@@ -286,11 +286,34 @@ static struct pto_slot *alloc_slot(struct pto_runtime *rt, uint64_t bytes, uint6
 	return slot;
 }
 
+/*
+ * Waits a little, and with its share of the work, until all that a task depends on has completed.
+ * The guard is still on pending: nobody else gets the task, and what it finds in there is final.
+ */
+static bool catch_up(struct pto_runtime *rt, struct pto_slot *slot, uint32_t unmet)
+{
+	const uint32_t met = PTO_PENDING_GUARD - unmet;
+	uint64_t end = 0, now;
+
+	while (atomic_load_explicit(&slot->pending, memory_order_acquire) != met) {
+		now = rt->env->now();
+		if (!end)
+			end = now + PTO_CATCH_UP_NS;
+		if (now >= end || pto_rt_fatal_code(rt)) {
+			pto_sched_behind(rt->sched);
+			return false;
+		}
+		rt->env->help(rt);
+	}
+	return true;
+}
+
 /* Shall the orchestrator execute a task itself, at once? Not if it is more than one kernel. */
-static bool keeps(struct pto_runtime *rt, const struct pto_slot *slot)
+static bool keeps(struct pto_runtime *rt, struct pto_slot *slot, uint32_t unmet)
 {
 	return !slot->flags && slot->block_num * slot->part_count == 1 &&
-	       pto_sched_keeps(rt->sched, rt->env->now);
+	       pto_sched_keeps(rt->sched, !unmet, rt->env->now) &&
+	       (!unmet || catch_up(rt, slot, unmet));
 }
 
 /* Takes the guard off. Whoever brings pending to 0 owns the task. */
@@ -302,15 +325,15 @@ static void publish(struct pto_runtime *rt, struct pto_slot *slot, uint32_t unme
 			      atomic_load_explicit(&rt->submitted, memory_order_relaxed) + 1,
 			      memory_order_relaxed);
 	pto_sched_submitted(rt->sched, slot->tensor_count);
+	if (keeps(rt, slot, unmet)) {
+		rt->env->execute(rt, slot);
+		return;
+	}
 	if (unmet &&
 	    atomic_fetch_sub_explicit(&slot->pending, guard, memory_order_acq_rel) != guard)
 		return;
 	if (!slot->part_count) {
 		pto_sched_complete(rt->sched, 0, slot);
-		return;
-	}
-	if (keeps(rt, slot)) {
-		rt->env->execute(rt, slot);
 		return;
 	}
 	pto_sched_push(rt->sched, 0, slot);

@@ -10,11 +10,11 @@
 #include "harness.h"
 #include <libpto/runtime/runtime.h>
 
-#define HAND_OVER	PTO_HAND_OVER_NS
 #define BATCH		8	/* tasks to the next look at the clock: the same */
 #define ENOUGH		16
 #define SHORT		100
-#define LONG		100000
+#define LONG		30000
+#define VERY_LONG	1000000	/* more than it makes up for */
 
 static uint64_t now_ns;
 
@@ -52,11 +52,10 @@ FIXTURE_TEARDOWN(hand_over)
 }
 
 /* The next task, which takes @ns. The others are done with all that they have, if they are @idle */
-static void submit(struct __test_metadata *_metadata, FIXTURE_DATA(hand_over) *self, uint64_t ns,
-		   bool idle)
+static void submit(FIXTURE_DATA(hand_over) *self, uint64_t ns, bool idle)
 {
 	pto_sched_submitted(&self->sched, 0);
-	if (pto_sched_keeps(&self->sched, now)) {
+	if (pto_sched_keeps(&self->sched, true, now)) {
 		now_ns += ns;
 		self->kept++;
 		self->lost += idle ? ns : 0;
@@ -71,7 +70,7 @@ static void submit(struct __test_metadata *_metadata, FIXTURE_DATA(hand_over) *s
 TEST_F(hand_over, short_tasks)
 {
 	for (int i = 0; i < 10000; i++)
-		submit(_metadata, self, SHORT, true);
+		submit(self, SHORT, true);
 	EXPECT_LE(10000 - 2 * ENOUGH, self->kept);
 }
 
@@ -79,32 +78,46 @@ TEST_F(hand_over, short_tasks)
 TEST_F(hand_over, long_tasks)
 {
 	for (int i = 0; i < 10000; i++)
-		submit(_metadata, self, LONG, true);
-	EXPECT_GE(10000 * HAND_OVER / LONG + 1, self->kept);
+		submit(self, LONG, true);
+	EXPECT_GE(10000 * PTO_HAND_OVER_NS / LONG + 1, self->kept);
 	EXPECT_LE(1, self->kept);
+}
+
+/* It need not make up for all that it has lost over a very long one, but for enough. */
+TEST_F(hand_over, very_long_tasks)
+{
+	ASSERT_GT(VERY_LONG, self->sched.max_debt);
+	for (int i = 0; i < 10000; i++)
+		submit(self, VERY_LONG, true);
+	EXPECT_GE(10000 * PTO_HAND_OVER_NS / self->sched.max_debt + 1, self->kept);
+	EXPECT_GE(10000 / 100, self->kept);
+	self->kept = 0;
+	for (int i = 0; i < 1000; i++)
+		submit(self, SHORT, true);
+	EXPECT_LE(1000 - 2 * self->sched.max_debt / PTO_HAND_OVER_NS, self->kept);
 }
 
 /* If the others have enough, the orchestrator takes its part of the long ones, too. */
 TEST_F(hand_over, enough)
 {
 	for (int i = 0; i < 500; i++)
-		submit(_metadata, self, LONG, false);
+		submit(self, LONG, false);
 	EXPECT_LE(500 - 2 * ENOUGH - BATCH, self->kept);
 }
 
-/* When long ones follow on short ones it takes a batch of them, and then others have to pay. */
+/* When long ones follow on short ones it takes a batch of them, and then hardly any. */
 TEST_F(hand_over, change)
 {
 	uint64_t kept;
 
 	for (int i = 0; i < 1000; i++)
-		submit(_metadata, self, SHORT, true);
+		submit(self, SHORT, true);
 	kept = self->kept;
 	for (int i = 0; i < 1000; i++)
-		submit(_metadata, self, LONG, true);
-	EXPECT_GE(kept + BATCH, self->kept);
+		submit(self, LONG, true);
+	EXPECT_GE(kept + BATCH + 1000 * PTO_HAND_OVER_NS / LONG, self->kept);
 	for (int i = 0; i < 100000; i++)
-		submit(_metadata, self, SHORT, true);
+		submit(self, SHORT, true);
 	EXPECT_LE(90000, self->kept);
 }
 
@@ -115,26 +128,80 @@ TEST_F(hand_over, runs)
 		now_ns += 1000000000;
 		pto_sched_begin(&self->sched, self->slots);
 		for (int i = 0; i < 4; i++)
-			submit(_metadata, self, SHORT, true);
+			submit(self, SHORT, true);
 	}
 	EXPECT_LE(4 * 100 - 2 * ENOUGH, self->kept);
 }
 
-/* Whatever comes: what is lost is bounded by what handing all over would have taken. */
+/*
+ * A task that takes @ns and waits for one of the others', which takes @wait. As in
+ * pto_rt_submit(), the orchestrator gives up after some time.
+ */
+static void submit_behind(FIXTURE_DATA(hand_over) *self, uint64_t ns, uint64_t wait)
+{
+	uint64_t begun = now_ns;
+
+	pto_sched_submitted(&self->sched, 0);
+	if (!pto_sched_keeps(&self->sched, false, now))
+		return;
+	now_ns += wait < PTO_CATCH_UP_NS ? wait : PTO_CATCH_UP_NS;
+	if (wait < PTO_CATCH_UP_NS) {
+		now_ns += ns;
+		self->kept++;
+	} else {
+		pto_sched_behind(&self->sched);
+	}
+	self->lost += now_ns - begun;
+}
+
+/* Short tasks are waited for, and then the orchestrator has caught up. */
+TEST_F(hand_over, behind)
+{
+	for (int i = 0; i < 1000; i++) {
+		submit_behind(self, SHORT, PTO_CATCH_UP_NS / 2);
+		for (int j = 0; j < 9; j++)
+			submit(self, SHORT, true);
+	}
+	EXPECT_LE(9000, self->kept);
+}
+
+/* It does not wait all the time for what does not come, nor at all if the others have enough. */
+TEST_F(hand_over, far_behind)
+{
+	for (int i = 0; i < 10000; i++) {
+		submit_behind(self, SHORT, LONG);
+		ASSERT_GE((uint64_t)(i + 1) * PTO_HAND_OVER_NS + PTO_CATCH_UP_NS, self->lost);
+	}
+	EXPECT_EQ(0, self->kept);
+	EXPECT_LE(PTO_CATCH_UP_NS, self->lost);
+	self->lost = 0;
+	for (int i = 0; i < 1000; i++) {
+		for (int j = 0; j < 9; j++)
+			submit(self, LONG, false);
+		submit_behind(self, SHORT, LONG);
+	}
+	EXPECT_GE(2 * PTO_CATCH_UP_NS, self->lost);
+}
+
+/*
+ * Whatever comes: what is lost is bounded by what handing all over would have taken, but for
+ * what the orchestrator need not make up for.
+ */
 TEST_F(hand_over, any_mixture)
 {
 	static const uint64_t lengths[] = { 1, 50, SHORT, 250, 350, 1000, 5000, LONG };
 	uint64_t tasks = 0;
 	uint32_t phase, i;
 
+	self->sched.max_debt = UINT64_MAX;
 	srand(1);
 	for (phase = 0; phase < 2000; phase++) {
 		uint64_t usual = lengths[rand() % 8], other = lengths[rand() % 8];
 		uint32_t often = 1 + rand() % 100, count = rand() % 1000;
 
 		for (i = 0; i < count; i++, tasks++) {
-			submit(_metadata, self, rand() % often ? usual : other, true);
-			ASSERT_GE((tasks + 1) * HAND_OVER + BATCH * LONG, self->lost);
+			submit(self, rand() % often ? usual : other, true);
+			ASSERT_GE((tasks + 1) * PTO_HAND_OVER_NS + BATCH * LONG, self->lost);
 		}
 	}
 	EXPECT_LE(1000, self->kept);

@@ -105,6 +105,15 @@ static void edge(struct pto_rt *rt)
 	update(rt, 0);
 }
 
+/* One after the other; the orchestrator waits for the second before it executes the third. */
+static void chain(struct pto_rt *rt)
+{
+	uint32_t i;
+
+	for (i = 0; i < WINDOW - 1; i++)
+		update(rt, 0);
+}
+
 static void fan_in(struct pto_rt *rt)
 {
 	struct pto_task p[2];
@@ -212,6 +221,8 @@ static const struct explore_scenario scenarios[] = {
 	{ .name = "at_once", .entry = fan_in, .workers = 1, .at_once = 2 },
 	{ .name = "at_once_all", .entry = retain, .workers = 1, .at_once = 1 },
 	{ .name = "at_once_reuse", .entry = reuse, .workers = 1, .at_once = 2 },
+	{ .name = "catch_up", .entry = chain, .workers = 1, .at_once = 2 },
+	{ .name = "catch_up_all", .entry = retain, .workers = 2, .at_once = 2 },
 };
 
 /* --- the machine --------------------------------------------------------- */
@@ -288,6 +299,11 @@ static void env_execute(struct pto_runtime *rt, struct pto_slot *slot)
 	pto_sched_complete_new(&m.sched, slot);
 }
 
+static bool env_help(struct pto_runtime *rt)
+{
+	return work(0);
+}
+
 /* The caller has looked at what it waits for since it was here before. */
 static void env_wait(struct pto_runtime *rt)
 {
@@ -311,6 +327,7 @@ static const struct pto_rt_env env = {
 	.kernel_type = env_kernel_type,
 	.ready = env_ready,
 	.execute = env_execute,
+	.help = env_help,
 	.wait = env_wait,
 	.busy = env_busy,
 	.now = env_now,
@@ -440,6 +457,7 @@ static const struct explore_mutant mutants[] = {
 	{ "release_producers", EXPLORE_ADD, EXPLORE_DROP },
 	{ "release_producers", EXPLORE_ADD, EXPLORE_LATE },
 	{ "fanout_push", EXPLORE_CAS, EXPLORE_SPLIT },
+	{ "catch_up", EXPLORE_LOAD, EXPLORE_RELAX },
 	{ "publish", EXPLORE_SUB, EXPLORE_SPLIT },
 	{ "publish", EXPLORE_SUB, EXPLORE_RELAX },
 	{ "publish", EXPLORE_SUB, EXPLORE_DROP },

@@ -146,9 +146,14 @@ static void env_execute(struct pto_runtime *rt, struct pto_slot *slot)
 	pto_sched_complete_new(&shuffle_of(rt)->sched, slot);
 }
 
+static bool env_help(struct pto_runtime *rt)
+{
+	return step(shuffle_of(rt));
+}
+
 static void env_wait(struct pto_runtime *rt)
 {
-	if (!step(shuffle_of(rt)))
+	if (!env_help(rt))
 		pto_rt_fatal(rt, PTO_FATAL_SCHEDULER_TIMEOUT, 0, PTO_NO_TASK,
 			     "the orchestration waits, and no task is ready");
 }
@@ -169,6 +174,7 @@ static const struct pto_rt_env env = {
 	.kernel_type = env_kernel_type,
 	.ready = env_ready,
 	.execute = env_execute,
+	.help = env_help,
 	.wait = env_wait,
 	.busy = env_busy,
 	.now = env_now,

@@ -119,6 +119,11 @@ static void env_execute(struct pto_runtime *rt, struct pto_slot *slot)
 		core_execute_new(core, slot);
 }
 
+static bool env_help(struct pto_runtime *rt)
+{
+	return help(engine_of(rt), true);
+}
+
 static void env_wait(struct pto_runtime *rt)
 {
 	struct pto_engine *engine = engine_of(rt);
@@ -166,6 +171,7 @@ const struct pto_rt_env aicpu_env = {
 	.kernel_type = env_kernel_type,
 	.ready = env_ready,
 	.execute = env_execute,
+	.help = env_help,
 	.wait = env_wait,
 	.busy = env_busy,
 	.now = engine_now,
