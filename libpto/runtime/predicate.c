@@ -50,15 +50,13 @@ static bool range(uint8_t dtype, int64_t *low, int64_t *high)
 	}
 }
 
-/** pto_predicate_check() - is the predicate of a submit, if it has one, a possible one? */
+/** pto_predicate_check() - is the predicate of a submit a possible one? */
 bool pto_predicate_check(struct pto_runtime *rt, const struct pto_task_args *args)
 {
 	const struct pto_tensor *t = args->predicate;
 	int64_t low, high;
 	uint64_t offset;
 
-	if (!(args->flags & PTO_TASK_PREDICATE))
-		return true;
 	if (!t || pto_tensor_check(t) || !t->addr || t->address_space != PTO_SPACE_DEVICE)
 		return bad(rt, "the tensor is not valid, or not in device memory");
 	if (!range(t->dtype, &low, &high))

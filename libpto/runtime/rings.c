@@ -18,18 +18,38 @@
  */
 #include "runtime.h"
 
-/** pto_ring_get() - the ring of a depth, set up at its first use in a run */
-struct pto_ring *pto_ring_get(struct pto_runtime *rt, uint32_t index)
+/*
+ * The next task gets slot @number. Its lines and those of its first tensor, which every submit
+ * writes, are asked for now: they may be another thread's. (GCC takes calls of a function that
+ * does nothing else for superfluous, unless it has inlined them before it looks.)
+ */
+static inline __attribute__((always_inline))
+void choose_slot(const struct pto_runtime *rt, struct pto_ring *ring, uint32_t number)
+{
+	struct pto_slot *slot = &ring->slots[number];
+	const uint8_t *tensors;
+
+	ring->next = number;
+	slot->tensors = ring->layout->small +
+			number * PTO_SLOT_TENSORS * sizeof(struct pto_tensor);
+	tensors = rt->base + slot->tensors;
+	__builtin_prefetch(&slot->fanout, 1);
+	__builtin_prefetch(&slot->scalars, 1);
+	__builtin_prefetch(&slot->heap_end, 1);
+	__builtin_prefetch(tensors, 1);
+	__builtin_prefetch(tensors + PTO_CACHE_LINE, 1);
+}
+
+/** pto_ring_set_up() - prepare a ring for the run; see pto_ring_get() */
+void pto_ring_set_up(struct pto_runtime *rt, uint32_t index)
 {
 	struct pto_ring *ring = &rt->ring[index];
 
-	if (!ring->layout) {
-		*ring = (struct pto_ring){ .layout = &rt->arena->ring[index] };
-		ring->slots = (struct pto_slot *)(rt->base + ring->layout->slots);
-		ring->order = (uint32_t *)(rt->base + ring->layout->order);
-		ring->mask = ring->layout->window - 1;
-	}
-	return ring;
+	*ring = (struct pto_ring){ .layout = &rt->arena->ring[index], .index = index };
+	ring->slots = (struct pto_slot *)(rt->base + ring->layout->slots);
+	ring->order = (uint32_t *)(rt->base + ring->layout->order);
+	ring->mask = ring->layout->window - 1;
+	choose_slot(rt, ring, ring->fresh++);
 }
 
 static struct pto_slot *ring_slot(const struct pto_ring *ring, uint64_t local)
@@ -79,9 +99,8 @@ static bool reclaimable(const struct pto_runtime *rt, struct pto_slot *slot)
  * pto_ring_reclaim() - take back what the oldest tasks of a ring held
  * Return: true if any task was taken back.
  */
-bool pto_ring_reclaim(struct pto_runtime *rt, uint32_t index)
+bool pto_ring_reclaim(struct pto_runtime *rt, struct pto_ring *ring)
 {
-	struct pto_ring *ring = &rt->ring[index];
 	uint64_t start = ring->tail;
 
 	ring->since_reclaim = 0;
@@ -186,33 +205,32 @@ static const char *holder(const struct pto_runtime *rt, const struct pto_ring *r
 	return "is retained by tasks that do not complete";
 }
 
-static void report_full(struct pto_runtime *rt, uint32_t index, uint64_t bytes)
+static void report_full(struct pto_runtime *rt, const struct pto_ring *ring, uint64_t bytes)
 {
-	const struct pto_ring *ring = &rt->ring[index];
-	uint64_t task = pto_task_id(index, ring->tail);
+	uint64_t task = pto_task_id(ring->index, ring->tail);
 
 	if (!slot_room(ring))
 		pto_rt_fatal(rt, PTO_FATAL_FLOW_CONTROL_DEADLOCK, 0, task,
 			     "ring %u: its window is full (one slot stays free), the oldest task %s",
-			     index, holder(rt, ring));
+			     ring->index, holder(rt, ring));
 	else
 		pto_rt_fatal(rt, PTO_FATAL_HEAP_RING_DEADLOCK, 0, task,
 			     "ring %u: its heap has no room for %llu bytes, the oldest task %s",
-			     index, (unsigned long long)bytes, holder(rt, ring));
+			     ring->index, (unsigned long long)bytes, holder(rt, ring));
 }
 
 /* Waits until there is a slot, and a place for @bytes in the heap. Away from the usual path. */
 __attribute__((noinline))
-static bool wait_room(struct pto_runtime *rt, uint32_t index, uint64_t bytes, uint64_t *place)
+static bool wait_room(struct pto_runtime *rt, struct pto_ring *ring, uint64_t bytes,
+		      uint64_t *place)
 {
-	struct pto_ring *ring = &rt->ring[index];
 	struct pto_stall stall = { 0 };
 
 	while (!slot_room(ring) || (bytes && !heap_place(ring, bytes, place))) {
-		if (pto_ring_reclaim(rt, index))
+		if (pto_ring_reclaim(rt, ring))
 			continue;
 		if (stuck(rt, ring) || !pto_rt_wait(rt, &stall, PTO_BACKSTOP_NS, true)) {
-			report_full(rt, index, bytes);
+			report_full(rt, ring, bytes);
 			return false;
 		}
 		if (pto_rt_fatal_code(rt))
@@ -221,54 +239,31 @@ static bool wait_room(struct pto_runtime *rt, uint32_t index, uint64_t bytes, ui
 	return true;
 }
 
-/*
- * Asks for the lines of the slot that comes next, and of its first tensor. They may be another
- * thread's, and every submit writes them. (GCC takes calls of a function that does nothing else
- * for superfluous, unless it has inlined them before it looks.)
- */
-static inline __attribute__((always_inline))
-void fetch_next(const struct pto_runtime *rt, const struct pto_ring *ring)
+/* Takes the slot that was chosen when the last task came, and chooses another; one stays free. */
+static struct pto_slot *take_slot(const struct pto_runtime *rt, struct pto_ring *ring)
 {
-	uint64_t number = ring->free ? ring->free - 1 : ring->fresh;
-	const uint8_t *slot = (const uint8_t *)&ring->slots[number];
-	const uint8_t *tensor = rt->base + ring->layout->small +
-				number * PTO_SLOT_TENSORS * sizeof(struct pto_tensor);
-
-	__builtin_prefetch(slot, 1);
-	__builtin_prefetch(slot + offsetof(struct pto_slot, units_left), 1);
-	__builtin_prefetch(slot + offsetof(struct pto_slot, scalars), 1);
-	__builtin_prefetch(slot + offsetof(struct pto_slot, heap_end), 1);
-	__builtin_prefetch(tensor, 1);
-	__builtin_prefetch(tensor + PTO_CACHE_LINE, 1);
-}
-
-/* Takes a slot that no live task has. There is one. */
-static struct pto_slot *take_slot(struct pto_ring *ring)
-{
+	struct pto_slot *slot = &ring->slots[ring->next];
 	uint32_t number = ring->free;
-	struct pto_slot *slot;
 
-	if (number--) {
-		slot = &ring->slots[number];
-		ring->free = slot->stamp_edge;
-	} else {
+	ring->order[ring->head & ring->mask] = ring->next;
+	if (number--)
+		ring->free = ring->slots[number].stamp_edge;
+	else
 		number = ring->fresh++;
-		slot = &ring->slots[number];
-	}
-	ring->order[ring->head & ring->mask] = number;
+	choose_slot(rt, ring, number);
 	return slot;
 }
 
 /* Takes the next slot into use: alive, not completed, without edges. */
-static struct pto_slot *open_slot(struct pto_runtime *rt, struct pto_ring *ring, uint32_t index)
+static struct pto_slot *open_slot(struct pto_runtime *rt, struct pto_ring *ring)
 {
-	struct pto_slot *slot = take_slot(ring);
+	struct pto_slot *slot = take_slot(rt, ring);
 
 	atomic_store_explicit(&slot->fanout, 0, memory_order_relaxed);
 	atomic_store_explicit(&slot->pending, PTO_PENDING_GUARD, memory_order_relaxed);
 	atomic_store_explicit(&slot->released, 0, memory_order_relaxed);
-	slot->id = pto_task_id(index, ring->head++);
-	slot->ring = (uint8_t)index;
+	slot->id = pto_task_id(ring->index, ring->head++);
+	slot->ring = (uint8_t)ring->index;
 	slot->depth = rt->depth;
 	slot->retained = 0;
 	slot->edge_count = 0;
@@ -276,7 +271,6 @@ static struct pto_slot *open_slot(struct pto_runtime *rt, struct pto_ring *ring,
 	slot->access_count = 0;
 	slot->stamp = 0;
 	slot->dep_first = ring->pool_head;
-	fetch_next(rt, ring);
 	return slot;
 }
 
@@ -291,31 +285,30 @@ static uint64_t heap_base(const struct pto_runtime *rt, const struct pto_ring *r
 /**
  * pto_ring_alloc() - allocate a task slot, and heap for its outputs
  * @rt: the run
- * @index: ring
+ * @ring: where to
  * @heap_bytes: bytes of heap, a multiple of PTO_HEAP_ALIGN, or 0
  * @heap_addr: where the block begins
  *
  * Return: the slot, closed to reclaim because it has not completed; NULL after an error.
  */
-struct pto_slot *pto_ring_alloc(struct pto_runtime *rt, uint32_t index, uint64_t heap_bytes,
+struct pto_slot *pto_ring_alloc(struct pto_runtime *rt, struct pto_ring *ring, uint64_t heap_bytes,
 				uint64_t *heap_addr)
 {
-	struct pto_ring *ring = pto_ring_get(rt, index);
 	struct pto_slot *slot;
 	uint64_t place = 0;
 
 	if (heap_bytes > ring->layout->heap_size) {
 		pto_rt_fatal(rt, PTO_FATAL_HEAP_RING_DEADLOCK, 0, PTO_NO_TASK,
-			     "ring %u: outputs of %llu bytes in a heap of %llu", index,
+			     "ring %u: outputs of %llu bytes in a heap of %llu", ring->index,
 			     (unsigned long long)heap_bytes,
 			     (unsigned long long)ring->layout->heap_size);
 		return NULL;
 	}
 	if (++ring->since_reclaim >= PTO_RECLAIM_INTERVAL)
-		pto_ring_reclaim(rt, index);
-	if ((heap_bytes || !slot_room(ring)) && !wait_room(rt, index, heap_bytes, &place))
+		pto_ring_reclaim(rt, ring);
+	if ((heap_bytes || !slot_room(ring)) && !wait_room(rt, ring, heap_bytes, &place))
 		return NULL;
-	slot = open_slot(rt, ring, index);
+	slot = open_slot(rt, ring);
 	slot->has_heap = heap_bytes != 0;
 	if (heap_bytes) {
 		slot->heap_end = place + heap_bytes;
@@ -374,7 +367,7 @@ bool pto_edge_reserve(struct pto_runtime *rt, struct pto_slot *slot)
 	struct pto_stall stall = { 0 };
 
 	while (!pto_edge_room(rt, slot)) {
-		if (pto_ring_reclaim(rt, slot->ring))
+		if (pto_ring_reclaim(rt, ring))
 			continue;
 		if (ring->pool_tail == slot->dep_first || stuck(rt, ring) ||
 		    !pto_rt_wait(rt, &stall, PTO_BACKSTOP_NS, true)) {

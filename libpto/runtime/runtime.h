@@ -363,8 +363,9 @@ struct pto_map {
  * @slots: slots
  * @order: number of the slot of each live task, by its local id
  * @mask: task slots - 1
- * @free: number + 1 of the slot that was given back last, 0: none; they are linked
- * @fresh: slots that the run has used
+ * @next: number of the slot that the next task gets
+ * @free: number + 1 of the other slot that was given back last, 0: none; they are linked
+ * @fresh: slots that the run has used, @next among them
  * @head: local id of the next task
  * @tail: local id of the oldest task that has not been reclaimed
  * @heap_head: offset in the heap where the next block may begin
@@ -373,12 +374,14 @@ struct pto_map {
  * @pool_head: edges ever taken from the pool
  * @pool_tail: edges given back
  * @since_reclaim: submits since the tail was looked at
+ * @index: which ring it is
  */
 struct pto_ring {
 	const struct pto_ring_layout *layout;
 	struct pto_slot *slots;
 	uint32_t *order;
 	uint64_t mask;
+	uint32_t next;
 	uint32_t free;
 	uint32_t fresh;
 	uint64_t head;
@@ -389,7 +392,8 @@ struct pto_ring {
 	uint64_t pool_head;
 	uint64_t pool_tail;
 	uint32_t since_reclaim;
-};
+	uint32_t index;
+} __attribute__((aligned(PTO_CACHE_LINE)));
 
 /**
  * struct pto_scope - an open scope
@@ -483,13 +487,48 @@ void pto_sched_init(struct pto_sched *sched, struct pto_queue *queues, uint32_t 
 void pto_sched_push(struct pto_sched *sched, uint32_t thread, struct pto_slot *slot);
 struct pto_slot *pto_sched_take(struct pto_sched *sched, uint32_t thread);
 void pto_sched_begin(struct pto_sched *sched, void *base);
-bool pto_sched_keeps(struct pto_sched *sched, bool ready, uint64_t (*now)(void));
+bool pto_sched_tries(struct pto_sched *sched, bool ready, uint64_t (*now)(void));
 void pto_sched_behind(struct pto_sched *sched);
 uint64_t pto_sched_queued(struct pto_sched *sched, uint32_t thread);
 uint64_t pto_sched_done(struct pto_sched *sched);
-void pto_sched_complete_new(struct pto_sched *sched, struct pto_slot *slot);
+void pto_sched_release(struct pto_sched *sched, struct pto_slot *slot);
 struct pto_slot *pto_sched_complete(struct pto_sched *sched, uint32_t thread,
 				    struct pto_slot *slot);
+
+/**
+ * pto_sched_keeps() - shall the orchestrator execute the next task itself? Called by it
+ * @sched: ready tasks
+ * @ready: the task is ready; else the caller has to wait for that, with pto_sched_behind() if it
+ *	takes too long
+ * @now: the clock
+ */
+static inline bool pto_sched_keeps(struct pto_sched *sched, bool ready, uint64_t (*now)(void))
+{
+	struct pto_queue *q = &sched->queues[0];
+
+	if (!q->unseen || (!ready && q->spare))
+		return pto_sched_tries(sched, ready, now);
+	q->unseen--;
+	return true;
+}
+
+/**
+ * pto_sched_complete_new() - a task has ended that no other thread has ever known of
+ * @sched: ready tasks
+ * @slot: the task
+ *
+ * Called by the orchestrator, which has submitted no other task since: so none waits for this one.
+ */
+static inline void pto_sched_complete_new(struct pto_sched *sched, struct pto_slot *slot)
+{
+	_Atomic uint64_t *done = &sched->queues[0].done;
+
+	if (slot->keeps)
+		pto_sched_release(sched, slot);
+	atomic_store_explicit(&slot->fanout, PTO_FANOUT_CLOSED, memory_order_relaxed);
+	atomic_store_explicit(done, atomic_load_explicit(done, memory_order_relaxed) + 1,
+			      memory_order_release);
+}
 
 /* --- a run --------------------------------------------------------------- */
 
@@ -723,9 +762,17 @@ static inline uint64_t pto_slot_number(const struct pto_arena *arena, const stru
 	       sizeof(*slot);
 }
 
-struct pto_ring *pto_ring_get(struct pto_runtime *rt, uint32_t index);
-bool pto_ring_reclaim(struct pto_runtime *rt, uint32_t index);
-struct pto_slot *pto_ring_alloc(struct pto_runtime *rt, uint32_t index, uint64_t heap_bytes,
+void pto_ring_set_up(struct pto_runtime *rt, uint32_t index);
+/* The ring of a depth, set up at its first use in a run */
+static inline struct pto_ring *pto_ring_get(struct pto_runtime *rt, uint32_t index)
+{
+	if (!rt->ring[index].layout)
+		pto_ring_set_up(rt, index);
+	return &rt->ring[index];
+}
+
+bool pto_ring_reclaim(struct pto_runtime *rt, struct pto_ring *ring);
+struct pto_slot *pto_ring_alloc(struct pto_runtime *rt, struct pto_ring *ring, uint64_t heap_bytes,
 				uint64_t *heap_addr);
 struct pto_edge *pto_edge_at(const struct pto_arena *arena, struct pto_slot *slot, uint32_t i);
 bool pto_edge_room(struct pto_runtime *rt, const struct pto_slot *slot);

@@ -177,11 +177,7 @@ static uint32_t look(const struct pto_sched *sched, struct pto_queue *q, uint64_
 }
 
 /**
- * pto_sched_keeps() - shall the orchestrator execute the next task itself? Called by it
- * @sched: ready tasks
- * @ready: the task is ready; else the caller has to wait for that, with pto_sched_behind() if it
- *	takes too long
- * @now: the clock
+ * pto_sched_tries() - shall the orchestrator execute the next task itself? See pto_sched_keeps()
  *
  * It does if the others have enough to do. It also does if that takes less time than to hand the
  * task over: lines that move to another core and back cost more than a short task. It cannot
@@ -201,16 +197,12 @@ static uint32_t look(const struct pto_sched *sched, struct pto_queue *q, uint64_
  * What takers write is looked at only now and then: when there are enough, once in some
  * submits; when there are not, once twice as many could be there.
  */
-bool pto_sched_keeps(struct pto_sched *sched, bool ready, uint64_t (*now)(void))
+bool pto_sched_tries(struct pto_sched *sched, bool ready, uint64_t (*now)(void))
 {
 	struct pto_queue *q = &sched->queues[0];
 
-	if (sched->enough == UINT32_MAX || (!ready && q->spare))
+	if (sched->enough == UINT32_MAX || q->unseen)
 		return false;
-	if (q->unseen) {
-		q->unseen--;
-		return true;
-	}
 	if (!q->own && q->fair < q->debt && q->own_tail - q->seen_head < 2 * sched->enough)
 		return false;
 	q->own = look(sched, q, now());
@@ -266,7 +258,8 @@ uint64_t pto_sched_done(struct pto_sched *sched)
 	return sum;
 }
 
-static void release_producers(struct pto_sched *sched, struct pto_slot *slot)
+/** pto_sched_release() - what a task that completes depends on need not be retained for it */
+void pto_sched_release(struct pto_sched *sched, struct pto_slot *slot)
 {
 	const struct pto_arena *arena = (const struct pto_arena *)sched->base;
 	uint32_t left = slot->keeps;
@@ -328,7 +321,7 @@ static void complete_one(struct pto_sched *sched, uint32_t thread, struct pto_sl
 	uint64_t list;
 
 	if (slot->keeps)
-		release_producers(sched, slot);
+		pto_sched_release(sched, slot);
 	list = atomic_exchange_explicit(&slot->fanout, PTO_FANOUT_CLOSED, memory_order_acq_rel);
 	while (list) {
 		count = take_consumers(sched, &list, batch);
@@ -336,24 +329,6 @@ static void complete_one(struct pto_sched *sched, uint32_t thread, struct pto_sl
 			notify_consumer(sched, thread, batch[i], next, dummies);
 	}
 	atomic_fetch_add_explicit(done, 1, memory_order_seq_cst);
-}
-
-/**
- * pto_sched_complete_new() - a task has ended that no other thread has ever known of
- * @sched: ready tasks
- * @slot: the task
- *
- * Called by the orchestrator, which has submitted no other task since: so none waits for this one.
- */
-void pto_sched_complete_new(struct pto_sched *sched, struct pto_slot *slot)
-{
-	_Atomic uint64_t *done = &sched->queues[0].done;
-
-	if (slot->keeps)
-		release_producers(sched, slot);
-	atomic_store_explicit(&slot->fanout, PTO_FANOUT_CLOSED, memory_order_relaxed);
-	atomic_store_explicit(done, atomic_load_explicit(done, memory_order_relaxed) + 1,
-			      memory_order_release);
 }
 
 /**

@@ -17,7 +17,7 @@ static const char * const args_errors[] = {
 
 /* --- checks -------------------------------------------------------------- */
 
-__attribute__((format(printf, 2, 3)))
+__attribute__((cold, format(printf, 2, 3)))
 static bool bad(struct pto_runtime *rt, const char *fmt, ...)
 {
 	char text[128];
@@ -29,98 +29,6 @@ static bool bad(struct pto_runtime *rt, const char *fmt, ...)
 	pto_rt_fatal(rt, PTO_FATAL_INVALID_ARGS, 0, PTO_NO_TASK, "submit: %s", text);
 	return false;
 }
-
-static bool check_tensors(struct pto_runtime *rt, const struct pto_task_args *args)
-{
-	const struct pto_tensor *t;
-	uint32_t i;
-
-	for (i = 0; i < args->tensor_count; i++) {
-		if (args->types[i] > PTO_ARG_NO_DEP)
-			return bad(rt, "tensor argument %u has an unknown type", i);
-		if (args->types[i] == PTO_ARG_OUTPUT)
-			continue;
-		t = args->tensors[i];
-		if (pto_tensor_check(t))
-			return bad(rt, "tensor argument %u is not a valid tensor", i);
-		if (!t->addr || t->address_space != PTO_SPACE_DEVICE)
-			return bad(rt, "tensor argument %u is not in device memory", i);
-	}
-	return true;
-}
-
-static bool check_args(struct pto_runtime *rt, const struct pto_task_args *args)
-{
-	if (!args || args->size < PTO_TASK_ARGS_MIN_SIZE)
-		return bad(rt, "arguments that were not initialised");
-	if (args->error)
-		return bad(rt, "%s", args->error <= PTO_ARGS_BAD_PREDICATE ?
-				     args_errors[args->error] : "misuse of arguments");
-	if (args->tensor_count > PTO_TASK_MAX_TENSORS ||
-	    args->scalar_count > PTO_TASK_MAX_SCALARS || args->own_dep_count > PTO_TASK_OWN_DEPS ||
-	    args->flags & ~(PTO_TASK_SYNC_START | PTO_TASK_PREDICATE) ||
-	    (args->flags & PTO_TASK_PREDICATE && args->size < sizeof(*args)))
-		return bad(rt, "arguments that were not initialised");
-	if (args->block_num < 1 || args->block_num > INT16_MAX)
-		return bad(rt, "%u blocks, and the number of blocks is 1 to 32767",
-			   args->block_num);
-	return check_tensors(rt, args) && pto_predicate_check(rt, args);
-}
-
-static bool add_part(struct pto_runtime *rt, struct pto_slot *slot, int32_t func, uint32_t part)
-{
-	uint32_t type = part ? PTO_CORE_AIV : PTO_CORE_AIC;
-	uint32_t i = slot->part_count;
-	int have;
-
-	have = func < 0 || func >= PTO_MAX_FUNC_ID ? -1 : rt->env->kernel_type(rt, (uint32_t)func);
-	if (have < 0)
-		return bad(rt, "the callable has no kernel of func_id %d", func);
-	if ((uint32_t)have != type)
-		return bad(rt, "the kernel of func_id %d is for the other type of core", func);
-	slot->func[i] = (uint16_t)func;
-	slot->part[i] = (uint8_t)part;
-	slot->part_count++;
-	return true;
-}
-
-/* Fills in which kernels run; a lone AIV1 part runs as AIV0. */
-static bool set_parts(struct pto_runtime *rt, struct pto_slot *slot,
-		      const struct pto_func_ids *funcs)
-{
-	bool lone;
-
-	slot->part_count = 0;
-	if (!funcs)
-		return bad(rt, "no list of kernels");
-	lone = funcs->aic == PTO_FUNC_NONE && funcs->aiv0 == PTO_FUNC_NONE;
-	return (funcs->aic == PTO_FUNC_NONE || add_part(rt, slot, funcs->aic, 0)) &&
-	       (funcs->aiv0 == PTO_FUNC_NONE || add_part(rt, slot, funcs->aiv0, 1)) &&
-	       (funcs->aiv1 == PTO_FUNC_NONE || add_part(rt, slot, funcs->aiv1, lone ? 1 : 2));
-}
-
-/* Notes what else decides how the task runs. Its parts are known. */
-static bool set_flags(struct pto_runtime *rt, struct pto_slot *slot,
-		      const struct pto_task_args *args)
-{
-	bool clusters = slot->part_count > 1 || !slot->part[0];
-	uint32_t limit = clusters ? rt->clusters : rt->clusters * 2;
-
-	slot->flags = slot->part_count > 1 ? PTO_SLOT_MIXED : 0;
-	if (args->flags & PTO_TASK_PREDICATE)
-		pto_predicate_set(slot, args);
-	if (!(args->flags & PTO_TASK_SYNC_START) || args->block_num < 2 || !slot->part_count)
-		return true;
-	slot->flags |= PTO_SLOT_SYNC_START;
-	if (args->block_num <= limit)
-		return true;
-	pto_rt_fatal(rt, PTO_FATAL_REQUIRE_SYNC_START_INVALID, 0, slot->id,
-		     "submit: %u blocks shall start together, each on %s, and there are %u",
-		     args->block_num, clusters ? "a cluster" : "an AIV core", limit);
-	return false;
-}
-
-/* --- outputs ------------------------------------------------------------- */
 
 /*
  * Checks the description of an output. Return: bytes of the heap that it takes, never 0, so
@@ -147,25 +55,116 @@ static uint64_t heap_bytes(const struct pto_create_info *info)
 	return (bytes + PTO_HEAP_ALIGN - 1) & ~(uint64_t)(PTO_HEAP_ALIGN - 1);
 }
 
-/* Sum of all outputs; saturates, and no heap is that large. */
-static bool measure_outputs(struct pto_runtime *rt, const struct pto_task_args *args, uint64_t *sum)
+/* Checks the tensors. What they take of the heap is added to @heap, which saturates. */
+static bool check_tensors(struct pto_runtime *rt, const struct pto_task_args *args, uint64_t *heap)
 {
+	const struct pto_tensor *t;
 	uint64_t bytes;
 	uint32_t i;
 
-	*sum = 0;
 	for (i = 0; i < args->tensor_count; i++) {
-		if (args->types[i] != PTO_ARG_OUTPUT)
+		if (args->types[i] == PTO_ARG_OUTPUT) {
+			bytes = heap_bytes(args->tensors[i]);
+			if (!bytes)
+				return bad(rt, "tensor argument %u: the output's description is not valid",
+					   i);
+			if (__builtin_add_overflow(*heap, bytes, heap))
+				*heap = UINT64_MAX;	/* no heap is that large */
 			continue;
-		bytes = heap_bytes(args->tensors[i]);
-		if (!bytes)
-			return bad(rt, "tensor argument %u: the output's description is not valid",
-				   i);
-		if (__builtin_add_overflow(*sum, bytes, sum))
-			*sum = UINT64_MAX;
+		}
+		t = args->tensors[i];
+		if (args->types[i] > PTO_ARG_NO_DEP)
+			return bad(rt, "tensor argument %u has an unknown type", i);
+		if (pto_tensor_check(t))
+			return bad(rt, "tensor argument %u is not a valid tensor", i);
+		if (!t->addr || t->address_space != PTO_SPACE_DEVICE)
+			return bad(rt, "tensor argument %u is not in device memory", i);
 	}
 	return true;
 }
+
+/* Checks what a program has to say of a task, and sums up what its outputs take of the heap. */
+static inline bool check_args(struct pto_runtime *rt, const struct pto_task_args *args,
+			      uint64_t *heap)
+{
+	*heap = 0;
+	if (!args || args->size < PTO_TASK_ARGS_MIN_SIZE)
+		return bad(rt, "arguments that were not initialised");
+	if (args->error)
+		return bad(rt, "%s", args->error <= PTO_ARGS_BAD_PREDICATE ?
+				     args_errors[args->error] : "misuse of arguments");
+	if (args->tensor_count > PTO_TASK_MAX_TENSORS ||
+	    args->scalar_count > PTO_TASK_MAX_SCALARS || args->own_dep_count > PTO_TASK_OWN_DEPS ||
+	    args->flags & ~(PTO_TASK_SYNC_START | PTO_TASK_PREDICATE) ||
+	    (args->flags & PTO_TASK_PREDICATE && args->size < sizeof(*args)))
+		return bad(rt, "arguments that were not initialised");
+	if (args->block_num < 1 || args->block_num > INT16_MAX)
+		return bad(rt, "%u blocks, and the number of blocks is 1 to 32767",
+			   args->block_num);
+	if (args->tensor_count && !check_tensors(rt, args, heap))
+		return false;
+	return !(args->flags & PTO_TASK_PREDICATE) || pto_predicate_check(rt, args);
+}
+
+static bool check_kernel(struct pto_runtime *rt, int32_t func, uint32_t type)
+{
+	int have = -1;
+
+	if (func >= 0 && func < PTO_MAX_FUNC_ID)
+		have = rt->env->kernel_type(rt, (uint32_t)func);
+	if (have == (int)type)
+		return true;
+	if (have < 0)
+		return bad(rt, "the callable has no kernel of func_id %d", func);
+	return bad(rt, "the kernel of func_id %d is for the other type of core", func);
+}
+
+/* Adds a part, unless the program has none of that kind. */
+static inline bool add_part(struct pto_runtime *rt, struct pto_slot *slot, int32_t func,
+			    uint32_t part)
+{
+	if (func == PTO_FUNC_NONE)
+		return true;
+	if (!check_kernel(rt, func, part ? PTO_CORE_AIV : PTO_CORE_AIC))
+		return false;
+	slot->func[slot->part_count] = (uint16_t)func;
+	slot->part[slot->part_count++] = (uint8_t)part;
+	return true;
+}
+
+/* Fills in which kernels run; a lone AIV1 part runs as AIV0. */
+static bool set_parts(struct pto_runtime *rt, struct pto_slot *slot,
+		      const struct pto_func_ids *funcs)
+{
+	slot->part_count = 0;
+	if (!funcs)
+		return bad(rt, "no list of kernels");
+	return add_part(rt, slot, funcs->aic, 0) && add_part(rt, slot, funcs->aiv0, 1) &&
+	       add_part(rt, slot, funcs->aiv1, slot->part_count ? 2 : 1);
+}
+
+/* Notes what else decides how the task runs. Its parts are known. */
+static bool set_flags(struct pto_runtime *rt, struct pto_slot *slot,
+		      const struct pto_task_args *args)
+{
+	bool clusters = slot->part_count > 1 || !slot->part[0];
+	uint32_t limit = clusters ? rt->clusters : rt->clusters * 2;
+
+	slot->flags = slot->part_count > 1 ? PTO_SLOT_MIXED : 0;
+	if (args->flags & PTO_TASK_PREDICATE)
+		pto_predicate_set(slot, args);
+	if (!(args->flags & PTO_TASK_SYNC_START) || args->block_num < 2 || !slot->part_count)
+		return true;
+	slot->flags |= PTO_SLOT_SYNC_START;
+	if (args->block_num <= limit)
+		return true;
+	pto_rt_fatal(rt, PTO_FATAL_REQUIRE_SYNC_START_INVALID, 0, slot->id,
+		     "submit: %u blocks shall start together, each on %s, and there are %u",
+		     args->block_num, clusters ? "a cluster" : "an AIV core", limit);
+	return false;
+}
+
+/* --- outputs ------------------------------------------------------------- */
 
 /** pto_tensor_fill() - write one element's bits to all elements of a new buffer */
 void pto_tensor_fill(const struct pto_tensor *t, uint64_t value)
@@ -227,28 +226,20 @@ static void make_output(const struct pto_create_info *info, uint64_t addr, uint6
 		pto_tensor_fill(t, info->initial_value);
 }
 
-static struct pto_tensor *slot_tensors(struct pto_runtime *rt, struct pto_slot *slot,
-				       uint32_t count)
-{
-	const struct pto_ring_layout *l = &rt->arena->ring[slot->ring];
-	uint64_t number = pto_slot_number(rt->arena, slot);
-
-	if (count <= PTO_SLOT_TENSORS)
-		slot->tensors = l->small + number * PTO_SLOT_TENSORS * sizeof(struct pto_tensor);
-	else
-		slot->tensors = l->large +
-				number * PTO_TASK_MAX_TENSORS * sizeof(struct pto_tensor);
-	return (struct pto_tensor *)(rt->base + slot->tensors);
-}
-
-/* Copies the arguments into the slot and makes the outputs. Return: mask of those. */
+/* Copies the tensors into the task and makes the outputs. Return: mask of those. */
 static uint32_t fill_tensors(struct pto_runtime *rt, struct pto_slot *slot,
 			     const struct pto_task_args *args, uint64_t heap)
 {
-	struct pto_tensor *t = slot_tensors(rt, slot, args->tensor_count);
+	struct pto_tensor *t;
 	uint32_t mask = 0;
 	uint32_t i;
 
+	/* The slot knows the place for a few. */
+	if (args->tensor_count > PTO_SLOT_TENSORS)
+		slot->tensors = rt->arena->ring[slot->ring].large +
+				pto_slot_number(rt->arena, slot) * PTO_TASK_MAX_TENSORS *
+				sizeof(struct pto_tensor);
+	t = (struct pto_tensor *)(rt->base + slot->tensors);
 	for (i = 0; i < args->tensor_count; i++, t++) {
 		if (args->types[i] == PTO_ARG_OUTPUT) {
 			make_output(args->tensors[i], heap, slot->id, !rt->graph, t);
@@ -258,29 +249,38 @@ static uint32_t fill_tensors(struct pto_runtime *rt, struct pto_slot *slot,
 			*t = *(const struct pto_tensor *)args->tensors[i];
 		}
 	}
+	return mask;
+}
+
+/* Copies the arguments into the task. Return: mask of outputs. */
+static inline uint32_t fill_args(struct pto_runtime *rt, struct pto_slot *slot,
+				 const struct pto_task_args *args, uint64_t heap)
+{
+	uint32_t i;
+
 	slot->tensor_count = (uint8_t)args->tensor_count;
 	slot->scalar_count = (uint8_t)args->scalar_count;
 	for (i = 0; i < args->scalar_count; i++)
 		slot->scalars[i] = args->scalars[i];
-	return mask;
+	return args->tensor_count ? fill_tensors(rt, slot, args, heap) : 0;
 }
 
 /* --- submit -------------------------------------------------------------- */
 
-static struct pto_slot *alloc_slot(struct pto_runtime *rt, uint64_t bytes, uint64_t *heap)
+static inline struct pto_slot *alloc_slot(struct pto_runtime *rt, uint64_t bytes, uint64_t *heap)
 {
-	uint32_t index = pto_ring_index(rt, rt->depth);
+	struct pto_ring *ring = pto_ring_get(rt, pto_ring_index(rt, rt->depth));
 	struct pto_scope *scope = &rt->scope[rt->depth];
-	uint64_t window = rt->arena->ring[index].window;
 	struct pto_slot *slot;
 
-	if (scope->tasks >= window - 1) {
+	if (scope->tasks >= ring->mask) {
 		pto_rt_fatal(rt, PTO_FATAL_SCOPE_DEADLOCK, 0, PTO_NO_TASK,
-			     "ring %u: %llu tasks in one scope, window of %llu", index,
-			     (unsigned long long)scope->tasks, (unsigned long long)window);
+			     "ring %u: %llu tasks in one scope, window of %llu", ring->index,
+			     (unsigned long long)scope->tasks,
+			     (unsigned long long)ring->mask + 1);
 		return NULL;
 	}
-	slot = pto_ring_alloc(rt, index, bytes, heap);
+	slot = pto_ring_alloc(rt, ring, bytes, heap);
 	if (slot)
 		scope->tasks++;
 	return slot;
@@ -376,14 +376,21 @@ static struct pto_task leave(struct pto_runtime *rt, bool done, const struct han
 	};
 }
 
+/* Can anything order a task behind others, or others behind it? */
+static bool follows(const struct pto_task_args *args)
+{
+	return args->tensor_count | args->dep_count | args->own_dep_count |
+	       (args->flags & PTO_TASK_PREDICATE);
+}
+
 static bool submit(struct pto_runtime *rt, const struct pto_func_ids *funcs,
 		   const struct pto_task_args *args, struct handle *handle)
 {
 	uint64_t bytes, heap = 0;
 	struct pto_slot *slot;
-	uint32_t unmet;
+	uint32_t unmet = 0;
 
-	if (pto_rt_fatal_code(rt) || !check_args(rt, args) || !measure_outputs(rt, args, &bytes))
+	if (pto_rt_fatal_code(rt) || !check_args(rt, args, &bytes))
 		return false;
 	slot = alloc_slot(rt, bytes, &heap);
 	if (!slot || !set_parts(rt, slot, funcs) || !set_flags(rt, slot, args))
@@ -392,9 +399,9 @@ static bool submit(struct pto_runtime *rt, const struct pto_func_ids *funcs,
 	slot->next_unit = 0;
 	atomic_store_explicit(&slot->units_left, args->block_num * slot->part_count,
 			      memory_order_relaxed);
-	*handle = handle_of(rt, slot, fill_tensors(rt, slot, args, heap));
+	*handle = handle_of(rt, slot, fill_args(rt, slot, args, heap));
 	if ((rt->graph && !pto_graph_open_task(rt, slot, funcs, args)) ||
-	    !pto_deps_wire(rt, slot, args, &unmet))
+	    (follows(args) && !pto_deps_wire(rt, slot, args, &unmet)))
 		return false;
 	if (rt->graph)
 		pto_graph_close_task(rt);
@@ -430,14 +437,14 @@ static bool alloc(struct pto_runtime *rt, const struct pto_create_info *infos, u
 		pto_add_output(&args, &infos[i]);
 	if (!infos && count)
 		args.error = PTO_ARGS_NULL_TENSOR;
-	if (!check_args(rt, &args) || !measure_outputs(rt, &args, &bytes))
+	if (!check_args(rt, &args, &bytes))
 		return false;
 	slot = alloc_slot(rt, bytes, &heap);
 	if (!slot)
 		return false;
 	slot->part_count = 0;
 	slot->flags = 0;
-	*handle = handle_of(rt, slot, fill_tensors(rt, slot, &args, heap));
+	*handle = handle_of(rt, slot, fill_args(rt, slot, &args, heap));
 	atomic_store_explicit(&slot->fanout, PTO_FANOUT_CLOSED, memory_order_release);
 	if (rt->graph && pto_graph_open_task(rt, slot, NULL, &args))
 		pto_graph_close_task(rt);

@@ -84,6 +84,24 @@ static void set_state(struct pto_core *core, uint32_t func)
 	atomic_store_explicit(&core->state, state + 1 + func, memory_order_release);
 }
 
+static inline void run_part(struct pto_core *core, struct pto_slot *slot, uint32_t block,
+			    uint32_t index)
+{
+	struct pto_engine *engine = core->engine;
+	uint32_t func = slot->func[index];
+
+	core->expects = false;
+	if (pto_rt_fatal_code(&engine->rt))
+		return;
+	monitor_arm(engine);
+	core->slot = slot;
+	load_args(core, slot, block, slot->part[index]);
+	atomic_store_explicit(&core->task, slot->id, memory_order_relaxed);
+	set_state(core, func);
+	engine->kernels[func].fn(core->args);
+	set_state(core, ENGINE_NO_FUNC);
+}
+
 /**
  * core_unit() - run a unit of a task
  * @core: the calling thread's core; its @member says what cohort the unit belongs to
@@ -97,23 +115,10 @@ static void set_state(struct pto_core *core, uint32_t func)
  */
 void core_unit(struct pto_core *core, struct pto_slot *slot, uint32_t unit)
 {
-	struct pto_engine *engine = core->engine;
-	uint32_t index = 0;
-
-	core->expects = false;
-	if (pto_rt_fatal_code(&engine->rt))
-		return;
-	monitor_arm(engine);
-	if (slot->part_count > 1) {
-		index = unit % slot->part_count;
-		unit /= slot->part_count;
-	}
-	core->slot = slot;
-	load_args(core, slot, unit, slot->part[index]);
-	atomic_store_explicit(&core->task, slot->id, memory_order_relaxed);
-	set_state(core, slot->func[index]);
-	engine->kernels[slot->func[index]].fn(core->args);
-	set_state(core, ENGINE_NO_FUNC);
+	if (slot->part_count > 1)
+		run_part(core, slot, unit / slot->part_count, unit % slot->part_count);
+	else
+		run_part(core, slot, unit, 0);
 }
 
 /**
@@ -257,7 +262,7 @@ void core_execute_new(struct pto_core *core, struct pto_slot *slot)
 {
 	core->member = NULL;
 	slot->next_unit = 1;
-	core_unit(core, slot, 0);
+	run_part(core, slot, 0, 0);
 	if (!core->expects || unit_gone(slot))
 		pto_sched_complete_new(&core->engine->sched, slot);
 }
