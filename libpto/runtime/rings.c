@@ -40,6 +40,18 @@ void choose_slot(const struct pto_runtime *rt, struct pto_ring *ring, uint32_t n
 	__builtin_prefetch(tensors + PTO_CACHE_LINE, 1);
 }
 
+static uint64_t slot_room(const struct pto_ring *ring)
+{
+	return ring->mask - (ring->head - ring->tail);
+}
+
+static void set_spare(struct pto_ring *ring)
+{
+	uint64_t room = slot_room(ring);
+
+	ring->spare = room < PTO_RECLAIM_INTERVAL ? (uint32_t)room : PTO_RECLAIM_INTERVAL;
+}
+
 /** pto_ring_set_up() - prepare a ring for the run; see pto_ring_get() */
 void pto_ring_set_up(struct pto_runtime *rt, uint32_t index)
 {
@@ -49,6 +61,7 @@ void pto_ring_set_up(struct pto_runtime *rt, uint32_t index)
 	ring->slots = (struct pto_slot *)(rt->base + ring->layout->slots);
 	ring->order = (uint32_t *)(rt->base + ring->layout->order);
 	ring->mask = ring->layout->window - 1;
+	set_spare(ring);
 	choose_slot(rt, ring, ring->fresh++);
 }
 
@@ -103,7 +116,6 @@ bool pto_ring_reclaim(struct pto_runtime *rt, struct pto_ring *ring)
 {
 	uint64_t start = ring->tail;
 
-	ring->since_reclaim = 0;
 	while (ring->tail < ring->head && !rt->graph) {
 		struct pto_slot *slot = ring_slot(ring, ring->tail);
 
@@ -119,6 +131,7 @@ bool pto_ring_reclaim(struct pto_runtime *rt, struct pto_ring *ring)
 		slot->stamp_edge = ring->free;
 		ring->free = ring->order[ring->tail++ & ring->mask] + 1;
 	}
+	set_spare(ring);
 	return ring->tail != start;
 }
 
@@ -142,11 +155,6 @@ static bool heap_place(struct pto_ring *ring, uint64_t bytes, uint64_t *place)
 	}
 	*place = ring->heap_head;
 	return ring->heap_tail - ring->heap_head > bytes;
-}
-
-static bool slot_room(const struct pto_ring *ring)
-{
-	return ring->head - ring->tail < ring->mask;
 }
 
 /*
@@ -219,14 +227,19 @@ static void report_full(struct pto_runtime *rt, const struct pto_ring *ring, uin
 			     ring->index, (unsigned long long)bytes, holder(rt, ring));
 }
 
-/* Waits until there is a slot, and a place for @bytes in the heap. Away from the usual path. */
+/*
+ * Sees to it that there is a slot, and a place for @bytes in the heap: looks at the tail when that
+ * is due, and waits. Away from the usual path.
+ */
 __attribute__((noinline))
-static bool wait_room(struct pto_runtime *rt, struct pto_ring *ring, uint64_t bytes,
+static bool make_room(struct pto_runtime *rt, struct pto_ring *ring, uint64_t bytes,
 		      uint64_t *place)
 {
 	struct pto_stall stall = { 0 };
 
-	while (!slot_room(ring) || (bytes && !heap_place(ring, bytes, place))) {
+	if (!ring->spare)
+		pto_ring_reclaim(rt, ring);
+	while (!ring->spare || (bytes && !heap_place(ring, bytes, place))) {
 		if (pto_ring_reclaim(rt, ring))
 			continue;
 		if (stuck(rt, ring) || !pto_rt_wait(rt, &stall, PTO_BACKSTOP_NS, true)) {
@@ -304,10 +317,9 @@ struct pto_slot *pto_ring_alloc(struct pto_runtime *rt, struct pto_ring *ring, u
 			     (unsigned long long)ring->layout->heap_size);
 		return NULL;
 	}
-	if (++ring->since_reclaim >= PTO_RECLAIM_INTERVAL)
-		pto_ring_reclaim(rt, ring);
-	if ((heap_bytes || !slot_room(ring)) && !wait_room(rt, ring, heap_bytes, &place))
+	if ((heap_bytes || !ring->spare) && !make_room(rt, ring, heap_bytes, &place))
 		return NULL;
+	ring->spare--;
 	slot = open_slot(rt, ring);
 	slot->has_heap = heap_bytes != 0;
 	if (heap_bytes) {

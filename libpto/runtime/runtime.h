@@ -373,7 +373,7 @@ struct pto_map {
  * @heap_blocks: live blocks
  * @pool_head: edges ever taken from the pool
  * @pool_tail: edges given back
- * @since_reclaim: submits since the tail was looked at
+ * @spare: submits before somebody looks at the tail; there is a slot for each
  * @index: which ring it is
  */
 struct pto_ring {
@@ -391,17 +391,19 @@ struct pto_ring {
 	uint64_t heap_blocks;
 	uint64_t pool_head;
 	uint64_t pool_tail;
-	uint32_t since_reclaim;
+	uint32_t spare;
 	uint32_t index;
 } __attribute__((aligned(PTO_CACHE_LINE)));
 
 /**
  * struct pto_scope - an open scope
+ * @ring: where its tasks go; NULL: there have not been any
  * @start: head of its ring when it was opened
  * @tasks: tasks submitted in it, those of scopes within not counted
  * @mode: PTO_SCOPE_*
  */
 struct pto_scope {
+	struct pto_ring *ring;
 	uint64_t start;
 	uint64_t tasks;
 	uint32_t mode;

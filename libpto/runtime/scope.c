@@ -150,6 +150,7 @@ void pto_rt_scope_begin(struct pto_rt *handle, uint32_t mode)
 {
 	struct pto_runtime *rt = pto_runtime_of(handle);
 	uint32_t depth = rt->depth + 1;
+	struct pto_ring *ring;
 
 	if (pto_rt_fatal_code(rt)) {
 		rt->skipped_scopes++;
@@ -164,9 +165,9 @@ void pto_rt_scope_begin(struct pto_rt *handle, uint32_t mode)
 		pto_rt_fatal(rt, PTO_FATAL_SCOPE_TASKS_OVERFLOW, 0, PTO_NO_TASK,
 			     "more than %u open scopes", PTO_MAX_SCOPE_DEPTH);
 	} else {
+		ring = pto_ring_get(rt, pto_ring_index(rt, depth));
 		rt->scope[depth] = (struct pto_scope){
-			.start = pto_ring_get(rt, pto_ring_index(rt, depth))->head,
-			.mode = mode,
+			.ring = ring, .start = ring->head, .mode = mode,
 		};
 		rt->depth = depth;
 		return;

@@ -106,14 +106,9 @@ static inline bool check_args(struct pto_runtime *rt, const struct pto_task_args
 	return !(args->flags & PTO_TASK_PREDICATE) || pto_predicate_check(rt, args);
 }
 
-static bool check_kernel(struct pto_runtime *rt, int32_t func, uint32_t type)
+__attribute__((cold))
+static bool bad_kernel(struct pto_runtime *rt, int32_t func, int have)
 {
-	int have = -1;
-
-	if (func >= 0 && func < PTO_MAX_FUNC_ID)
-		have = rt->env->kernel_type(rt, (uint32_t)func);
-	if (have == (int)type)
-		return true;
 	if (have < 0)
 		return bad(rt, "the callable has no kernel of func_id %d", func);
 	return bad(rt, "the kernel of func_id %d is for the other type of core", func);
@@ -123,10 +118,15 @@ static bool check_kernel(struct pto_runtime *rt, int32_t func, uint32_t type)
 static inline bool add_part(struct pto_runtime *rt, struct pto_slot *slot, int32_t func,
 			    uint32_t part)
 {
+	int type = part ? PTO_CORE_AIV : PTO_CORE_AIC;
+	int have = -1;
+
 	if (func == PTO_FUNC_NONE)
 		return true;
-	if (!check_kernel(rt, func, part ? PTO_CORE_AIV : PTO_CORE_AIC))
-		return false;
+	if (func >= 0 && func < PTO_MAX_FUNC_ID)
+		have = rt->env->kernel_type(rt, (uint32_t)func);
+	if (have != type)
+		return bad_kernel(rt, func, have);
 	slot->func[slot->part_count] = (uint16_t)func;
 	slot->part[slot->part_count++] = (uint8_t)part;
 	return true;
@@ -143,25 +143,31 @@ static bool set_parts(struct pto_runtime *rt, struct pto_slot *slot,
 	       add_part(rt, slot, funcs->aiv1, slot->part_count ? 2 : 1);
 }
 
-/* Notes what else decides how the task runs. Its parts are known. */
-static bool set_flags(struct pto_runtime *rt, struct pto_slot *slot,
-		      const struct pto_task_args *args)
+/* All blocks of a task start together. Are there so many cores? */
+static bool set_sync_start(struct pto_runtime *rt, struct pto_slot *slot, uint32_t blocks)
 {
 	bool clusters = slot->part_count > 1 || !slot->part[0];
 	uint32_t limit = clusters ? rt->clusters : rt->clusters * 2;
 
+	slot->flags |= PTO_SLOT_SYNC_START;
+	if (blocks <= limit)
+		return true;
+	pto_rt_fatal(rt, PTO_FATAL_REQUIRE_SYNC_START_INVALID, 0, slot->id,
+		     "submit: %u blocks shall start together, each on %s, and there are %u",
+		     blocks, clusters ? "a cluster" : "an AIV core", limit);
+	return false;
+}
+
+/* Notes what else decides how the task runs. Its parts are known. */
+static inline bool set_flags(struct pto_runtime *rt, struct pto_slot *slot,
+			     const struct pto_task_args *args)
+{
 	slot->flags = slot->part_count > 1 ? PTO_SLOT_MIXED : 0;
 	if (args->flags & PTO_TASK_PREDICATE)
 		pto_predicate_set(slot, args);
 	if (!(args->flags & PTO_TASK_SYNC_START) || args->block_num < 2 || !slot->part_count)
 		return true;
-	slot->flags |= PTO_SLOT_SYNC_START;
-	if (args->block_num <= limit)
-		return true;
-	pto_rt_fatal(rt, PTO_FATAL_REQUIRE_SYNC_START_INVALID, 0, slot->id,
-		     "submit: %u blocks shall start together, each on %s, and there are %u",
-		     args->block_num, clusters ? "a cluster" : "an AIV core", limit);
-	return false;
+	return set_sync_start(rt, slot, args->block_num);
 }
 
 /* --- outputs ------------------------------------------------------------- */
@@ -269,10 +275,14 @@ static inline uint32_t fill_args(struct pto_runtime *rt, struct pto_slot *slot,
 
 static inline struct pto_slot *alloc_slot(struct pto_runtime *rt, uint64_t bytes, uint64_t *heap)
 {
-	struct pto_ring *ring = pto_ring_get(rt, pto_ring_index(rt, rt->depth));
 	struct pto_scope *scope = &rt->scope[rt->depth];
+	struct pto_ring *ring = scope->ring;
 	struct pto_slot *slot;
 
+	if (!ring) {
+		ring = pto_ring_get(rt, pto_ring_index(rt, rt->depth));
+		scope->ring = ring;
+	}
 	if (scope->tasks >= ring->mask) {
 		pto_rt_fatal(rt, PTO_FATAL_SCOPE_DEADLOCK, 0, PTO_NO_TASK,
 			     "ring %u: %llu tasks in one scope, window of %llu", ring->index,

@@ -257,9 +257,17 @@ struct pto_slot *core_execute(struct pto_core *core, struct pto_slot *slot)
 	return core_unit_end(core, slot);
 }
 
-/** core_execute_new() - run a task of one unit that no other thread knows of */
+/**
+ * core_execute_new() - run a task of one unit that no other thread knows of
+ *
+ * Unlike core_unit() it returns if the thread has been made to leave the kernel.
+ */
 void core_execute_new(struct pto_core *core, struct pto_slot *slot)
 {
+	if (sigsetjmp(core->escape, 0)) {
+		core_recover(core);
+		return;
+	}
 	core->member = NULL;
 	slot->next_unit = 1;
 	run_part(core, slot, 0, 0);

@@ -108,15 +108,9 @@ static void env_ready(struct pto_runtime *rt)
 		core_wake_worker(engine);
 }
 
-/* Nothing but a kernel that hangs jumps back here. */
 static void env_execute(struct pto_runtime *rt, struct pto_slot *slot)
 {
-	struct pto_core *core = &engine_of(rt)->cores[0];
-
-	if (sigsetjmp(core->escape, 0))
-		core_recover(core);
-	else
-		core_execute_new(core, slot);
+	core_execute_new(&engine_of(rt)->cores[0], slot);
 }
 
 static bool env_help(struct pto_runtime *rt)
