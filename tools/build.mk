@@ -64,7 +64,7 @@ coverage: ## which lines of the runtime and the simulated device the selftests e
 
 .PHONY: test-all
 test-all: ## STAGES="...": what "make test" runs (tools/test/run-all --list names the stages)
-	@MAKE="$(MAKE)" tools/test/run-all --build $(O) $(STAGES)
+	@MAKE="$(MAKE)" exec tools/test/run-all --build $(O) $(STAGES)
 
 .PHONY: check-style
 check-style: ## checkpatch, sparse, header tests, shellcheck, man pages, licence lines

@@ -40,3 +40,17 @@ as_root()
 		die "must run as root: $* (this user is not root, and there is no sudo)"
 	fi
 }
+
+# helper SOURCE DIR: print the path of a small program of ours in DIR, built if need be
+helper()
+{
+	local program
+	program=$2/$(basename "$1" .c)
+	if [ "$program" -ot "$1" ]; then
+		mkdir -p "$2"
+		gcc -std=gnu11 -O2 -Wall -Wextra -o "$program.$$" "$1" ||
+			die "cannot build $1: tools/setup/deps.sh build"
+		mv "$program.$$" "$program"
+	fi
+	echo "$program"
+}
