@@ -4,8 +4,8 @@
  *
  *   PTO_TABLE=FILE table   also write the table: name, what must be, what was
  *
- * The rows are the same on the simulator and on a kernel, whatever the device; compare.sh
- * compares two tables.
+ * The rows are the same on the simulator and on a kernel, whatever the device: diff tells (stage
+ * "same" of tools/test/run-all).
  */
 #include <errno.h>
 #include <signal.h>
