@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Contexts: side by side, aborted, crashed, abandoned. */
-#include <dirent.h>
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -12,6 +11,7 @@
 #include <unistd.h>
 
 #include "homes.h"
+#include "ptotest.h"
 #include "../../sim/device/device.h"
 
 /* Is @text in the report of entry @id of the stream? */
@@ -177,17 +177,6 @@ TEST_F(device, lost_orchestrator)
 	ASSERT_EQ(PTO_DEV_OK, rig_ctx_open(&self->rig, &self->ctx, 1));
 }
 
-static unsigned int threads(void)
-{
-	unsigned int count = 0;
-	DIR *tasks = opendir("/proc/self/task");
-
-	while (readdir(tasks))
-		count++;
-	closedir(tasks);
-	return count;
-}
-
 /* How often the threads of this process have gone to sleep */
 static long sleeps(void)
 {
@@ -218,7 +207,7 @@ TEST_F(device, idle)
 	usleep(6000000);
 	seconds = (long)((rig_now() - begun) / 1000000000) + 1;
 	/* The fixture's context has just executed something, so it is awake for a moment. */
-	EXPECT_GT(threads() * (2 * seconds + 4) + 200, sleeps() - before);
+	EXPECT_GT(pt_threads() * (2 * seconds + 4) + 200, sleeps() - before);
 }
 
 /* An abandoned thread that comes to an end after all is cleared away. */
@@ -226,7 +215,7 @@ TEST_F(device, late_end)
 {
 	const uint64_t scalars[] = { PROBE_LATE, 99 };
 	uint64_t until = rig_now() + RIG_BOUND_NS;
-	unsigned int before = threads();
+	unsigned int before = pt_threads();
 	uint64_t *page = self->ctx.page;
 	unsigned int tries = 0;
 	uint32_t id;
@@ -240,9 +229,9 @@ TEST_F(device, late_end)
 	EXPECT_EQ(PTO_DEV_ABORTED, status_of(&self->ctx, 2, id));
 	EXPECT_EQ(PTO_DEV_OK, rig_ctx_close(&self->ctx));
 	__atomic_store_n(page, 99, __ATOMIC_RELEASE);
-	while (threads() >= before && rig_now() < until)
+	while (pt_threads() >= before && rig_now() < until)
 		rig_pause(&tries);
-	EXPECT_GT(before, threads());
+	EXPECT_GT(before, pt_threads());
 	ASSERT_EQ(PTO_DEV_OK, rig_ctx_open(&self->rig, &self->ctx, 1));
 }
 

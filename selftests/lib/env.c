@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Where a selftest runs, and what time it is there. */
+#include <dirent.h>
 #include <libgen.h>
 #include <limits.h>
 #include <link.h>
@@ -58,4 +59,18 @@ uint64_t pt_deadline(void)
 void pt_pause(void)
 {
 	usleep(1000);
+}
+
+unsigned int pt_threads(void)
+{
+	DIR *tasks = opendir("/proc/self/task");
+	unsigned int count = 0;
+	struct dirent *entry;
+
+	if (!tasks)
+		return 0;
+	while ((entry = readdir(tasks)))
+		count += entry->d_name[0] != '.';
+	closedir(tasks);
+	return count;
 }

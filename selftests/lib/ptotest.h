@@ -41,6 +41,9 @@ uint64_t pt_deadline(void);
 /** pt_pause() - let others run while polling for something that will happen */
 void pt_pause(void);
 
+/** pt_threads() - how many threads this process has; 0 if nobody can tell */
+unsigned int pt_threads(void);
+
 /* --- devices (device.c) ------------------------------------------------------ */
 
 /** pt_ioctl() - ioctl() with the kernel's convention. Return: 0 or -errno */

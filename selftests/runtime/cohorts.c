@@ -3,7 +3,6 @@
  * Cohorts: kernels that wait for each other, with the calls for that and by merely spinning,
  * with fewer threads than cores.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -14,6 +13,7 @@
 
 #include "harness.h"
 #include "engine_fixture.h"
+#include "ptotest.h"
 
 #define SECOND 1000000000ULL
 enum { AIC_RELAY, AIV_RELAY, AIC_SPIN, AIV_SPIN, AIV_COUNT, AIC_COUNT, FUNC_COUNT };
@@ -217,24 +217,11 @@ TEST_F(cohorts, sync_start)
 	}
 }
 
-static uint32_t thread_count(void)
-{
-	DIR *dir = opendir("/proc/self/task");
-	uint32_t count = 0;
-
-	if (!dir)
-		return UINT32_MAX;
-	while (readdir(dir))
-		count++;
-	closedir(dir);
-	return count - 2;
-}
-
 /* Where threads come late, because those that spin are before them, there are no more of them. */
 TEST_F(cohorts, sync_start_spinning)
 {
 	uint32_t clusters = variant->arch == PTO_ARCH_A5 ? 36 : 24;
-	uint32_t threads = thread_count();
+	uint32_t threads = pt_threads();
 
 	polite = 0;
 	parts = 3;
@@ -242,7 +229,7 @@ TEST_F(cohorts, sync_start_spinning)
 			TH_LOG("%s", self->machine.report.text);
 		}
 	EXPECT_EQ(3 * clusters, total);
-	EXPECT_GE(threads + 3 * clusters, thread_count());
+	EXPECT_GE(threads + 3 * clusters, pt_threads());
 }
 
 /* How many threads can still be made. */
