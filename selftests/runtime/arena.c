@@ -6,24 +6,12 @@
 #include <sim/device/engine.h>
 
 #include "harness.h"
+#include "arena_fixture.h"
 
 static const struct pto_engine_config machine = {
 	.arch = PTO_ARCH_A2A3, .cluster_count = 24, .aicpu_threads = 4, .workers = 1,
 	.default_timeout_ns = 10000000000ULL,
 };
-
-static struct pto_dev_arena_plan plan_of(uint64_t window, uint64_t heap, uint64_t pool)
-{
-	struct pto_dev_arena_plan plan = { .size = sizeof(plan) };
-	int i;
-
-	for (i = 0; i < PTO_RING_DEPTHS; i++) {
-		plan.task_window[i] = window;
-		plan.heap[i] = heap;
-		plan.dep_pool[i] = pool;
-	}
-	return plan;
-}
 
 static void empty(struct pto_rt *rt, const struct pto_orch_args *args)
 {
@@ -62,7 +50,7 @@ FIXTURE_VARIANT_ADD(arena, large) { .window = 1 << 20, .heap = 1ULL << 34, .pool
 /* Only the first page may be touched. */
 FIXTURE_SETUP(arena)
 {
-	self->plan = plan_of(variant->window, variant->heap, variant->pool);
+	self->plan = rings_alike(variant->window, variant->heap, variant->pool);
 	ASSERT_EQ(0, pto_arena_plan(&self->plan));
 	ASSERT_LE(self->plan.image_size, sizeof(self->image));
 	pto_arena_build(&self->plan, self->image);
@@ -79,7 +67,7 @@ FIXTURE_TEARDOWN(arena)
 
 TEST_F(arena, image_has_one_size)
 {
-	struct pto_dev_arena_plan other = plan_of(1024, 4096, 64);
+	struct pto_dev_arena_plan other = rings_alike(1024, 4096, 64);
 
 	ASSERT_EQ(0, pto_arena_plan(&other));
 	EXPECT_EQ(other.image_size, self->plan.image_size);

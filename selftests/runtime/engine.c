@@ -12,6 +12,7 @@
 #include <sim/device/engine.h>
 
 #include "harness.h"
+#include "arena_fixture.h"
 
 #define SECOND 1000000000ULL
 
@@ -83,26 +84,7 @@ FIXTURE(engine)
 
 static void set_rings(FIXTURE_DATA(engine) *self, uint64_t window, uint64_t heap, uint64_t pool)
 {
-	void *image;
-	int i;
-
-	if (self->arena)
-		munmap(self->arena, self->plan.arena_size);
-	self->plan = (struct pto_dev_arena_plan){ .size = sizeof(self->plan) };
-	for (i = 0; i < PTO_RING_DEPTHS; i++) {
-		self->plan.task_window[i] = window;
-		self->plan.heap[i] = heap;
-		self->plan.dep_pool[i] = pool;
-	}
-	if (pto_arena_plan(&self->plan))
-		abort();
-	image = malloc(self->plan.image_size);
-	pto_arena_build(&self->plan, image);
-	self->arena = mmap(NULL, self->plan.arena_size, PROT_READ | PROT_WRITE,
-			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (pto_arena_bind(self->arena, self->plan.arena_size, image, self->plan.image_size))
-		abort();
-	free(image);
+	self->arena = arena_replace(self->arena, &self->plan, rings_alike(window, heap, pool));
 	self->run.arena = self->arena;
 }
 

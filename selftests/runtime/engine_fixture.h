@@ -6,12 +6,12 @@
 #define ENGINE_FIXTURE_H
 
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include <pto/orch.h>
 #include <sim/device/engine.h>
+
+#include "arena_fixture.h"
 
 /**
  * struct machine - an engine and what a run on it needs
@@ -36,26 +36,7 @@ struct machine {
 /* Gives it an arena with four rings alike. */
 static inline void machine_rings(struct machine *m, uint64_t window, uint64_t heap, uint64_t pool)
 {
-	void *image;
-	int i;
-
-	if (m->arena)
-		munmap(m->arena, m->plan.arena_size);
-	m->plan = (struct pto_dev_arena_plan){ .size = sizeof(m->plan) };
-	for (i = 0; i < PTO_RING_DEPTHS; i++) {
-		m->plan.task_window[i] = window;
-		m->plan.heap[i] = heap;
-		m->plan.dep_pool[i] = pool;
-	}
-	if (pto_arena_plan(&m->plan))
-		abort();
-	image = malloc(m->plan.image_size);
-	pto_arena_build(&m->plan, image);
-	m->arena = mmap(NULL, m->plan.arena_size, PROT_READ | PROT_WRITE,
-			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (pto_arena_bind(m->arena, m->plan.arena_size, image, m->plan.image_size))
-		abort();
-	free(image);
+	m->arena = arena_replace(m->arena, &m->plan, rings_alike(window, heap, pool));
 	m->run.arena = m->arena;
 }
 

@@ -11,6 +11,7 @@
 #include "hosted.h"
 #include "program.h"
 #include "harness.h"
+#include "arena_fixture.h"
 
 #define PROGRAMS	300
 #define MUTATIONS	3000
@@ -38,29 +39,16 @@ FIXTURE(graph)
 
 static void set_rings(FIXTURE_DATA(graph) *self, uint64_t window, uint64_t heap, uint64_t pool)
 {
-	void *image;
-	int i;
+	struct pto_dev_arena_plan want = rings_alike(4, 1024, 4);
 
-	if (self->arena) {
-		munmap(self->arena, self->plan.arena_size);
+	want.task_window[0] = window;
+	want.heap[0] = heap;
+	want.dep_pool[0] = pool;
+	if (self->arena)
 		hosted_free(&self->host);
-	}
-	self->plan = (struct pto_dev_arena_plan){ .size = sizeof(self->plan) };
-	for (i = 0; i < PTO_RING_DEPTHS; i++) {
-		self->plan.task_window[i] = i ? 4 : window;
-		self->plan.heap[i] = i ? 1024 : heap;
-		self->plan.dep_pool[i] = i ? 4 : pool;
-	}
-	if (pto_arena_plan(&self->plan))
+	self->arena = arena_replace(self->arena, &self->plan, want);
+	if (hosted_init(&self->host, &self->plan, table, KERNELS))
 		abort();
-	image = malloc(self->plan.image_size);
-	pto_arena_build(&self->plan, image);
-	self->arena = mmap(NULL, self->plan.arena_size, PROT_READ | PROT_WRITE,
-			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (pto_arena_bind(self->arena, self->plan.arena_size, image, self->plan.image_size) ||
-	    hosted_init(&self->host, &self->plan, table, KERNELS))
-		abort();
-	free(image);
 	self->run.arena = self->arena;
 }
 
