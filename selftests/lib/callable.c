@@ -132,6 +132,16 @@ err_destroy:
 	return err;
 }
 
+const struct pt_callable pt_add = {
+	.orch = "orch_vec",
+	.kernels = { { 0, PTO_CORE_AIV, "kernel_add" } },
+};
+
+const struct pt_callable pt_mul = {
+	.orch = "orch_vec",
+	.kernels = { { 0, PTO_CORE_AIV, "kernel_mul" } },
+};
+
 int pt_prepare(int fd, int cid, const struct pt_callable *callable, struct pto_prepare *out)
 {
 	struct pto_kernel kernels[PT_MAX_KERNELS];

@@ -147,6 +147,9 @@ struct pt_callable {
 	} kernels[PT_MAX_KERNELS];
 };
 
+/* Vector jobs (see struct pt_vec): f = a + b, and f = a * b */
+extern const struct pt_callable pt_add, pt_mul;
+
 /**
  * pt_prepare() - create the images, prepare, and drop the images' ids
  * @cid: where, -1 for the lowest free
@@ -158,6 +161,9 @@ int pt_prepare(int fd, int cid, const struct pt_callable *callable, struct pto_p
 int pt_unprepare(int fd, int cid);
 
 /* --- runs (run.c) ------------------------------------------------------------ */
+
+/** pt_submit_entry() - submit one run, as @entry describes it; @id gets its id */
+int pt_submit_entry(int fd, uint32_t stream, const struct pto_run_entry *entry, uint64_t *id);
 
 /**
  * pt_submit() - submit one run

@@ -2,6 +2,23 @@
 /* Runs and streams. */
 #include "ptotest.h"
 
+int pt_submit_entry(int fd, uint32_t stream, const struct pto_run_entry *entry, uint64_t *id)
+{
+	struct pto_run run = {
+		.size = sizeof(run),
+		.stream = stream,
+		.count = 1,
+		.stride = sizeof(*entry),
+		.entries_ptr = (uintptr_t)entry,
+	};
+	int err;
+
+	err = pt_ioctl(fd, PTO_RUN, &run);
+	if (!err)
+		*id = run.first_id;
+	return err;
+}
+
 int pt_submit(int fd, uint32_t stream, int cid, const struct pt_buf *args, uint32_t args_bytes,
 	      uint64_t *id)
 {
@@ -10,19 +27,8 @@ int pt_submit(int fd, uint32_t stream, int cid, const struct pt_buf *args, uint3
 		.args_bo = args ? args->id : 0,
 		.args_size = args ? args_bytes : 0,
 	};
-	struct pto_run run = {
-		.size = sizeof(run),
-		.stream = stream,
-		.count = 1,
-		.stride = sizeof(entry),
-		.entries_ptr = (uintptr_t)&entry,
-	};
-	int err;
 
-	err = pt_ioctl(fd, PTO_RUN, &run);
-	if (!err)
-		*id = run.first_id;
-	return err;
+	return pt_submit_entry(fd, stream, &entry, id);
 }
 
 int pt_wait(int fd, uint64_t id, struct pto_wait *out)

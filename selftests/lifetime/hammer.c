@@ -14,11 +14,6 @@
 #define ROUNDS 250
 #define IDS 6
 
-static const struct pt_callable add = {
-	.orch = "orch_vec",
-	.kernels = { { 0, PTO_CORE_AIV, "kernel_add" } },
-};
-
 static const struct pt_callable empty = { .orch = "orch_empty" };
 
 FIXTURE(hammer) {
@@ -111,7 +106,7 @@ static int operate(struct hand *hand, int operation)
 	case 2:
 		return copy_something(hand);
 	case 3:
-		ret = pt_prepare(hand->fd, guess(hand), &add, NULL);
+		ret = pt_prepare(hand->fd, guess(hand), &pt_add, NULL);
 		return ret < 0 ? ret : 0;
 	case 4:
 		ret = pt_prepare(hand->fd, guess(hand), &empty, NULL);
@@ -195,7 +190,7 @@ PT_TEST_F(hammer, one_context_from_many_threads)
 		PT_OPEN(fd, self->info.arch);
 		hammer_context(_metadata, fd, seed);
 		EXPECT_EQ(0, pt_stream_wait(fd, PTO_STREAM_DEFAULT, pt_deadline()));
-		ASSERT_GE(pt_prepare(fd, 60, &add, NULL), 0);
+		ASSERT_GE(pt_prepare(fd, 60, &pt_add, NULL), 0);
 		ASSERT_EQ(0, pt_vec_new(fd, 100, &vec));
 		pt_vec_fill(&vec, 1, 2);
 		EXPECT_EQ(0, pt_run(fd, 60, &vec.args, vec.args_bytes));

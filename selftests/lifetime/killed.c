@@ -19,16 +19,6 @@
 #define KILLS 200
 #define MAX_DELAY_US 20000
 
-static const struct pt_callable add = {
-	.orch = "orch_vec",
-	.kernels = { { 0, PTO_CORE_AIV, "kernel_add" } },
-};
-
-static const struct pt_callable mul = {
-	.orch = "orch_vec",
-	.kernels = { { 0, PTO_CORE_AIV, "kernel_mul" } },
-};
-
 /* --- the application ------------------------------------------------------------ */
 
 FIXTURE(killed) {
@@ -45,7 +35,7 @@ FIXTURE_SETUP(killed)
 	PT_OPEN(self->fd, 0);
 	ASSERT_EQ(0, pt_info(self->fd, &info));
 	self->arch = info.arch;
-	ASSERT_EQ(0, pt_prepare(self->fd, 0, &add, NULL));
+	ASSERT_EQ(0, pt_prepare(self->fd, 0, &pt_add, NULL));
 	ASSERT_EQ(0, pt_vec_new(self->fd, COUNT, &self->vec));
 	ASSERT_EQ(0, pt_usage(self->fd, &self->base));
 }
@@ -72,7 +62,7 @@ static void work_for_ever(uint32_t arch, int ready)
 		if (fd < 0 || pt_vec_new(fd, COUNT, &vec))
 			_exit(1);
 		pt_vec_fill(&vec, 1, 2);
-		if (pt_prepare(fd, 0, &add, NULL) || pt_prepare(fd, 5, &mul, NULL) != 5 ||
+		if (pt_prepare(fd, 0, &pt_add, NULL) || pt_prepare(fd, 5, &pt_mul, NULL) != 5 ||
 		    pt_stream_create(fd, &stream))
 			_exit(1);
 		for (i = 0; i < 8; i++)
@@ -154,16 +144,10 @@ static int run_in(int fd, uint32_t arena, const struct pt_vec *vec)
 		.args_size = vec->args_bytes,
 		.arena = arena,
 	};
-	struct pto_run arg = {
-		.size = sizeof(arg),
-		.stream = PTO_STREAM_DEFAULT,
-		.count = 1,
-		.stride = sizeof(entry),
-		.entries_ptr = (uintptr_t)&entry,
-	};
-	int err = pt_ioctl(fd, PTO_RUN, &arg);
+	uint64_t id;
+	int err = pt_submit_entry(fd, PTO_STREAM_DEFAULT, &entry, &id);
 
-	return err ? err : pt_finish(fd, arg.first_id);
+	return err ? err : pt_finish(fd, id);
 }
 
 /* Binds an arena to the image of one that its parent has, and has one built for itself. */
@@ -317,7 +301,7 @@ PT_TEST_F(device_killed, next_ptod_gets_a_device)
 	ASSERT_EQ(0, pt_ptod_kill(&self->ptod));
 	fd = pt_ptod_start(&self->ptod);
 	ASSERT_GE(fd, 0);
-	ASSERT_EQ(0, pt_prepare(fd, 0, &add, NULL));
+	ASSERT_EQ(0, pt_prepare(fd, 0, &pt_add, NULL));
 	ASSERT_EQ(0, pt_vec_new(fd, COUNT, &vec));
 	pt_vec_fill(&vec, 1, 2);
 	EXPECT_EQ(0, pt_run(fd, 0, &vec.args, vec.args_bytes));

@@ -8,11 +8,6 @@
 
 #define COUNT 1024
 
-static const struct pt_callable add = {
-	.orch = "orch_vec",
-	.kernels = { { 0, PTO_CORE_AIV, "kernel_add" } },
-};
-
 FIXTURE(lifetime) {
 	int fd;
 	struct pto_device_info info;
@@ -66,7 +61,7 @@ PT_TEST_F(lifetime, close_with_runs_in_flight)
 	munmap(gate.words.map, gate.words.bytes);
 	EXPECT_EQ(0, close(other));
 	expect_base(_metadata, self);
-	ASSERT_EQ(0, pt_prepare(self->fd, 0, &add, NULL));
+	ASSERT_EQ(0, pt_prepare(self->fd, 0, &pt_add, NULL));
 }
 
 /* Nothing inside it answers any more: close() ends all the same. */
@@ -81,7 +76,7 @@ PT_TEST_F(lifetime, close_with_a_run_that_hangs)
 	ASSERT_EQ(0, pt_submit(other, PTO_STREAM_DEFAULT, 0, NULL, 0, &id));
 	EXPECT_EQ(-ETIMEDOUT, pt_stream_wait(other, PTO_STREAM_DEFAULT, pt_now() + PT_SECOND / 50));
 	EXPECT_EQ(0, close(other));
-	ASSERT_EQ(0, pt_prepare(self->fd, 0, &add, NULL));
+	ASSERT_EQ(0, pt_prepare(self->fd, 0, &pt_add, NULL));
 	EXPECT_EQ(-EINVAL, pt_run(self->fd, 0, NULL, 0));
 }
 
@@ -96,7 +91,7 @@ PT_TEST_F(lifetime, close_gives_everything_back)
 	for (i = 0; i < 4; i++) {
 		ASSERT_EQ(0, pt_buf_new(other, 100000, &buf[i]));
 		munmap(buf[i].map, buf[i].bytes);
-		ASSERT_EQ(i, pt_prepare(other, -1, &add, NULL));
+		ASSERT_EQ(i, pt_prepare(other, -1, &pt_add, NULL));
 	}
 	ASSERT_EQ(0, pt_stream_create(other, &stream));
 	ASSERT_EQ(0, pt_image(other, "kernel_mul", &image));

@@ -17,11 +17,6 @@
 #define COUNT 256
 #define EXEC_VARIABLE "PTO_SELFTEST_INHERITED_FD"
 
-static const struct pt_callable add = {
-	.orch = "orch_vec",
-	.kernels = { { 0, PTO_CORE_AIV, "kernel_add" } },
-};
-
 /* The three things a process may find when it uses a descriptor. */
 #define USES_IT 10
 #define IS_REFUSED 11
@@ -50,7 +45,7 @@ static int try_own(uint32_t arch)
 	int fd = pt_open(arch);
 	int ret;
 
-	if (fd < 0 || pt_prepare(fd, 0, &add, NULL))
+	if (fd < 0 || pt_prepare(fd, 0, &pt_add, NULL))
 		return GOES_WRONG;
 	ret = try_it(fd);
 	close(fd);
@@ -80,7 +75,7 @@ FIXTURE_SETUP(sharing)
 	PT_OPEN(self->fd, 0);
 	ASSERT_EQ(0, pt_info(self->fd, &info));
 	self->arch = info.arch;
-	ASSERT_EQ(0, pt_prepare(self->fd, 0, &add, NULL));
+	ASSERT_EQ(0, pt_prepare(self->fd, 0, &pt_add, NULL));
 	ASSERT_EQ(0, pt_vec_new(self->fd, COUNT, &self->vec));
 	ASSERT_EQ(0, pt_usage(self->fd, &self->base));
 }
@@ -124,7 +119,7 @@ PT_TEST_F(sharing, dup_is_the_same_context)
 
 	PT_OPEN(other, self->arch);
 	ASSERT_EQ(0, pt_buf_new(other, 4096, &buf));
-	ASSERT_EQ(0, pt_prepare(other, 0, &add, NULL));
+	ASSERT_EQ(0, pt_prepare(other, 0, &pt_add, NULL));
 	copies[0] = dup(other);
 	copies[1] = fcntl(other, F_DUPFD, 100);
 	copies[2] = fcntl(other, F_DUPFD_CLOEXEC, 200);
@@ -191,7 +186,7 @@ PT_TEST_F(sharing, last_close_may_be_the_childs)
 	pid_t child;
 
 	PT_OPEN(other, self->arch);
-	ASSERT_EQ(0, pt_prepare(other, 0, &add, NULL));
+	ASSERT_EQ(0, pt_prepare(other, 0, &pt_add, NULL));
 	ASSERT_EQ(0, pipe(pipefd));
 	child = fork();
 	ASSERT_GE(child, 0);
@@ -302,7 +297,7 @@ PT_TEST_F(sharing, sent_to_another_process)
 		_exit(copy < 0 ? GOES_WRONG : try_it(copy));
 	}
 	PT_OPEN(other, self->arch);
-	ASSERT_EQ(0, pt_prepare(other, 0, &add, NULL));
+	ASSERT_EQ(0, pt_prepare(other, 0, &pt_add, NULL));
 	ASSERT_EQ(0, send_fd(sockets[0], other));
 	close(other);
 	EXPECT_EQ(expected_elsewhere(), status_of(child));

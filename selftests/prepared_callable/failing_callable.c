@@ -8,11 +8,6 @@
 
 #define COUNT 100
 
-static const struct pt_callable add = {
-	.orch = "orch_vec",
-	.kernels = { { 0, PTO_CORE_AIV, "kernel_add" } },
-};
-
 static const struct pt_callable fatal = { .orch = "orch_fatal" };
 static const struct pt_callable hang = { .orch = "orch_hang" };
 static const struct pt_callable hung_begin = { .orch = "orch_hang_begin" };
@@ -42,8 +37,8 @@ FIXTURE_SETUP(failing)
 	ASSERT_EQ(0, pt_info(self->fd, &self->info));
 	ASSERT_EQ(0, pt_vec_new(self->fd, COUNT, &self->vec));
 	ASSERT_EQ(0, pt_vec_new(self->other, COUNT, &self->other_vec));
-	ASSERT_EQ(0, pt_prepare(self->fd, 0, &add, NULL));
-	ASSERT_EQ(0, pt_prepare(self->other, 0, &add, NULL));
+	ASSERT_EQ(0, pt_prepare(self->fd, 0, &pt_add, NULL));
+	ASSERT_EQ(0, pt_prepare(self->other, 0, &pt_add, NULL));
 }
 
 FIXTURE_TEARDOWN(failing)
@@ -73,7 +68,7 @@ FIXTURE_SETUP(bounded)
 		SKIP(return, "no device of our own here");
 	ASSERT_GE(self->fd, 0);
 	ASSERT_EQ(0, pt_vec_new(self->fd, COUNT, &self->vec));
-	ASSERT_EQ(0, pt_prepare(self->fd, 0, &add, NULL));
+	ASSERT_EQ(0, pt_prepare(self->fd, 0, &pt_add, NULL));
 }
 
 FIXTURE_TEARDOWN(bounded)
@@ -94,17 +89,8 @@ static void runs_right(struct __test_metadata *_metadata, int fd, struct pt_vec 
 static int submit_bounded(int fd, int cid, uint64_t timeout_ns, uint64_t *id)
 {
 	struct pto_run_entry entry = { .cid = cid, .timeout_ns = timeout_ns };
-	struct pto_run run = {
-		.size = sizeof(run),
-		.stream = PTO_STREAM_DEFAULT,
-		.count = 1,
-		.stride = sizeof(entry),
-		.entries_ptr = (uintptr_t)&entry,
-	};
-	int err = pt_ioctl(fd, PTO_RUN, &run);
 
-	*id = run.first_id;
-	return err;
+	return pt_submit_entry(fd, PTO_STREAM_DEFAULT, &entry, id);
 }
 
 PT_TEST_F(failing, explicit_error_is_told_and_harms_nobody)
@@ -184,7 +170,7 @@ PT_TEST_F(failing, reset_brings_everything_back)
 	EXPECT_EQ(1, stats.resets);
 	EXPECT_EQ(2, stats.callables_live);
 	runs_right(_metadata, self->fd, &self->vec);
-	EXPECT_EQ(-EEXIST, pt_prepare(self->fd, 1, &add, NULL));
+	EXPECT_EQ(-EEXIST, pt_prepare(self->fd, 1, &pt_add, NULL));
 }
 
 /* Runs behind the one that hangs end too; a reset cancels what has not. */
@@ -265,7 +251,7 @@ PT_TEST_F(failing, other_contexts_memory_is_out_of_reach)
 
 PT_TEST_F(failing, crash_of_a_kernel_is_its_contexts_alone)
 {
-	struct pt_callable kernel = add;
+	struct pt_callable kernel = pt_add;
 
 	NEEDS_ISOLATION();
 	kernel.kernels[0].object = "kernel_crash";
@@ -274,26 +260,20 @@ PT_TEST_F(failing, crash_of_a_kernel_is_its_contexts_alone)
 
 PT_TEST_F(failing, hang_of_a_kernel_ends_by_its_bound)
 {
-	struct pt_callable kernel = add;
+	struct pt_callable kernel = pt_add;
 	struct pto_run_entry entry = {
 		.cid = 1,
 		.args_bo = self->vec.args.id,
 		.args_size = self->vec.args_bytes,
 		.timeout_ns = PT_SECOND / 5,
 	};
-	struct pto_run run = {
-		.size = sizeof(run),
-		.stream = PTO_STREAM_DEFAULT,
-		.count = 1,
-		.stride = sizeof(entry),
-		.entries_ptr = (uintptr_t)&entry,
-	};
 	struct pto_wait wait;
+	uint64_t id;
 
 	kernel.kernels[0].object = "kernel_hang";
 	ASSERT_EQ(1, pt_prepare(self->fd, 1, &kernel, NULL));
-	ASSERT_EQ(0, pt_ioctl(self->fd, PTO_RUN, &run));
-	ASSERT_EQ(0, pt_wait(self->fd, run.first_id, &wait));
+	ASSERT_EQ(0, pt_submit_entry(self->fd, PTO_STREAM_DEFAULT, &entry, &id));
+	ASSERT_EQ(0, pt_wait(self->fd, id, &wait));
 	EXPECT_EQ(-ETIMEDOUT, wait.status);
 	runs_right(_metadata, self->other, &self->other_vec);
 	ASSERT_EQ(0, pt_reset(self->fd));
@@ -314,7 +294,7 @@ TEST_F(bounded, constructor_and_destructor_that_hang)
 	EXPECT_EQ(1, pt_prepare(self->fd, 1, &hung_end, NULL));
 	EXPECT_EQ(0, pt_unprepare(self->fd, 1));
 	runs_right(_metadata, self->fd, &self->vec);
-	EXPECT_EQ(1, pt_prepare(self->fd, 1, &add, NULL));
+	EXPECT_EQ(1, pt_prepare(self->fd, 1, &pt_add, NULL));
 	EXPECT_EQ(0, pt_stats(self->fd, &after));
 	EXPECT_EQ(before.aicpu_dlopen_count + 2, after.aicpu_dlopen_count);
 	EXPECT_EQ(PTO_CTX_OK, after.state);

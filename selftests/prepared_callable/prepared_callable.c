@@ -12,16 +12,6 @@
 
 #define COUNT 1000
 
-static const struct pt_callable add = {
-	.orch = "orch_vec",
-	.kernels = { { 0, PTO_CORE_AIV, "kernel_add" } },
-};
-
-static const struct pt_callable mul = {
-	.orch = "orch_vec",
-	.kernels = { { 0, PTO_CORE_AIV, "kernel_mul" } },
-};
-
 FIXTURE(prepared) {
 	int fd;
 	struct pt_vec vec;
@@ -94,7 +84,7 @@ PT_TEST_F(prepared, same_cid_five_times_loads_once)
 {
 	int i;
 
-	ASSERT_EQ(3, pt_prepare(self->fd, 3, &add, NULL));
+	ASSERT_EQ(3, pt_prepare(self->fd, 3, &pt_add, NULL));
 	EXPECT_EQ(1, loads(_metadata, self));
 	for (i = 0; i < 5; i++)
 		run_right(_metadata, self, 3, '+');
@@ -105,8 +95,8 @@ PT_TEST_F(prepared, two_cids_alternating_load_twice)
 {
 	int i;
 
-	ASSERT_EQ(0, pt_prepare(self->fd, 0, &add, NULL));
-	ASSERT_EQ(1, pt_prepare(self->fd, 1, &add, NULL));
+	ASSERT_EQ(0, pt_prepare(self->fd, 0, &pt_add, NULL));
+	ASSERT_EQ(1, pt_prepare(self->fd, 1, &pt_add, NULL));
 	for (i = 0; i < 10; i++)
 		run_right(_metadata, self, i % 2, '+');
 	EXPECT_EQ(2, loads(_metadata, self));
@@ -117,10 +107,10 @@ PT_TEST_F(prepared, double_prepare_is_eexist_and_changes_nothing)
 	struct pto_context_stats before;
 	struct pto_device_usage usage, now;
 
-	ASSERT_EQ(5, pt_prepare(self->fd, 5, &add, NULL));
+	ASSERT_EQ(5, pt_prepare(self->fd, 5, &pt_add, NULL));
 	ASSERT_EQ(0, pt_stats(self->fd, &before));
 	ASSERT_EQ(0, pt_usage(self->fd, &usage));
-	EXPECT_EQ(-EEXIST, pt_prepare(self->fd, 5, &mul, NULL));
+	EXPECT_EQ(-EEXIST, pt_prepare(self->fd, 5, &pt_mul, NULL));
 	expect_unchanged(_metadata, self, &before);
 	ASSERT_EQ(0, pt_usage(self->fd, &now));
 	EXPECT_TRUE(pt_usage_same(&usage, &now));
@@ -130,11 +120,11 @@ PT_TEST_F(prepared, double_prepare_is_eexist_and_changes_nothing)
 
 PT_TEST_F(prepared, unprepare_and_prepare_again_loads_once_more)
 {
-	ASSERT_EQ(0, pt_prepare(self->fd, 0, &add, NULL));
+	ASSERT_EQ(0, pt_prepare(self->fd, 0, &pt_add, NULL));
 	run_right(_metadata, self, 0, '+');
 	ASSERT_EQ(0, pt_unprepare(self->fd, 0));
 	EXPECT_EQ(1, loads(_metadata, self));
-	ASSERT_EQ(0, pt_prepare(self->fd, 0, &add, NULL));
+	ASSERT_EQ(0, pt_prepare(self->fd, 0, &pt_add, NULL));
 	run_right(_metadata, self, 0, '+');
 	EXPECT_EQ(2, loads(_metadata, self));
 }
@@ -143,9 +133,9 @@ PT_TEST_F(prepared, shared_image_unprepare_one_run_the_other)
 {
 	struct pto_device_usage one, two;
 
-	ASSERT_EQ(0, pt_prepare(self->fd, 0, &add, NULL));
+	ASSERT_EQ(0, pt_prepare(self->fd, 0, &pt_add, NULL));
 	ASSERT_EQ(0, pt_usage(self->fd, &one));
-	ASSERT_EQ(1, pt_prepare(self->fd, 1, &add, NULL));
+	ASSERT_EQ(1, pt_prepare(self->fd, 1, &pt_add, NULL));
 	ASSERT_EQ(0, pt_usage(self->fd, &two));
 	EXPECT_EQ(one.images, two.images);
 	EXPECT_EQ(one.image_bytes, two.image_bytes);
@@ -162,8 +152,8 @@ PT_TEST_F(prepared, images_go_away_with_their_last_user)
 	struct pto_device_usage before, now;
 
 	ASSERT_EQ(0, pt_usage(self->fd, &before));
-	ASSERT_EQ(0, pt_prepare(self->fd, 0, &add, NULL));
-	ASSERT_EQ(1, pt_prepare(self->fd, 1, &mul, NULL));
+	ASSERT_EQ(0, pt_prepare(self->fd, 0, &pt_add, NULL));
+	ASSERT_EQ(1, pt_prepare(self->fd, 1, &pt_mul, NULL));
 	ASSERT_EQ(0, pt_usage(self->fd, &now));
 	EXPECT_EQ(before.images + 3, now.images);
 	ASSERT_EQ(0, pt_unprepare(self->fd, 0));
@@ -179,10 +169,10 @@ PT_TEST_F(prepared, deduplicated_prepare_moves_no_bytes)
 {
 	struct pto_context_stats first, second;
 
-	ASSERT_EQ(0, pt_prepare(self->fd, 0, &add, NULL));
+	ASSERT_EQ(0, pt_prepare(self->fd, 0, &pt_add, NULL));
 	ASSERT_EQ(0, pt_stats(self->fd, &first));
 	EXPECT_EQ(2, first.image_uploads - self->base.image_uploads);
-	ASSERT_EQ(1, pt_prepare(self->fd, 1, &add, NULL));
+	ASSERT_EQ(1, pt_prepare(self->fd, 1, &pt_add, NULL));
 	ASSERT_EQ(0, pt_stats(self->fd, &second));
 	EXPECT_EQ(first.image_uploads, second.image_uploads);
 	EXPECT_EQ(first.image_upload_bytes, second.image_upload_bytes);
@@ -192,12 +182,12 @@ PT_TEST_F(prepared, deduplicated_prepare_moves_no_bytes)
 
 PT_TEST_F(prepared, missing_entry_symbol_fails_and_leaves_all_as_it_was)
 {
-	struct pt_callable bad = add;
+	struct pt_callable bad = pt_add;
 	struct pto_context_stats before;
 	struct pto_device_usage usage, now;
 	struct pto_prepare arg;
 
-	ASSERT_EQ(0, pt_prepare(self->fd, 0, &add, NULL));
+	ASSERT_EQ(0, pt_prepare(self->fd, 0, &pt_add, NULL));
 	ASSERT_EQ(0, pt_stats(self->fd, &before));
 	ASSERT_EQ(0, pt_usage(self->fd, &usage));
 	bad.entry = "no_such_entry";
@@ -213,7 +203,7 @@ PT_TEST_F(prepared, missing_entry_symbol_fails_and_leaves_all_as_it_was)
 	EXPECT_EQ(-ENOENT, pt_run(self->fd, 7, &self->vec.args, self->vec.args_bytes));
 	EXPECT_EQ(0, pt_unprepare(self->fd, 7));
 
-	ASSERT_EQ(7, pt_prepare(self->fd, 7, &mul, NULL));
+	ASSERT_EQ(7, pt_prepare(self->fd, 7, &pt_mul, NULL));
 	run_right(_metadata, self, 7, '*');
 	run_right(_metadata, self, 0, '+');
 	EXPECT_EQ(2, loads(_metadata, self));
@@ -227,7 +217,7 @@ PT_TEST_F(prepared, cid_out_of_range_is_einval)
 
 	ASSERT_EQ(0, pt_stats(self->fd, &before));
 	for (i = 0; i < ARRAY_SIZE(cids); i++) {
-		EXPECT_EQ(-EINVAL, pt_prepare(self->fd, cids[i], &add, NULL));
+		EXPECT_EQ(-EINVAL, pt_prepare(self->fd, cids[i], &pt_add, NULL));
 		EXPECT_EQ(-EINVAL, pt_unprepare(self->fd, cids[i]));
 		EXPECT_EQ(-EINVAL, pt_run(self->fd, cids[i], NULL, 0));
 	}
@@ -239,14 +229,14 @@ PT_TEST_F(prepared, sixty_four_fit_and_the_next_is_enospc)
 	int i;
 
 	for (i = 0; i < PTO_MAX_CALLABLES; i++)
-		ASSERT_EQ(i, pt_prepare(self->fd, -1, i % 2 ? &mul : &add, NULL));
-	EXPECT_EQ(-ENOSPC, pt_prepare(self->fd, -1, &add, NULL));
-	EXPECT_EQ(-EEXIST, pt_prepare(self->fd, 63, &add, NULL));
+		ASSERT_EQ(i, pt_prepare(self->fd, -1, i % 2 ? &pt_mul : &pt_add, NULL));
+	EXPECT_EQ(-ENOSPC, pt_prepare(self->fd, -1, &pt_add, NULL));
+	EXPECT_EQ(-EEXIST, pt_prepare(self->fd, 63, &pt_add, NULL));
 	for (i = 0; i < PTO_MAX_CALLABLES; i++)
 		run_right(_metadata, self, i, i % 2 ? '*' : '+');
 	EXPECT_EQ(PTO_MAX_CALLABLES, loads(_metadata, self));
 	ASSERT_EQ(0, pt_unprepare(self->fd, 17));
-	EXPECT_EQ(17, pt_prepare(self->fd, -1, &add, NULL));
+	EXPECT_EQ(17, pt_prepare(self->fd, -1, &pt_add, NULL));
 	run_right(_metadata, self, 17, '+');
 }
 
@@ -310,13 +300,13 @@ PT_TEST_F(prepared, one_func_id_two_kernels_interleaved)
 {
 	int i;
 
-	ASSERT_EQ(0, pt_prepare(self->fd, 0, &add, NULL));
-	ASSERT_EQ(1, pt_prepare(self->fd, 1, &mul, NULL));
+	ASSERT_EQ(0, pt_prepare(self->fd, 0, &pt_add, NULL));
+	ASSERT_EQ(1, pt_prepare(self->fd, 1, &pt_mul, NULL));
 	for (i = 0; i < 6; i++)
 		run_right(_metadata, self, i % 2, i % 2 ? '*' : '+');
 	ASSERT_EQ(0, pt_unprepare(self->fd, 0));
 	run_right(_metadata, self, 1, '*');
-	ASSERT_EQ(0, pt_prepare(self->fd, 0, &add, NULL));
+	ASSERT_EQ(0, pt_prepare(self->fd, 0, &pt_add, NULL));
 	run_right(_metadata, self, 0, '+');
 	run_right(_metadata, self, 1, '*');
 }
@@ -333,7 +323,7 @@ static int share(uint32_t arch)
 		return __LINE__;
 	if (pt_image(fd, "orch_vec", &image) || !image.shared)
 		line = __LINE__;
-	else if (pt_prepare(fd, 0, &add, NULL) || pt_vec_new(fd, COUNT, &vec))
+	else if (pt_prepare(fd, 0, &pt_add, NULL) || pt_vec_new(fd, COUNT, &vec))
 		line = __LINE__;
 	if (!line) {
 		pt_vec_fill(&vec, 3, 4);
@@ -352,7 +342,7 @@ PT_TEST_F(prepared, two_processes_share_an_image)
 	int status = 0;
 	pid_t child;
 
-	ASSERT_EQ(0, pt_prepare(self->fd, 0, &add, NULL));
+	ASSERT_EQ(0, pt_prepare(self->fd, 0, &pt_add, NULL));
 	ASSERT_EQ(0, pt_usage(self->fd, &before));
 	if (pt_simulator()) {
 		ASSERT_EQ(0, share(variant->arch));
@@ -372,7 +362,7 @@ PT_TEST_F(prepared, two_processes_share_an_image)
 
 PT_TEST_F(prepared, unprepare_in_flight_and_the_run_finishes)
 {
-	struct pt_callable gated = add;
+	struct pt_callable gated = pt_add;
 	struct pto_tensor tensors[4];
 	struct pt_buf gate, args;
 	uint64_t step = COUNT * sizeof(float), id;
@@ -420,7 +410,7 @@ PT_TEST_F(prepared, cid_is_reused_while_its_old_run_is_in_flight)
 	ASSERT_EQ(0, pt_submit(self->fd, PTO_STREAM_DEFAULT, 0, &args, bytes, &first));
 	ASSERT_EQ(0, pt_unprepare(self->fd, 0));
 	__atomic_store_n((uint32_t *)gate.map, 1, __ATOMIC_RELEASE);
-	ASSERT_EQ(0, pt_prepare(self->fd, 0, &mul, NULL));
+	ASSERT_EQ(0, pt_prepare(self->fd, 0, &pt_mul, NULL));
 	ASSERT_EQ(0, pt_submit(self->fd, PTO_STREAM_DEFAULT, 0, &self->vec.args,
 			       self->vec.args_bytes, &second));
 	EXPECT_EQ(0, pt_finish(self->fd, first));
@@ -440,16 +430,10 @@ PT_TEST_F(prepared, unknown_cid_is_enoent)
 PT_TEST_F(prepared, generation_of_a_refilled_cid_is_over)
 {
 	struct pto_run_entry entry = { .cid = 9 };
-	struct pto_run run = {
-		.size = sizeof(run),
-		.stream = PTO_STREAM_DEFAULT,
-		.count = 1,
-		.stride = sizeof(entry),
-		.entries_ptr = (uintptr_t)&entry,
-	};
 	struct pto_unprepare unprepare = { .size = sizeof(unprepare), .cid = 9 };
 	static const struct pt_callable empty = { .orch = "orch_empty" };
 	struct pto_prepare first, second;
+	uint64_t id;
 
 	ASSERT_EQ(9, pt_prepare(self->fd, 9, &empty, &first));
 	EXPECT_NE(0, first.generation);
@@ -458,12 +442,12 @@ PT_TEST_F(prepared, generation_of_a_refilled_cid_is_over)
 	EXPECT_NE(first.generation, second.generation);
 	entry.generation = first.generation;
 	unprepare.generation = first.generation;
-	EXPECT_EQ(-ENOENT, pt_ioctl(self->fd, PTO_RUN, &run));
+	EXPECT_EQ(-ENOENT, pt_submit_entry(self->fd, PTO_STREAM_DEFAULT, &entry, &id));
 	EXPECT_EQ(-ENOENT, pt_ioctl(self->fd, PTO_UNPREPARE, &unprepare));
 	entry.generation = second.generation;
 	unprepare.generation = second.generation;
-	EXPECT_EQ(0, pt_ioctl(self->fd, PTO_RUN, &run));
-	EXPECT_EQ(0, pt_finish(self->fd, run.first_id));
+	EXPECT_EQ(0, pt_submit_entry(self->fd, PTO_STREAM_DEFAULT, &entry, &id));
+	EXPECT_EQ(0, pt_finish(self->fd, id));
 	EXPECT_EQ(0, pt_ioctl(self->fd, PTO_UNPREPARE, &unprepare));
 }
 

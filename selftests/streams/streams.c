@@ -138,13 +138,6 @@ static int submit_numbered(int fd, uint32_t stream, const struct pt_buf *args,
 			   uint64_t *last)
 {
 	struct pto_run_entry entry = { .cid = 0, .args_bo = args->id };
-	struct pto_run run = {
-		.size = sizeof(run),
-		.stream = stream,
-		.count = 1,
-		.stride = sizeof(entry),
-		.entries_ptr = (uintptr_t)&entry,
-	};
 	uint32_t step = (PTO_RUN_ARGS_SIZE(1, 1) + 63) & ~63U, i;
 	uint64_t number;
 	int err;
@@ -154,10 +147,9 @@ static int submit_numbered(int fd, uint32_t stream, const struct pt_buf *args,
 		entry.args_offset = (uint64_t)i * step;
 		entry.args_size = pt_args_write((char *)args->map + entry.args_offset, 1, log, 1,
 						&number);
-		err = pt_ioctl(fd, PTO_RUN, &run);
+		err = pt_submit_entry(fd, stream, &entry, last);
 		if (err)
 			return err;
-		*last = run.first_id;
 	}
 	return 0;
 }

@@ -414,20 +414,14 @@ PT_TEST_F(waiting, pollerr_when_the_context_is_lost)
 {
 	static const struct pt_callable hang = { .orch = "orch_hang" };
 	struct pto_run_entry entry = { .timeout_ns = PT_SECOND / 10 };
-	struct pto_run run = {
-		.size = sizeof(run),
-		.stream = PTO_STREAM_DEFAULT,
-		.count = 1,
-		.stride = sizeof(entry),
-		.entries_ptr = (uintptr_t)&entry,
-	};
 	struct pto_context_stats stats;
+	uint64_t id;
 	int events;
 
 	entry.cid = pt_prepare(self->fd, -1, &hang, NULL);
 	ASSERT_GE(entry.cid, 0);
-	ASSERT_EQ(0, pt_ioctl(self->fd, PTO_RUN, &run));
-	EXPECT_EQ(-ETIMEDOUT, pt_finish(self->fd, run.first_id));
+	ASSERT_EQ(0, pt_submit_entry(self->fd, PTO_STREAM_DEFAULT, &entry, &id));
+	EXPECT_EQ(-ETIMEDOUT, pt_finish(self->fd, id));
 	ASSERT_EQ(0, pt_stats(self->fd, &stats));
 	events = poll_now(self->fd);
 	EXPECT_EQ(stats.state == PTO_CTX_LOST ? POLLERR : 0, events & POLLERR);

@@ -162,16 +162,10 @@ static void run_entries(struct env *env)
 static int graph_end(struct env *env, int cid, uint32_t size)
 {
 	struct pto_run_entry entry = { .cid = cid, .graph_bo = env->bo.id, .graph_size = size };
-	struct pto_run run = {
-		.size = sizeof(run),
-		.stream = PTO_STREAM_DEFAULT,
-		.count = 1,
-		.stride = sizeof(entry),
-		.entries_ptr = (uintptr_t)&entry,
-	};
-	int err = pt_ioctl(env->fd, PTO_RUN, &run);
+	uint64_t id;
+	int err = pt_submit_entry(env->fd, PTO_STREAM_DEFAULT, &entry, &id);
 
-	return err ? err : pt_finish(env->fd, run.first_id);
+	return err ? err : pt_finish(env->fd, id);
 }
 
 static void run_graphs(struct env *env)
