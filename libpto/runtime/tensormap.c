@@ -363,12 +363,6 @@ static bool wait_tasks(struct pto_runtime *rt, const struct pto_slot *slot)
 	struct pto_stall stall = { 0 };
 	uint64_t done;
 
-	if (rt->graph) {
-		pto_rt_fatal(rt, PTO_FATAL_TENSORMAP_OVERFLOW, 0, slot->id,
-			     "all %u regions are accessed by tasks of the graph, all of which has to fit",
-			     rt->map.arena->region_count - 1);
-		return false;
-	}
 	for (;;) {
 		done = pto_sched_done(rt->sched);
 		if (done >= target || done == rt->submitted)
@@ -386,25 +380,22 @@ static bool wait_tasks(struct pto_runtime *rt, const struct pto_slot *slot)
 }
 
 /*
- * Waits for tasks to complete until there is a region that is not in use. Tasks that never
- * complete, because a graph is being built, may have them all. How many have completed is counted
- * before the regions are looked at: after that some may have become idle.
+ * Waits for tasks to complete until there is a region that is not in use. Once all have, there is:
+ * the task that is submitted looks at fewer than there are. Those of a graph never complete.
  */
 static uint32_t wait_region(struct pto_runtime *rt, const struct pto_slot *slot)
 {
-	uint64_t done = pto_sched_done(rt->sched);
 	uint32_t index;
 
 	while (!(index = take_region(rt))) {
-		if (done == rt->submitted) {
+		if (rt->graph) {
 			pto_rt_fatal(rt, PTO_FATAL_TENSORMAP_OVERFLOW, 0, slot->id,
-				     "all %u regions are accessed by tasks that do not complete",
+				     "all %u regions are accessed by tasks of the graph, all of which has to fit",
 				     rt->map.arena->region_count - 1);
 			return 0;
 		}
 		if (!wait_tasks(rt, slot))
 			return 0;
-		done = pto_sched_done(rt->sched);
 	}
 	return index;
 }

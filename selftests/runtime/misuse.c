@@ -16,9 +16,9 @@
 #include "engine_fixture.h"
 #include "hosted.h"
 
-enum { FUNC_NOTHING, FUNC_STRANGER, FUNC_NAP, FUNC_COUNT };
+enum { FUNC_NOTHING, FUNC_STRANGER, FUNC_NAP, FUNC_WAIT, FUNC_COUNT };
 
-static uint32_t word;
+static uint32_t word, begun;
 static struct pto_kernel_rt *other;	/* what some other kernel was given */
 
 static void kernel_nothing(int64_t *args)
@@ -45,13 +45,20 @@ static void kernel_stranger(int64_t *args)
 /* Longer than a ring may stand still while nothing runs. */
 static void kernel_nap(int64_t *args)
 {
+	__atomic_fetch_add(&begun, 1, __ATOMIC_RELEASE);
 	usleep(600000);
+}
+
+static void kernel_wait(int64_t *args)
+{
+	pto_wait_ge(args, &begun, 1);
 }
 
 static const struct pto_engine_kernel kernels[FUNC_COUNT] = {
 	[FUNC_NOTHING] = { kernel_nothing, PTO_CORE_AIV },
 	[FUNC_STRANGER] = { kernel_stranger, PTO_CORE_AIV },
 	[FUNC_NAP] = { kernel_nap, PTO_CORE_AIV },
+	[FUNC_WAIT] = { kernel_wait, PTO_CORE_AIC },
 };
 
 FIXTURE(misuse)
@@ -213,25 +220,107 @@ TEST_F(misuse, graphs)
 	hosted_free(&host);
 }
 
+/* Each task accesses regions of its own, as many as it can. */
+static void many_regions(struct pto_rt *rt, const struct pto_orch_args *unused)
+{
+	const uint32_t one = 1, all = 1024 * PTO_TASK_MAX_TENSORS;
+	struct pto_tensor whole, views[PTO_TASK_MAX_TENSORS];
+	struct pto_task_args args;
+	uint32_t at = 0;
+
+	pto_external(&whole, (uintptr_t)&word, PTO_DTYPE_UINT8, 1, &all, 0, 0);
+	while (at < all) {
+		pto_task_args_init(&args);
+		do {
+			pto_tensor_view(&whole, &one, &at, &views[at % PTO_TASK_MAX_TENSORS]);
+			pto_add_inout(&args, &views[at % PTO_TASK_MAX_TENSORS]);
+		} while (++at % PTO_TASK_MAX_TENSORS);
+		pto_submit_aiv(rt, FUNC_NOTHING, &args);
+	}
+}
+
+/* Nothing of a graph completes while it is built, so none of its regions is given up. */
+TEST_F(misuse, graph_of_many_regions)
+{
+	struct hosted host;
+	char text[80];
+
+	ASSERT_EQ(0, hosted_init(&host, &self->machine.plan, kernels, FUNC_COUNT));
+	EXPECT_FALSE(hosted_build(&host, many_regions, NULL));
+	EXPECT_EQ(PTO_FATAL_TENSORMAP_OVERFLOW, pto_rt_fatal_code(&host.rt));
+	snprintf(text, sizeof(text), "all %u regions are accessed by tasks of the graph",
+		 host.rt.arena->region_count - 1);
+	EXPECT_NE(NULL, strstr(host.rt.fatal_text, text)) {
+		TH_LOG("%s", host.rt.fatal_text);
+	}
+	EXPECT_TRUE(hosted_build(&host, good, NULL));
+	hosted_free(&host);
+}
+
 /* --- waiting ------------------------------------------------------------- */
 
-/* More tasks than a ring has slots, each of which runs for longer than the backstop. */
-static void naps(struct pto_rt *rt, const struct pto_orch_args *args)
+static void await_begun(uint32_t count)
 {
-	struct pto_task_args task;
+	while (__atomic_load_n(&begun, __ATOMIC_ACQUIRE) < count)
+		usleep(100);
+}
+
+/* More tasks than the ring has slots. */
+static void fill_ring(struct pto_rt *rt)
+{
 	int i;
 
-	for (i = 0; i < 6; i++) {
-		pto_task_args_init(&task);
+	for (i = 0; i < 8; i++)
 		PTO_SCOPE(rt)
-			pto_submit_aiv(rt, FUNC_NAP, &task);
+			good(rt, NULL);
+}
+
+/*
+ * The workers hold the oldest task for longer than the backstop, and the orchestrator, which has
+ * begun none of it, has nothing to do but to wait.
+ */
+static void naps(struct pto_rt *rt, const struct pto_orch_args *unused)
+{
+	struct pto_task_args args;
+
+	pto_task_args_init(&args);
+	pto_set_block_num(&args, 2);
+	PTO_SCOPE(rt) {
+		pto_submit_aiv(rt, FUNC_NAP, &args);
+		await_begun(2);
 	}
+	fill_ring(rt);
 }
 
 TEST_F(misuse, ring_waits_for_kernels)
 {
 	machine_rings(&self->machine, 4, 1024, 4);
-	EXPECT_EQ(PTO_DEV_OK, machine_run(&self->machine, naps));
+	EXPECT_EQ(PTO_DEV_OK, machine_run(&self->machine, naps)) {
+		TH_LOG("%s", self->machine.report.text);
+	}
+}
+
+/* The only worker's part waits for the other one, which so goes to a thread of the crew. */
+static void crew_naps(struct pto_rt *rt, const struct pto_orch_args *unused)
+{
+	struct pto_task_args args;
+
+	pto_task_args_init(&args);
+	PTO_SCOPE(rt) {
+		pto_submit_mixed(rt, FUNC_WAIT, FUNC_NAP, PTO_FUNC_NONE, &args);
+		await_begun(1);
+	}
+	fill_ring(rt);
+}
+
+TEST_F(misuse, ring_waits_for_the_crew)
+{
+	machine_stop(&self->machine);
+	ASSERT_EQ(0, machine_start(&self->machine, PTO_ARCH_A2A3, 1, kernels, FUNC_COUNT));
+	machine_rings(&self->machine, 4, 1024, 4);
+	EXPECT_EQ(PTO_DEV_OK, machine_run(&self->machine, crew_naps)) {
+		TH_LOG("%s", self->machine.report.text);
+	}
 }
 
 /* --- the log ------------------------------------------------------------- */
