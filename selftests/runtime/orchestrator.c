@@ -515,6 +515,10 @@ TEST_F(orchestrator, geometry)
 	EXPECT_EQ(-EINVAL, pto_arena_plan(&plan));
 	plan.dep_pool[3] = 1ULL << 31;
 	EXPECT_EQ(-EINVAL, pto_arena_plan(&plan));
+	/* A heap that ends where addresses do: not even the next page is there. */
+	plan.dep_pool[3] = 4;
+	plan.heap[0] = UINT64_MAX - self->rt.arena->ring[0].heap;
+	EXPECT_EQ(-EOVERFLOW, pto_arena_plan(&plan));
 }
 
 /* Nobody builds an arena from what is no plan, and nobody binds what that leaves. */
@@ -594,6 +598,45 @@ TEST_F(orchestrator, heap)
 	EXPECT_EQ(0, scoped_output(self, 8 << 10));
 	EXPECT_EQ(0, scoped_output(self, 8 << 10));
 	EXPECT_EQ(0, fatal(self));
+}
+
+/* What is left at the end for a block that went to the beginning is in use, too. */
+TEST_F(orchestrator, heap_report)
+{
+	set_rings(self, 64, 8 << 10, 64);
+	EXPECT_EQ(0, scoped_output(self, 3 << 10));
+	EXPECT_EQ(3 << 10, scoped_output(self, 4 << 10));
+	EXPECT_EQ(0, scoped_output(self, 2 << 10));
+	EXPECT_EQ(1, self->executed);
+	self->runs = false;
+	fill_ring(self, 1, 2 << 10);
+	EXPECT_EQ(PTO_FATAL_HEAP_RING_DEADLOCK, fatal(self));
+	EXPECT_EQ(PTO_FATAL_HEAP_RING_DEADLOCK, pto_rt_close(&self->rt));
+	EXPECT_TRUE(says(self, "; ring 1: 2/64 tasks, 7/8 KiB")) {
+		TH_LOG("%s", self->rt.fatal_text);
+	}
+}
+
+/* The program's own words come first; of the rings the text says all or nothing. */
+TEST_F(orchestrator, long_report)
+{
+	const char *ring = "; ring 0: 1/64 tasks";
+	char words[PTO_FATAL_TEXT + 10];
+	size_t length;
+
+	for (length = 1; length < sizeof(words); length++) {
+		size_t room = PTO_FATAL_TEXT - 1;
+		size_t kept = length < room ? length : room;
+
+		memset(words, 'x', length);
+		words[length] = '\0';
+		start(self);
+		plain(self, 0);
+		pto_report_fatal(&self->rt.rt, PTO_FATAL_EXPLICIT, "%s", words);
+		EXPECT_EQ(PTO_FATAL_EXPLICIT, pto_rt_close(&self->rt));
+		EXPECT_EQ(0, strncmp(self->rt.fatal_text, words, kept));
+		EXPECT_STREQ(kept + strlen(ring) < room ? ring : "", self->rt.fatal_text + kept);
+	}
 }
 
 TEST_F(orchestrator, packed_outputs)

@@ -4,14 +4,17 @@
  * and the engine is as good as new. What is bounded never ends. The bounds are short at first
  * and grow if a busy machine did not get as far as to the hang within them.
  */
+#include <errno.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <time.h>
 
 #include <pto/kernel.h>
-#include <sim/device/engine.h>
+#include <sim/device/engine_internal.h>
 
 #include "harness.h"
 #include "engine_fixture.h"
@@ -409,7 +412,194 @@ TEST_F(stalls, progress_while_an_element_is_awaited)
 	EXPECT_GOOD_RUN();
 }
 
+/* --- threads that the system lets wait ------------------------------------ */
+
+static void short_nap(void)
+{
+	const struct timespec nap = { .tv_nsec = MS / 10 };
+
+	nanosleep(&nap, NULL);
+}
+
+static struct pto_engine *held_engine;	/* NULL: nobody is held */
+
+/* A thread that has taken a task and does not get as far as to its kernel. */
+bool __real_pto_predicate_holds(const struct pto_slot *slot);
+bool __wrap_pto_predicate_holds(const struct pto_slot *slot);
+
+bool __wrap_pto_predicate_holds(const struct pto_slot *slot)
+{
+	while (held_engine && !pto_rt_fatal_code(&held_engine->rt))
+		short_nap();
+	return __real_pto_predicate_holds(slot);
+}
+
+static int held_tasks;
+
+/* Whoever takes one of them is held: the orchestrator, too, when the entry has returned. */
+static void entry_held(struct pto_rt *rt, const struct pto_orch_args *args)
+{
+	uint32_t one = 1, zero = 0;
+	struct pto_task_args task;
+	struct pto_tensor t;
+	int i;
+
+	pto_external(&t, (uintptr_t)&counter, PTO_DTYPE_UINT32, 1, &one, 0, 0);
+	for (i = 0; i < held_tasks; i++) {
+		pto_task_args_init(&task);
+		pto_set_predicate(&task, &t, 1, &zero, PTO_PREDICATE_GE, 0);
+		pto_submit_aiv(rt, FUNC_ADD, &task);
+	}
+}
+
+#define EXPECT_HELD(class, says) do { \
+	held_engine = self->machine.engine; \
+	EXPECT_STALL(entry_held, sched_timeout_ns, class, UINT32_MAX); \
+	held_engine = NULL; \
+	EXPECT_NE(NULL, strstr((char *)self->machine.report.text, says)); \
+} while (0)
+
+/* S4: a task has not ended, none is ready, no kernel runs and no counter is awaited. */
+TEST_F(stalls, between_queue_and_kernel)
+{
+	held_tasks = 1;
+	EXPECT_HELD(PTO_STALL_DEPS, "; 1 task unfinished, and no kernel runs;");
+	EXPECT_GOOD_RUN();
+}
+
+/* S3: more are ready than there are threads, all of which are held. */
+TEST_F(stalls, nobody_runs_what_is_ready)
+{
+	held_tasks = 8;
+	EXPECT_HELD(PTO_STALL_READY, " tasks ready, and nobody runs them");
+	EXPECT_GOOD_RUN();
+}
+
+static _Atomic int writing;	/* 1: who writes of a stall waits; 2: it does so */
+static _Atomic int waited;
+
+/* The monitor, in the middle of an error. */
+int __real_vsnprintf(char *text, size_t size, const char *fmt, va_list ap);
+int __wrap_vsnprintf(char *text, size_t size, const char *fmt, va_list ap);
+
+static void hold_call(void);
+
+int __wrap_vsnprintf(char *text, size_t size, const char *fmt, va_list ap)
+{
+	if (!strcmp(fmt, "held"))
+		hold_call();
+	if (writing == 1 && strstr(fmt, "the orchestration goes on")) {
+		writing = 2;
+		while (!waited)
+			short_nap();
+		writing = 0;
+	}
+	return __real_vsnprintf(text, size, fmt, ap);
+}
+
+void __real_engine_pause(uint32_t round);
+void __wrap_engine_pause(uint32_t round);
+
+void __wrap_engine_pause(uint32_t round)
+{
+	if (writing == 2 && engine_core && !engine_core->index)
+		waited = 1;
+	__real_engine_pause(round);
+}
+
+static void entry_until_written(struct pto_rt *rt, const struct pto_orch_args *args)
+{
+	while (writing != 2)
+		short_nap();
+}
+
+/* A run that ends while another thread writes what was wrong with it waits for that. */
+TEST_F(stalls, error_at_the_end)
+{
+	const struct pto_dev_report *r = &self->machine.report;
+
+	writing = 1;
+	waited = 0;
+	self->machine.run.sched_timeout_ns = FIRST_BOUND;
+	EXPECT_EQ(PTO_DEV_TIMEOUT, machine_run(&self->machine, entry_until_written));
+	EXPECT_EQ(1, waited);
+	EXPECT_EQ(PTO_STALL_ORCH, r->subcode);
+	EXPECT_NE(NULL, strstr((char *)r->text, "; the orchestration goes on, ")) {
+		TH_LOG("%s", r->text);
+	}
+	EXPECT_GOOD_RUN();
+}
+
+/* What an engine has lost may still be in its memory: it executes nothing any more. */
+TEST_F(stalls, lost_engine)
+{
+	atomic_store(&self->machine.engine->lost, true);
+	EXPECT_EQ(PTO_DEV_ABORTED, machine_run(&self->machine, entry_good));
+	EXPECT_NE(NULL, strstr((char *)self->machine.report.text, "the context must be reset"));
+	atomic_store(&self->machine.engine->lost, false);
+	EXPECT_GOOD_RUN();
+}
+
 /* --- the application's signals ------------------------------------------- */
+
+static _Atomic int sent;		/* signals to leave something */
+static _Atomic int unsent;		/* those that the system shall refuse first */
+
+int __real_pthread_kill(pthread_t thread, int signal);
+int __wrap_pthread_kill(pthread_t thread, int signal);
+
+int __wrap_pthread_kill(pthread_t thread, int signal)
+{
+	int ret = EAGAIN;
+
+	if (unsent > 0) {
+		unsent--;
+	} else {
+		sent++;
+		ret = __real_pthread_kill(thread, signal);
+	}
+	return ret;
+}
+
+/* As when the user has as many signals pending as there may be. */
+TEST_F(stalls, signals_that_cannot_be_sent)
+{
+	hanging = FUNC_SPIN;
+	hanging_blocks = 1;
+	unsent = 3;
+	EXPECT_STALL(entry_hang, sched_timeout_ns, 1, FUNC_SPIN);
+	EXPECT_EQ(0, unsent);
+	EXPECT_GOOD_RUN();
+}
+
+static int held_to_the_end;
+
+/* Until a second signal has come, which is not sent before the first one has been heeded. */
+static void hold_call(void)
+{
+	int first = sent;
+
+	while (sent < first + 2)
+		step();
+	held_to_the_end = 1;
+}
+
+static void entry_held_in_call(struct pto_rt *rt, const struct pto_orch_args *args)
+{
+	pto_report_fatal(rt, PTO_FATAL_EXPLICIT, "stop");
+	pto_log(rt, PTO_LOG_DEBUG, "held");
+	for (;;)
+		step();
+}
+
+/* An orchestration is not left while it is in a call of the runtime; behind that it is. */
+TEST_F(stalls, orchestration_in_a_call)
+{
+	held_to_the_end = 0;
+	EXPECT_EQ(PTO_DEV_PROGRAM, machine_run(&self->machine, entry_held_in_call));
+	EXPECT_EQ(1, held_to_the_end);
+	EXPECT_GOOD_RUN();
+}
 
 static _Atomic int signals;
 
@@ -444,6 +634,34 @@ TEST_F(stalls, foreign_signals)
 	raise(SIGRTMIN);
 	EXPECT_EQ(1, atomic_load(&signals));
 	EXPECT_GOOD_RUN();
+}
+
+static void machine_hang(struct machine *m)
+{
+	hanging = FUNC_SPIN;
+	hanging_blocks = 1;
+	run_stalled(m, entry_hang, &m->run.sched_timeout_ns, PTO_STALL_RUNNING, FUNC_SPIN);
+}
+
+/* One that the application has taken before there was an engine stays the application's. */
+TEST(signal_that_is_taken)
+{
+	const struct sigaction action = { .sa_handler = application_handler };
+	struct sigaction now;
+	struct machine m = { 0 };
+
+	signals = 0;
+	ASSERT_EQ(0, sigaction(SIGRTMAX, &action, NULL));
+	ASSERT_EQ(0, machine_start(&m, PTO_ARCH_A5, 2, kernels, FUNC_COUNT));
+	machine_hang(&m);
+	EXPECT_EQ(PTO_STALL_RUNNING, m.report.subcode);
+	EXPECT_FALSE(pto_engine_lost(m.engine));
+	EXPECT_EQ(0, atomic_load(&signals));
+	ASSERT_EQ(0, sigaction(SIGRTMAX, NULL, &now));
+	EXPECT_TRUE(now.sa_handler == application_handler);
+	raise(SIGRTMAX);
+	EXPECT_EQ(1, atomic_load(&signals));
+	machine_stop(&m);
 }
 
 TEST_HARNESS_MAIN
