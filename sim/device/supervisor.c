@@ -56,12 +56,26 @@ bool supervisor_orphaned(const struct ptodev *dev)
 	return dev->config.isolate && getppid() != dev->parent;
 }
 
-/* Makes the supervisor. Return: 0 when it serves, or a negative errno */
-int supervisor_start(struct ptodev *dev)
+/* Waits until a new supervisor serves. Return: 0 or a negative errno */
+static int supervisor_settle(struct ptodev *dev)
 {
 	uint64_t until = clock_ns() + START_BOUND_NS;
 	unsigned int tries = 0;
+	pid_t ended;
+
+	while (!atomic_load(&dev->shared->ready)) {
+		ended = waitpid(dev->supervisor, NULL, WNOHANG);
+		if (ended || !pause_until(&tries, until))
+			return ended ? -ECHILD : -ETIMEDOUT;
+	}
+	return 0;
+}
+
+/* Makes the supervisor. Return: 0 when it serves, or a negative errno */
+int supervisor_start(struct ptodev *dev)
+{
 	pid_t pid;
+	int ret;
 
 	dev->parent = getpid();
 	pid = fork();
@@ -71,16 +85,13 @@ int supervisor_start(struct ptodev *dev)
 		supervisor_main(dev);
 	dev->supervisor = pid;
 	dev->supervisor_fd = (int)syscall(SYS_pidfd_open, pid, 0);
-	while (dev->supervisor_fd >= 0 && !atomic_load(&dev->shared->ready)) {
-		if (waitpid(pid, NULL, WNOHANG) == pid)
-			return -ECHILD;
-		if (!pause_until(&tries, until))
-			break;
-	}
-	if (dev->supervisor_fd >= 0 && atomic_load(&dev->shared->ready))
+	ret = dev->supervisor_fd < 0 ? -errno : supervisor_settle(dev);
+	if (!ret)
 		return 0;
+	atomic_store(&dev->shared->stop, 1);
+	bell_ring(&dev->shared->bell);
 	supervisor_stop(dev);
-	return -ETIMEDOUT;
+	return ret;
 }
 
 /* Waits for the supervisor, which has been told to stop, and helps if it does not. */
