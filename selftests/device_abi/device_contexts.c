@@ -13,6 +13,7 @@
 #include "homes.h"
 #include "ptotest.h"
 #include "../../sim/device/device.h"
+#include "../../sim/device/internal.h"
 
 /* Is @text in the report of entry @id of the stream? */
 static bool says(struct rig_ctx *ctx, uint32_t id, const char *text)
@@ -142,13 +143,15 @@ TEST_F(device, timeout_hopeless)
 	EXPECT_EQ(PTO_DEV_OK, rig_do(&self->rig, 2, &nop, NULL));
 }
 
-/* Whoever has lost a kernel is lost, and says so; destroyed, it is as good as new. */
+/* Whoever has lost a worker's kernel is lost, and says so; destroyed, it is as good as new. */
 TEST_F(device, lost_kernel)
 {
 	struct pto_dev_cmd nop = { .opcode = PTO_DEV_NOP, .ctx = 1 };
 
-	EXPECT_EQ(PTO_DEV_TIMEOUT, run_shortly(&self->ctx, PROBE_TASK, KERNEL_DEAF));
+	EXPECT_EQ(PTO_DEV_PROGRAM, rig_run(&self->ctx, 0, PROBE_FAIL, KERNEL_DEAF, 0));
 	EXPECT_EQ(PTO_DEV_FAULT, rig_do(&self->rig, 2, &nop, NULL));
+	EXPECT_TRUE(says(&self->ctx, nop.id, "a kernel of the context has outlived its run"))
+		TH_LOG("report: %s", rig_why(&self->rig, 2, nop.id));
 	EXPECT_EQ(PTO_DEV_OK, rig_ctx_close(&self->ctx));
 	ASSERT_EQ(PTO_DEV_OK, rig_ctx_open(&self->rig, &self->ctx, 1));
 	ASSERT_EQ(PTO_DEV_OK, rig_ctx_probe(&self->ctx, 0));
@@ -235,6 +238,39 @@ TEST_F(device, late_end)
 	ASSERT_EQ(PTO_DEV_OK, rig_ctx_open(&self->rig, &self->ctx, 1));
 }
 
+/* As many may be abandoned as there may be contexts; then one has to come to an end first. */
+TEST(threads_that_do_not_end)
+{
+	const uint64_t scalars[] = { PROBE_LATE, 99 };
+	uint64_t until = rig_now() + RIG_BOUND_NS;
+	struct rig_ctx ctx, first = { 0 };
+	unsigned int tries = 0;
+	struct rig rig;
+	uint32_t i;
+	int ret;
+
+	ASSERT_EQ(0, rig_create(&rig, PTO_ARCH_A5, 1, false));
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, rig_ctx_open(&rig, &ctx, 1));
+		ASSERT_EQ(0, rig_ctx_probe(&ctx, 0));
+		rig_submit_run(&ctx, 0, scalars, 2);
+		ASSERT_TRUE(rig_started(&ctx));
+		EXPECT_EQ(PTO_DEV_OK, rig_ctx_close(&ctx));
+		if (!i)
+			first = ctx;
+	}
+	EXPECT_EQ(PTO_DEV_NOMEM, rig_ctx_open(&rig, &ctx, 1));
+	EXPECT_NE(NULL, strstr(rig_why(&rig, 0, rig_queue(&rig, 0)->sq_tail - 1),
+			       "too many threads of earlier ones do not end"));
+	__atomic_store_n(first.page, 99, __ATOMIC_RELEASE);
+	do {
+		rig_pause(&tries);
+		ret = rig_ctx_open(&rig, &ctx, 1);
+	} while (ret == PTO_DEV_NOMEM && rig_now() < until);
+	EXPECT_EQ(PTO_DEV_OK, ret);
+	rig_destroy(&rig);
+}
+
 /* A context has a control queue and a limited number of streams. */
 TEST_F(device, too_many_streams)
 {
@@ -302,6 +338,21 @@ TEST_F(device, abort_idle)
 	EXPECT_EQ(PTO_DEV_ABORTED, rig_do(&self->rig, 2, &nop, NULL));
 	usleep(10000);
 	EXPECT_EQ(PTO_DEV_ABORTED, rig_do(&self->rig, 1, &nop, NULL));
+}
+
+/* Who has ended is answered for, who has not goes on. */
+TEST_F(device, dead_and_alive)
+{
+	struct pto_dev_cmd nop = { .opcode = PTO_DEV_NOP, .ctx = 2 };
+	struct rig_ctx other;
+	uint32_t i;
+
+	ASSERT_EQ(0, rig_ctx_open(&self->rig, &other, 2));
+	EXPECT_EQ(PTO_DEV_OK, rig_simple(&self->rig, 0, PTO_DEV_ABORT, 2));
+	for (i = 0; i < 10; i++) {
+		EXPECT_EQ(PTO_DEV_ABORTED, rig_do(&self->rig, other.stream, &nop, NULL));
+		EXPECT_EQ(PTO_DEV_OK, rig_run(&self->ctx, 0, PROBE_ECHO, i, 0));
+	}
 }
 
 TEST_F(device, abort_run)
@@ -514,6 +565,87 @@ TEST_F(device, scribble)
 	EXPECT_EQ(PTO_DEV_OK, rig_run(&other, 0, PROBE_COUNT, 0, 0));
 }
 
+/* The page that a context shares with the admin. The first one has the first. */
+static struct ctx_page *shared_page(FIXTURE_DATA(device) *self)
+{
+	return ptodev_page(self->rig.dev, 1);
+}
+
+/* One that takes the lock which it shares with the admin, and keeps it, is ended for that. */
+TEST_F(device, lock_that_is_kept)
+{
+	const uint64_t mark = 4711, value = mark << 32 | 1;
+	uint64_t until = rig_now() + RIG_BOUND_NS;
+	struct ctx_page *page = shared_page(self);
+	struct pto_dev_cmd nop = { .opcode = PTO_DEV_NOP, .ctx = 1 };
+	unsigned int tries = 0;
+	uint32_t id;
+
+	NEEDS_PROCESSES();
+	ASSERT_EQ((char *)&page->lock + 4, (char *)&page->state);
+	id = rig_submit_run(&self->ctx, 0,
+			    (uint64_t[]){ PROBE_WRITE, (uintptr_t)&page->lock, value }, 3);
+	while (atomic_load(&page->state) != mark && rig_now() < until)
+		rig_pause(&tries);
+	EXPECT_EQ(PTO_DEV_OK, rig_bind(&self->rig, PTO_DEV_QUEUE_BIND, 1, 20));
+	EXPECT_EQ(PTO_DEV_FAULT, status_of(&self->ctx, 2, id));
+	EXPECT_TRUE(says(&self->ctx, id, "the context does not answer the device"))
+		TH_LOG("report: %s", rig_why(&self->rig, 2, id));
+	EXPECT_EQ(PTO_DEV_FAULT, rig_do(&self->rig, 20, &nop, NULL));
+	EXPECT_EQ(PTO_DEV_OK, rig_ctx_close(&self->ctx));
+	ASSERT_EQ(PTO_DEV_OK, rig_ctx_open(&self->rig, &self->ctx, 1));
+}
+
+/* Killed between publishing a completion and taking note of it: that one is not made again. */
+TEST_F(device, killed_behind_completion)
+{
+	struct pto_dev_queue *pair = rig_queue(&self->rig, self->ctx.stream);
+	uint32_t id = pair->sq_tail;
+	const uint64_t scalars[] = {
+		PROBE_WRITE_EXIT, rig_addr(&self->rig, &pair->cq_tail), id + 1
+	};
+	struct pto_dev_cmd nop = { .opcode = PTO_DEV_NOP, .ctx = 1 };
+	struct pto_dev_cqe *entry;
+
+	NEEDS_PROCESSES();
+	entry = (struct pto_dev_cqe *)((char *)pair +
+				       PTO_DEV_CQ_OFFSET(self->rig.ident->queue_depth)) + id;
+	entry->status = 4711;
+	EXPECT_EQ(id, rig_submit_run(&self->ctx, 0, scalars, 3));
+	EXPECT_EQ(PTO_DEV_FAULT, rig_do(&self->rig, self->ctx.stream, &nop, NULL));
+	EXPECT_EQ(id + 1, nop.id);
+	EXPECT_EQ(id + 2, pair->cq_tail);
+	EXPECT_EQ(4711, entry->status);
+}
+
+/* One that has made its queue an empty one does not end, and is ended: the queue is silent. */
+TEST_F(device, queue_that_is_emptied)
+{
+	struct pto_dev_queue *pair = rig_queue(&self->rig, self->ctx.stream);
+	struct pto_dev_cmd nop = { .opcode = PTO_DEV_NOP, .ctx = 1 };
+	uint32_t id = pair->sq_tail;
+	const uint64_t scalars[] = {
+		PROBE_WRITE_DEAF, rig_addr(&self->rig, &pair->sq_tail), id
+	};
+	struct pto_dev_cmd_run cmd = {
+		.opcode = PTO_DEV_RUN,
+		.ctx = self->ctx.id,
+		.args_addr = rig_addr(&self->rig, self->ctx.args),
+		.args_size = rig_args(&self->ctx, scalars, 3),
+		.epoch = ++self->ctx.epoch,
+		.arena_addr = self->ctx.arena,
+		.timeout_ms = 20,
+	};
+
+	EXPECT_EQ(id, rig_submit(&self->rig, self->ctx.stream, &cmd));
+	ASSERT_TRUE(rig_started(&self->ctx));
+	EXPECT_EQ(PTO_DEV_FAULT, rig_do(&self->rig, self->ctx.control, &nop, NULL));
+	EXPECT_EQ(id, pair->cq_tail);
+	__atomic_store_n(&pair->sq_tail, id + 1, __ATOMIC_SEQ_CST);
+	ptodev_kick(self->rig.dev, self->ctx.stream);
+	EXPECT_EQ(PTO_DEV_FAULT, status_of(&self->ctx, self->ctx.stream, id));
+}
+
 TEST_F(device, mapping)
 {
 	uint64_t *extra = rig_alloc(&self->rig, 8192);
@@ -596,6 +728,22 @@ TEST_F(device, killed_supervisor)
 	while (parent_of(context) && rig_now() < until)
 		usleep(1000);
 	EXPECT_EQ(0, parent_of(context));
+}
+
+/* One that does not even end when it is told to is killed. */
+TEST_F(device, stopped_supervisor)
+{
+	pid_t supervisor;
+
+	if (!variant->isolate)
+		SKIP(return, "there is none");
+	EXPECT_EQ(0, rig_run(&self->ctx, 0, PROBE_PID, 0, 0));
+	supervisor = parent_of((pid_t)*self->ctx.page);
+	ASSERT_EQ(getpid(), parent_of(supervisor));
+	kill(supervisor, SIGSTOP);
+	rig_destroy(&self->rig);
+	EXPECT_EQ(0, parent_of(supervisor));
+	ASSERT_EQ(0, rig_create(&self->rig, PTO_ARCH_A2A3, 16, true));
 }
 
 /* A process of a device: makes one with a hanging context, and waits to be killed. */

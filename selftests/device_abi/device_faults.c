@@ -7,14 +7,19 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "homes.h"
+#include "../../sim/device/device.h"
 
 #define ENTRY "aicpu_orchestration_entry"
 #define MOST_CALLS 300
@@ -23,6 +28,12 @@
 static struct {
 	_Atomic long left;	/* calls until one fails, 0: none does */
 	_Atomic long failed;
+	_Atomic bool uncounted;	/* nobody knows how many processors there are */
+	_Atomic bool old_linux;	/* there is no MFD_NOEXEC_SEAL */
+	_Atomic bool signals;	/* each other pread() is interrupted by one */
+	_Atomic bool orphans;	/* new contexts lose the supervisor at once */
+	_Atomic bool stillborn;	/* the supervisor ends at once */
+	_Atomic long met;	/* calls that were made otherwise for one of these */
 } *inject;
 
 __attribute__((constructor)) static void share(void)
@@ -64,9 +75,7 @@ WRAP(void *, aligned_alloc, (size_t align, size_t size), (align, size), NULL, EN
 #define MMAP_ARGS (void *p, size_t size, int prot, int flags, int fd, off_t offset)
 WRAP(void *, mmap, MMAP_ARGS, (p, size, prot, flags, fd, offset), MAP_FAILED, ENOMEM)
 WRAP(int, munmap, (void *p, size_t size), (p, size), -1, ENOMEM)
-WRAP(int, memfd_create, (const char *name, unsigned int flags), (name, flags), -1, EMFILE)
 WRAP(int, ftruncate, (int fd, off_t size), (fd, size), -1, ENOSPC)
-WRAP(ssize_t, pread, (int fd, void *p, size_t size, off_t offset), (fd, p, size, offset), -1, EIO)
 WRAP(pid_t, fork, (void), (), -1, EAGAIN)
 #define THREAD_ARGS (pthread_t *t, const pthread_attr_t *attr, void *(*body)(void *), void *arg)
 WRAP(int, pthread_create, THREAD_ARGS, (t, attr, body, arg), EAGAIN, EAGAIN)
@@ -83,6 +92,101 @@ int __wrap_fcntl(int fd, int cmd, ...)
 	arg = va_arg(ap, long);
 	va_end(ap);
 	return fails(EBUSY) ? -1 : __real_fcntl(fd, cmd, arg);
+}
+
+long __real_syscall(long number, ...);
+long __wrap_syscall(long number, ...);
+
+long __wrap_syscall(long number, ...)
+{
+	va_list ap;
+	long arg[6];
+	int i;
+
+	va_start(ap, number);
+	for (i = 0; i < 6; i++)
+		arg[i] = va_arg(ap, long);
+	va_end(ap);
+	/* The others sleep, or wake somebody. */
+	if (number == SYS_pidfd_open && fails(EMFILE))
+		return -1;
+	return __real_syscall(number, arg[0], arg[1], arg[2], arg[3], arg[4], arg[5]);
+}
+
+/* Is this call one that @when is about? */
+static bool meets(const _Atomic bool *when, int error)
+{
+	if (!inject || !atomic_load(when))
+		return false;
+	atomic_fetch_add(&inject->met, 1);
+	errno = error;
+	return true;
+}
+
+#define MEMFD_ARGS (const char *name, unsigned int flags)
+int __real_memfd_create MEMFD_ARGS;
+int __wrap_memfd_create MEMFD_ARGS;
+
+int __wrap_memfd_create MEMFD_ARGS
+{
+	const unsigned int known = MFD_CLOEXEC | MFD_ALLOW_SEALING;
+
+	if (flags & ~known && meets(&inject->old_linux, EINVAL))
+		return -1;
+	return fails(EMFILE) ? -1 : __real_memfd_create(name, flags);
+}
+
+#define PREAD_ARGS (int fd, void *p, size_t size, off_t offset)
+ssize_t __real_pread PREAD_ARGS;
+ssize_t __wrap_pread PREAD_ARGS;
+
+ssize_t __wrap_pread PREAD_ARGS
+{
+	static _Thread_local bool again;
+
+	again = !again && meets(&inject->signals, EINTR);
+	if (again)
+		return -1;
+	return fails(EIO) ? -1 : __real_pread(fd, p, size, offset);
+}
+
+int __real_sched_getaffinity(pid_t pid, size_t size, cpu_set_t *set);
+int __wrap_sched_getaffinity(pid_t pid, size_t size, cpu_set_t *set);
+
+int __wrap_sched_getaffinity(pid_t pid, size_t size, cpu_set_t *set)
+{
+	if (meets(&inject->uncounted, EINVAL))
+		return -1;
+	return __real_sched_getaffinity(pid, size, set);
+}
+
+static bool orphaned;	/* this process is about to find out that it is one */
+
+int __real_prctl(int option, ...);
+int __wrap_prctl(int option, ...);
+
+int __wrap_prctl(int option, ...)
+{
+	va_list ap;
+	long arg;
+
+	va_start(ap, option);
+	arg = va_arg(ap, long);
+	va_end(ap);
+	/* Contexts ask for SIGKILL, the supervisor for another one. */
+	if (option == PR_SET_PDEATHSIG && arg == SIGKILL)
+		orphaned = meets(&inject->orphans, 0);
+	if (option == PR_SET_PDEATHSIG && arg != SIGKILL && meets(&inject->stillborn, 0))
+		_exit(1);
+	return __real_prctl(option, arg);
+}
+
+pid_t __real_getppid(void);
+pid_t __wrap_getppid(void);
+
+pid_t __wrap_getppid(void)
+{
+	return orphaned ? 1 : __real_getppid();
 }
 
 /* --- the tests ------------------------------------------------------------------------ */
@@ -173,10 +277,13 @@ static long each_call(struct __test_metadata *_metadata, struct rig_ctx *ctx,
 	return calls - 1;
 }
 
+/* A context that is a process ends by itself: one that is killed leaves no coverage. */
 #define EACH_CALL(least, attempt, undo) do { \
 	long calls_ = each_call(_metadata, &self->ctx, attempt, undo); \
 	TH_LOG("%ld calls", calls_); \
 	EXPECT_LE(least, calls_); \
+	if (variant->isolate) \
+		EXPECT_EQ(PTO_DEV_FAULT, rig_run(&self->ctx, 0, PROBE_EXIT, 0, 0)); \
 } while (0)
 
 TEST_F(device, load_fails)
@@ -197,6 +304,58 @@ TEST_F(device, map_fails)
 	if (!variant->isolate)
 		SKIP(return, "nothing is called once the list of maps has grown");
 	EACH_CALL(1, map, unmap);
+}
+
+static uint64_t second_arena;
+
+static int arena_command(struct rig_ctx *ctx, uint16_t opcode)
+{
+	struct pto_dev_cmd_arena cmd = {
+		.opcode = opcode, .ctx = ctx->id, .addr = second_arena,
+		.size = ctx->plan->arena_size,
+	};
+
+	if (opcode == PTO_DEV_ARENA_BIND) {
+		cmd.image_addr = rig_addr(ctx->rig, ctx->plan + 1);
+		cmd.image_size = ctx->plan->image_size;
+	}
+	return rig_do(ctx->rig, ctx->control, &cmd, NULL);
+}
+
+static int bind_arena(struct rig_ctx *ctx)
+{
+	return arena_command(ctx, PTO_DEV_ARENA_BIND);
+}
+
+static void drop_arena(struct rig_ctx *ctx)
+{
+	arena_command(ctx, PTO_DEV_ARENA_DROP);
+}
+
+TEST_F(device, arena_fails)
+{
+	uint64_t size = (self->ctx.plan->arena_size + 4095) & ~4095ULL;
+	void *arena = rig_alloc(&self->rig, size);
+
+	second_arena = rig_addr(&self->rig, arena);
+	ASSERT_EQ(0, rig_map(&self->rig, &self->ctx, PTO_DEV_MAP, arena, size));
+	EACH_CALL(variant->isolate, bind_arena, drop_arena);
+}
+
+/* The page stays mapped for the context then, or it goes. */
+static int map_and_unmap(struct rig_ctx *ctx)
+{
+	int ret = rig_map(ctx->rig, ctx, PTO_DEV_MAP, pages, 4096);
+
+	return ret ? ret : rig_map(ctx->rig, ctx, PTO_DEV_UNMAP, pages, 4096);
+}
+
+TEST_F(device, unmap_fails)
+{
+	pages = rig_alloc(&self->rig, 4096);
+	if (!variant->isolate)
+		SKIP(return, "nothing is called once the list of maps has grown");
+	EACH_CALL(2, map_and_unmap, nothing);
 }
 
 TEST_F(device, run_does_not_fail)
@@ -228,6 +387,72 @@ TEST_F(device, create_fails)
 	EXPECT_LE(6, calls - 1);
 	EXPECT_GT(MOST_CALLS, calls);
 	EXPECT_EQ(PTO_DEV_OK, run(&self->ctx));
+}
+
+/* --- other systems ------------------------------------------------------------------- */
+
+#define EXPECT_MET(when) do { \
+	atomic_store(&(when), false); \
+	EXPECT_LT(0, atomic_exchange(&inject->met, 0)); \
+} while (0)
+
+/* One that has more processors than a set of them has room for. */
+TEST(processors_that_cannot_be_counted)
+{
+	const struct ptodev_config config = {
+		.arch = PTO_ARCH_A5, .max_contexts = 1, .memory_size = 64ULL << 20,
+	};
+	struct ptodev *dev;
+
+	atomic_store(&inject->uncounted, true);
+	ASSERT_EQ(0, ptodev_create(&config, &dev));
+	EXPECT_MET(inject->uncounted);
+	EXPECT_EQ(1, ((const struct pto_dev_ident *)ptodev_window(dev))->worker_threads);
+	ptodev_destroy(dev);
+}
+
+TEST_F(device, linux_before_6_3)
+{
+	struct rig rig;
+
+	atomic_store(&inject->old_linux, true);
+	ASSERT_EQ(0, rig_create(&rig, PTO_ARCH_A5, 4, variant->isolate));
+	rig_destroy(&rig);
+	EXPECT_EQ(PTO_DEV_OK, rig_ctx_probe(&self->ctx, 1));
+	EXPECT_MET(inject->old_linux);
+	EXPECT_EQ(PTO_DEV_OK, rig_run(&self->ctx, 1, PROBE_ECHO, 7, 0));
+}
+
+TEST_F(device, reads_that_signals_interrupt)
+{
+	atomic_store(&inject->signals, true);
+	EXPECT_EQ(PTO_DEV_OK, rig_ctx_probe(&self->ctx, 1));
+	EXPECT_MET(inject->signals);
+	EXPECT_EQ(PTO_DEV_OK, rig_run(&self->ctx, 1, PROBE_ECHO, 7, 0));
+}
+
+/* A context that cannot ask any more to be told of the supervisor's end, since that has come. */
+TEST_F(device, context_without_supervisor)
+{
+	if (!variant->isolate)
+		SKIP(return, "there is none");
+	atomic_store(&inject->orphans, true);
+	EXPECT_EQ(PTO_DEV_NOMEM, open_second(&self->ctx));
+	EXPECT_MET(inject->orphans);
+	EXPECT_EQ(PTO_DEV_OK, open_second(&self->ctx));
+	EXPECT_EQ(PTO_DEV_OK, run(&self->ctx));
+}
+
+TEST_F(device, supervisor_that_ends_at_once)
+{
+	struct rig rig;
+
+	if (!variant->isolate)
+		SKIP(return, "there is none");
+	atomic_store(&inject->stillborn, true);
+	EXPECT_EQ(-ECHILD, rig_create(&rig, PTO_ARCH_A5, 4, true));
+	EXPECT_MET(inject->stillborn);
+	close(rig.interrupt_fd);
 }
 
 TEST_HARNESS_MAIN

@@ -8,6 +8,7 @@
 #include <sim/device/engine.h>
 
 #include "homes.h"
+#include "../../sim/device/internal.h"
 
 #define ENTRY "aicpu_orchestration_entry"
 
@@ -90,6 +91,37 @@ TEST_F(device, shared_kernels)
 	kernels[1].func_id = 1;
 	kernels[1].core_type = 2;
 	EXPECT_EQ(PTO_DEV_INVALID, rig_load(&self->ctx, 3, &probe, ENTRY, kernels, 2, &detail));
+}
+
+/* Images whose numbers are told apart only by looking twice. */
+TEST_F(device, kernels_side_by_side)
+{
+	struct rig_object probe, kernel[3];
+	struct pto_dev_kernel list[3];
+	uint64_t detail;
+	uint32_t i;
+
+	ASSERT_EQ(0, rig_object(&self->rig, "probe.so", &probe));
+	for (i = 0; i < 3; i++) {
+		ASSERT_EQ(0, rig_object(&self->rig, "kernel.so", &kernel[i]));
+		kernel[i].id = 1000 + i * KERNEL_BUCKETS;
+		list[i] = kernel_of(5, PTO_CORE_AIV, &kernel[i]);
+		EXPECT_EQ(0, rig_load(&self->ctx, 1 + i, &probe, ENTRY, &list[i], 1, &detail));
+		EXPECT_EQ(1, detail);
+	}
+	/* The first, the middle and the last are found again, and go by themselves. */
+	for (i = 0; i < 3; i++) {
+		EXPECT_EQ(0, rig_load(&self->ctx, 4 + i, &probe, ENTRY, &list[i], 1, &detail));
+		EXPECT_EQ(0, detail);
+		EXPECT_EQ(0, rig_unload(&self->ctx, 4 + i));
+	}
+	for (i = 0; i < 3; i++) {
+		EXPECT_EQ(0, rig_unload(&self->ctx, 1 + (i + 1) % 3));
+		EXPECT_EQ(0, rig_load(&self->ctx, 4, &probe, ENTRY, &list[(i + 1) % 3], 1,
+				      &detail));
+		EXPECT_EQ(1, detail);
+		EXPECT_EQ(0, rig_unload(&self->ctx, 4));
+	}
 }
 
 /* A load that fails says why, and changes nothing. */
@@ -195,6 +227,7 @@ LOAD_CHANGE(longer, cmd->desc_size += 8)
 LOAD_CHANGE(many_kernels, desc->kernel_count = PTO_MAX_FUNC_ID + 1)
 LOAD_CHANGE(new_kind, desc->kind = 77)
 LOAD_CHANGE(new_flag, desc->flags = 2)
+LOAD_CHANGE(new_both, desc->kind = 78; desc->flags = 4)
 LOAD_CHANGE(endless_symbol, memset(desc->config, 'x', sizeof(desc->config)))
 
 TEST_F(device, load_descriptions)
@@ -209,6 +242,8 @@ TEST_F(device, load_descriptions)
 		{ many_kernels, PTO_DEV_INVALID, "kernels is not" },
 		{ new_kind, PTO_DEV_UNSUPPORTED, "kind 77 is not supported" },
 		{ new_flag, PTO_DEV_INVALID, "unknown flags 0x2" },
+		/* The first reason is the one that counts. */
+		{ new_both, PTO_DEV_UNSUPPORTED, "kind 78 is not supported" },
 		{ endless_symbol, PTO_DEV_INVALID, "not terminated" },
 	};
 	size_t i;

@@ -5,10 +5,13 @@
  * cannot be left cost the context, and no other one.
  */
 #include <errno.h>
+#include <pthread.h>
 #include <string.h>
 
 #include "homes.h"
 #include "phases.h"
+#include "../../sim/device/engine_internal.h"
+#include "../../sim/device/internal.h"
 
 #define ENTRY "aicpu_orchestration_entry"
 #define MS 1000000ULL
@@ -117,6 +120,48 @@ TEST_F(device, constructor_that_hangs)
 	EXPECT_SOUND(&other);
 }
 
+/* A load from another thread, which waits for it. */
+struct loading {
+	struct rig_ctx *ctx;
+	const struct phases *what;
+	int ret;
+};
+
+static void *load_beside(void *arg)
+{
+	struct loading *loading = arg;
+
+	loading->ret = load_phases(loading->ctx, 1, loading->what);
+	return NULL;
+}
+
+/* Where a thread executes it, it is left for the abort, and the load says so itself. */
+TEST_F(device, constructor_that_is_aborted)
+{
+	uint32_t *begun = (uint32_t *)self->ctx.page;
+	const struct phases what = {
+		.init = PHASE_HANG, .begun = rig_addr(&self->rig, begun),
+	};
+	struct loading loading = { .ctx = &self->ctx, .what = &what };
+	uint64_t until = rig_now() + RIG_BOUND_NS;
+	unsigned int tries = 0;
+	pthread_t thread;
+
+	*begun = 0;
+	ASSERT_EQ(0, pthread_create(&thread, NULL, load_beside, &loading));
+	while (!__atomic_load_n(begun, __ATOMIC_ACQUIRE) && rig_now() < until)
+		rig_pause(&tries);
+	EXPECT_EQ(1, *begun);
+	EXPECT_EQ(PTO_DEV_OK, rig_simple(&self->rig, 0, PTO_DEV_ABORT, 1));
+	ASSERT_EQ(0, pthread_join(thread, NULL));
+	EXPECT_EQ(PTO_DEV_ABORTED, loading.ret);
+	EXPECT_WHY("aborted");
+	EXPECT_EQ(PTO_DEV_OK, rig_ctx_close(&self->ctx));
+	ASSERT_EQ(PTO_DEV_OK, rig_ctx_open(&self->rig, &self->ctx, 1));
+	ASSERT_EQ(PTO_DEV_OK, rig_ctx_probe(&self->ctx, 0));
+	EXPECT_SOUND(&self->ctx);
+}
+
 /* The handle is free, and the objects are gone. */
 TEST_F(device, destructor_that_hangs)
 {
@@ -165,6 +210,33 @@ TEST_F(device, configuration_that_hangs)
 		}
 		EXPECT_SOUND(&self->ctx);
 	}
+}
+
+/* It cannot be left when its time is up, but before the watchdog gives the context up. */
+TEST_F(device, configuration_that_ends_late)
+{
+	struct phases what = { .config = PHASE_LATE };
+	struct pto_dev_cmd_run cmd = {
+		.opcode = PTO_DEV_RUN, .ctx = 1, .handle = 1, .arena_addr = self->ctx.arena,
+		.args_addr = rig_addr(&self->rig, self->ctx.args), .epoch = 1000,
+		.timeout_ms = 100,
+	};
+	const struct pto_dev_report *report;
+	uint64_t scalars[1] = { 0 };
+
+	if (variant->isolate)
+		SKIP(return, "the watchdog tells a process by a signal, which is blocked");
+	what.until = (uintptr_t)&self->rig.dev->contexts[1].context->engine->abort_call;
+	ASSERT_EQ(PTO_DEV_OK, load_phases(&self->ctx, 1, &what));
+	cmd.args_size = rig_args(&self->ctx, scalars, 1);
+	EXPECT_EQ(PTO_DEV_TIMEOUT, rig_do(&self->rig, self->ctx.stream, &cmd, NULL));
+	report = rig_report(&self->rig, self->ctx.stream, cmd.id);
+	EXPECT_EQ(PTO_FATAL_SCHEDULER_TIMEOUT, report->code);
+	EXPECT_NE(NULL, strstr((const char *)report->text,
+			       "the run has not ended within its bound of 100 ms")) {
+		TH_LOG("%s", report->text);
+	}
+	EXPECT_SOUND(&self->ctx);
 }
 
 /* One that cannot be left costs the context, and holds nothing that others need. */

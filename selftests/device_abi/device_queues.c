@@ -59,6 +59,32 @@ TEST(architectures)
 	EXPECT_EQ(-EINVAL, rig_create(&rig, PTO_ARCH_A5, 1000000, false));
 }
 
+/* The window has to hold the queues and some memory, and to be a file's size. */
+TEST(windows)
+{
+	struct ptodev_config config = { .arch = PTO_ARCH_A5, .max_contexts = 1, .workers = 1 };
+	static const struct {
+		uint64_t bytes;
+		int ret;
+	} rows[] = {
+		{ 1, -EINVAL }, { 1ULL << 20, -EINVAL }, { 2ULL << 20, -EINVAL },
+		{ 1ULL << 63, -EINVAL }, { UINT64_MAX, -EINVAL }, { (8ULL << 20) + 1, 0 },
+	};
+	struct ptodev *dev;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(rows); i++) {
+		config.memory_size = rows[i].bytes;
+		EXPECT_EQ(rows[i].ret, ptodev_create(&config, &dev)) {
+			TH_LOG("row %zu", i);
+		}
+		if (rows[i].ret)
+			continue;
+		EXPECT_EQ(8ULL << 20, ptodev_window_size(dev));
+		ptodev_destroy(dev);
+	}
+}
+
 /* More commands than the queue has entries, each completed in order. */
 TEST_F(device, order)
 {
@@ -159,6 +185,38 @@ TEST_F(device, hostile_indices)
 		__atomic_store_n(&pair->cq_head, tail, __ATOMIC_SEQ_CST);
 		EXPECT_EQ(PTO_DEV_OK, rig_do(&self->rig, queue, &cmd, NULL));
 	}
+}
+
+/*
+ * A driver that takes commands back while they are fetched, and gives them again: whichever moment
+ * the device saw, each is executed once.
+ */
+TEST_F(device, commands_that_are_taken_back)
+{
+	struct pto_dev_queue *pair = rig_queue(&self->rig, 2);
+	struct pto_dev_cmd cmd = { .opcode = PTO_DEV_NOP, .ctx = 1 };
+	uint64_t until = rig_now() + 300000000ULL;
+	struct pto_dev_cqe cqe;
+
+	while (rig_now() < until) {
+		cmd.id = __atomic_load_n(&pair->sq_tail, __ATOMIC_RELAXED);
+		*rig_sqe(&self->rig, 2, cmd.id) = cmd;
+		while (__atomic_load_n(&pair->cq_tail, __ATOMIC_ACQUIRE) == cmd.id &&
+		       rig_now() < until) {
+			__atomic_store_n(&pair->sq_tail, cmd.id + 1, __ATOMIC_SEQ_CST);
+			if (__atomic_load_n(&pair->sq_flags, __ATOMIC_SEQ_CST))
+				ptodev_kick(self->rig.dev, 2);
+			__atomic_store_n(&pair->sq_tail, cmd.id, __ATOMIC_SEQ_CST);
+		}
+		__atomic_store_n(&pair->sq_tail, cmd.id + 1, __ATOMIC_SEQ_CST);
+		ptodev_kick(self->rig.dev, 2);
+		ASSERT_EQ(0, rig_wait(&self->rig, 2, cmd.id, &cqe));
+		ASSERT_EQ(cmd.id, cqe.id);
+		ASSERT_EQ(PTO_DEV_OK, cqe.status);
+		ASSERT_EQ(cmd.id + 1, __atomic_load_n(&pair->cq_tail, __ATOMIC_ACQUIRE));
+	}
+	EXPECT_EQ(PTO_DEV_OK, rig_run(&self->ctx, 0, PROBE_ECHO, 42, 0));
+	EXPECT_EQ(42, *self->ctx.page);
 }
 
 struct bad {

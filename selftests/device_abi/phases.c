@@ -16,14 +16,23 @@ static volatile int *volatile nowhere = (volatile int *)0x18;
 
 static void phase(uint32_t what)
 {
-	sigset_t all;
+	uint32_t *begun = (uint32_t *)(uintptr_t)phases.begun;
+	uint32_t *until = (uint32_t *)(uintptr_t)phases.until;
+	sigset_t all, old;
 
-	if (what == PHASE_DEAF) {
+	if (what == PHASE_DEAF || what == PHASE_LATE) {
 		sigfillset(&all);
-		sigprocmask(SIG_BLOCK, &all, NULL);
+		sigprocmask(SIG_BLOCK, &all, &old);
 	}
 	if (what == PHASE_CRASH)
 		*nowhere = 1;
+	if (what != PHASE_SOUND && begun)
+		__atomic_store_n(begun, 1, __ATOMIC_RELEASE);
+	if (what == PHASE_LATE) {
+		while (!__atomic_load_n(until, __ATOMIC_ACQUIRE))
+			usleep(1000);
+		sigprocmask(SIG_SETMASK, &old, NULL);
+	}
 	while (what != PHASE_SOUND)
 		pause();
 }

@@ -11,6 +11,7 @@
 #define PHASE_HANG	1	/* for ever */
 #define PHASE_DEAF	2	/* for ever, and no signal reaches it */
 #define PHASE_CRASH	3	/* writes to address 0x18 */
+#define PHASE_LATE	4	/* deaf until a word is not 0, and hangs then */
 
 /**
  * struct phases - part of the image, which a test changes before it is loaded
@@ -20,6 +21,8 @@
  * @fini: of a destructor
  * @pad: unused
  * @trace: address of a word; destructors write there in what order they were called
+ * @begun: address of a 32-bit word: is 1 when one that does not return has begun
+ * @until: address of the 32-bit word that PHASE_LATE waits for
  */
 struct phases {
 	char magic[24];
@@ -28,6 +31,8 @@ struct phases {
 	uint32_t fini;
 	uint32_t pad;
 	uint64_t trace;
+	uint64_t begun;
+	uint64_t until;
 };
 
 /* The order of constructors, and of constructors and destructors, as decimal digits. */

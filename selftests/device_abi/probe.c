@@ -76,6 +76,31 @@ static void probe_task(struct pto_rt *rt, const struct pto_orch_args *args, uint
 	pto_submit_aiv(rt, 5, &task);
 }
 
+/* Two tasks: one alone is nothing to wake a worker for. */
+static void probe_fail(struct pto_rt *rt, const struct pto_orch_args *args)
+{
+	const struct pto_tensor *t = pto_orch_tensor(args, 0);
+	const struct pto_tensor own = *t;
+	struct pto_task_args task;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		pto_task_args_init(&task);
+		pto_add_no_dep(&task, &own);
+		pto_add_scalar(&task, pto_orch_scalar(args, 1));
+		pto_set_block_num(&task, 2);
+		pto_submit_aiv(rt, 5, &task);
+	}
+	while (__atomic_load_n((uint64_t *)(uintptr_t)t->addr, __ATOMIC_ACQUIRE) != PROBE_STARTED)
+		usleep(100);
+	pto_report_fatal(rt, PTO_FATAL_EXPLICIT, "enough");
+}
+
+static void probe_write(const struct pto_orch_args *args)
+{
+	*(volatile uint64_t *)(uintptr_t)pto_orch_scalar(args, 1) = pto_orch_scalar(args, 2);
+}
+
 void aicpu_orchestration_entry(struct pto_rt *rt, const struct pto_orch_args *args)
 {
 	uint64_t *word = (uint64_t *)(uintptr_t)pto_orch_scalar(args, 1);
@@ -91,7 +116,14 @@ void aicpu_orchestration_entry(struct pto_rt *rt, const struct pto_orch_args *ar
 		probe_result(args, *(volatile uint64_t *)word);
 		break;
 	case PROBE_WRITE:
-		*(volatile uint64_t *)word = pto_orch_scalar(args, 2);
+		probe_write(args);
+		break;
+	case PROBE_WRITE_EXIT:
+		probe_write(args);
+		_exit(0);
+	case PROBE_WRITE_DEAF:
+		probe_write(args);
+		probe_deaf(args);
 		break;
 	case PROBE_SPIN:
 		probe_spin(rt, args);
@@ -117,6 +149,9 @@ void aicpu_orchestration_entry(struct pto_rt *rt, const struct pto_orch_args *ar
 		break;
 	case PROBE_BLOCKS:
 		probe_task(rt, args, 32);
+		break;
+	case PROBE_FAIL:
+		probe_fail(rt, args);
 		break;
 	case PROBE_PID:
 		probe_result(args, (uint64_t)getpid());

@@ -324,6 +324,7 @@ static int rig_ctx_arena(struct rig_ctx *ctx)
 	ret = rig_do(rig, 0, &cmd, NULL);
 	if (ret)
 		return ret;
+	ctx->plan = plan;
 	arena = rig_alloc(rig, plan->arena_size);
 	ctx->arena = rig_addr(rig, arena);
 	ret = rig_map(rig, ctx, PTO_DEV_MAP, arena,

@@ -26,6 +26,9 @@
 #define PROBE_LATE	12	/* deaf until the result is scalar 1 */
 #define PROBE_TASK	10	/* a task of func_id 5 that does KERNEL_*, scalar 1 */
 #define PROBE_BLOCKS	13	/* the same in more blocks than there are threads */
+#define PROBE_FAIL	14	/* the same in blocks of workers; fails once one has begun */
+#define PROBE_WRITE_EXIT 15	/* as PROBE_WRITE, and _exit(0) */
+#define PROBE_WRITE_DEAF 16	/* as PROBE_WRITE, and PROBE_DEAF */
 
 #define PROBE_STARTED	0x7374617274656421ULL	/* result of SPIN, HANG and DEAF at once */
 
@@ -76,6 +79,7 @@ struct rig_object {
  * @control: its control queue
  * @stream: its stream queue
  * @arena: its arena
+ * @plan: what that was built of; its image follows
  * @page: a page of memory that it can write; results go to its first word
  * @args: where its arguments are
  * @epoch: runs
@@ -86,6 +90,7 @@ struct rig_ctx {
 	uint32_t control;
 	uint32_t stream;
 	uint64_t arena;
+	const struct pto_dev_arena_plan *plan;
 	uint64_t *page;
 	char *args;
 	uint32_t epoch;
