@@ -16,10 +16,12 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "homes.h"
 #include "../../sim/device/device.h"
+#include "../../sim/device/internal.h"
 
 #define ENTRY "aicpu_orchestration_entry"
 #define MOST_CALLS 300
@@ -33,6 +35,8 @@ static struct {
 	_Atomic bool signals;	/* each other pread() is interrupted by one */
 	_Atomic bool orphans;	/* new contexts lose the supervisor at once */
 	_Atomic bool stillborn;	/* the supervisor ends at once */
+	_Atomic bool undying;	/* a process that is killed does not end */
+	_Atomic long fickle;	/* so often the driver takes back what is just fetched */
 	_Atomic long met;	/* calls that were made otherwise for one of these */
 } *inject;
 
@@ -187,6 +191,34 @@ pid_t __wrap_getppid(void);
 pid_t __wrap_getppid(void)
 {
 	return orphaned ? 1 : __real_getppid();
+}
+
+#define WAITID_ARGS (idtype_t type, id_t id, siginfo_t *info, int options)
+int __real_waitid WAITID_ARGS;
+int __wrap_waitid WAITID_ARGS;
+
+int __wrap_waitid WAITID_ARGS
+{
+	return meets(&inject->undying, 0) ? 0 : __real_waitid(type, id, info, options);
+}
+
+/* The driver's part of a race: the device has seen that there is a command. */
+#define FETCH_ARGS (struct queue *q, struct pto_dev_cmd *cmd, uint32_t *index)
+bool __real_queue_fetch FETCH_ARGS;
+bool __wrap_queue_fetch FETCH_ARGS;
+
+bool __wrap_queue_fetch FETCH_ARGS
+{
+	uint32_t *tail = &q->pair->sq_tail;
+	bool fetched;
+
+	if (__atomic_load_n(tail, __ATOMIC_RELAXED) == q->slot->head ||
+	    atomic_fetch_sub(&inject->fickle, 1) <= 0)
+		return __real_queue_fetch(q, cmd, index);
+	__atomic_fetch_sub(tail, 1, __ATOMIC_SEQ_CST);
+	fetched = __real_queue_fetch(q, cmd, index);
+	__atomic_fetch_add(tail, 1, __ATOMIC_SEQ_CST);
+	return fetched;
 }
 
 /* --- the tests ------------------------------------------------------------------------ */
@@ -440,6 +472,45 @@ TEST_F(device, context_without_supervisor)
 	EXPECT_EQ(PTO_DEV_NOMEM, open_second(&self->ctx));
 	EXPECT_MET(inject->orphans);
 	EXPECT_EQ(PTO_DEV_OK, open_second(&self->ctx));
+	EXPECT_EQ(PTO_DEV_OK, run(&self->ctx));
+}
+
+/* A process that the system does not end within the bound is reaped when it has ended. */
+TEST_F(device, process_that_ends_late)
+{
+	uint64_t until = rig_now() + RIG_BOUND_NS;
+	unsigned int tries = 0;
+	pid_t process;
+
+	if (!variant->isolate)
+		SKIP(return, "there is none");
+	EXPECT_EQ(PTO_DEV_OK, rig_run(&self->ctx, 0, PROBE_PID, 0, 0));
+	process = (pid_t)*self->ctx.page;
+	EXPECT_EQ(0, kill(process, 0));
+	atomic_store(&inject->undying, true);
+	EXPECT_EQ(PTO_DEV_OK, rig_ctx_close(&self->ctx));
+	EXPECT_EQ(0, kill(process, 0));
+	EXPECT_MET(inject->undying);
+	while (!kill(process, 0) && rig_now() < until)
+		rig_pause(&tries);
+	EXPECT_EQ(-1, kill(process, 0));
+	EXPECT_EQ(PTO_DEV_OK, rig_ctx_open(&self->rig, &self->ctx, 1));
+}
+
+/* A command that is gone when it is fetched, and there again then, is executed once. */
+TEST_F(device, command_that_is_taken_back)
+{
+	struct pto_dev_cmd nop = { .opcode = PTO_DEV_NOP, .ctx = 1 };
+	struct pto_dev_queue *pair;
+	uint32_t queue;
+
+	for (queue = 1; queue <= 2; queue++) {
+		pair = rig_queue(&self->rig, queue);
+		atomic_store(&inject->fickle, 100);
+		EXPECT_EQ(PTO_DEV_OK, rig_do(&self->rig, queue, &nop, NULL));
+		EXPECT_GE(0, atomic_exchange(&inject->fickle, 0));
+		EXPECT_EQ(nop.id + 1, pair->cq_tail);
+	}
 	EXPECT_EQ(PTO_DEV_OK, run(&self->ctx));
 }
 
