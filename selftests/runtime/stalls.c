@@ -475,6 +475,35 @@ TEST_F(stalls, nobody_runs_what_is_ready)
 	EXPECT_GOOD_RUN();
 }
 
+static struct pto_engine *sleepy_engine;
+static uint64_t woken_after;
+
+/* One task is ready, all workers sleep, and the program has something else to do. */
+static void entry_sleepy(struct pto_rt *rt, const struct pto_orch_args *args)
+{
+	uint64_t begun;
+
+	while (atomic_load(&sleepy_engine->sleepers) != sleepy_engine->worker_count)
+		short_nap();
+	begun = engine_now();
+	submit(rt, FUNC_ADD, 2);
+	while (__atomic_load_n(&counter, __ATOMIC_RELAXED) < 2)
+		short_nap();
+	woken_after = engine_now() - begun;
+}
+
+/* Somebody is woken for it, before they would look by themselves (after 5 s). */
+TEST_F(stalls, one_task_and_a_busy_program)
+{
+	counter = 0;
+	sleepy_engine = self->machine.engine;
+	EXPECT_EQ(PTO_DEV_OK, machine_run(&self->machine, entry_sleepy)) {
+		TH_LOG("%s", self->machine.report.text);
+	}
+	EXPECT_GT(3000 * MS, woken_after);
+	EXPECT_GOOD_RUN();
+}
+
 static _Atomic int writing;	/* 1: who writes of a stall waits; 2: it does so */
 static _Atomic int waited;
 

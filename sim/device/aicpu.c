@@ -98,7 +98,10 @@ static int env_kernel_type(struct pto_runtime *rt, uint32_t func_id)
 	return (int)engine->kernels[func_id].core_type;
 }
 
-/* One task the orchestrator will run itself when it waits; more are worth waking for. */
+/*
+ * One task the orchestrator will run itself when it waits; more are worth waking for. If it does
+ * not wait soon, the monitor wakes a worker.
+ */
 static void env_ready(struct pto_runtime *rt)
 {
 	struct pto_engine *engine = engine_of(rt);

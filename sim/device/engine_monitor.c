@@ -171,8 +171,8 @@ static void report_stall(struct pto_engine *engine, const char *what, uint64_t n
 	} else if (ready) {
 		at.subcode = PTO_STALL_READY;
 		pto_rt_fatal_at(&engine->rt, PTO_FATAL_SCHEDULER_TIMEOUT, &at,
-				"%s %llu ms; %llu task%s ready, and nobody runs them", what, ms,
-				ready, plural(ready));
+				"%s %llu ms; %llu task%s ready, and nobody runs %s", what, ms,
+				ready, plural(ready), ready == 1 ? "it" : "them");
 	} else if (unfinished(engine)) {
 		report_waiting(engine, &at, what, ns);
 	} else {
@@ -295,8 +295,12 @@ static void watch_run(struct pto_engine *engine, uint64_t now)
 		m->since = now;
 		monitor_tell(engine);
 	}
-	/* Those who would look may all be busy, or asleep. */
-	if (atomic_load_explicit(&engine->conditions.count, memory_order_relaxed))
+	/*
+	 * Those who would look may all be busy, or asleep: nobody is woken for the only task in
+	 * the orchestrator's queue, but the program may have a lot to do before it waits.
+	 */
+	if (atomic_load_explicit(&engine->conditions.count, memory_order_relaxed) ||
+	    pto_sched_queued(&engine->sched, 0))
 		core_wake_worker(engine);
 	watch_time(engine, now);
 }
