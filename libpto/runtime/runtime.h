@@ -489,7 +489,7 @@ void pto_sched_init(struct pto_sched *sched, struct pto_queue *queues, uint32_t 
 void pto_sched_push(struct pto_sched *sched, uint32_t thread, struct pto_slot *slot);
 struct pto_slot *pto_sched_take(struct pto_sched *sched, uint32_t thread);
 void pto_sched_begin(struct pto_sched *sched, void *base);
-bool pto_sched_tries(struct pto_sched *sched, bool ready, uint64_t (*now)(void));
+bool pto_sched_tries(struct pto_sched *sched, uint64_t (*now)(void));
 void pto_sched_behind(struct pto_sched *sched);
 uint64_t pto_sched_queued(struct pto_sched *sched, uint32_t thread);
 uint64_t pto_sched_done(struct pto_sched *sched);
@@ -500,16 +500,16 @@ struct pto_slot *pto_sched_complete(struct pto_sched *sched, uint32_t thread,
 /**
  * pto_sched_keeps() - shall the orchestrator execute the next task itself? Called by it
  * @sched: ready tasks
- * @ready: the task is ready; else the caller has to wait for that, with pto_sched_behind() if it
- *	takes too long
  * @now: the clock
+ *
+ * If the task is not ready the caller waits for that, with pto_sched_behind() if it takes too long.
  */
-static inline bool pto_sched_keeps(struct pto_sched *sched, bool ready, uint64_t (*now)(void))
+static inline bool pto_sched_keeps(struct pto_sched *sched, uint64_t (*now)(void))
 {
 	struct pto_queue *q = &sched->queues[0];
 
-	if (!q->unseen || (!ready && q->spare))
-		return pto_sched_tries(sched, ready, now);
+	if (!q->unseen)
+		return pto_sched_tries(sched, now);
 	q->unseen--;
 	return true;
 }

@@ -185,9 +185,9 @@ static uint32_t look(const struct pto_sched *sched, struct pto_queue *q, uint64_
  * others over before it tries again. So tasks that the others wait for cost it at most as much as
  * handing all of them over (pto_sched_submitted() adds that up).
  *
- * A task that is not ready waits for one that was handed over. If that is short, too, it is
- * worth waiting for: else this one would become the others' as well, and so on with all that
- * depend on it. The wait is part of what the try costs.
+ * A task that is not ready waits for one that was handed over. If that is short, too, or the others
+ * have no time for it, it is worth waiting for and helping: else this one would become the
+ * others' as well, and so on with all that depend on it. The wait is part of what the try costs.
  *
  * Who has lost a lot need not make up for all of it, or the end of the long tasks would be found
  * out late. A try that costs more than the orchestrator makes up for costs the others no more
@@ -197,17 +197,17 @@ static uint32_t look(const struct pto_sched *sched, struct pto_queue *q, uint64_
  * What takers write is looked at only now and then: when there are enough, once in some
  * submits; when there are not, once twice as many could be there.
  */
-bool pto_sched_tries(struct pto_sched *sched, bool ready, uint64_t (*now)(void))
+bool pto_sched_tries(struct pto_sched *sched, uint64_t (*now)(void))
 {
 	struct pto_queue *q = &sched->queues[0];
 
-	if (sched->enough == UINT32_MAX || q->unseen)
+	if (sched->enough == UINT32_MAX)
 		return false;
 	if (!q->own && q->fair < q->debt && q->own_tail - q->seen_head < 2 * sched->enough)
 		return false;
 	q->own = look(sched, q, now());
 	q->unseen = q->own ? q->own - 1 : 0;
-	return q->own && (ready || !q->spare);
+	return q->own;
 }
 
 /** pto_sched_behind() - a task that the orchestrator would have executed is not ready for long */

@@ -322,7 +322,7 @@ static bool catch_up(struct pto_runtime *rt, struct pto_slot *slot, uint32_t unm
 static bool keeps(struct pto_runtime *rt, struct pto_slot *slot, uint32_t unmet)
 {
 	return !slot->flags && slot->block_num * slot->part_count == 1 &&
-	       pto_sched_keeps(rt->sched, !unmet, rt->env->now) &&
+	       pto_sched_keeps(rt->sched, rt->env->now) &&
 	       (!unmet || catch_up(rt, slot, unmet));
 }
 
