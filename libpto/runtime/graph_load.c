@@ -230,6 +230,7 @@ void pto_graph_replay(struct pto_runtime *rt, const struct pto_graph_source *sou
 	struct pto_dev_graph head = { 0 };
 	struct reader r;	/* large, and most of it is filled in as far as it is used */
 
+	rt->replays = true;
 	rt->scope[0].mode = PTO_SCOPE_MANUAL;
 	if (source->size >= sizeof(head))
 		__builtin_memcpy(&head, source->data, sizeof(head));

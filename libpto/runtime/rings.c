@@ -8,7 +8,8 @@
  * that the run has not used.
  *
  * Everything here belongs to the orchestrator. Memory comes back when the oldest task of
- * a ring has completed, its scope has ended, and all tasks that retain it have completed.
+ * a ring has completed, all tasks that retain it have completed, and, if it has outputs,
+ * its scope has ended: the program may pass those on until then.
  * The orchestrator looks for that itself: every few submits, and when it needs room.
  *
  * When there is no room it waits, except when waiting is in vain. Tasks complete whatever
@@ -102,9 +103,15 @@ static uint32_t pool_edges(const struct pto_slot *slot)
 	return slot->edge_count > own ? slot->edge_count - own : 0;
 }
 
+/* Does the scope in which @slot was submitted hold it? */
+static bool held(const struct pto_runtime *rt, const struct pto_slot *slot)
+{
+	return (slot->has_heap || rt->replays) && pto_scope_holds(rt, slot);
+}
+
 static bool reclaimable(const struct pto_runtime *rt, struct pto_slot *slot)
 {
-	return pto_slot_completed(slot) && !pto_scope_holds(rt, slot) &&
+	return pto_slot_completed(slot) && !held(rt, slot) &&
 	       atomic_load_explicit(&slot->released, memory_order_acquire) == slot->retained;
 }
 
@@ -164,7 +171,7 @@ static bool heap_place(struct pto_ring *ring, uint64_t bytes, uint64_t *place)
 static bool stuck(const struct pto_runtime *rt, const struct pto_ring *ring)
 {
 	return rt->graph ||
-	       (ring->tail < ring->head && pto_scope_holds(rt, ring_slot(ring, ring->tail)));
+	       (ring->tail < ring->head && held(rt, ring_slot(ring, ring->tail)));
 }
 
 /**
@@ -206,7 +213,7 @@ static const char *holder(const struct pto_runtime *rt, const struct pto_ring *r
 
 	if (rt->graph)
 		return "is held by the graph, all of which has to fit";
-	if (pto_scope_holds(rt, slot))
+	if (held(rt, slot))
 		return "is held by an open scope";
 	if (!pto_slot_completed(slot))
 		return "does not complete";

@@ -17,8 +17,8 @@
  * Life of a task
  *
  *   slot allocated -> wired (edges to unfinished producers) -> ready when pending falls to
- *   0 -> its units run -> completed: fanout is closed -> reclaimed, in ring order, when its
- *   scope has ended and every task that retains it has completed.
+ *   0 -> its units run -> completed: fanout is closed -> reclaimed, in ring order, when every
+ *   task that retains it has completed and, if it has outputs, its scope has ended.
  *
  *   A slot that has been reclaimed is touched by nobody: see pto_sched_complete().
  */
@@ -623,6 +623,8 @@ struct pto_rt_env {
  * @arena: its memory
  * @base: the same, for offsets
  * @graph: NULL: submitted tasks are executed; else they are written there
+ * @replays: the tasks are those of a graph: whether or not they have outputs here, they may own
+ *	tensors
  * @arch: PTO_ARCH_*
  * @clusters: clusters that the program is told of
  * @submitted: tasks that count for pto_sched_done(), since the engine was created; written
@@ -657,6 +659,7 @@ struct pto_runtime {
 	struct pto_arena *arena;
 	uint8_t *base;
 	struct pto_graph *graph;
+	bool replays;
 	uint32_t arch;
 	uint32_t clusters;
 	_Atomic uint64_t submitted;

@@ -130,6 +130,7 @@ void pto_runtime_start(struct pto_runtime *rt, void *arena, uint32_t epoch)
 	rt->arena = arena;
 	rt->base = arena;
 	rt->graph = NULL;
+	rt->replays = false;
 	pto_sched_begin(rt->sched, arena);
 	rt->depth = 0;
 	rt->skipped_scopes = 0;

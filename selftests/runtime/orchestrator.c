@@ -298,7 +298,7 @@ TEST_F(orchestrator, deadlock_at_once)
 	plain(self, 0);
 	plain(self, 0);
 	PTO_SCOPE(&self->rt.rt) PTO_SCOPE(&self->rt.rt) PTO_SCOPE(&self->rt.rt) {
-		plain(self, 0);
+		output(self, 1);
 		PTO_SCOPE(&self->rt.rt) {
 			plain(self, 0);
 			plain(self, 0);
@@ -725,6 +725,25 @@ TEST_F(orchestrator, many_tasks)
 	EXPECT_TRUE(pto_ring_reclaim(&self->rt, ring));
 	EXPECT_EQ(ring->head, ring->tail);
 	EXPECT_EQ(PTO_TASK_RECLAIMED, pto_task_find(&self->rt, last.id, &slot));
+	EXPECT_EQ(0, fatal(self));
+}
+
+/* A scope holds what has outputs, which the program may still pass on, and nothing else. */
+TEST_F(orchestrator, scope_holds_outputs)
+{
+	struct pto_ring *ring = pto_ring_get(&self->rt, 1);
+
+	PTO_SCOPE(&self->rt.rt) {
+		plain(self, 0);
+		output(self, 1);
+		plain(self, 0);
+		EXPECT_EQ(3, execute_some(self, 3));
+		EXPECT_TRUE(pto_ring_reclaim(&self->rt, ring));
+		EXPECT_EQ(1, ring->tail);
+		EXPECT_FALSE(pto_ring_reclaim(&self->rt, ring));
+	}
+	EXPECT_TRUE(pto_ring_reclaim(&self->rt, ring));
+	EXPECT_EQ(3, ring->tail);
 	EXPECT_EQ(0, fatal(self));
 }
 
