@@ -768,6 +768,7 @@ static inline uint64_t pto_slot_number(const struct pto_arena *arena, const stru
 }
 
 void pto_ring_set_up(struct pto_runtime *rt, uint32_t index);
+
 /* The ring of a depth, set up at its first use in a run */
 static inline struct pto_ring *pto_ring_get(struct pto_runtime *rt, uint32_t index)
 {

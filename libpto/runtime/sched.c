@@ -183,7 +183,7 @@ static uint32_t look(const struct pto_sched *sched, struct pto_queue *q, uint64_
  * task over: lines that move to another core and back cost more than a short task. It cannot
  * know how long one takes, so it tries; what it loses over a long one it makes up for by handing
  * others over before it tries again. So tasks that the others wait for cost it at most as much as
- * handing all of them over (pto_sched_submitted() adds that up).
+ * handing all of them over (pto_sched_submitted() adds that up), and what the latest try cost.
  *
  * A task that is not ready waits for one that was handed over. If that is short, too, or the others
  * have no time for it, it is worth waiting for and helping: else this one would become the

@@ -84,6 +84,7 @@ static void set_state(struct pto_core *core, uint32_t func)
 	atomic_store_explicit(&core->state, state + 1 + func, memory_order_release);
 }
 
+/* Runs one part of one block; see core_unit(). */
 static inline void run_part(struct pto_core *core, struct pto_slot *slot, uint32_t block,
 			    uint32_t index)
 {
