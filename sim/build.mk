@@ -17,7 +17,8 @@ FLAG_DIRS += kmod/core sim/kernel sim/device sim/preload sim/ptod
 SIM_KERNEL_FLAGS := -Isim/kernel/include -Isim/kernel -Ikmod/core -fno-strict-aliasing
 CFLAGS-kmod/core := $(SIM_KERNEL_FLAGS)
 CFLAGS-sim/kernel := $(SIM_KERNEL_FLAGS)
-CFLAGS-sim/preload := $(SIM_KERNEL_FLAGS) -Isim/device
+# (Both have a device.h; the interposer wants the device's.)
+CFLAGS-sim/preload := -Isim/device $(SIM_KERNEL_FLAGS)
 CFLAGS-sim/ptod := -Isim/device
 
 SIM_MAP := sim/preload/libptosim.map

@@ -7,7 +7,14 @@
 #include <linux/overflow.h>
 #include <linux/slab.h>
 
-#include "core.h"
+#include "arena.h"
+#include "call.h"
+#include "ctx.h"
+#include "device.h"
+#include "mem.h"
+#include "queue.h"
+#include "reclaim.h"
+#include "stream.h"
 
 /* Defaults and limits are those of the seed runtime. */
 #define PTO_DEFAULT_TASK_WINDOW	16384ULL

@@ -12,7 +12,11 @@
 #include <linux/err.h>
 #include <linux/slab.h>
 
-#include "core.h"
+#include "arena.h"
+#include "ctx.h"
+#include "device.h"
+#include "mem.h"
+#include "queue.h"
 
 static int pto_plan_write(struct pto_device *pdev, struct pto_arena_image *image)
 {

@@ -8,9 +8,16 @@
  * begins at or before that page.
  */
 #include <linux/err.h>
+#include <linux/mm.h>
 #include <linux/slab.h>
 
-#include "core.h"
+#include "bo.h"
+#include "call.h"
+#include "ctx.h"
+#include "device.h"
+#include "mem.h"
+#include "queue.h"
+#include "reclaim.h"
 
 static unsigned long pto_bo_distance(struct pto_ctx *ctx, u64 offset)
 {

@@ -11,7 +11,15 @@
 #include <linux/string.h>
 #include <linux/uaccess.h>
 
-#include "core.h"
+#include "arena.h"
+#include "call.h"
+#include "callable.h"
+#include "ctx.h"
+#include "device.h"
+#include "image.h"
+#include "mem.h"
+#include "queue.h"
+#include "reclaim.h"
 
 static const char pto_default_entry[] = "aicpu_orchestration_entry";
 static const char pto_default_config[] = "aicpu_orchestration_config";

@@ -7,12 +7,17 @@
  * inside the device.
  */
 #include <linux/err.h>
+#include <linux/mm.h>
 #include <linux/overflow.h>
 #include <linux/pagemap.h>
 #include <linux/sched/signal.h>
 #include <linux/uaccess.h>
 
-#include "core.h"
+#include "bo.h"
+#include "call.h"
+#include "ctx.h"
+#include "device.h"
+#include "mem.h"
 
 #define PTO_COPY_CHUNK (64 * 1024UL)
 

@@ -6,7 +6,17 @@
 #include <linux/poll.h>
 #include <linux/slab.h>
 
-#include "core.h"
+#include "arena.h"
+#include "bo.h"
+#include "call.h"
+#include "callable.h"
+#include "ctx.h"
+#include "device.h"
+#include "image.h"
+#include "mem.h"
+#include "queue.h"
+#include "reclaim.h"
+#include "stream.h"
 
 /**
  * pto_ctx_begin() - begin to change the context's configuration

@@ -5,11 +5,16 @@
 #include <linux/delay.h>
 #include <linux/err.h>
 #include <linux/log2.h>
+#include <linux/mm.h>
 #include <linux/overflow.h>
 #include <linux/printk.h>
 #include <linux/slab.h>
 
-#include "core.h"
+#include "arena.h"
+#include "ctx.h"
+#include "device.h"
+#include "mem.h"
+#include "queue.h"
 
 #define PTO_CONTEXTS_MAX 4096
 #define PTO_QUEUES_MAX 65536

@@ -8,7 +8,11 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
-#include "core.h"
+#include "call.h"
+#include "ctx.h"
+#include "device.h"
+#include "image.h"
+#include "mem.h"
 
 #define PTO_HASH_CHUNK (64 * 1024UL)
 

@@ -8,7 +8,9 @@
 #include <linux/string.h>
 #include <linux/uaccess.h>
 
-#include "core.h"
+#include "call.h"
+#include "ctx.h"
+#include "device.h"
 
 union pto_arg {
 	struct pto_query query;

@@ -6,7 +6,12 @@
 #include <linux/overflow.h>
 #include <linux/slab.h>
 
-#include "core.h"
+#include "callable.h"
+#include "ctx.h"
+#include "device.h"
+#include "image.h"
+#include "mem.h"
+#include "queue.h"
 
 static void pto_desc_fill(const struct pto_callable *cal, struct pto_dev_load *desc,
 			  struct pto_dev_kernel *kernels)

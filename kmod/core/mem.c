@@ -5,10 +5,13 @@
  */
 #include <linux/err.h>
 #include <linux/genalloc.h>
+#include <linux/mm.h>
 #include <linux/overflow.h>
 #include <linux/slab.h>
 
-#include "core.h"
+#include "arena.h"
+#include "device.h"
+#include "mem.h"
 
 /**
  * struct pto_leak - memory that must not be used again while the device lives

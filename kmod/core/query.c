@@ -2,10 +2,18 @@
 /*
  * PTO_QUERY: what the device is, what the context did, what is in use.
  */
+#include <linux/mm.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
 
-#include "core.h"
+#include "arena.h"
+#include "call.h"
+#include "ctx.h"
+#include "device.h"
+#include "image.h"
+#include "queue.h"
+#include "reclaim.h"
+#include "stream.h"
 
 static void pto_query_device(struct pto_ctx *ctx, struct pto_device_info *info)
 {

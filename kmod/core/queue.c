@@ -11,7 +11,10 @@
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 
-#include "core.h"
+#include "ctx.h"
+#include "device.h"
+#include "queue.h"
+#include "stream.h"
 
 /* A waiter watches the queue itself for a while, then yields between looks, then sleeps. */
 #define PTO_SPIN_NS	(5 * (u64)NSEC_PER_USEC)

@@ -6,7 +6,11 @@
  * latest can be using it. When those have ended the hardware context is told to forget it,
  * and when it has, the object is freed.
  */
-#include "core.h"
+#include "ctx.h"
+#include "device.h"
+#include "queue.h"
+#include "reclaim.h"
+#include "stream.h"
 
 /* Under ctx->lock: number of the latest run that can have seen what is no longer visible. */
 static u64 pto_runs_so_far(struct pto_ctx *ctx)

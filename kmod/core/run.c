@@ -10,7 +10,16 @@
 #include <linux/stddef.h>
 #include <linux/uaccess.h>
 
-#include "core.h"
+#include "arena.h"
+#include "bo.h"
+#include "call.h"
+#include "callable.h"
+#include "ctx.h"
+#include "device.h"
+#include "mem.h"
+#include "queue.h"
+#include "stream.h"
+#include "wait.h"
 
 /* Bytes that the first version of an entry had. */
 #define PTO_RUN_ENTRY_MIN offsetofend(struct pto_run_entry, user_data)

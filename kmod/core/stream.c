@@ -5,7 +5,13 @@
 #include <linux/err.h>
 #include <linux/slab.h>
 
-#include "core.h"
+#include "call.h"
+#include "ctx.h"
+#include "device.h"
+#include "queue.h"
+#include "reclaim.h"
+#include "stream.h"
+#include "wait.h"
 
 static int pto_stream_bind(struct pto_stream *s, struct pto_section *section, u16 opcode)
 {

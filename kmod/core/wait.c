@@ -4,7 +4,13 @@
  */
 #include <linux/string.h>
 
-#include "core.h"
+#include "call.h"
+#include "ctx.h"
+#include "device.h"
+#include "queue.h"
+#include "reclaim.h"
+#include "stream.h"
+#include "wait.h"
 
 /**
  * struct pto_wanted - a result that a thread waits for

@@ -1,0 +1,170 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0 */
+/*
+ * Contexts: what an open file has.
+ */
+#ifndef PTO_CORE_CTX_H
+#define PTO_CORE_CTX_H
+
+#include <linux/atomic.h>
+#include <linux/bitmap.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/spinlock.h>
+#include <linux/types.h>
+#include <linux/wait.h>
+#include <linux/workqueue.h>
+#include <linux/xarray.h>
+
+#include "pto_core.h"
+#include "queue.h"
+
+struct pto_arena;
+struct pto_callable;
+struct pto_deferred_ops;
+struct pto_mem;
+struct pto_section;
+struct pto_stream;
+
+#define PTO_MAX_ARENAS		4	/* that a context caches */
+
+/**
+ * struct pto_deferred - something that is freed when the runs that may use it have ended
+ * @link: in ctx->deferred, or on a local list of pto_ctx_reclaim()
+ * @ops: what is to be done
+ * @run_seq: it waits for the context's runs up to this number
+ * @control_index: and then for this command of the control queue,
+ * @posted: which has been posted
+ *
+ * Part of the object that is freed, so that giving something up needs no memory.
+ * @link and @run_seq: ctx->lock; the rest: ctx->mutex.
+ */
+struct pto_deferred {
+	struct list_head link;
+	const struct pto_deferred_ops *ops;
+	u64 run_seq;
+	u32 control_index;
+	bool posted;
+};
+
+/**
+ * struct pto_counters - what a context did; see struct pto_context_stats
+ *
+ * Off the warm path. Counters of the warm path are the streams' own and are summed up when
+ * somebody asks; a stream that is destroyed leaves its here.
+ */
+struct pto_counters {
+	atomic64_t streams_created;
+	atomic64_t bo_bytes;
+	atomic64_t prepares;
+	atomic64_t unprepares;
+	atomic64_t aicpu_dlopens;
+	atomic64_t host_dlopens;
+	atomic64_t kernel_loads;
+	atomic64_t image_uploads;
+	atomic64_t image_upload_bytes;
+	atomic64_t image_dedup_hits;
+	atomic64_t arena_hits;
+	atomic64_t arena_misses;
+	atomic64_t arena_builds;
+	atomic64_t arena_rebinds;
+	atomic64_t runs_submitted;
+	atomic64_t runs_completed;
+	atomic64_t runs_failed;
+	atomic64_t doorbells;
+	atomic64_t interrupts;
+	atomic64_t device_commands;
+	atomic64_t resets;
+	atomic_t streams_live;
+	atomic_t callables_live;
+	atomic_t bo_live;
+	atomic_t images_live;
+};
+
+/**
+ * struct pto_ctx - a context
+ * @pdev: the device; a reference
+ * @wq: who waits for anything of this context sleeps here
+ * @default_stream: the stream that lives as long as the context
+ * @callables: prepared callables by cid; written under @lock, read under any queue's lock
+ * @arenas: arenas, NULL where there is none; written under @mutex and @lock, read under
+ *	either or under any queue's lock
+ * @run_seq: number of the last run of any stream; raised under the stream's queue lock. Not
+ *	every number is a run's
+ * @poll_armed: somebody polls: ask for an interrupt with every run
+ * @lost: the device lost this context's state
+ * @deferred_count: entries of @deferred
+ * @hw_id: hardware context
+ * @hw_alive: the device has made it and was not told to destroy it (@mutex)
+ * @leaking: it would not end, so what it was told of must not be used again (@mutex)
+ * @mutex: what the hardware context has been told, and in what order
+ * @lock: see the other members
+ * @control: control queue
+ * @stream_list: bound streams (@lock)
+ * @stream_ids: streams that have an id; ids are taken under @mutex
+ * @next_stream: where the search for the next stream id begins (@mutex)
+ * @bo_list: buffers that are mapped in the hardware context (@mutex)
+ * @bos: buffers that have an id
+ * @bo_at: the same by address, see bo.c
+ * @images: images that have an id
+ * @cids_reserved: cids in use or being filled (@lock)
+ * @generations: generation of each cid (@lock)
+ * @handles: device handles in use (@mutex)
+ * @loaded: callables that the hardware context has (@mutex)
+ * @next_arena: id of the next arena (@mutex)
+ * @deferred: what waits for runs to end (@lock)
+ * @reclaim_wanted: @deferred is to be looked at
+ * @reclaim_work: does that when no application thread is at hand
+ * @link: in pdev->contexts (pdev->irq_lock)
+ * @count: counters
+ *
+ * Lives from pto_ctx_open() to pto_ctx_close(), which are not called while anything else is
+ * done with it. Its home's reference to the open file is what keeps it: nothing counts here.
+ */
+struct pto_ctx {
+	struct pto_device *pdev;
+	wait_queue_head_t wq;
+	struct pto_stream *default_stream;
+	struct pto_callable *callables[PTO_MAX_CALLABLES];
+	struct pto_arena *arenas[PTO_MAX_ARENAS];
+	atomic64_t run_seq;
+	bool poll_armed;
+	bool lost;
+	atomic_t deferred_count;
+
+	u32 hw_id;
+	bool hw_alive;
+	bool leaking;
+	struct mutex mutex;
+	spinlock_t lock;
+	struct pto_queue control;
+	struct list_head stream_list;
+	struct xarray stream_ids;
+	u32 next_stream;
+	struct list_head bo_list;
+	struct xarray bos;
+	struct xarray bo_at;
+	struct xarray images;
+	DECLARE_BITMAP(cids_reserved, PTO_MAX_CALLABLES);
+	u32 generations[PTO_MAX_CALLABLES];
+	DECLARE_BITMAP(handles, PTO_DEV_MAX_HANDLES);
+	struct list_head loaded;
+	u32 next_arena;
+	struct list_head deferred;
+	atomic_t reclaim_wanted;
+	struct work_struct reclaim_work;
+	struct list_head link;
+	struct pto_counters count;
+};
+
+int pto_ctx_begin(struct pto_ctx *ctx, struct pto_section *section);
+int pto_ctx_begin_hw(struct pto_ctx *ctx, struct pto_section *section);
+void pto_ctx_end(struct pto_ctx *ctx, struct pto_section *section);
+int pto_ctx_command(struct pto_ctx *ctx, struct pto_section *section, struct pto_dev_cmd *cmd,
+		    struct pto_reply *reply);
+int pto_ctx_admin(struct pto_ctx *ctx, struct pto_section *section, struct pto_dev_cmd *cmd,
+		  struct pto_reply *reply);
+void pto_ctx_lose(struct pto_ctx *ctx);
+void pto_ctx_free_mem(struct pto_ctx *ctx, struct pto_mem *mem);
+bool pto_ctx_busy(struct pto_ctx *ctx);
+
+#endif /* PTO_CORE_CTX_H */

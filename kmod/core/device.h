@@ -1,0 +1,166 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0 */
+/*
+ * A device in service, and who is inside it.
+ *
+ * Lock order, outermost first; a thread that holds one may take those below it:
+ *
+ *   mmap_lock			held by the kernel around mmap and the mapping callbacks
+ *   pto_ctx.mutex		configuration of one hardware context
+ *   pto_device.arena_mutex	building arena images
+ *   pto_device.image_mutex	images
+ *   pto_device.mutex		numbers of contexts and queues
+ *   xa_lock of an xarray	ids
+ *   pto_device.arena_lock	table of arena images
+ *   pto_ctx.lock		callable table, list of streams, list of deferred frees
+ *   pto_queue.lock		one queue pair
+ *   pto_device.irq_lock	armed queues, contexts; taken in interrupts
+ *   pto_ctx.wq, pto_device.wq
+ *
+ * Under mmap_lock only the spinlocks are taken. No lock of the driver is held over
+ * copy_*_user(), nor across a wait for runs; pto_ctx.mutex, and only it, is held across the
+ * wait for a command of its own context.
+ *
+ * Sections. Whoever touches the device's window is in a section (struct pto_section), an SRCU
+ * read side of the device that cannot be entered any more once the device is gone. A section
+ * is left before sleeping for something that has no short bound, and never held over
+ * copy_*_user(), so that pto_device_gone() returns soon whatever applications do.
+ */
+#ifndef PTO_CORE_DEVICE_H
+#define PTO_CORE_DEVICE_H
+
+#include <linux/atomic.h>
+#include <linux/kref.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/srcu.h>
+#include <linux/spinlock.h>
+#include <linux/types.h>
+#include <linux/wait.h>
+
+#include "mem.h"
+#include "pto_core.h"
+#include "queue.h"
+
+struct gen_pool;
+
+#define PTO_IMAGE_BUCKETS	64
+#define PTO_ARENA_BUCKETS	64
+
+/* Bounds of waits for the device itself; runs have bounds of their own. */
+#define PTO_ADMIN_NS		(10 * (u64)NSEC_PER_SEC)
+#define PTO_CONTROL_NS		(30 * (u64)NSEC_PER_SEC)
+#define PTO_DRAIN_NS		(2 * (u64)NSEC_PER_SEC)
+#define PTO_READY_NS		(2 * (u64)NSEC_PER_SEC)
+
+/**
+ * struct pto_section - one stay inside a device, see the top of this file
+ * @pdev: the device, NULL while not inside
+ * @srcu: cookie of srcu_read_lock()
+ *
+ * On the stack of its thread.
+ */
+struct pto_section {
+	struct pto_device *pdev;
+	int srcu;
+};
+
+/**
+ * struct pto_device - a device in service
+ * @ref: references; pto_device_put() frees it
+ * @srcu: sections
+ * @gone: out of service for good
+ * @ops: transport
+ * @priv: its state
+ * @index: N of /dev/ptoN
+ * @ident: the identification page as it was when the device came; never read again
+ * @ident_page: the page itself, for its state and heartbeat
+ * @pool: device memory, by window offset
+ * @heap_size: bytes of it
+ * @memory_used: bytes allocated
+ * @leaks: memory that a context which would not end may still write to (@mutex)
+ * @admin: admin queue
+ * @wq: who waits for the admin queue
+ * @mutex: protects @ctx_ids, @queue_ids, @leaks
+ * @ctx_ids: hardware contexts in use, bit n for number n + 1
+ * @queue_ids: queue pairs in use
+ * @irq_lock: protects @armed and @contexts
+ * @armed: queues of which the device was asked for an interrupt
+ * @contexts: open contexts
+ * @context_count: how many
+ * @contexts_opened: how many there ever were
+ * @stream_count: control queues and streams of all contexts
+ * @image_mutex: protects @images and the reference counts' way to zero
+ * @images: images by key
+ * @image_count: how many
+ * @image_bytes: bytes of them
+ * @next_image: number of the next image, never used twice (@image_mutex)
+ * @arena_mutex: held while an arena image is built, so that none is built twice
+ * @arena_lock: protects @arena_images, @arena_idle_list and what counts it
+ * @arena_images: arena images by configuration
+ * @arena_image_count: how many
+ * @arena_image_bytes: device memory they take
+ * @arena_idle_list: those that no arena is bound to, the one that was used last at the end
+ * @arena_idle: how many of these
+ * @arena_idle_bytes: device memory these take
+ *
+ * Held by its home, by every context, and so by everything that contexts have.
+ */
+struct pto_device {
+	struct kref ref;
+	struct srcu_struct srcu;
+	atomic_t gone;
+	const struct pto_transport_ops *ops;
+	void *priv;
+	u32 index;
+	struct pto_dev_ident ident;
+	struct pto_dev_ident *ident_page;
+	struct gen_pool *pool;
+	u64 heap_size;
+	atomic64_t memory_used;
+	struct list_head leaks;
+	struct pto_queue admin;
+	wait_queue_head_t wq;
+	struct mutex mutex;
+	unsigned long *ctx_ids;
+	unsigned long *queue_ids;
+	spinlock_t irq_lock;
+	struct list_head armed;
+	struct list_head contexts;
+	atomic_t context_count;
+	atomic64_t contexts_opened;
+	atomic_t stream_count;
+	struct mutex image_mutex;
+	struct list_head images[PTO_IMAGE_BUCKETS];
+	atomic64_t image_count;
+	atomic64_t image_bytes;
+	u64 next_image;
+	struct mutex arena_mutex;
+	spinlock_t arena_lock;
+	struct list_head arena_images[PTO_ARENA_BUCKETS];
+	atomic64_t arena_image_count;
+	atomic64_t arena_image_bytes;
+	struct list_head arena_idle_list;
+	unsigned int arena_idle;
+	u64 arena_idle_bytes;
+};
+
+bool pto_section_enter(struct pto_section *section, struct pto_device *pdev);
+void pto_section_leave(struct pto_section *section);
+void pto_device_fail(struct pto_device *pdev, const char *why);
+void pto_device_check(struct pto_device *pdev);
+int pto_device_admin(struct pto_device *pdev, struct pto_section *section,
+		     struct pto_dev_cmd *cmd, struct pto_reply *reply);
+int pto_device_get_queue(struct pto_device *pdev, u32 *index);
+void pto_device_put_queue(struct pto_device *pdev, u32 index);
+
+static inline bool pto_device_is_gone(struct pto_device *pdev)
+{
+	return unlikely(atomic_read(&pdev->gone));
+}
+
+static inline u64 pto_mem_addr(struct pto_device *pdev, const struct pto_mem *mem)
+{
+	return pdev->ident.memory_base + mem->offset;
+}
+
+#endif /* PTO_CORE_DEVICE_H */

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0 */
+/*
+ * Freeing what runs may still be using.
+ */
+#ifndef PTO_CORE_RECLAIM_H
+#define PTO_CORE_RECLAIM_H
+
+#include <linux/atomic.h>
+#include <linux/list.h>
+#include <linux/types.h>
+
+#include "ctx.h"
+
+#define PTO_DEFERRED_COMMANDS 2
+
+/**
+ * struct pto_deferred_ops - how an object is freed
+ * @commands: fill in the commands that take it from the hardware context; how many
+ * @release: free it; the device does not know it any more
+ */
+struct pto_deferred_ops {
+	unsigned int (*commands)(struct pto_deferred *d, struct pto_dev_cmd *cmd);
+	void (*release)(struct pto_deferred *d);
+};
+
+void pto_defer(struct pto_ctx *ctx, struct pto_deferred *d, const struct pto_deferred_ops *ops);
+void pto_reclaim_init(struct pto_ctx *ctx);
+void pto_reclaim_all(struct pto_ctx *ctx);
+void pto_reclaim_settle(struct pto_ctx *ctx, struct pto_section *section);
+void pto_reclaim_reap(struct pto_ctx *ctx);
+void pto_reclaim_locked(struct pto_ctx *ctx, struct pto_section *section);
+void pto_reclaim_unlock(struct pto_ctx *ctx);
+
+/* After completions were taken: is there something they may have been holding up? */
+static inline bool pto_reclaim_pending(struct pto_ctx *ctx)
+{
+	return unlikely(atomic_read(&ctx->deferred_count));
+}
+
+#endif /* PTO_CORE_RECLAIM_H */
