@@ -4,6 +4,7 @@
  */
 #include <linux/idr.h>
 #include <linux/module.h>
+#include <linux/workqueue.h>
 
 #include "pto_module.h"
 
@@ -19,6 +20,7 @@ struct class pto_class = {
 	.devnode = pto_devnode,
 };
 
+struct workqueue_struct *pto_wq;
 dev_t pto_devt;
 static DEFINE_IDA(pto_indices);
 
@@ -43,9 +45,16 @@ static int __init pto_init(void)
 {
 	int err;
 
+	/*
+	 * What interrupts hand on is urgent. Memory that is given up may be what a reclaiming
+	 * thread waits for. Much of the work sleeps, so it does not matter where it runs.
+	 */
+	pto_wq = alloc_workqueue("pto", WQ_HIGHPRI | WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
+	if (!pto_wq)
+		return -ENOMEM;
 	err = class_register(&pto_class);
 	if (err)
-		return err;
+		goto err_wq;
 	err = alloc_chrdev_region(&pto_devt, 0, PTO_MINORS, "pto");
 	if (err)
 		goto err_class;
@@ -58,6 +67,8 @@ err_region:
 	unregister_chrdev_region(pto_devt, PTO_MINORS);
 err_class:
 	class_unregister(&pto_class);
+err_wq:
+	destroy_workqueue(pto_wq);
 	return err;
 }
 
@@ -68,6 +79,7 @@ static void __exit pto_exit(void)
 	unregister_chrdev_region(pto_devt, PTO_MINORS);
 	class_unregister(&pto_class);
 	ida_destroy(&pto_indices);
+	destroy_workqueue(pto_wq);
 }
 
 module_init(pto_init);

@@ -14,6 +14,14 @@
 struct pto_device;
 struct pto_ctx;
 struct pto_bo;
+struct workqueue_struct;
+
+/*
+ * The driver's own workqueue. The home provides it before it makes the first device, and takes
+ * it away after the last one is freed. Work on it may sleep; one piece of work may have to
+ * wait for another (the simulator's home does one after the other).
+ */
+extern struct workqueue_struct *pto_wq;
 
 /**
  * struct pto_transport_ops - how the core reaches a device's memory window

@@ -6,6 +6,7 @@
 #include <linux/err.h>
 #include <linux/kernel.h>
 #include <linux/mm.h>
+#include <linux/workqueue.h>
 
 #include <pto_core.h>
 #include <sim_kernel.h>
@@ -15,6 +16,8 @@
 #define QUEUE_BYTES	PTO_DEV_QUEUE_BYTES(RIG_DEPTH)
 #define HEAP_OFFSET	(PAGE_SIZE + RIG_QUEUES * QUEUE_BYTES)
 #define WINDOW_SIZE	(HEAP_OFFSET + RIG_HEAP)
+
+struct workqueue_struct *pto_wq = &sim_workqueue;
 
 struct pto_dev_queue *rig_queue(struct rig *rig, uint32_t queue)
 {

@@ -2,50 +2,137 @@
 #include <pthread.h>
 #include <signal.h>
 
+#include <linux/wait.h>
 #include <linux/workqueue.h>
 
 #include "sim_kernel.h"
 #include "internal.h"
 
-/*
- * The queue. The lock protects everything here and the link and pending of all work. The
- * worker thread exists while there is work; if it cannot be made, the work waits for the
- * next try.
+/**
+ * struct workqueue_struct - the workqueue
+ * @lock: protects everything here, and all work
+ * @change: the worker sleeps here until the first of @delayed is due
+ * @done: who waits for work that runs sleeps here
+ * @queue: work that is to be done, in the order of its tickets
+ * @delayed: work that is to be queued later, by its time
+ * @running: what is being done; only to be compared, as it may be freed by now
+ * @running_ticket: its ticket, 0 if nothing is being done
+ * @last_ticket: the ticket that was given out last
+ * @worker: somebody does the work, or will
  */
-static struct {
-	pthread_mutex_t lock;
-	pthread_cond_t done;
+struct workqueue_struct {
+	spinlock_t lock;
+	wait_queue_head_t change;
+	wait_queue_head_t done;
 	struct list_head queue;
+	struct list_head delayed;
 	struct work_struct *running;
+	u64 running_ticket;
+	u64 last_ticket;
 	bool worker;
-} works = {
-	.lock = PTHREAD_MUTEX_INITIALIZER,
-	.done = PTHREAD_COND_INITIALIZER,
-	.queue = LIST_HEAD_INIT(works.queue),
 };
 
-static void *worker(void *unused)
+struct workqueue_struct sim_workqueue = {
+	.change.head = LIST_HEAD_INIT(sim_workqueue.change.head),
+	.done.head = LIST_HEAD_INIT(sim_workqueue.done.head),
+	.queue = LIST_HEAD_INIT(sim_workqueue.queue),
+	.delayed = LIST_HEAD_INIT(sim_workqueue.delayed),
+};
+
+static void enqueue(struct workqueue_struct *wq, struct work_struct *work)
+{
+	work->state = SIM_WORK_QUEUED;
+	work->ticket = ++wq->last_ticket;
+	list_add_tail(&work->link, &wq->queue);
+}
+
+static void dequeue(struct work_struct *work)
+{
+	list_del_init(&work->link);
+	work->state = SIM_WORK_IDLE;
+}
+
+static void enqueue_delayed(struct workqueue_struct *wq, struct delayed_work *dwork)
+{
+	struct list_head *before = &wq->delayed;
+	struct work_struct *other;
+
+	list_for_each_entry(other, &wq->delayed, link) {
+		if (to_delayed_work(other)->expires > dwork->expires) {
+			before = &other->link;
+			break;
+		}
+	}
+	dwork->work.state = SIM_WORK_DELAYED;
+	list_add_tail(&dwork->work.link, before);
+}
+
+/* Queue what is due. Return: when the next is, or KTIME_MAX. */
+static ktime_t enqueue_due(struct workqueue_struct *wq)
 {
 	struct work_struct *work;
 
-	pthread_mutex_lock(&works.lock);
-	while ((work = list_first_entry_or_null(&works.queue, struct work_struct, link))) {
-		list_del_init(&work->link);
-		work->pending = false;
-		works.running = work;
-		pthread_mutex_unlock(&works.lock);
-		work->func(work);
-		pthread_mutex_lock(&works.lock);
-		works.running = NULL;
-		pthread_cond_broadcast(&works.done);
+	while ((work = list_first_entry_or_null(&wq->delayed, struct work_struct, link))) {
+		ktime_t expires = to_delayed_work(work)->expires;
+
+		if (expires > ktime_get())
+			return expires;
+		dequeue(work);
+		enqueue(wq, work);
 	}
-	works.worker = false;
-	pthread_mutex_unlock(&works.lock);
+	return KTIME_MAX;
+}
+
+/* The lock is released meanwhile. */
+static void do_first(struct workqueue_struct *wq)
+{
+	struct work_struct *work = list_first_entry(&wq->queue, struct work_struct, link);
+
+	dequeue(work);
+	wq->running = work;
+	wq->running_ticket = work->ticket;
+	spin_unlock(&wq->lock);
+	work->func(work);
+	spin_lock(&wq->lock);
+	wq->running = NULL;
+	wq->running_ticket = 0;
+	wake_up_all(&wq->done);
+}
+
+/* The lock is released while the thread sleeps. */
+static void wait_for_change(struct workqueue_struct *wq, ktime_t expires)
+{
+	DEFINE_WAIT(wait);
+
+	prepare_to_wait(&wq->change, &wait, TASK_UNINTERRUPTIBLE);
+	spin_unlock(&wq->lock);
+	sim_schedule(&expires);
+	finish_wait(&wq->change, &wait);
+	spin_lock(&wq->lock);
+}
+
+static void *worker(void *arg)
+{
+	struct workqueue_struct *wq = arg;
+
+	spin_lock(&wq->lock);
+	for (;;) {
+		ktime_t next = enqueue_due(wq);
+
+		if (!list_empty(&wq->queue))
+			do_first(wq);
+		else if (next != KTIME_MAX)
+			wait_for_change(wq, next);
+		else
+			break;
+	}
+	wq->worker = false;
+	spin_unlock(&wq->lock);
 	return NULL;
 }
 
 /* Signals are the application's: the worker takes none. */
-static bool start_worker(void)
+static bool start_worker(struct workqueue_struct *wq)
 {
 	sigset_t all, old;
 	pthread_attr_t attr;
@@ -56,49 +143,165 @@ static bool start_worker(void)
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	pthread_attr_init(&attr);
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	ret = pthread_create(&thread, &attr, worker, NULL);
+	ret = pthread_create(&thread, &attr, worker, wq);
 	pthread_attr_destroy(&attr);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	return !ret;
 }
 
-bool schedule_work(struct work_struct *work)
+/* If there can be no worker the work waits for the next try, or for who waits for it. */
+static void need_worker(struct workqueue_struct *wq)
+{
+	if (wq->worker)
+		wake_up_all(&wq->change);
+	else
+		wq->worker = start_worker(wq);
+}
+
+bool queue_work(struct workqueue_struct *wq, struct work_struct *work)
 {
 	bool queued;
 
-	pthread_mutex_lock(&works.lock);
-	queued = !work->pending;
-	if (queued) {
-		work->pending = true;
-		list_add_tail(&work->link, &works.queue);
-	}
-	if (!works.worker)
-		works.worker = start_worker();
-	pthread_mutex_unlock(&works.lock);
+	spin_lock(&wq->lock);
+	queued = work->state == SIM_WORK_IDLE && !work->cancels;
+	if (queued)
+		enqueue(wq, work);
+	need_worker(wq);
+	spin_unlock(&wq->lock);
 	return queued;
+}
+
+static void delay_work(struct workqueue_struct *wq, struct delayed_work *dwork,
+		       unsigned long delay)
+{
+	if (delay) {
+		dwork->expires = ktime_get() + (ktime_t)delay * (NSEC_PER_SEC / HZ);
+		enqueue_delayed(wq, dwork);
+	} else {
+		enqueue(wq, &dwork->work);
+	}
+	need_worker(wq);
+}
+
+bool queue_delayed_work(struct workqueue_struct *wq, struct delayed_work *dwork,
+			unsigned long delay)
+{
+	bool queued;
+
+	spin_lock(&wq->lock);
+	queued = dwork->work.state == SIM_WORK_IDLE && !dwork->work.cancels;
+	if (queued)
+		delay_work(wq, dwork, delay);
+	spin_unlock(&wq->lock);
+	return queued;
+}
+
+bool mod_delayed_work(struct workqueue_struct *wq, struct delayed_work *dwork,
+		      unsigned long delay)
+{
+	bool pending;
+
+	spin_lock(&wq->lock);
+	pending = dwork->work.state != SIM_WORK_IDLE;
+	if (pending)
+		dequeue(&dwork->work);
+	if (!dwork->work.cancels)
+		delay_work(wq, dwork, delay);
+	spin_unlock(&wq->lock);
+	return pending;
+}
+
+/* Wait for work to be done. The lock is held, and released while the thread sleeps. */
+static void wait_for_done(struct workqueue_struct *wq)
+{
+	DEFINE_WAIT(wait);
+
+	if (!wq->worker)
+		need_worker(wq);
+	if (!wq->worker) {
+		wq->worker = true;
+		do_first(wq);
+		wq->worker = false;
+		return;
+	}
+	prepare_to_wait(&wq->done, &wait, TASK_UNINTERRUPTIBLE);
+	spin_unlock(&wq->lock);
+	sim_schedule(NULL);
+	finish_wait(&wq->done, &wait);
+	spin_lock(&wq->lock);
 }
 
 bool cancel_work_sync(struct work_struct *work)
 {
+	struct workqueue_struct *wq = &sim_workqueue;
 	bool pending;
 
-	pthread_mutex_lock(&works.lock);
-	pending = work->pending;
-	if (pending) {
-		list_del_init(&work->link);
-		work->pending = false;
-	}
-	while (works.running == work)
-		pthread_cond_wait(&works.done, &works.lock);
-	pthread_mutex_unlock(&works.lock);
+	spin_lock(&wq->lock);
+	pending = work->state != SIM_WORK_IDLE;
+	if (pending)
+		dequeue(work);
+	work->cancels++;
+	while (wq->running == work)
+		wait_for_done(wq);
+	work->cancels--;
+	/* With nothing left to wait for the worker goes. */
+	if (wq->worker)
+		wake_up_all(&wq->change);
+	spin_unlock(&wq->lock);
 	return pending;
+}
+
+bool cancel_delayed_work_sync(struct delayed_work *dwork)
+{
+	return cancel_work_sync(&dwork->work);
+}
+
+bool flush_work(struct work_struct *work)
+{
+	struct workqueue_struct *wq = &sim_workqueue;
+	u64 ticket = 0;
+
+	spin_lock(&wq->lock);
+	if (work->state == SIM_WORK_QUEUED)
+		ticket = work->ticket;
+	else if (wq->running == work)
+		ticket = wq->running_ticket;
+	while (ticket && (wq->running_ticket == ticket ||
+			  (work->state == SIM_WORK_QUEUED && work->ticket == ticket)))
+		wait_for_done(wq);
+	spin_unlock(&wq->lock);
+	return ticket;
+}
+
+static bool busy_up_to(struct workqueue_struct *wq, u64 ticket)
+{
+	struct work_struct *first = list_first_entry_or_null(&wq->queue, struct work_struct, link);
+
+	return (wq->running_ticket && wq->running_ticket <= ticket) ||
+	       (first && first->ticket <= ticket);
+}
+
+void flush_workqueue(struct workqueue_struct *wq)
+{
+	u64 ticket;
+
+	spin_lock(&wq->lock);
+	ticket = wq->last_ticket;
+	while (busy_up_to(wq, ticket))
+		wait_for_done(wq);
+	spin_unlock(&wq->lock);
 }
 
 void sim_workqueue_fork_child(void)
 {
-	pthread_mutex_init(&works.lock, NULL);
-	pthread_cond_init(&works.done, NULL);
-	INIT_LIST_HEAD(&works.queue);
-	works.running = NULL;
-	works.worker = false;
+	struct workqueue_struct *wq = &sim_workqueue;
+
+	spin_lock_init(&wq->lock);
+	init_waitqueue_head(&wq->change);
+	init_waitqueue_head(&wq->done);
+	INIT_LIST_HEAD(&wq->queue);
+	INIT_LIST_HEAD(&wq->delayed);
+	wq->running = NULL;
+	wq->running_ticket = 0;
+	wq->worker = false;
 }

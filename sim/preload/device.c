@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include <device.h>
+#include <linux/workqueue.h>
 #include <sim_kernel.h>
 
 #include "preload.h"
@@ -36,6 +37,8 @@ struct sim_device {
 	struct pto_device *inherited;
 	uint64_t baseline;
 };
+
+struct workqueue_struct *pto_wq = &sim_workqueue;
 
 static struct sim_device devices[SIM_MAX_DEVICES] = {
 	[0 ... SIM_MAX_DEVICES - 1] = { .lock = PTHREAD_MUTEX_INITIALIZER },

@@ -1,41 +1,94 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * User-space rendering of the kernel header of this name, as far as kmod/core uses it. Work
- * runs on a thread that is made when there is some and ends when there is none.
+ * User-space rendering of the kernel header of this name, as far as kmod/core uses it. There
+ * is one workqueue, sim_workqueue. Its work runs in the order in which it was queued, on
+ * a thread that is made when there is some and ends when there is none, nor any that is
+ * delayed. That thread takes no signals, and is not in a forked child; nor is the work.
  */
 #ifndef SIM_LINUX_WORKQUEUE_H
 #define SIM_LINUX_WORKQUEUE_H
 
+#include <linux/jiffies.h>
+#include <linux/ktime.h>
 #include <linux/list.h>
 
 struct work_struct;
+struct workqueue_struct;
 typedef void (*work_func_t)(struct work_struct *work);
+
+/* What a home gives the core as its workqueue. */
+extern struct workqueue_struct sim_workqueue;
+
+enum sim_work_state {
+	SIM_WORK_IDLE,		/* in no list; it may be running */
+	SIM_WORK_DELAYED,	/* waits for its time */
+	SIM_WORK_QUEUED,	/* waits for its turn */
+};
 
 /**
  * struct work_struct - something to do later
- * @link: in the queue while it waits; protected by the queue's lock
+ * @link: in the list that @state says
  * @func: what to do
- * @pending: in the queue
+ * @state: where it is
+ * @cancels: threads that are cancelling it: it cannot be queued
+ * @ticket: its number in the order of the queue, if it is queued
+ *
+ * Protected by the workqueue's lock. @func may free it.
  */
 struct work_struct {
 	struct list_head link;
 	work_func_t func;
-	bool pending;
+	enum sim_work_state state;
+	unsigned int cancels;
+	u64 ticket;
+};
+
+/**
+ * struct delayed_work - work with a time before which it is not done
+ * @work: the work
+ * @expires: that time, if it is SIM_WORK_DELAYED
+ */
+struct delayed_work {
+	struct work_struct work;
+	ktime_t expires;
 };
 
 static inline void sim_work_init(struct work_struct *work, work_func_t func)
 {
 	INIT_LIST_HEAD(&work->link);
 	work->func = func;
-	work->pending = false;
+	work->state = SIM_WORK_IDLE;
+	work->cancels = 0;
 }
 
-#define INIT_WORK(work, func) sim_work_init(work, func)
+#define INIT_WORK(item, function) sim_work_init(item, function)
+#define INIT_DELAYED_WORK(item, function) sim_work_init(&(item)->work, function)
 
-/* False if it was in the queue already. */
-bool schedule_work(struct work_struct *work);
+static inline struct delayed_work *to_delayed_work(struct work_struct *work)
+{
+	return container_of(work, struct delayed_work, work);
+}
 
-/* Take it out of the queue and wait until it does not run. True if it was in the queue. */
+/* False if it was queued or delayed already. */
+bool queue_work(struct workqueue_struct *wq, struct work_struct *work);
+bool queue_delayed_work(struct workqueue_struct *wq, struct delayed_work *dwork,
+			unsigned long delay);
+
+/* The same, but the new delay counts. True if it was queued or delayed already. */
+bool mod_delayed_work(struct workqueue_struct *wq, struct delayed_work *dwork,
+		      unsigned long delay);
+
+/* Take it out and wait until it does not run. True if it was queued or delayed. */
 bool cancel_work_sync(struct work_struct *work);
+bool cancel_delayed_work_sync(struct delayed_work *dwork);
+
+/* Wait until what is queued, or runs, has been done. True if there was something. */
+bool flush_work(struct work_struct *work);
+void flush_workqueue(struct workqueue_struct *wq);
+
+static inline bool schedule_work(struct work_struct *work)
+{
+	return queue_work(&sim_workqueue, work);
+}
 
 #endif /* SIM_LINUX_WORKQUEUE_H */
