@@ -62,6 +62,13 @@ coverage: ## which lines of the runtime and the simulated device the selftests e
 	@tools/setup/deps.sh build test
 	@MAKE="$(MAKE)" tools/test/coverage --build $(O)-coverage
 
+JOBS ?= 2
+
+.PHONY: mutants
+mutants: ## JOBS=N ONLY="PATTERN...": do the selftests find faults that are put into the sources?
+	@tools/setup/deps.sh build test
+	@tools/mutants/run --build $(abspath $(O))/mutants --jobs $(JOBS) $(ONLY)
+
 .PHONY: test-all
 test-all: ## STAGES="...": what "make test" runs (tools/test/run-all --list names the stages)
 	@MAKE="$(MAKE)" exec tools/test/run-all --build $(O) $(STAGES)
