@@ -5,8 +5,6 @@
  */
 #include <errno.h>
 #include <poll.h>
-#include <pthread.h>
-#include <sched.h>
 #include <string.h>
 
 #include "harness.h"
@@ -38,17 +36,17 @@ FIXTURE_TEARDOWN(hostile)
 	EXPECT_EQ(self->memory, rig_memory());
 }
 
-static void expect_gone(struct __test_metadata *_metadata, FIXTURE_DATA(hostile) *self)
+static void expect_gone(struct __test_metadata *_metadata, struct rig *rig, struct pto_ctx *ctx)
 {
 	struct pto_context_stats stats;
 	struct pto_bo_create bo;
 	struct pto_ctx *other;
 
-	EXPECT_EQ(-ENODEV, rig_bo(self->ctx, 1, &bo));
-	EXPECT_EQ(-ENODEV, rig_open(self->rig, &other));
-	EXPECT_EQ(0, rig_stats(self->ctx, &stats));
+	EXPECT_EQ(-ENODEV, rig_bo(ctx, 1, &bo));
+	EXPECT_EQ(-ENODEV, rig_open(rig, &other));
+	EXPECT_EQ(0, rig_stats(ctx, &stats));
 	EXPECT_EQ(PTO_CTX_GONE, stats.state);
-	EXPECT_TRUE(rig_poll(self->ctx) & POLLERR);
+	EXPECT_TRUE(rig_poll(ctx) & POLLERR);
 }
 
 static void wrong_id(struct rig *rig, uint32_t queue, struct pto_dev_cqe *cqe)
@@ -65,7 +63,7 @@ TEST_F(hostile, completion_of_another_command)
 	self->rig->spoil = wrong_id;
 	ASSERT_EQ(0, rig_run(self->ctx, 0, 0, &id));
 	EXPECT_EQ(-ENODEV, rig_wait(self->ctx, id, PTO_WAIT_FOREVER, &wait));
-	expect_gone(_metadata, self);
+	expect_gone(_metadata, self->rig, self->ctx);
 }
 
 /* What was accepted is told, even if it is the last thing that can be. */
@@ -79,7 +77,7 @@ TEST_F(hostile, completion_of_another_command_for_who_waits_at_once)
 	EXPECT_EQ(1, run.accepted);
 	EXPECT_NE(0, run.first_id);
 	EXPECT_EQ(-ENODEV, run.wait_error);
-	expect_gone(_metadata, self);
+	expect_gone(_metadata, self->rig, self->ctx);
 }
 
 static void tail_too_far(struct rig *rig, uint32_t queue)
@@ -96,7 +94,7 @@ TEST_F(hostile, completion_of_what_was_not_submitted)
 	self->rig->after = tail_too_far;
 	ASSERT_EQ(0, rig_run(self->ctx, 0, 0, &id));
 	EXPECT_EQ(-ENODEV, rig_wait(self->ctx, id, PTO_WAIT_FOREVER, &wait));
-	expect_gone(_metadata, self);
+	expect_gone(_metadata, self->rig, self->ctx);
 }
 
 static void tail_backwards(struct rig *rig, uint32_t queue)
@@ -111,7 +109,7 @@ TEST_F(hostile, completions_that_run_backwards)
 	self->rig->opcode = PTO_DEV_MAP;
 	self->rig->after = tail_backwards;
 	EXPECT_EQ(-ENODEV, rig_bo(self->ctx, 4096, &bo));
-	expect_gone(_metadata, self);
+	expect_gone(_metadata, self->rig, self->ctx);
 }
 
 TEST_F(hostile, admin_completion_of_another_command)
@@ -121,7 +119,7 @@ TEST_F(hostile, admin_completion_of_another_command)
 	self->rig->opcode = PTO_DEV_CTX_CREATE;
 	self->rig->spoil = wrong_id;
 	EXPECT_EQ(-ENODEV, rig_open(self->rig, &other));
-	expect_gone(_metadata, self);
+	expect_gone(_metadata, self->rig, self->ctx);
 }
 
 static void unknown_status(struct rig *rig, uint32_t queue, struct pto_dev_cqe *cqe)
@@ -209,7 +207,7 @@ TEST_F(hostile, device_that_says_it_is_broken)
 	ASSERT_EQ(0, rig_run(self->ctx, 0, 0, &id));
 	self->rig->ident->state = PTO_DEV_STATE_FAILED;
 	EXPECT_EQ(-ENODEV, rig_wait(self->ctx, id, PTO_WAIT_FOREVER, &wait));
-	expect_gone(_metadata, self);
+	expect_gone(_metadata, self->rig, self->ctx);
 }
 
 /* What the page says later has no consequences. */
@@ -400,99 +398,6 @@ TEST_F(hostile, context_that_will_not_end)
 	rig_close(other);
 }
 
-/* The only wait here that is as long as it is: the driver gives the device ten seconds. */
-TEST_F(hostile, device_that_does_not_answer)
-{
-	struct pto_ctx *other;
-
-	self->rig->silent = true;
-	EXPECT_EQ(-ENODEV, rig_open(self->rig, &other));
-	expect_gone(_metadata, self);
-}
-
-struct waiter {
-	struct pto_ctx *ctx;
-	uint64_t id;
-	int result;
-};
-
-static void *wait_for_run(void *arg)
-{
-	struct waiter *waiter = arg;
-	struct pto_wait wait = { 0 };
-
-	waiter->result = rig_wait(waiter->ctx, waiter->id, PTO_WAIT_FOREVER, &wait);
-	return NULL;
-}
-
-/* The driver sets the flag before it sleeps. */
-static void until_asleep(struct rig *rig, uint32_t queue)
-{
-	while (!__atomic_load_n(&rig_queue(rig, queue)->cq_flags, __ATOMIC_ACQUIRE))
-		sched_yield();
-}
-
-TEST_F(hostile, sleeper_wakes_when_the_device_goes)
-{
-	struct waiter waiter = { .ctx = self->ctx };
-	pthread_t thread;
-
-	self->rig->held = 1u << self->stream;
-	ASSERT_EQ(0, rig_run(self->ctx, 0, 0, &waiter.id));
-	ASSERT_EQ(0, pthread_create(&thread, NULL, wait_for_run, &waiter));
-	until_asleep(self->rig, self->stream);
-	rig_gone(self->rig);
-	pthread_join(thread, NULL);
-	EXPECT_EQ(-ENODEV, waiter.result);
-	expect_gone(_metadata, self);
-}
-
-static void *run_and_wait(void *arg)
-{
-	struct waiter *waiter = arg;
-	struct pto_run run;
-
-	waiter->result = rig_run_and_wait(waiter->ctx, 0, &run);
-	if (!waiter->result && run.accepted == 1)
-		waiter->result = run.wait_error;
-	waiter->id = run.first_id;
-	return NULL;
-}
-
-TEST_F(hostile, who_submits_and_sleeps_wakes_when_the_device_goes)
-{
-	struct waiter waiter = { .ctx = self->ctx };
-	pthread_t thread;
-
-	self->rig->held = 1u << self->stream;
-	ASSERT_EQ(0, pthread_create(&thread, NULL, run_and_wait, &waiter));
-	until_asleep(self->rig, self->stream);
-	rig_gone(self->rig);
-	pthread_join(thread, NULL);
-	EXPECT_EQ(-ENODEV, waiter.result);
-	EXPECT_NE(0, waiter.id);
-	expect_gone(_metadata, self);
-}
-
-TEST_F(hostile, sleeper_wakes_by_interrupt)
-{
-	struct waiter waiter = { .ctx = self->ctx };
-	struct pto_context_stats stats;
-	pthread_t thread;
-
-	self->rig->held = 1u << self->stream;
-	ASSERT_EQ(0, rig_run(self->ctx, 0, 0, &waiter.id));
-	ASSERT_EQ(0, pthread_create(&thread, NULL, wait_for_run, &waiter));
-	until_asleep(self->rig, self->stream);
-	rig_release(self->rig, self->stream, 1);
-	rig_interrupt(self->rig);
-	pthread_join(thread, NULL);
-	EXPECT_EQ(0, waiter.result);
-	EXPECT_EQ(0, rig_queue(self->rig, self->stream)->cq_flags);
-	ASSERT_EQ(0, rig_stats(self->ctx, &stats));
-	EXPECT_EQ(1, stats.runs_completed);
-}
-
 static void crashes(struct rig *rig, uint32_t queue, struct pto_dev_cqe *cqe)
 {
 	cqe->status = PTO_DEV_FAULT;
@@ -554,6 +459,125 @@ TEST_F(hostile, reset_that_fails_can_be_tried_again)
 	ASSERT_EQ(0, rig_run(self->ctx, 0, self->bo.id, &id));
 	ASSERT_EQ(0, rig_wait(self->ctx, id, PTO_WAIT_FOREVER, &wait));
 	EXPECT_EQ(0, wait.status);
+}
+
+/* --- on virtual time: somebody sleeps ------------------------------------------- */
+
+FIXTURE(patient) {
+	struct rig *rig;
+	struct pto_ctx *ctx;
+	struct pto_bo_create bo;
+	uint32_t stream;
+	long memory;
+};
+
+FIXTURE_SETUP(patient)
+{
+	self->memory = rig_memory();
+	self->rig = rig_new();
+	rig_virtual_time(self->rig, 1);
+	ASSERT_EQ(0, rig_start(self->rig));
+	ASSERT_EQ(0, rig_open(self->rig, &self->ctx));
+	ASSERT_EQ(0, rig_ready(self->ctx, &self->bo));
+	self->stream = rig_last_bound(self->rig);
+}
+
+FIXTURE_TEARDOWN(patient)
+{
+	rig_close(self->ctx);
+	rig_free(self->rig);
+	EXPECT_EQ(self->memory, rig_memory());
+}
+
+TEST_F(patient, device_that_does_not_answer)
+{
+	uint64_t begin = rig_now();
+	struct pto_ctx *other;
+
+	self->rig->silent = true;
+	EXPECT_EQ(-ENODEV, rig_open(self->rig, &other));
+	EXPECT_LE(begin + 10 * RIG_SECOND, rig_now());
+	EXPECT_GE(begin + 11 * RIG_SECOND, rig_now());
+	expect_gone(_metadata, self->rig, self->ctx);
+}
+
+struct waiter {
+	struct pto_ctx *ctx;
+	uint64_t id;
+	int result;
+};
+
+static void wait_for_run(void *arg)
+{
+	struct waiter *waiter = arg;
+	struct pto_wait wait = { 0 };
+
+	waiter->result = rig_wait(waiter->ctx, waiter->id, PTO_WAIT_FOREVER, &wait);
+}
+
+TEST_F(patient, sleeper_wakes_when_the_device_goes)
+{
+	struct waiter waiter = { .ctx = self->ctx };
+	struct rig_thread thread;
+
+	self->rig->held = 1u << self->stream;
+	ASSERT_EQ(0, rig_run(self->ctx, 0, 0, &waiter.id));
+	rig_thread(&thread, wait_for_run, &waiter);
+	rig_settle();
+	EXPECT_NE(0, rig_queue(self->rig, self->stream)->cq_flags);
+	rig_gone(self->rig);
+	rig_join(&thread);
+	EXPECT_EQ(-ENODEV, waiter.result);
+	expect_gone(_metadata, self->rig, self->ctx);
+}
+
+static void run_and_wait(void *arg)
+{
+	struct waiter *waiter = arg;
+	struct pto_run run;
+
+	waiter->result = rig_run_and_wait(waiter->ctx, 0, &run);
+	if (!waiter->result && run.accepted == 1)
+		waiter->result = run.wait_error;
+	waiter->id = run.first_id;
+}
+
+TEST_F(patient, who_submits_and_sleeps_wakes_when_the_device_goes)
+{
+	struct waiter waiter = { .ctx = self->ctx };
+	struct rig_thread thread;
+
+	self->rig->held = 1u << self->stream;
+	rig_thread(&thread, run_and_wait, &waiter);
+	rig_settle();
+	EXPECT_NE(0, rig_queue(self->rig, self->stream)->cq_flags);
+	rig_gone(self->rig);
+	rig_join(&thread);
+	EXPECT_EQ(-ENODEV, waiter.result);
+	EXPECT_NE(0, waiter.id);
+	expect_gone(_metadata, self->rig, self->ctx);
+}
+
+TEST_F(patient, sleeper_wakes_by_interrupt)
+{
+	struct waiter waiter = { .ctx = self->ctx };
+	struct pto_context_stats stats;
+	struct rig_thread thread;
+
+	self->rig->held = 1u << self->stream;
+	ASSERT_EQ(0, rig_run(self->ctx, 0, 0, &waiter.id));
+	rig_thread(&thread, wait_for_run, &waiter);
+	rig_settle();
+	/* The device raises the interrupt when time passes. */
+	rig_release(self->rig, self->stream, 1);
+	rig_settle();
+	EXPECT_EQ(0, self->rig->interrupts);
+	rig_join(&thread);
+	EXPECT_EQ(1, self->rig->interrupts);
+	EXPECT_EQ(0, waiter.result);
+	EXPECT_EQ(0, rig_queue(self->rig, self->stream)->cq_flags);
+	ASSERT_EQ(0, rig_stats(self->ctx, &stats));
+	EXPECT_EQ(1, stats.runs_completed);
 }
 
 /* --- identification pages that are not acceptable ------------------------------- */

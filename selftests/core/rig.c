@@ -9,6 +9,7 @@
 #include <linux/workqueue.h>
 
 #include <pto_core.h>
+#include <sim_clock.h>
 #include <sim_kernel.h>
 
 #include "rig.h"
@@ -16,6 +17,77 @@
 #define QUEUE_BYTES	PTO_DEV_QUEUE_BYTES(RIG_DEPTH)
 #define HEAP_OFFSET	(PAGE_SIZE + RIG_QUEUES * QUEUE_BYTES)
 #define WINDOW_SIZE	(HEAP_OFFSET + RIG_HEAP)
+#define MAPPINGS	4096
+#define PULSE_NS	(RIG_SECOND / 20)
+
+/* A rule, and how many commands it has been asked about. */
+struct rule {
+	struct rig_rule rule;
+	unsigned int seen;
+};
+
+/* Memory that a context may touch. */
+struct mapping {
+	uint32_t ctx;
+	uint64_t addr;
+	uint64_t length;
+};
+
+/* A command that takes its time; the queue waits for it. @rule: its own, if @ruled. */
+struct late {
+	struct sim_timer timer;
+	struct rig *rig;
+	uint32_t queue;
+	bool waits;
+	bool ruled;
+	struct rig_rule rule;
+};
+
+struct failure {
+	unsigned int skip;
+	unsigned int times;
+};
+
+/**
+ * struct rig_inside - what tests do not see
+ * @lock: protects the device: doorbells come from several threads. Recursive, since what a rule
+ *	calls may use the rig
+ * @virtual: on virtual time
+ * @rules: rules
+ * @rule_count: their number
+ * @failures: what is to fail
+ * @mappings: what contexts may touch
+ * @mapping_count: number of these
+ * @late: by queue
+ * @owner: context of each queue, 0 for none
+ * @aborted: contexts that were, a bit each
+ * @irq: raises the interrupt
+ * @pulse: the heartbeat
+ */
+struct rig_inside {
+	pthread_mutex_t lock;
+	bool virtual;
+	struct rule rules[RIG_RULES];
+	unsigned int rule_count;
+	struct failure failures[RIG_OPS];
+	struct mapping mappings[MAPPINGS];
+	unsigned int mapping_count;
+	struct late late[RIG_QUEUES];
+	uint32_t owner[RIG_QUEUES];
+	uint32_t aborted;
+	struct sim_timer irq;
+	struct sim_timer pulse;
+};
+
+static void lock(struct rig *rig)
+{
+	pthread_mutex_lock(&rig->inside->lock);
+}
+
+static void unlock(struct rig *rig)
+{
+	pthread_mutex_unlock(&rig->inside->lock);
+}
 
 struct workqueue_struct *pto_wq = &sim_workqueue;
 
@@ -34,17 +106,132 @@ static struct pto_dev_cqe *queue_cq(struct pto_dev_queue *q)
 	return (struct pto_dev_cqe *)(void *)((char *)q + PTO_DEV_CQ_OFFSET(RIG_DEPTH));
 }
 
-void rig_report(struct rig *rig, uint32_t queue, uint32_t id, const char *text)
+struct pto_dev_cqe *rig_cqe(struct rig *rig, uint32_t queue, uint32_t id)
+{
+	return &queue_cq(rig_queue(rig, queue))[id % RIG_DEPTH];
+}
+
+struct pto_dev_report *rig_report_at(struct rig *rig, uint32_t queue, uint32_t id)
 {
 	struct pto_dev_report *reports;
-	struct pto_dev_report *report;
 
 	reports = (void *)((char *)rig_queue(rig, queue) + PTO_DEV_REPORT_OFFSET(RIG_DEPTH));
-	report = &reports[id % PTO_DEV_REPORTS];
+	return &reports[id % PTO_DEV_REPORTS];
+}
+
+void rig_report(struct rig *rig, uint32_t queue, uint32_t id, const char *text)
+{
+	struct pto_dev_report *report = rig_report_at(rig, queue, id);
+
 	memset(report, 0, sizeof(*report));
 	report->id = id;
 	memcpy(report->text, text, min(strlen(text) + 1, sizeof(report->text)));
 }
+
+/* --- what goes wrong -------------------------------------------------------------- */
+
+void rig_fail(struct rig *rig, enum rig_op op, unsigned int skip, unsigned int times)
+{
+	lock(rig);
+	rig->inside->failures[op] = (struct failure){ skip, times };
+	unlock(rig);
+}
+
+static bool fails(struct rig *rig, enum rig_op op)
+{
+	struct failure *failure = &rig->inside->failures[op];
+	bool result = false;
+
+	lock(rig);
+	rig->calls[op]++;
+	if (failure->skip) {
+		failure->skip--;
+	} else if (failure->times) {
+		failure->times--;
+		result = true;
+	}
+	unlock(rig);
+	return result;
+}
+
+void rig_rule(struct rig *rig, const struct rig_rule *rule)
+{
+	struct rig_inside *in = rig->inside;
+
+	if (in->rule_count == RIG_RULES || (rule->late_ns && !in->virtual))
+		abort();
+	lock(rig);
+	in->rules[in->rule_count++] = (struct rule){ .rule = *rule };
+	unlock(rig);
+}
+
+void rig_no_rules(struct rig *rig)
+{
+	lock(rig);
+	rig->inside->rule_count = 0;
+	unlock(rig);
+}
+
+/* The rule for the next command of a queue, NULL if there is none. It is asked once. */
+static const struct rig_rule *rule_of(struct rig *rig, uint16_t opcode)
+{
+	struct rig_inside *in = rig->inside;
+	unsigned int i;
+
+	for (i = 0; i < in->rule_count; i++) {
+		struct rule *r = &in->rules[i];
+
+		if (r->rule.opcode != opcode || r->seen++ < r->rule.skip)
+			continue;
+		if (!r->rule.times || r->seen - r->rule.skip <= r->rule.times)
+			return &r->rule;
+	}
+	return NULL;
+}
+
+/* --- what contexts may touch ------------------------------------------------------ */
+
+static bool overlaps(const struct mapping *m, uint64_t addr, uint64_t length)
+{
+	return addr < m->addr + m->length && m->addr < addr + length;
+}
+
+static void expect_unmapped(struct rig *rig, uint64_t addr, uint64_t length)
+{
+	unsigned int i;
+
+	for (i = 0; i < rig->inside->mapping_count; i++)
+		rig->early += overlaps(&rig->inside->mappings[i], addr, length);
+}
+
+static void map_memory(struct rig *rig, const struct pto_dev_cmd *generic)
+{
+	const struct pto_dev_cmd_map *cmd = (const void *)generic;
+	struct rig_inside *in = rig->inside;
+
+	if (in->mapping_count == MAPPINGS)
+		abort();
+	expect_unmapped(rig, cmd->addr, cmd->length);
+	in->mappings[in->mapping_count++] = (struct mapping){ cmd->ctx, cmd->addr, cmd->length };
+}
+
+/* All that a context has, or what of it lies in a range. */
+static void unmap_memory(struct rig *rig, uint32_t ctx, uint64_t addr, uint64_t length)
+{
+	struct rig_inside *in = rig->inside;
+	unsigned int i = 0;
+
+	while (i < in->mapping_count) {
+		struct mapping *m = &in->mappings[i];
+
+		if (m->ctx == ctx && (!length || overlaps(m, addr, length)))
+			*m = in->mappings[--in->mapping_count];
+		else
+			i++;
+	}
+}
+
+/* --- commands --------------------------------------------------------------------- */
 
 /* ARENA_BUILD: say how big things are. */
 static void build_arena(struct rig *rig, const struct pto_dev_cmd *generic,
@@ -61,58 +248,209 @@ static void build_arena(struct rig *rig, const struct pto_dev_cmd *generic,
 		cqe->status = PTO_DEV_NOSPACE;
 }
 
-/* The queues of a context that is no more begin again at zero. */
-static void forget_queues(struct rig *rig, const struct pto_dev_cmd *cmd)
+static void begin_queue(struct rig *rig, uint32_t ctx, uint32_t queue)
+{
+	struct rig_inside *in = rig->inside;
+
+	rig->next[queue] = 0;
+	in->owner[queue] = ctx;
+	in->late[queue].waits = false;
+	sim_timer_cancel(&in->late[queue].timer);
+	rig_queue(rig, queue)->sq_flags = PTO_DEV_NEED_WAKEUP;
+}
+
+static void end_queue(struct rig *rig, uint32_t queue)
+{
+	rig->inside->owner[queue] = 0;
+	rig->inside->late[queue].waits = false;
+	sim_timer_cancel(&rig->inside->late[queue].timer);
+}
+
+static void end_context(struct rig *rig, uint32_t ctx)
+{
+	uint32_t i;
+
+	for (i = 0; i < RIG_QUEUES; i++)
+		if (rig->inside->owner[i] == ctx)
+			end_queue(rig, i);
+	unmap_memory(rig, ctx, 0, 0);
+}
+
+static struct pto_dev_cmd next_command(struct rig *rig, uint32_t queue)
+{
+	return queue_sq(rig_queue(rig, queue))[rig->next[queue] % RIG_DEPTH];
+}
+
+static bool queue_pending(struct rig *rig, uint32_t queue)
+{
+	return rig->next[queue] != __atomic_load_n(&rig_queue(rig, queue)->sq_tail,
+						   __ATOMIC_ACQUIRE);
+}
+
+/* An interrupt is a matter of its own, not of the doorbell before it. */
+static void announce(struct rig *rig, uint32_t queue)
+{
+	if (rig->inside->virtual &&
+	    __atomic_load_n(&rig_queue(rig, queue)->cq_flags, __ATOMIC_SEQ_CST))
+		sim_timer_arm(&rig->inside->irq, sim_clock_now());
+}
+
+static void publish(struct rig *rig, uint32_t queue, const struct pto_dev_cqe *cqe, uint32_t id)
+{
+	*rig_cqe(rig, queue, id) = *cqe;
+	__atomic_store_n(&rig_queue(rig, queue)->cq_tail, id + 1, __ATOMIC_SEQ_CST);
+}
+
+/* All that a context has in its queues ends, whatever holds it. */
+static void abort_context(struct rig *rig, uint32_t ctx)
+{
+	uint32_t i;
+
+	if (rig->stubborn)
+		return;
+	rig->inside->aborted |= 1u << ctx;
+	for (i = 1; i < RIG_QUEUES; i++)
+		if (rig->inside->owner[i] == ctx)
+			rig_release(rig, i, RIG_DEPTH);
+}
+
+/* What a command does that has not been refused. */
+static void effect(struct rig *rig, const struct pto_dev_cmd *cmd)
 {
 	const struct pto_dev_cmd_queue *bind = (const void *)cmd;
+	const struct pto_dev_cmd_map *map = (const void *)cmd;
 
-	if (cmd->opcode == PTO_DEV_CTX_CREATE || cmd->opcode == PTO_DEV_QUEUE_BIND) {
-		rig->next[bind->queue] = 0;
-		rig_queue(rig, bind->queue)->sq_flags = PTO_DEV_NEED_WAKEUP;
+	switch (cmd->opcode) {
+	case PTO_DEV_CTX_CREATE:
+		rig->inside->aborted &= ~(1u << cmd->ctx);
+		begin_queue(rig, cmd->ctx, bind->queue);
+		break;
+	case PTO_DEV_QUEUE_BIND:
+		begin_queue(rig, cmd->ctx, bind->queue);
+		break;
+	case PTO_DEV_QUEUE_UNBIND:
+		end_queue(rig, bind->queue);
+		break;
+	case PTO_DEV_CTX_DESTROY:
+		end_context(rig, cmd->ctx);
+		break;
+	case PTO_DEV_ABORT:
+		abort_context(rig, cmd->ctx);
+		break;
+	case PTO_DEV_MAP:
+		map_memory(rig, cmd);
+		break;
+	case PTO_DEV_UNMAP:
+		unmap_memory(rig, cmd->ctx, map->addr, map->length);
+		break;
 	}
 }
 
-static void execute(struct rig *rig, uint32_t queue)
+static void execute(struct rig *rig, uint32_t queue, const struct rig_rule *rule)
 {
-	struct pto_dev_queue *q = rig_queue(rig, queue);
+	struct pto_dev_cmd cmd = next_command(rig, queue);
 	uint32_t id = rig->next[queue]++;
-	struct pto_dev_cmd cmd = queue_sq(q)[id % RIG_DEPTH];
 	struct pto_dev_cqe cqe = { .id = id, .start_ns = 1, .end_ns = 2 };
 	bool special = cmd.opcode == rig->opcode;
 
 	rig->log[rig->logged++ % RIG_LOG] = (struct rig_log_entry){ queue, cmd };
-	forget_queues(rig, &cmd);
+	if (rig->inside->owner[queue] && rig->inside->aborted >> rig->inside->owner[queue] & 1)
+		cqe.status = PTO_DEV_ABORTED;
 	if (cmd.opcode == PTO_DEV_ARENA_BUILD)
 		build_arena(rig, &cmd, &cqe);
+	if (rule && rule->status) {
+		cqe.status = rule->status;
+		cqe.detail = rule->detail;
+	}
 	if (special && rig->spoil)
 		rig->spoil(rig, queue, &cqe);
-	queue_cq(q)[id % RIG_DEPTH] = cqe;
-	__atomic_store_n(&q->cq_tail, id + 1, __ATOMIC_RELEASE);
+	if (rule && rule->spoil)
+		rule->spoil(rig, queue, &cqe);
+	if (!cqe.status)
+		effect(rig, &cmd);
+	publish(rig, queue, &cqe, id);
+	announce(rig, queue);
 	if (special && rig->after)
 		rig->after(rig, queue);
+	if (rule && rule->after)
+		rule->after(rig, queue);
+}
+
+/* Return: the queue has to wait before its next command. */
+static bool stopped_by(struct rig *rig, uint32_t queue, const struct rig_rule *rule)
+{
+	struct late *late = &rig->inside->late[queue];
+	uint64_t ns = rule && rule->late_ns ? rule->late_ns : rig->latency_ns;
+
+	if (rule && rule->silent) {
+		rig->held |= 1u << queue;
+		return true;
+	}
+	if (!ns)
+		return false;
+	late->waits = true;
+	late->ruled = rule;
+	if (rule)
+		late->rule = *rule;
+	sim_timer_arm(&late->timer, sim_clock_now() + ns);
+	return true;
+}
+
+/* The queue goes on, until something stops it. */
+static void run_queue(struct rig *rig, uint32_t queue)
+{
+	const struct rig_rule *rule;
+
+	while (!rig->silent && !(rig->held >> queue & 1) && !rig->inside->late[queue].waits &&
+	       queue_pending(rig, queue)) {
+		rule = rule_of(rig, next_command(rig, queue).opcode);
+		if (stopped_by(rig, queue, rule))
+			return;
+		execute(rig, queue, rule);
+	}
+}
+
+static void late_command(struct sim_timer *timer)
+{
+	struct late *late = container_of(timer, struct late, timer);
+	struct rig *rig = late->rig;
+
+	lock(rig);
+	if (late->waits) {
+		late->waits = false;
+		if (!rig->silent && !(rig->held >> late->queue & 1))
+			execute(rig, late->queue, late->ruled ? &late->rule : NULL);
+		run_queue(rig, late->queue);
+	}
+	unlock(rig);
 }
 
 void rig_release(struct rig *rig, uint32_t queue, unsigned int count)
 {
-	struct pto_dev_queue *q = rig_queue(rig, queue);
-
-	while (count-- && rig->next[queue] != __atomic_load_n(&q->sq_tail, __ATOMIC_ACQUIRE))
-		execute(rig, queue);
+	lock(rig);
+	rig->inside->late[queue].waits = false;
+	sim_timer_cancel(&rig->inside->late[queue].timer);
+	while (count-- && queue_pending(rig, queue))
+		execute(rig, queue, NULL);
+	unlock(rig);
 }
 
 static void rig_kick(void *priv, u32 queue)
 {
 	struct rig *rig = priv;
 
-	if (!rig->silent && !(rig->held >> queue & 1))
-		rig_release(rig, queue, RIG_DEPTH);
+	if (fails(rig, RIG_KICK))
+		return;
+	lock(rig);
+	run_queue(rig, queue);
+	unlock(rig);
 }
 
 static void *rig_map(void *priv, u64 offset, u64 length)
 {
 	struct rig *rig = priv;
 
-	return rig->window + offset;
+	return fails(rig, RIG_MAP) ? NULL : rig->window + offset;
 }
 
 static void rig_unmap(void *priv, void *addr, u64 length)
@@ -124,6 +462,8 @@ static void *rig_access(void *priv, u64 offset, size_t *length)
 {
 	struct rig *rig = priv;
 
+	if (fails(rig, RIG_ACCESS))
+		return ERR_PTR(-EIO);
 	*length = min_t(size_t, *length, PAGE_SIZE - offset_in_page(offset));
 	__atomic_fetch_add(&rig->accessed, *length, __ATOMIC_RELAXED);
 	return rig->window + offset;
@@ -137,7 +477,10 @@ static int rig_clear(void *priv, u64 offset, u64 length)
 {
 	struct rig *rig = priv;
 
-	if (rig->clear_fails)
+	lock(rig);
+	expect_unmapped(rig, rig->ident->memory_base + offset, length);
+	unlock(rig);
+	if (fails(rig, RIG_CLEAR) || rig->clear_fails)
 		return -EPERM;
 	memset(rig->window + offset, 0, length);
 	__atomic_fetch_add(&rig->cleared, length, __ATOMIC_RELAXED);
@@ -186,12 +529,52 @@ static void fill_ident(struct pto_dev_ident *id, char *window)
 	};
 }
 
+static void rig_raise(struct sim_timer *timer)
+{
+	struct rig_inside *in = container_of(timer, struct rig_inside, irq);
+
+	rig_interrupt(in->late[0].rig);
+}
+
+static void beat(struct sim_timer *timer)
+{
+	struct rig_inside *in = container_of(timer, struct rig_inside, pulse);
+	struct rig *rig = in->late[0].rig;
+
+	if (!rig->no_pulse)
+		__atomic_fetch_add(&rig->ident->heartbeat, 1, __ATOMIC_RELAXED);
+	sim_timer_arm(timer, timer->expires + PULSE_NS);
+}
+
+static struct rig_inside *inside_new(struct rig *rig)
+{
+	struct rig_inside *in = calloc(1, sizeof(*in));
+	pthread_mutexattr_t attr;
+	uint32_t i;
+
+	if (!in)
+		abort();
+	pthread_mutexattr_init(&attr);
+	pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_RECURSIVE);
+	pthread_mutex_init(&in->lock, &attr);
+	pthread_mutexattr_destroy(&attr);
+	for (i = 0; i < RIG_QUEUES; i++) {
+		in->late[i].timer.func = late_command;
+		in->late[i].rig = rig;
+		in->late[i].queue = i;
+	}
+	in->irq.func = rig_raise;
+	in->pulse.func = beat;
+	return in;
+}
+
 struct rig *rig_new(void)
 {
 	struct rig *rig = calloc(1, sizeof(*rig));
 
 	if (!rig)
 		abort();
+	rig->inside = inside_new(rig);
 	rig->window = mmap(NULL, WINDOW_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
 			   -1, 0);
 	if (rig->window == MAP_FAILED)
@@ -200,6 +583,69 @@ struct rig *rig_new(void)
 	fill_ident(rig->ident, rig->window);
 	rig_queue(rig, 0)->sq_flags = PTO_DEV_NEED_WAKEUP;
 	return rig;
+}
+
+void rig_virtual_time(struct rig *rig, unsigned int threads)
+{
+	rig->inside->virtual = true;
+	sim_cpus = 2;
+	sim_clock_start(RIG_START_NS, threads);
+	sim_timer_arm(&rig->inside->pulse, RIG_START_NS + PULSE_NS);
+}
+
+uint64_t rig_now(void)
+{
+	return sim_clock_now();
+}
+
+void rig_advance(uint64_t ns)
+{
+	sim_clock_advance(ns);
+}
+
+void rig_settle(void)
+{
+	sim_clock_settle();
+}
+
+static bool still_runs(const struct sim_sleeper *sleeper)
+{
+	const struct rig_thread *thread = sleeper->arg;
+
+	return !thread->ended;
+}
+
+static void *thread_main(void *arg)
+{
+	struct rig_thread *thread = arg;
+
+	thread->func(thread->arg);
+	thread->ended = true;
+	sim_clock_threads(-1);
+	return NULL;
+}
+
+void rig_thread(struct rig_thread *thread, void (*func)(void *arg), void *arg)
+{
+	thread->func = func;
+	thread->arg = arg;
+	thread->ended = false;
+	sim_clock_threads(1);
+	if (pthread_create(&thread->thread, NULL, thread_main, thread))
+		abort();
+}
+
+void rig_join(struct rig_thread *thread)
+{
+	struct sim_sleeper sleeper = {
+		.blocked = still_runs,
+		.arg = thread,
+		.expires = SIM_CLOCK_NEVER,
+	};
+
+	sim_clock_sleep(&sleeper);
+	pthread_join(thread->thread, NULL);
+	sim_clock_awake(&sleeper);
 }
 
 int rig_start(struct rig *rig)
@@ -216,12 +662,20 @@ void rig_free(struct rig *rig)
 {
 	if (rig->pdev)
 		pto_device_put(rig->pdev);
+	if (rig->inside->virtual)
+		sim_clock_stop();
+	sim_cpus = 0;
 	munmap(rig->window, WINDOW_SIZE);
+	pthread_mutex_destroy(&rig->inside->lock);
+	free(rig->inside);
 	free(rig);
 }
 
 void rig_interrupt(struct rig *rig)
 {
+	if (fails(rig, RIG_INTERRUPT))
+		return;
+	__atomic_fetch_add(&rig->interrupts, 1, __ATOMIC_RELAXED);
 	pto_device_interrupt(rig->pdev);
 }
 

@@ -3,10 +3,14 @@
  * The driver core on a device of the test's making. The device has no thread: a doorbell
  * executes what is in the queue before it returns, unless the test holds the queue back; so
  * everything happens in the order in which the test does it.
+ *
+ * rig_virtual_time() puts the core and the device on a clock of the test's own: then commands can
+ * be late, the device interrupts by itself, and time passes when everybody sleeps.
  */
 #ifndef CORE_RIG_H
 #define CORE_RIG_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -15,6 +19,7 @@
 
 struct pto_ctx;
 struct pto_device;
+struct rig;
 
 #define RIG_DEPTH	64
 #define RIG_QUEUES	8
@@ -23,6 +28,19 @@ struct pto_device;
 #define RIG_LOG		512
 #define RIG_ARENA_SIZE	8192
 #define RIG_IMAGE_SIZE	6000	/* does not fit the first try */
+#define RIG_RULES	16
+#define RIG_START_NS	1000000000000ULL	/* when virtual time begins */
+#define RIG_SECOND	1000000000ULL
+
+/* What can fail of a transport. */
+enum rig_op {
+	RIG_MAP,	/* mapping a part of the window */
+	RIG_ACCESS,	/* access for a copy */
+	RIG_CLEAR,	/* clearing memory */
+	RIG_KICK,	/* a doorbell is lost */
+	RIG_INTERRUPT,	/* an interrupt is lost */
+	RIG_OPS,
+};
 
 /**
  * struct rig_log_entry - a command that the device has executed
@@ -32,6 +50,30 @@ struct pto_device;
 struct rig_log_entry {
 	uint32_t queue;
 	struct pto_dev_cmd cmd;
+};
+
+/**
+ * struct rig_rule - how the device treats some commands
+ * @opcode: of which opcode (PTO_DEV_*)
+ * @silent: the queue stops before it: it is held from then on, until rig_release()
+ * @skip: so many of them are executed as they should be first
+ * @times: then it is for so many; 0: all
+ * @status: they are refused with this status, unless it is PTO_DEV_OK
+ * @detail: and this detail
+ * @late_ns: each takes so long (virtual time)
+ * @spoil: called before the completion is published: may change it, or the report
+ * @after: called after that
+ */
+struct rig_rule {
+	uint16_t opcode;
+	bool silent;
+	unsigned int skip;
+	unsigned int times;
+	uint32_t status;
+	uint64_t detail;
+	uint64_t late_ns;
+	void (*spoil)(struct rig *rig, uint32_t queue, struct pto_dev_cqe *cqe);
+	void (*after)(struct rig *rig, uint32_t queue);
 };
 
 /**
@@ -46,10 +88,16 @@ struct rig_log_entry {
  * @opcode: what to do with commands of this opcode (PTO_DEV_*), if @spoil
  * @spoil: called for such a command before its completion is published: may change it
  * @after: called after it was published
+ * @latency_ns: how long every command takes (virtual time)
+ * @no_pulse: the heartbeat stands still
+ * @stubborn: an ABORT changes nothing
  * @clear_fails: clearing memory fails
  * @cleared: bytes that were cleared
  * @accessed: bytes that the driver read or wrote itself
  * @released: times the transport was released
+ * @early: times that memory was cleared or mapped again although a context had it still
+ * @calls: how often the driver did each of the things that can fail
+ * @interrupts: how often the driver was interrupted
  * @next: completions published, by queue
  */
 struct rig {
@@ -63,15 +111,72 @@ struct rig {
 	uint16_t opcode;
 	void (*spoil)(struct rig *rig, uint32_t queue, struct pto_dev_cqe *cqe);
 	void (*after)(struct rig *rig, uint32_t queue);
+	uint64_t latency_ns;
+	bool no_pulse;
+	bool stubborn;
 	bool clear_fails;
 	uint64_t cleared;
 	uint64_t accessed;
 	unsigned int released;
+	unsigned int early;
+	unsigned int calls[RIG_OPS];
+	unsigned int interrupts;
 	uint32_t next[RIG_QUEUES];
+	/* private: */
+	struct rig_inside *inside;
 };
 
 /** rig_new() - a device with a good identification page, not yet in service */
 struct rig *rig_new(void);
+
+/**
+ * rig_virtual_time() - put core and device on a clock of their own
+ * @rig: a device that was not started yet
+ * @threads: threads of the test that call the driver, this one included. Time passes when all
+ *	of them sleep; a test in which that is for ever fails
+ *
+ * From RIG_START_NS on. The driver sees two processors, whatever machine this is. Ends with
+ * rig_free().
+ */
+void rig_virtual_time(struct rig *rig, unsigned int threads);
+
+/** rig_now() - what time it is */
+uint64_t rig_now(void);
+
+/** rig_advance() - let time pass: whatever happens meanwhile has happened when it returns */
+void rig_advance(uint64_t ns);
+
+/** rig_settle() - let all others go on until they sleep and have nothing to do */
+void rig_settle(void);
+
+/**
+ * struct rig_thread - a thread of a test on virtual time
+ * @thread: it
+ * @func: what it does
+ * @arg: with which argument
+ * @ended: it has
+ */
+struct rig_thread {
+	pthread_t thread;
+	void (*func)(void *arg);
+	void *arg;
+	_Atomic bool ended;
+};
+
+/** rig_thread() - start a thread; it is counted besides those of rig_virtual_time() */
+void rig_thread(struct rig_thread *thread, void (*func)(void *arg), void *arg);
+
+/** rig_join() - wait until it has ended; time passes meanwhile */
+void rig_join(struct rig_thread *thread);
+
+/** rig_rule() - add a rule; of those that fit a command the first one counts */
+void rig_rule(struct rig *rig, const struct rig_rule *rule);
+
+/** rig_no_rules() - forget the rules; what they have begun goes on */
+void rig_no_rules(struct rig *rig);
+
+/** rig_fail() - let something fail @times times, after it has worked @skip times more */
+void rig_fail(struct rig *rig, enum rig_op op, unsigned int skip, unsigned int times);
 
 /** rig_start() - take it into service. Return: 0 or what the driver says */
 int rig_start(struct rig *rig);
@@ -81,6 +186,12 @@ void rig_free(struct rig *rig);
 
 /** rig_queue() - a queue pair in the window */
 struct pto_dev_queue *rig_queue(struct rig *rig, uint32_t queue);
+
+/** rig_cqe() - the completion entry of a command, as it is in the window */
+struct pto_dev_cqe *rig_cqe(struct rig *rig, uint32_t queue, uint32_t id);
+
+/** rig_report_at() - the place of a command's report in the window */
+struct pto_dev_report *rig_report_at(struct rig *rig, uint32_t queue, uint32_t id);
 
 /** rig_report() - write a failure report, as a device would before the completion */
 void rig_report(struct rig *rig, uint32_t queue, uint32_t id, const char *text);

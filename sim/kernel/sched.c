@@ -13,11 +13,13 @@
 #include <linux/delay.h>
 #include <linux/wait.h>
 
+#include "sim_clock.h"
 #include "sim_kernel.h"
 
 #define SPINS 100
 
 __thread struct task_struct sim_task;
+unsigned int sim_cpus;
 
 #ifdef SIM_TSAN
 int sim_barrier_word;
@@ -59,10 +61,41 @@ static bool mutex_spin(struct mutex *lock)
 	return false;
 }
 
+/* The same on a virtual clock: who waits for a lock cannot go on before it is released. */
+
+static bool mutex_blocked(const struct sim_sleeper *sleeper)
+{
+	return mutex_is_locked(sleeper->arg);
+}
+
+static bool mutex_take(void *arg)
+{
+	struct mutex *lock = arg;
+
+	return !__atomic_exchange_n(&lock->state, 2, __ATOMIC_ACQUIRE);
+}
+
+static void mutex_lock_virtual(struct mutex *lock)
+{
+	struct sim_sleeper sleeper = {
+		.blocked = mutex_blocked,
+		.arg = lock,
+		.expires = SIM_CLOCK_NEVER,
+	};
+
+	sim_clock_sleep(&sleeper);
+	while (!sim_clock_claim(&sleeper, mutex_take))
+		futex_wait(&lock->state, 2, NULL);
+}
+
 void sim_mutex_lock_slow(struct mutex *lock)
 {
 	if (mutex_spin(lock))
 		return;
+	if (sim_clock_virtual()) {
+		mutex_lock_virtual(lock);
+		return;
+	}
 	while (__atomic_exchange_n(&lock->state, 2, __ATOMIC_ACQUIRE))
 		futex_wait(&lock->state, 2, NULL);
 }
@@ -72,9 +105,47 @@ void sim_mutex_wake(struct mutex *lock)
 	futex_wake(&lock->state, 1);
 }
 
+static bool task_blocked(const struct sim_sleeper *sleeper)
+{
+	const struct task_struct *task = sleeper->arg;
+
+	return __atomic_load_n(&task->state, __ATOMIC_ACQUIRE) != TASK_RUNNING;
+}
+
+static bool task_wake(struct sim_sleeper *sleeper)
+{
+	return wake_up_process(sleeper->arg);
+}
+
+/* As below; whoever moves the clock ends the sleep at its time. */
+static int schedule_virtual(const ktime_t *expires)
+{
+	struct sim_sleeper sleeper = {
+		.blocked = task_blocked,
+		.wake = task_wake,
+		.arg = current,
+		.expires = expires ? (u64)max_t(ktime_t, *expires, 0) : SIM_CLOCK_NEVER,
+	};
+	int state;
+
+	sim_clock_sleep(&sleeper);
+	while ((state = __atomic_load_n(&current->state, __ATOMIC_ACQUIRE)) != TASK_RUNNING) {
+		if (futex_wait(&current->state, state, NULL) == -EINTR &&
+		    state == TASK_INTERRUPTIBLE) {
+			current->signalled = true;
+			__set_current_state(TASK_RUNNING);
+		}
+	}
+	sim_clock_awake(&sleeper);
+	return sleeper.expired ? 0 : -EINTR;
+}
+
 int sim_schedule(const ktime_t *expires)
 {
 	int state;
+
+	if (sim_clock_virtual())
+		return schedule_virtual(expires);
 
 	while ((state = __atomic_load_n(&current->state, __ATOMIC_ACQUIRE)) != TASK_RUNNING) {
 		int ret = futex_wait(&current->state, state, expires);
@@ -102,6 +173,8 @@ int wake_up_process(struct task_struct *task)
 
 void sim_yield(void)
 {
+	if (sim_clock_virtual())
+		sim_clock_poll();
 	sched_yield();
 }
 
@@ -112,6 +185,14 @@ void usleep_range(unsigned long min_us, unsigned long max_us)
 		.tv_nsec = (long)(min_us % 1000000) * 1000,
 	};
 
+	if (sim_clock_virtual()) {
+		ktime_t expires = (ktime_t)(sim_clock_now() + min_us * NSEC_PER_USEC);
+
+		set_current_state(TASK_UNINTERRUPTIBLE);
+		while (schedule_virtual(&expires))
+			set_current_state(TASK_UNINTERRUPTIBLE);
+		return;
+	}
 	while (nanosleep(&ts, &ts) && errno == EINTR)
 		;
 }
@@ -122,6 +203,8 @@ unsigned int num_online_cpus(void)
 	unsigned int n = READ_ONCE(count);
 	cpu_set_t set;
 
+	if (unlikely(sim_cpus))
+		return sim_cpus;
 	if (unlikely(!n)) {
 		n = sched_getaffinity(0, sizeof(set), &set) ? 1 : (unsigned int)CPU_COUNT(&set);
 		WRITE_ONCE(count, n);

@@ -64,6 +64,9 @@ struct sim_memory {
 /** sim_memory_live() - how much that is now */
 struct sim_memory sim_memory_live(void);
 
+/** sim_cpus - processors that num_online_cpus() says there are; 0: as many as there are */
+extern unsigned int sim_cpus;
+
 /** sim_log_level - messages of this kernel level (3 errors, 4 warnings, 6 all) go to stderr */
 extern int sim_log_level;
 

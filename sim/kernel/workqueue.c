@@ -5,6 +5,7 @@
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 
+#include "sim_clock.h"
 #include "sim_kernel.h"
 #include "internal.h"
 
@@ -128,6 +129,8 @@ static void *worker(void *arg)
 	}
 	wq->worker = false;
 	spin_unlock(&wq->lock);
+	if (sim_clock_virtual())
+		sim_clock_worker(false);
 	return NULL;
 }
 
@@ -146,6 +149,9 @@ static bool start_worker(struct workqueue_struct *wq)
 	ret = pthread_create(&thread, &attr, worker, wq);
 	pthread_attr_destroy(&attr);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	/* It waits for the lock, which the caller holds. */
+	if (!ret && sim_clock_virtual())
+		sim_clock_worker(true);
 	return !ret;
 }
 
