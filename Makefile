@@ -32,7 +32,7 @@ demo: ## build, then prepare and run vector_example on the simulator
 
 .PHONY: test
 test: ## every test, on the simulator and in virtual machines
-	@$(DEPS) build test vm
+	@$(DEPS) build module test vm style
 	@$(SUBMAKE) test-all
 
 .PHONY: bench

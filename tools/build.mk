@@ -17,6 +17,7 @@ modules: ## KDIR=DIR: build pto.ko for the kernel whose build tree this is
 		echo '  make modules KDIR=$$(tools/setup/kernel.sh stock-6.1)/build' >&2; \
 		exit 1; \
 	fi
+	@tools/setup/deps.sh module
 	@tools/make/kmod.sh $(KDIR) $(O)/kmod
 
 modules-if-possible:
@@ -32,7 +33,7 @@ KERNEL ?= stock-6.1
 
 .PHONY: vm-shell
 vm-shell: ## KERNEL=NAME: a shell in a virtual machine with the module loaded and ptod running
-	@tools/setup/deps.sh build vm
+	@tools/setup/deps.sh build module vm
 	@$(MAKE) --no-print-directory libs tools examples
 	@tools/vm/run --build $(O) --kernel $(KERNEL) --shell
 
@@ -75,5 +76,5 @@ test-all: ## STAGES="...": what "make test" runs (tools/test/run-all --list name
 
 .PHONY: check-style
 check-style: ## checkpatch, sparse, header tests, shellcheck, man pages, licence lines
-	@tools/setup/deps.sh build vm style
+	@tools/setup/deps.sh build module style
 	@tools/style/check --build $(O)

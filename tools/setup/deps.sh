@@ -12,12 +12,15 @@ usage()
 usage: tools/setup/deps.sh GROUP...
 
 Installs with apt what is missing of the groups, as root or through sudo:
-  build   compile libpto, the simulator, the tools and the module
+  build   compile libpto, the simulator, the tools and the examples
+  module  compile the module, for Debian's kernels or our own
+  fetch   get kernels and pieces of their source (tools/setup/kernel.sh)
   test    run the tests on the simulator
   vm      run the tests in QEMU and user-mode Linux
   style   make check-style
   bench   build the task runtimes that ours is measured beside (make bench)
   kernel  build the debug and user-mode kernels (tools/vm/build-kernel.sh)
+  fresh   run something on a fresh system (tools/test/fresh-root)
 USAGE
 }
 
@@ -26,11 +29,15 @@ packages()
 {
 	case $1 in
 	build) echo gcc libc6-dev make pkg-config libelf-dev nettle-dev ;;
+	# (kernel.sh unpacks the kernels' packages, so what they depend on is not installed with them.)
+	module) echo gcc-12 make libelf-dev pahole ;;
+	fetch) echo binutils xz-utils zstd ;;
 	test) echo gcc g++ clang perl xz-utils zstd libc6-dev ;;
 	vm) echo qemu-system-x86 busybox-static cpio xz-utils zstd gcc-12 binutils perl ;;
 	style) echo sparse shellcheck mandoc perl clang gcc g++ gcc-multilib git xz-utils ;;
 	bench) echo gcc libgomp1 clang libomp-dev libstarpu-dev ;;
 	kernel) echo gcc-12 make bc flex bison libelf-dev perl xz-utils zstd ;;
+	fresh) echo mmdebstrap mount git ;;
 	*) return 1 ;;
 	esac
 }
@@ -40,17 +47,21 @@ reason()
 {
 	case $1 in
 	build) echo "to compile (libelf reads callables, nettle has SHA-256)" ;;
+	module) echo "to compile the module" ;;
+	fetch) echo "to unpack kernels" ;;
 	test) echo "to run the tests on the simulator" ;;
 	vm) echo "to run the tests in virtual machines" ;;
 	style) echo "to check style, headers, scripts and man pages" ;;
 	bench) echo "to measure our task runtime beside libgomp, libomp and StarPU" ;;
 	kernel) echo "to build test kernels" ;;
+	fresh) echo "to make a fresh Debian system to run in" ;;
 	esac
 }
 
-is_installed()
+# One a line, of those that are asked for (dpkg-query fails if it does not know one)
+installed()
 {
-	[ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+	dpkg-query -W -f='${db:Status-Status} ${Package}\n' "$@" 2>/dev/null | sed -n 's/^installed //p' || :
 }
 
 # Does apt know all of these? Not on a machine whose package lists were never fetched.
@@ -65,8 +76,10 @@ reasons=
 for group in "$@"; do
 	[ "$group" != --help ] || { usage; exit 0; }
 	list=$(packages "$group") || { usage >&2; exit 2; }
+	# shellcheck disable=SC2086 # words
+	there=$(installed $list)
 	for package in $list; do
-		is_installed "$package" && continue
+		[[ $'\n'$there$'\n' != *$'\n'$package$'\n'* ]] || continue
 		missing[$package]=1
 		case $reasons in
 		*"$(reason "$group")"*) ;;

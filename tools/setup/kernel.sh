@@ -104,6 +104,7 @@ cached()
 			rm -rf "$PTO_CACHE/tmp.$1"
 			work=$PTO_CACHE/tmp.$1
 			mkdir -p "$work/out"
+			"$PTO_TOP/tools/setup/deps.sh" fetch
 			say "preparing $1 in $PTO_CACHE"
 			"$2" "$work/out" "${@:3}"
 			mv "$work/out" "$final"
@@ -230,6 +231,7 @@ extra()
 		printf 'obj-m += %s.o\n%s-y := %s-main.o\n' "$module" "$module" "$module" >>"$dir/extra/Kbuild"
 	done <<<"$extra_modules"
 	[ -d "$dir/extra" ] || return 0
+	"$PTO_TOP/tools/setup/deps.sh" module
 	env -u MAKEFLAGS -u MAKEOVERRIDES make -s -C "$dir/build/" "${arch[@]}" M="$(realpath "$dir/extra")" \
 		modules >"$dir/extra/.log" 2>&1 || {
 		cat "$dir/extra/.log" >&2
