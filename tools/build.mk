@@ -74,6 +74,10 @@ mutants: ## JOBS=N ONLY="PATTERN...": do the selftests find faults that are put 
 test-all: ## STAGES="...": what "make test" runs (tools/test/run-all --list names the stages)
 	@MAKE="$(MAKE)" exec tools/test/run-all --build $(O) $(STAGES)
 
+.PHONY: fresh
+fresh: ## make demo, build, the module for both of Debian's kernels, a virtual machine: on a fresh system
+	@tools/test/fresh-root -- tools/test/first-steps
+
 .PHONY: check-style
 check-style: ## checkpatch, sparse, header tests, shellcheck, man pages, licence lines
 	@tools/setup/deps.sh build module style
