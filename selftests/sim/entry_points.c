@@ -64,17 +64,32 @@ static bool is_device(int fd)
 	return fd >= 0 && !pt_info(fd, &info) && info.index == 0;
 }
 
-static int raw_close(int fd)
+/* A system call that nothing sees but the kernel. */
+static int raw_call(long number, long a, long b)
 {
 #ifdef __x86_64__
 	long ret;
 
-	__asm__ volatile ("syscall" : "=a" (ret) : "0" ((long)SYS_close), "D" ((long)fd)
+	__asm__ volatile ("syscall" : "=a" (ret) : "0" (number), "D" (a), "S" (b)
 			  : "rcx", "r11", "memory");
 	return ret;
 #else
 	return -ENOSYS;
 #endif
+}
+
+static int raw_close(int fd)
+{
+	return raw_call(SYS_close, fd, 0);
+}
+
+/* Is it a device that prepares and runs? */
+static bool runs(int fd)
+{
+	static const struct pt_callable empty = { .orch = "orch_empty" };
+	int cid = is_device(fd) ? pt_prepare(fd, -1, &empty, NULL) : -1;
+
+	return cid >= 0 && !pt_run(fd, cid, NULL, 0) && !pt_unprepare(fd, cid);
 }
 
 /* --- opening -------------------------------------------------------------------- */
@@ -331,17 +346,103 @@ PT_TEST_F(entry, daemon_closes_everything)
 
 	ASSERT_GE(child, 0);
 	if (!child) {
-		int fd;
-
 		closefrom(3);
-		fd = open(PATH, O_RDWR);
-		_exit(is_device(fd) ? 0 : 1);
+		_exit(runs(open(PATH, O_RDWR)) ? 0 : 1);
 	}
 	ASSERT_EQ(child, waitpid(child, &status, 0));
 	EXPECT_EQ(0, status);
 	closefrom(3);
 	self->fd = open(PATH, O_RDWR);
-	EXPECT_TRUE(is_device(self->fd));
+	EXPECT_TRUE(runs(self->fd));
+}
+
+/* The same one by one, with other files in their place. */
+PT_TEST_F(entry, every_number_is_used_again)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC), fd;
+
+	ASSERT_TRUE(runs(self->fd));
+	for (fd = 3; fd < 4096; fd++) {
+		if (fd == null || fd == self->fd || fcntl(fd, F_GETFD) < 0)
+			continue;
+		if (dup2(null, fd) < 0)
+			EXPECT_EQ(EBUSY, errno);
+		if (dup3(null, fd, O_CLOEXEC) < 0)
+			EXPECT_EQ(EBUSY, errno);
+	}
+	EXPECT_TRUE(runs(self->fd));
+}
+
+/* The descriptor of the simulator's memory that allows @accmode; -1 if there is none. */
+static int memory_fd(int accmode)
+{
+	char path[32], name[64];
+	ssize_t length;
+	int fd;
+
+	for (fd = 3; fd < 4096; fd++) {
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+		length = readlink(path, name, sizeof(name) - 1);
+		if (length < 0)
+			continue;
+		name[length] = '\0';
+		if (strstr(name, "pto-window") && (fcntl(fd, F_GETFL) & O_ACCMODE) == accmode)
+			return fd;
+	}
+	return -1;
+}
+
+/*
+ * In a child: the memory's descriptor is closed by code, and its number is a file's. Nothing is
+ * written to that, and nothing of it is shown. Return: 0, or which step went wrong
+ */
+static int memory_number_reused(int accmode)
+{
+	char bytes[8192], byte = 0;
+	int file = memfd_create("mine", MFD_CLOEXEC), fd, number, i;
+	struct pto_bo_create create = { .size = sizeof(create), .length = 4096 };
+	void *map;
+
+	memset(bytes, 'm', sizeof(bytes));
+	fd = open(PATH, accmode | O_CLOEXEC);
+	number = memory_fd(accmode);
+	if (file < 0 || !is_device(fd) || number < 0 ||
+	    write(file, bytes, sizeof(bytes)) != sizeof(bytes))
+		return 1;
+	if (pt_ioctl(fd, PTO_BO_CREATE, &create))
+		return 2;
+	if (raw_call(SYS_dup2, file, number) != number)
+		return 3;
+	map = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, create.mmap_offset);
+	if (map != MAP_FAILED || errno != EBADF)
+		return 4;
+	pt_bo_destroy(fd, create.id);
+	for (i = 0; i < 3; i++)
+		(void)pt_ioctl(fd, PTO_BO_CREATE, &create);
+	for (i = 0; i < (int)sizeof(bytes); i++)
+		if (pread(file, &byte, 1, i) != 1 || byte != 'm')
+			return 5;
+	return 0;
+}
+
+PT_TEST_F(entry, number_of_its_memory_reused)
+{
+	static const int modes[] = { O_RDWR, O_RDONLY };
+	int status, i;
+	pid_t child;
+
+	if (raw_close(-1) == -ENOSYS)
+		SKIP(return, "no raw system calls on this architecture");
+	for (i = 0; i < 2; i++) {
+		child = fork();
+		ASSERT_GE(child, 0);
+		if (!child)
+			_exit(memory_number_reused(modes[i]));
+		ASSERT_EQ(child, waitpid(child, &status, 0));
+		EXPECT_EQ(0, WEXITSTATUS(status)) {
+			TH_LOG("mode %d", i);
+		}
+	}
 }
 
 /* --- reading, writing, mapping -------------------------------------------------- */

@@ -267,6 +267,14 @@ int ptodev_memory_fd(const struct ptodev *dev)
 	return dev->memory_fd;
 }
 
+int ptodev_take_memory_fd(struct ptodev *dev)
+{
+	int fd = dev->memory_fd;
+
+	dev->memory_fd = -1;
+	return fd;
+}
+
 int ptodev_end_fd(const struct ptodev *dev)
 {
 	return dev->supervisor_fd;

@@ -73,6 +73,14 @@ void ptodev_destroy(struct ptodev *dev);
 int ptodev_memory_fd(const struct ptodev *dev);
 
 /**
+ * ptodev_take_memory_fd() - the window's memfd becomes the caller's, who closes it
+ *
+ * For a device whose contexts are threads: it has the window mapped and needs no descriptor, which
+ * the application that it lives in might close, or might have closed and reused.
+ */
+int ptodev_take_memory_fd(struct ptodev *dev);
+
+/**
  * ptodev_end_fd() - descriptor that polls readable when the device has ended by itself
  *
  * Only with contexts in processes, when their supervisor was killed; -1 otherwise. Owned by

@@ -325,7 +325,7 @@ struct abandoned {
  * @next: next one that is kept for its abandoned threads
  * @config: as given, defaults resolved
  * @arch: its architecture
- * @memory_fd: the window
+ * @memory_fd: the window; -1 if ptodev_take_memory_fd() has given it away
  * @window: the window, mapped
  * @queue_count: queue pairs
  * @queue_stride: bytes from one to the next

@@ -5,9 +5,10 @@
  * it is given, at the same addresses, and has nothing accessible elsewhere.
  *
  * What the device reads on a context's behalf without giving it access (images,
- * descriptions) is read through the memfd, in either home.
+ * descriptions) a context that is a process reads through the memfd.
  */
 #include <errno.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -70,11 +71,15 @@ void window_peek_end(struct ptodev *dev, const void *addr, uint64_t size)
 		munmap((char *)(uintptr_t)addr - in_page, in_page + size);
 }
 
-/* Copies from the window. Return: 0 or a negative errno */
+/* Copies from the window; the caller has checked the range. Return: 0 or a negative errno */
 int window_read(struct ptodev *dev, uint64_t offset, void *buffer, size_t size)
 {
 	char *to = buffer;
 
+	if (!dev->config.isolate) {
+		memcpy(buffer, dev->window + offset, size);
+		return 0;
+	}
 	while (size) {
 		ssize_t n = pread(dev->memory_fd, to, size, (off_t)offset);
 

@@ -150,9 +150,9 @@ unsigned int sim_device_index(const struct sim_device *dev)
 	return dev->index;
 }
 
-int sim_device_memory_fd(const struct sim_device *dev)
+int sim_device_memory_fd(const struct sim_device *dev, bool writable)
 {
-	return sim_transport_memory_fd(dev->transport);
+	return sim_transport_memory_fd(dev->transport, writable);
 }
 
 void sim_device_runs(struct sim_device *dev, uint32_t count)

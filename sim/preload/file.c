@@ -472,16 +472,18 @@ long sim_file_ioctl(struct sim_file *file, int fd, unsigned int cmd, void *arg)
 }
 
 int sim_file_mmap(struct sim_file *file, uint64_t offset, uint64_t length, struct pto_bo **bo,
-		  int *memory_fd, uint64_t *window_offset)
+		  uint64_t *window_offset)
 {
+	int memory_fd = sim_device_memory_fd(file->dev, file->accmode != O_RDONLY);
 	u64 where;
 
+	if (memory_fd < 0)
+		return memory_fd;
 	*bo = pto_ctx_mmap(file->ctx, offset, length, &where);
 	if (IS_ERR(*bo))
 		return (int)PTR_ERR(*bo);
 	*window_offset = where;
-	*memory_fd = sim_device_memory_fd(file->dev);
-	return 0;
+	return memory_fd;
 }
 
 int sim_file_accmode(const struct sim_file *file)

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
  * Forked children. The threads of the simulator are the parent's, so a child cannot use
- * what the parent had: it starts with no devices, no files and no mappings, and treats
- * the descriptors that it inherited as contexts of another process.
+ * what the parent had: it starts with no devices and no files, treats the descriptors that
+ * it inherited as contexts of another process, and has its mappings, but no part in what they
+ * keep alive.
  *
  * fork() runs a handler in the child. A child made in another way (clone() by system
  * call) has no handler run; it finds the word below wiped by the kernel, at its first
@@ -92,7 +93,7 @@ void sim_fork_init(void)
 			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 	atomic_store(&owner, (int)sim_raw(SYS_getpid));
-	pthread_atfork(NULL, NULL, in_child);
+	pthread_atfork(sim_map_fork_prepare, sim_map_fork_parent, in_child);
 	/* Without the page, fork() is still noticed by the handler. */
 	if (addr < 0 && addr > -4096)
 		return;

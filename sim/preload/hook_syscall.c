@@ -85,6 +85,15 @@ static bool do_use(long number, const long *a, long *ret)
 	case SYS_writev:
 		*ret = writev((int)a[0], (const struct iovec *)a[1], (int)a[2]);
 		return true;
+	default:
+		return false;
+	}
+}
+
+/* What is done with mappings. */
+static bool do_mapping(long number, const long *a, long *ret)
+{
+	switch (number) {
 	case SYS_mmap:
 		*ret = (long)mmap((void *)a[0], (size_t)a[1], (int)a[2], (int)a[3], (int)a[4],
 				  a[5]);
@@ -92,12 +101,37 @@ static bool do_use(long number, const long *a, long *ret)
 	case SYS_munmap:
 		*ret = munmap((void *)a[0], (size_t)a[1]);
 		return true;
-	case SYS_mprotect:
-		*ret = mprotect((void *)a[0], (size_t)a[1], (int)a[2]);
-		return true;
 	case SYS_mremap:
 		*ret = (long)mremap((void *)a[0], (size_t)a[1], (size_t)a[2], (int)a[3], a[4]);
 		return true;
+	case SYS_remap_file_pages:
+		*ret = remap_file_pages((void *)a[0], (size_t)a[1], (int)a[2], (size_t)a[3],
+					(int)a[4]);
+		return true;
+	case SYS_shmat:
+		*ret = (long)shmat((int)a[0], (const void *)a[1], (int)a[2]);
+		return true;
+	case SYS_mprotect:
+		*ret = mprotect((void *)a[0], (size_t)a[1], (int)a[2]);
+		return true;
+	case SYS_pkey_mprotect:
+		*ret = pkey_mprotect((void *)a[0], (size_t)a[1], (int)a[2], (int)a[3]);
+		return true;
+	case SYS_madvise:
+		*ret = madvise((void *)a[0], (size_t)a[1], (int)a[2]);
+		return true;
+	case SYS_msync:
+		*ret = msync((void *)a[0], (size_t)a[1], (int)a[2]);
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* What is asked of their readiness. */
+static bool do_wait(long number, const long *a, long *ret)
+{
+	switch (number) {
 	case SYS_epoll_ctl:
 		*ret = epoll_ctl((int)a[0], (int)a[1], (int)a[2], (struct epoll_event *)a[3]);
 		return true;
@@ -171,6 +205,7 @@ SIM_EXPORT long syscall(long number, ...)
 	va_end(args);
 	/* While things are being bound, allocators may call this for anything. */
 	if (sim_bound && (do_descriptor(number, a, &ret) || do_use(number, a, &ret) ||
+			  do_mapping(number, a, &ret) || do_wait(number, a, &ret) ||
 			  do_status(number, a, &ret)))
 		return ret;
 	return sim_real()->syscall(number, a[0], a[1], a[2], a[3], a[4], a[5]);

@@ -249,9 +249,13 @@ int sim_file_accmode(const struct sim_file *file);
 /** sim_file_index() - N of its device */
 unsigned int sim_file_index(const struct sim_file *file);
 
-/** sim_file_mmap() - struct pto_bo of a mapping, see pto_ctx_mmap(). Return: 0 or -errno */
+/**
+ * sim_file_mmap() - struct pto_bo of a mapping, see pto_ctx_mmap()
+ *
+ * Return: a descriptor to map, which allows what the file was opened for, or a negative errno.
+ */
 int sim_file_mmap(struct sim_file *file, uint64_t offset, uint64_t length, struct pto_bo **bo,
-		  int *memory_fd, uint64_t *window_offset);
+		  uint64_t *window_offset);
 
 /** sim_file_fork_child() - forget all files; they are the parent's */
 void sim_file_fork_child(void);
@@ -267,17 +271,26 @@ uint32_t sim_ready_arm(struct sim_file *file, int fd, bool forever);
 /** sim_ready_disarm() - the end of a sim_ready_arm(..., false). Return: EPOLL* bits now */
 uint32_t sim_ready_disarm(struct sim_file *file, int fd);
 
-/* --- map.c: user mappings of buffer objects ------------------------------------ */
+/* --- map*.c: user mappings of buffer objects ----------------------------------- */
 
 extern _Atomic(uintptr_t) sim_map_low, sim_map_high; /* nothing of ours is outside */
 
-/** sim_map_overlaps() - may [addr, addr + length) show a buffer object? No lock */
+/** sim_map_search() - the rest of sim_map_overlaps() */
+bool sim_map_search(uintptr_t start, uintptr_t end);
+
+/**
+ * sim_map_overlaps() - does [addr, addr + length) show a buffer object?
+ *
+ * Mostly no lock, and no allocation: it may be an allocator that asks.
+ */
 static inline bool sim_map_overlaps(const void *addr, size_t length)
 {
 	uintptr_t start = (uintptr_t)addr;
 
-	return start < atomic_load_explicit(&sim_map_high, memory_order_relaxed) &&
-	       start + length > atomic_load_explicit(&sim_map_low, memory_order_relaxed);
+	return SIM_UNLIKELY(start < atomic_load_explicit(&sim_map_high, memory_order_relaxed) &&
+			    start + length >
+				    atomic_load_explicit(&sim_map_low, memory_order_relaxed)) &&
+	       sim_map_search(start, start + length);
 }
 
 /** sim_map_create() - mmap() of a context's file. Return: address or negative errno */
@@ -287,19 +300,37 @@ long sim_map_create(struct sim_file *file, void *addr, size_t length, int prot, 
 /** sim_map_over() - mmap() with MAP_FIXED over our mappings */
 long sim_map_over(void *addr, size_t length, int prot, int flags, int fd, off_t offset);
 
+/** sim_map_attach() - shmat() with SHM_REMAP over our mappings, of @length bytes */
+long sim_map_attach(int id, void *addr, size_t length, int flags);
+
 /** sim_map_remove() - munmap() of a range that may show buffer objects */
 long sim_map_remove(void *addr, size_t length);
 
 /** sim_map_move() - mremap() of or onto a range that may show buffer objects */
 long sim_map_move(void *addr, size_t old_length, size_t new_length, int flags, void *new_addr);
 
-/** sim_map_protect() - mprotect() of a range that may show buffer objects */
-long sim_map_protect(void *addr, size_t length, int prot);
+/** sim_map_remap() - remap_file_pages() of a range that begins in one that shows a buffer */
+long sim_map_remap(void *addr, size_t length, int prot, size_t index, int flags);
+
+/** sim_map_protect() - pkey_mprotect(), or with -1 mprotect(), of what may show buffer objects */
+long sim_map_protect(void *addr, size_t length, int prot, int key);
+
+/** sim_map_advise() - madvise() of a range that may show buffer objects */
+long sim_map_advise(void *addr, size_t length, int advice);
+
+/** sim_map_sync() - msync() of a range that may show buffer objects */
+long sim_map_sync(void *addr, size_t length, int flags);
 
 /** sim_map_end() - the process ends: give the references of all mappings back */
 void sim_map_end(void);
 
-/** sim_map_fork_child() - forget all mappings; their references are the parent's */
+/** sim_map_fork_prepare() - before a fork: let the list be whole in the child */
+void sim_map_fork_prepare(void);
+
+/** sim_map_fork_parent() - after it, in the parent */
+void sim_map_fork_parent(void);
+
+/** sim_map_fork_child() - what is mapped stays, but the references are the parent's */
 void sim_map_fork_child(void);
 
 /* --- device.c, transport.c ------------------------------------------------------ */
@@ -313,8 +344,8 @@ struct pto_device *sim_device_core(const struct sim_device *dev);
 /** sim_device_index() - N of /dev/ptoN */
 unsigned int sim_device_index(const struct sim_device *dev);
 
-/** sim_device_memory_fd() - its window as a file; SIM_INTERNAL */
-int sim_device_memory_fd(const struct sim_device *dev);
+/** sim_device_memory_fd() - see sim_transport_memory_fd() */
+int sim_device_memory_fd(const struct sim_device *dev, bool writable);
 
 /** sim_device_runs() - @count more runs were accepted (PTO_SIM_FAIL=gone:N counts them) */
 void sim_device_runs(struct sim_device *dev, uint32_t count);

@@ -83,6 +83,11 @@ static int early_mprotect(void *addr, size_t length, int prot)
 	return (int)sim_return(sim_raw(SYS_mprotect, addr, length, prot));
 }
 
+static int early_madvise(void *addr, size_t length, int advice)
+{
+	return (int)sim_return(sim_raw(SYS_madvise, addr, length, advice));
+}
+
 static int early_fstat(int fd, struct stat *st)
 {
 	return (int)sim_return(sim_raw(SYS_fstat, fd, st));
@@ -151,6 +156,7 @@ struct sim_real sim_reals = {
 	.munmap = early_munmap,
 	.mremap = early_mremap,
 	.mprotect = early_mprotect,
+	.madvise = early_madvise,
 	.fstat = early_fstat,
 	.stat = early_stat,
 	.lstat = early_stat,

@@ -18,6 +18,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/select.h>
+#include <sys/shm.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -28,7 +29,8 @@
 	X(fopen) X(fopen64) X(fclose) \
 	X(close) X(close_range) X(dup) X(dup2) X(dup3) X(fcntl) X(fcntl64) X(ioctl) \
 	X(read) X(write) X(readv) X(writev) \
-	X(mmap) X(mmap64) X(munmap) X(mremap) X(mprotect) \
+	X(mmap) X(mmap64) X(munmap) X(mremap) X(remap_file_pages) X(shmat) \
+	X(mprotect) X(pkey_mprotect) X(madvise) X(msync) \
 	X(poll) X(ppoll) X(select) X(pselect) X(epoll_ctl) \
 	X(stat) X(lstat) X(fstat) X(fstatat) X(statx) \
 	X(access) X(faccessat) X(euidaccess) X(readlink) X(readlinkat) X(realpath) \

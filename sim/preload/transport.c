@@ -10,8 +10,10 @@
 #include <fcntl.h>
 #include <linux/falloc.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 
 #include <device.h>
 #include <sim_kernel.h>
@@ -20,12 +22,27 @@
 #include "raw.h"
 
 /**
+ * struct memory_files - the window as files, of which mappings are made
+ * @writable: for contexts that may write; SIM_INTERNAL
+ * @readonly: for those that may not: the kernel lets nobody make such a mapping writable;
+ *	SIM_INTERNAL
+ * @device: identifies the file, with @inode
+ * @inode: a descriptor that names another file by now has been closed behind our back
+ */
+struct memory_files {
+	int writable;
+	int readonly;
+	dev_t device;
+	ino_t inode;
+};
+
+/**
  * struct sim_transport - one device
  * @dev: the device side
  * @pdev: the driver side; NULL until it exists, interrupts before that are for nobody
  * @window: where the device's memory is mapped
  * @size: bytes of it
- * @memory_fd: the same as a file; owned by the transport, SIM_INTERNAL
+ * @memory: the same as files
  * @delivering: interrupts that are being delivered
  * @interrupts: counted for PTO_SIM_FAIL=interrupt:N
  * @kicks: counted for PTO_SIM_FAIL=kick:N
@@ -37,11 +54,78 @@ struct sim_transport {
 	struct pto_device *pdev;
 	char *window;
 	uint64_t size;
-	int memory_fd;
+	struct memory_files memory;
 	unsigned int delivering;
 	uint64_t interrupts;
 	uint64_t kicks;
 };
+
+/* --- the window as files ------------------------------------------------------------ */
+
+/* The application may close every descriptor that it finds: keep one where it cannot. */
+static int memory_keep(long fd, int *kept)
+{
+	*kept = fd < 0 ? (int)fd : sim_fd_internal((int)fd);
+	return *kept < 0 ? *kept : 0;
+}
+
+static int memory_reopen(const struct memory_files *memory, int *kept)
+{
+	char path[32];
+	long fd;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", memory->writable);
+	fd = sim_raw(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		sim_say("cannot open %s: is there no /proc?", path);
+	return memory_keep(fd, kept);
+}
+
+static void memory_close(struct memory_files *memory)
+{
+	sim_fd_close_internal(memory->readonly);
+	sim_fd_close_internal(memory->writable);
+}
+
+/* Takes @fd. */
+static int memory_open(struct memory_files *memory, int fd)
+{
+	struct stat st;
+	int ret;
+
+	memory->readonly = -1;
+	ret = memory_keep(fd, &memory->writable);
+	if (!ret)
+		ret = (int)sim_raw(SYS_fstat, memory->writable, &st);
+	if (!ret)
+		ret = memory_reopen(memory, &memory->readonly);
+	if (ret) {
+		memory_close(memory);
+		return ret;
+	}
+	memory->device = st.st_dev;
+	memory->inode = st.st_ino;
+	return 0;
+}
+
+/* @fd, if it still is the window. */
+static int memory_check(const struct memory_files *memory, int fd)
+{
+	struct stat st;
+
+	if (!sim_raw(SYS_fstat, fd, &st) && st.st_dev == memory->device &&
+	    st.st_ino == memory->inode)
+		return fd;
+	sim_say("descriptor %d, of the simulator, has been closed", fd);
+	return -EBADF;
+}
+
+int sim_transport_memory_fd(const struct sim_transport *t, bool writable)
+{
+	return memory_check(&t->memory, writable ? t->memory.writable : t->memory.readonly);
+}
+
+/* --- the transport ------------------------------------------------------------------ */
 
 static bool within(const struct sim_transport *t, u64 offset, u64 length)
 {
@@ -77,11 +161,15 @@ static void transport_access_end(void *priv, void *addr)
 static int transport_clear(void *priv, u64 offset, u64 length)
 {
 	struct sim_transport *t = priv;
+	int fd;
 
 	if (!within(t, offset, length))
 		return -EINVAL;
-	return (int)sim_raw(SYS_fallocate, t->memory_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-			    offset, length);
+	fd = sim_transport_memory_fd(t, true);
+	if (fd < 0)
+		return fd;
+	return (int)sim_raw(SYS_fallocate, fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset,
+			    length);
 }
 
 static void transport_kick(void *priv, u32 queue)
@@ -123,7 +211,7 @@ static void transport_release(void *priv)
 
 	sim_mapping_del(t->window);
 	ptodev_destroy(t->dev);
-	sim_fd_close_internal(t->memory_fd);
+	memory_close(&t->memory);
 	free(t);
 }
 
@@ -138,15 +226,6 @@ static const struct pto_transport_ops transport_ops = {
 	.release = transport_release,
 };
 
-/* The application may close every descriptor that it finds: keep one where it cannot. */
-static int keep_memory_fd(struct sim_transport *t)
-{
-	long fd = sim_raw(SYS_fcntl, ptodev_memory_fd(t->dev), F_DUPFD_CLOEXEC, 3);
-
-	t->memory_fd = fd < 0 ? (int)fd : sim_fd_internal((int)fd);
-	return t->memory_fd < 0 ? t->memory_fd : 0;
-}
-
 static int transport_start(struct sim_transport *t, struct ptodev_config *config)
 {
 	int ret;
@@ -156,7 +235,7 @@ static int transport_start(struct sim_transport *t, struct ptodev_config *config
 	ret = ptodev_create(config, &t->dev);
 	if (ret)
 		return ret;
-	ret = keep_memory_fd(t);
+	ret = memory_open(&t->memory, ptodev_take_memory_fd(t->dev));
 	if (ret) {
 		ptodev_destroy(t->dev);
 		return ret;
@@ -168,11 +247,6 @@ static int transport_start(struct sim_transport *t, struct ptodev_config *config
 	/* If there are too many, copies are probed instead. */
 	(void)sim_mapping_add(t->window, t->size);
 	return 0;
-}
-
-int sim_transport_memory_fd(const struct sim_transport *t)
-{
-	return t->memory_fd;
 }
 
 int sim_transport_create(struct ptodev_config *config, unsigned int index,

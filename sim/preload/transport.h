@@ -23,8 +23,14 @@ struct sim_transport;
 int sim_transport_create(struct ptodev_config *config, unsigned int index,
 			 struct pto_device **pdev, struct sim_transport **out);
 
-/** sim_transport_memory_fd() - the device's window as a file; SIM_INTERNAL */
-int sim_transport_memory_fd(const struct sim_transport *t);
+/**
+ * sim_transport_memory_fd() - the device's window as a file
+ * @t: the transport
+ * @writable: open for writing, too
+ *
+ * Return: a descriptor that is SIM_INTERNAL; -EBADF if the application has closed it all the same.
+ */
+int sim_transport_memory_fd(const struct sim_transport *t, bool writable);
 
 /** sim_transport_quiet() - no interrupt reaches the core any more; to be called before it ends */
 void sim_transport_quiet(struct sim_transport *t);
