@@ -45,6 +45,8 @@ static void pto_vdev_free(struct pto_vdev *vdev)
 		eventfd_ctx_put(vdev->doorbell);
 	if (vdev->memory)
 		fput(vdev->memory);
+	WARN_ON(!xa_empty(&vdev->maps));
+	xa_destroy(&vdev->maps);
 	kfree(vdev);
 }
 
@@ -64,50 +66,74 @@ static const struct pto_transport_ops pto_vdev_ops = {
 	.release = pto_vdev_release,
 };
 
-/* The eventfd was signalled; interrupts are off and its lock is held. */
+/*
+ * The eventfd was signalled; interrupts are off and its lock is held, and who knows what other
+ * locks. Those whom an interrupt wakes may signal this eventfd in their turn (an io_uring does).
+ * So nobody is woken from here.
+ */
 static int pto_vdev_wakeup(wait_queue_entry_t *wait, unsigned int mode, int flags, void *key)
 {
 	struct pto_vdev *vdev = container_of(wait, struct pto_vdev, wait);
 
 	if (key_to_poll(key) & EPOLLIN)
-		pto_device_interrupt(vdev->pdev);
+		queue_work(pto_wq, &vdev->interrupt_work);
 	return 0;
+}
+
+static void pto_vdev_interrupt(struct work_struct *work)
+{
+	struct pto_vdev *vdev = container_of(work, struct pto_vdev, interrupt_work);
+
+	pto_device_interrupt(vdev->pdev);
 }
 
 /**
  * struct pto_vdev_poll - what vfs_poll() carries to pto_vdev_queue()
  * @table: its argument
  * @vdev: who polls
+ * @queues: wait queues that were offered
  */
 struct pto_vdev_poll {
 	poll_table table;
 	struct pto_vdev *vdev;
+	unsigned int queues;
 };
 
 static void pto_vdev_queue(struct file *file, wait_queue_head_t *wqh, poll_table *table)
 {
-	struct pto_vdev *vdev = container_of(table, struct pto_vdev_poll, table)->vdev;
+	struct pto_vdev_poll *poll = container_of(table, struct pto_vdev_poll, table);
+	struct pto_vdev *vdev = poll->vdev;
 
+	/* There is one entry, and it is in the first queue. */
+	if (poll->queues++)
+		return;
 	vdev->wqh = wqh;
 	add_wait_queue(wqh, &vdev->wait);
 }
 
-static void pto_vdev_listen(struct pto_vdev *vdev, struct file *interrupt)
+static void pto_vdev_ignore(struct pto_vdev *vdev)
+{
+	if (vdev->wqh)
+		remove_wait_queue(vdev->wqh, &vdev->wait);
+	vdev->wqh = NULL;
+	/* Nobody queues it any more. */
+	cancel_work_sync(&vdev->interrupt_work);
+}
+
+/*
+ * An eventfd has one wait queue. @interrupt is one, as @vdev->interrupt was taken from it; if
+ * it does not behave like one there is no device.
+ */
+static int pto_vdev_listen(struct pto_vdev *vdev, struct file *interrupt)
 {
 	struct pto_vdev_poll poll = { .vdev = vdev };
 
 	init_waitqueue_func_entry(&vdev->wait, pto_vdev_wakeup);
 	init_poll_funcptr(&poll.table, pto_vdev_queue);
-	vfs_poll(interrupt, &poll.table);
-}
-
-static void pto_vdev_ignore(struct pto_vdev *vdev)
-{
-	u64 count;
-
-	if (vdev->wqh)
-		eventfd_ctx_remove_wait_queue(vdev->interrupt, &vdev->wait, &count);
-	vdev->wqh = NULL;
+	/* An interrupt that came before anybody listened is one, too. */
+	if (vfs_poll(interrupt, &poll.table) & EPOLLIN)
+		queue_work(pto_wq, &vdev->interrupt_work);
+	return poll.queues == 1 ? 0 : -EINVAL;
 }
 
 /* A memfd that stays as large as it is. */
@@ -134,31 +160,43 @@ static int pto_vdev_take_memory(struct pto_vdev *vdev, int fd)
 	return vdev->size ? 0 : -ENODEV;
 }
 
-static struct pto_vdev *pto_vdev_create(const struct pto_control_create *arg)
+static int pto_vdev_take_events(struct pto_vdev *vdev, int doorbell, struct file *interrupt)
+{
+	vdev->doorbell = eventfd_ctx_fdget(doorbell);
+	if (IS_ERR(vdev->doorbell))
+		return PTR_ERR(vdev->doorbell);
+	vdev->interrupt = eventfd_ctx_fileget(interrupt);
+	if (IS_ERR(vdev->interrupt))
+		return PTR_ERR(vdev->interrupt);
+	/* A device that rings at itself is nothing that anybody can have meant. */
+	return vdev->doorbell == vdev->interrupt ? -EINVAL : 0;
+}
+
+/* Each file is looked up once, and what was found is what is used. */
+static struct pto_vdev *pto_vdev_create(const struct pto_control_create *arg,
+					struct file *interrupt)
 {
 	struct pto_vdev *vdev = kzalloc(sizeof(*vdev), GFP_KERNEL);
 	int err;
 
 	if (!vdev)
 		return ERR_PTR(-ENOMEM);
-	mutex_init(&vdev->maps_lock);
-	INIT_LIST_HEAD(&vdev->maps);
+	xa_init_flags(&vdev->maps, XA_FLAGS_ACCOUNT);
+	INIT_WORK(&vdev->interrupt_work, pto_vdev_interrupt);
 	err = pto_vdev_take_memory(vdev, arg->memory_fd);
-	if (err)
-		goto err_free;
-	vdev->doorbell = eventfd_ctx_fdget(arg->doorbell_fd);
-	vdev->interrupt = eventfd_ctx_fdget(arg->interrupt_fd);
-	err = PTR_ERR_OR_ZERO(vdev->doorbell);
 	if (!err)
-		err = PTR_ERR_OR_ZERO(vdev->interrupt);
-	if (!err)
-		return vdev;
-err_free:
-	pto_vdev_free(vdev);
-	return ERR_PTR(err);
+		err = pto_vdev_take_events(vdev, arg->doorbell_fd, interrupt);
+	if (err) {
+		pto_vdev_free(vdev);
+		return ERR_PTR(err);
+	}
+	return vdev;
 }
 
-/* End of a device whose node is not visible (any more). */
+/*
+ * End of a device whose node is not visible (any more). Nobody waits for the device any more
+ * when it has gone, so no interrupt is missed after that.
+ */
 static void pto_vdev_end(struct pto_vdev *vdev, struct pto_device *pdev)
 {
 	pto_device_gone(pdev);
@@ -172,6 +210,7 @@ static struct pto_chrdev *pto_vdev_bring_up(struct pto_vdev *vdev, struct file *
 {
 	struct pto_chrdev *chrdev;
 	struct pto_device *pdev;
+	int err;
 
 	pdev = pto_device_create(&pto_vdev_ops, vdev, index, vdev->size);
 	if (IS_ERR(pdev)) {
@@ -179,8 +218,9 @@ static struct pto_chrdev *pto_vdev_bring_up(struct pto_vdev *vdev, struct file *
 		return ERR_CAST(pdev);
 	}
 	vdev->pdev = pdev;
-	pto_vdev_listen(vdev, interrupt);
-	chrdev = pto_chrdev_create(pdev, index, &pto_vdev_pages_ops, vdev);
+	err = pto_vdev_listen(vdev, interrupt);
+	chrdev = err ? ERR_PTR(err) :
+		       pto_chrdev_create(pdev, index, &pto_vdev_pages_ops, vdev);
 	if (IS_ERR(chrdev))
 		pto_vdev_end(vdev, pdev);
 	return chrdev;
@@ -209,7 +249,7 @@ static int pto_control_make(struct pto_control *control, struct file *interrupt,
 	u32 index;
 	int err;
 
-	vdev = pto_vdev_create(arg);
+	vdev = pto_vdev_create(arg, interrupt);
 	if (IS_ERR(vdev))
 		return PTR_ERR(vdev);
 	err = pto_index_get(&index);

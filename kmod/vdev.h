@@ -6,9 +6,9 @@
 #define PTO_VDEV_H
 
 #include <linux/fs.h>
-#include <linux/list.h>
-#include <linux/mutex.h>
 #include <linux/wait.h>
+#include <linux/workqueue.h>
+#include <linux/xarray.h>
 
 #include "pto_module.h"
 
@@ -18,13 +18,13 @@ struct eventfd_ctx;
  * struct pto_vdev - the transport's state: what the process handed over
  * @memory: the memfd, a reference. It cannot shrink
  * @size: bytes of it that are used
- * @maps_lock: protects @maps
- * @maps: what pto_vdev_map() has mapped
+ * @maps: what pto_vdev_map() has mapped, by its address in pages
  * @doorbell: signalled for the device, a reference
  * @interrupt: signalled by the device, a reference
  * @wait: our place in the wait queue of @interrupt, from pto_vdev_listen() to
  *	pto_vdev_ignore()
- * @wqh: that wait queue; NULL before
+ * @wqh: that wait queue; NULL before and after
+ * @interrupt_work: queued by who signals @interrupt; not any more after pto_vdev_ignore()
  * @pdev: for the interrupt. No reference: the control file has one while it listens
  *
  * Belongs to the core's device, whose last reference frees it.
@@ -32,12 +32,12 @@ struct eventfd_ctx;
 struct pto_vdev {
 	struct file *memory;
 	u64 size;
-	struct mutex maps_lock;
-	struct list_head maps;
+	struct xarray maps;
 	struct eventfd_ctx *doorbell;
 	struct eventfd_ctx *interrupt;
 	wait_queue_entry_t wait;
 	wait_queue_head_t *wqh;
+	struct work_struct interrupt_work;
 	struct pto_device *pdev;
 };
 

@@ -16,13 +16,11 @@ static_assert(!IS_ENABLED(CONFIG_HIGHMEM));
 
 /**
  * struct pto_vdev_mapping - a part of the window in the kernel's address space
- * @link: in vdev->maps
- * @addr: where it is
+ * @addr: where it is; in vdev->maps it is found by that
  * @count: how many pages
  * @pages: the pages, with references
  */
 struct pto_vdev_mapping {
-	struct list_head link;
 	void *addr;
 	unsigned int count;
 	struct page *pages[];
@@ -55,6 +53,25 @@ static void pto_vdev_mapping_free(struct pto_vdev_mapping *map)
 	kvfree(map);
 }
 
+static unsigned long pto_vdev_map_index(const void *addr)
+{
+	return (unsigned long)addr >> PAGE_SHIFT;
+}
+
+/* Return: 0 when it is mapped, and can be found by its address. */
+static int pto_vdev_mapping_show(struct pto_vdev *vdev, struct pto_vdev_mapping *map)
+{
+	int err;
+
+	map->addr = vmap(map->pages, map->count, VM_MAP, PAGE_KERNEL);
+	if (!map->addr)
+		return -ENOMEM;
+	err = xa_insert(&vdev->maps, pto_vdev_map_index(map->addr), map, GFP_KERNEL_ACCOUNT);
+	if (err)
+		vunmap(map->addr);
+	return err;
+}
+
 void *pto_vdev_map(void *priv, u64 offset, u64 length)
 {
 	unsigned int count = length >> PAGE_SHIFT;
@@ -71,36 +88,22 @@ void *pto_vdev_map(void *priv, u64 offset, u64 length)
 			break;
 		map->pages[map->count++] = page;
 	}
-	if (map->count == count)
-		map->addr = vmap(map->pages, count, VM_MAP, PAGE_KERNEL);
-	if (!map->addr) {
+	if (map->count < count || pto_vdev_mapping_show(vdev, map)) {
 		pto_vdev_mapping_free(map);
 		return NULL;
 	}
-	mutex_lock(&vdev->maps_lock);
-	list_add(&map->link, &vdev->maps);
-	mutex_unlock(&vdev->maps_lock);
 	return map->addr;
 }
 
 void pto_vdev_unmap(void *priv, void *addr, u64 length)
 {
-	struct pto_vdev_mapping *map, *found = NULL;
 	struct pto_vdev *vdev = priv;
+	struct pto_vdev_mapping *map = xa_erase(&vdev->maps, pto_vdev_map_index(addr));
 
-	mutex_lock(&vdev->maps_lock);
-	list_for_each_entry(map, &vdev->maps, link) {
-		if (map->addr == addr) {
-			list_del(&map->link);
-			found = map;
-			break;
-		}
-	}
-	mutex_unlock(&vdev->maps_lock);
-	if (WARN_ON(!found))
+	if (WARN_ON(!map))
 		return;
 	vunmap(addr);
-	pto_vdev_mapping_free(found);
+	pto_vdev_mapping_free(map);
 }
 
 void *pto_vdev_access(void *priv, u64 offset, size_t *length)
