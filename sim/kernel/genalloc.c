@@ -89,9 +89,27 @@ void gen_pool_free(struct gen_pool *pool, unsigned long addr, size_t size)
 	spin_unlock(&pool->lock);
 }
 
+size_t gen_pool_avail(struct gen_pool *pool)
+{
+	unsigned long unit, free = 0;
+
+	spin_lock(&pool->lock);
+	for (unit = 0; unit < pool->units; unit++)
+		free += !test_bit(unit, pool->map);
+	spin_unlock(&pool->lock);
+	return free << pool->order;
+}
+
+size_t gen_pool_size(struct gen_pool *pool)
+{
+	return pool->units << pool->order;
+}
+
 void gen_pool_destroy(struct gen_pool *pool)
 {
-	WARN_ON(pool->map && find_next_bit(pool->map, pool->units, 0) < pool->units);
+	/* The kernel does not survive this, so neither do we. */
+	if (WARN_ON(pool->map && find_next_bit(pool->map, pool->units, 0) < pool->units))
+		__builtin_trap();
 	kfree(pool->map);
 	kfree(pool);
 }

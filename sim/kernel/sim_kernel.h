@@ -25,6 +25,14 @@ int sim_mapping_add(const void *base, size_t length);
 void sim_mapping_del(const void *base);
 
 /**
+ * sim_fault() - user memory whose first write takes a page fault, in which time passes
+ * @page: the memory, a page that is no thread's stack
+ * @call: called, once, before the driver writes there: what happens meanwhile. NULL: nothing
+ *	more will
+ */
+void sim_fault(const void *page, void (*call)(void));
+
+/**
  * sim_syscall_return() - what a system call would return to user space
  * @ret: what the driver returned
  *

@@ -226,6 +226,31 @@ size_t sim_copy_from_user_slow(void *to, const void *from, size_t bytes)
 	return bytes;
 }
 
+/* See sim_fault(). @page is valid while @call is set. */
+static struct {
+	uintptr_t page;
+	void (*call)(void);
+} fault;
+
+void sim_fault(const void *page, void (*call)(void))
+{
+	__atomic_store_n(&fault.call, NULL, __ATOMIC_RELAXED);
+	__atomic_store_n(&fault.page, (uintptr_t)page, __ATOMIC_RELAXED);
+	__atomic_store_n(&fault.call, call, __ATOMIC_RELEASE);
+}
+
+static void take_fault(const void *to)
+{
+	void (*call)(void);
+
+	if (likely(!__atomic_load_n(&fault.call, __ATOMIC_ACQUIRE)) ||
+	    ((uintptr_t)to & PAGE_MASK) != __atomic_load_n(&fault.page, __ATOMIC_RELAXED))
+		return;
+	call = __atomic_exchange_n(&fault.call, NULL, __ATOMIC_ACQ_REL);
+	if (call)
+		call();
+}
+
 size_t sim_copy_to_user_slow(void *to, const void *from, size_t bytes)
 {
 	struct iovec local = { .iov_base = (void *)(uintptr_t)from, .iov_len = bytes };
@@ -234,6 +259,7 @@ size_t sim_copy_to_user_slow(void *to, const void *from, size_t bytes)
 
 	if (!bytes)
 		return 0;
+	take_fault(to);
 	if (known(to, bytes)) {
 		memcpy(to, from, bytes);
 		return 0;

@@ -141,8 +141,11 @@ static void put(struct sim_xa_node *path[MAX_DEPTH], int depth, unsigned long in
 	}
 }
 
-/* The old entry, as stored, or an error. */
-static void *exchange(struct xarray *xa, unsigned long index, void *entry, bool only_empty)
+/* Any entry may be replaced. */
+#define ANYTHING ((void *)1UL)
+
+/* Store, if what is there is @expected. The old entry, as stored, or an error. */
+static void *exchange(struct xarray *xa, unsigned long index, void *expected, void *entry)
 {
 	struct sim_xa_node *path[MAX_DEPTH];
 	void *old;
@@ -160,7 +163,7 @@ static void *exchange(struct xarray *xa, unsigned long index, void *entry, bool 
 	if (depth <= 0)
 		return ERR_PTR(depth);
 	old = path[depth - 1]->slot[node_slot(path[depth - 1], index)];
-	if (!old || !only_empty)
+	if (old == expected || expected == ANYTHING)
 		put(path, depth, index, entry);
 	return old;
 }
@@ -170,8 +173,15 @@ void *xa_store(struct xarray *xa, unsigned long index, void *entry, gfp_t gfp)
 	void *old;
 
 	xa_lock(xa);
-	old = exchange(xa, index, entry, false);
+	old = exchange(xa, index, ANYTHING, entry);
 	xa_unlock(xa);
+	return old == XA_ZERO_ENTRY ? NULL : old;
+}
+
+void *__xa_cmpxchg(struct xarray *xa, unsigned long index, void *expected, void *entry, gfp_t gfp)
+{
+	void *old = exchange(xa, index, expected, entry);
+
 	return old == XA_ZERO_ENTRY ? NULL : old;
 }
 
@@ -180,7 +190,7 @@ int xa_insert(struct xarray *xa, unsigned long index, void *entry, gfp_t gfp)
 	void *old;
 
 	xa_lock(xa);
-	old = exchange(xa, index, entry, true);
+	old = exchange(xa, index, NULL, entry);
 	xa_unlock(xa);
 	if (IS_ERR(old))
 		return (int)PTR_ERR(old);
@@ -189,7 +199,7 @@ int xa_insert(struct xarray *xa, unsigned long index, void *entry, gfp_t gfp)
 
 void *__xa_erase(struct xarray *xa, unsigned long index)
 {
-	void *old = exchange(xa, index, NULL, false);
+	void *old = exchange(xa, index, ANYTHING, NULL);
 
 	return old == XA_ZERO_ENTRY ? NULL : old;
 }
@@ -249,7 +259,7 @@ static int alloc_in(struct xarray *xa, u32 *id, void *entry, u32 low, u32 high)
 
 	if (!search(xa, &index, high, true))
 		return -EBUSY;
-	old = exchange(xa, index, entry, true);
+	old = exchange(xa, index, NULL, entry);
 	if (IS_ERR(old))
 		return (int)PTR_ERR(old);
 	*id = (u32)index;
@@ -269,10 +279,11 @@ int xa_alloc(struct xarray *xa, u32 *id, void *entry, struct xa_limit limit, gfp
 int xa_alloc_cyclic(struct xarray *xa, u32 *id, void *entry, struct xa_limit limit, u32 *next,
 		    gfp_t gfp)
 {
-	u32 low = max_t(u32, limit.min, *next);
+	u32 low;
 	int ret;
 
 	xa_lock(xa);
+	low = max_t(u32, limit.min, *next);
 	ret = low <= limit.max ? alloc_in(xa, id, entry, low, limit.max) : -EBUSY;
 	if (ret == -EBUSY && low > limit.min) {
 		ret = alloc_in(xa, id, entry, limit.min, limit.max);

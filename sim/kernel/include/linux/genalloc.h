@@ -14,6 +14,10 @@ int gen_pool_add(struct gen_pool *pool, unsigned long addr, size_t size, int nid
 /* 0 if there is no room. */
 unsigned long gen_pool_alloc(struct gen_pool *pool, size_t size);
 void gen_pool_free(struct gen_pool *pool, unsigned long addr, size_t size);
+/* Bytes that are free, and bytes in all. */
+size_t gen_pool_avail(struct gen_pool *pool);
+size_t gen_pool_size(struct gen_pool *pool);
+/* The end of the program while anything is allocated. */
 void gen_pool_destroy(struct gen_pool *pool);
 
 #endif /* SIM_LINUX_GENALLOC_H */

@@ -27,6 +27,7 @@ struct xarray {
 #define XA_ZERO_ENTRY ((void *)257UL)
 #define XA_FLAGS_ALLOC 1u
 #define XA_FLAGS_ALLOC1 2u
+#define XA_FLAGS_ACCOUNT 4u
 #define XA_PRESENT 0u
 
 struct xa_limit {
@@ -66,14 +67,27 @@ void *xa_store(struct xarray *xa, unsigned long index, void *entry, gfp_t gfp);
 int xa_insert(struct xarray *xa, unsigned long index, void *entry, gfp_t gfp);
 void *xa_erase(struct xarray *xa, unsigned long index);
 void *__xa_erase(struct xarray *xa, unsigned long index);
+/*
+ * Store if the entry is @old, which may be XA_ZERO_ENTRY. What was there: NULL for a reserved
+ * entry as for none.
+ */
+void *__xa_cmpxchg(struct xarray *xa, unsigned long index, void *old, void *entry, gfp_t gfp);
 /* Lowest free index of the range. -EBUSY if there is none. */
 int xa_alloc(struct xarray *xa, u32 *id, void *entry, struct xa_limit limit, gfp_t gfp);
-/* Next free one after the last. 1 if that wrapped around. */
+/* Next free one after the last, *next, which the lock protects. 1 if that wrapped around. */
 int xa_alloc_cyclic(struct xarray *xa, u32 *id, void *entry, struct xa_limit limit, u32 *next,
 		    gfp_t gfp);
 /* First entry at *index or after it, up to max. */
 void *xa_find(struct xarray *xa, unsigned long *index, unsigned long max, unsigned int filter);
 void xa_destroy(struct xarray *xa);
+
+/* A reserved entry is one no more; everything else stays. */
+static inline void xa_release(struct xarray *xa, unsigned long index)
+{
+	xa_lock(xa);
+	__xa_cmpxchg(xa, index, XA_ZERO_ENTRY, NULL, 0);
+	xa_unlock(xa);
+}
 
 static inline int xa_reserve(struct xarray *xa, unsigned long index, gfp_t gfp)
 {
