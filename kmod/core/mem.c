@@ -34,7 +34,13 @@ int pto_mem_init(struct pto_device *pdev)
 		-ENOMEM : 0;
 }
 
-/** pto_mem_exit() - the device goes; nothing but leaks is allocated any more */
+/**
+ * pto_mem_exit() - the device goes; nothing but leaks is allocated any more
+ * @pdev: the device
+ *
+ * gen_pool_destroy() ends in a BUG if something is. It would be an error of the driver, but
+ * none that is worth the machine: the pool is left behind.
+ */
 void pto_mem_exit(struct pto_device *pdev)
 {
 	struct pto_leak *leak, *next;
@@ -43,8 +49,9 @@ void pto_mem_exit(struct pto_device *pdev)
 		gen_pool_free(pdev->pool, leak->mem.offset, leak->mem.length);
 		kfree(leak);
 	}
-	if (pdev->pool)
-		gen_pool_destroy(pdev->pool);
+	if (!pdev->pool || WARN_ON(gen_pool_avail(pdev->pool) != gen_pool_size(pdev->pool)))
+		return;
+	gen_pool_destroy(pdev->pool);
 }
 
 /**
@@ -140,7 +147,7 @@ void pto_mem_leak(struct pto_device *pdev, struct pto_mem *mem)
 
 	if (!mem->length)
 		return;
-	leak = kmalloc(sizeof(*leak), GFP_KERNEL);
+	leak = kmalloc(sizeof(*leak), GFP_KERNEL_ACCOUNT);
 	if (!leak) {
 		pto_device_fail(pdev, "memory in use by a dead context cannot be set aside");
 		pto_mem_free(pdev, mem);
