@@ -15,6 +15,7 @@
 #include "call.h"
 #include "ctx.h"
 #include "device.h"
+#include "ids.h"
 #include "mem.h"
 #include "queue.h"
 #include "reclaim.h"
@@ -132,28 +133,39 @@ static int pto_bo_reserve(struct pto_bo *bo)
 	struct pto_ctx *ctx = bo->ctx;
 	int err;
 
-	err = xa_alloc(&ctx->bos, &bo->id, XA_ZERO_ENTRY, XA_LIMIT(1, PTO_MAX_BOS),
-		       GFP_KERNEL_ACCOUNT);
+	err = pto_id_reserve(&ctx->bos, &ctx->next_bo, PTO_MAX_BOS, &bo->id);
 	if (err)
-		return err == -EBUSY ? -ENOSPC : err;
+		return err;
 	err = xa_reserve(&ctx->bo_at, pto_bo_distance(ctx, bo->mem.offset), GFP_KERNEL_ACCOUNT);
 	if (err)
-		xa_erase(&ctx->bos, bo->id);
+		xa_release(&ctx->bos, bo->id);
 	return err;
 }
 
-static void pto_bo_erase(struct pto_bo *bo)
+/* Give up what is reserved, whatever of it that is. */
+static void pto_bo_unreserve(struct pto_bo *bo)
 {
-	xa_erase(&bo->ctx->bo_at, pto_bo_distance(bo->ctx, bo->mem.offset));
-	xa_erase(&bo->ctx->bos, bo->id);
+	xa_release(&bo->ctx->bo_at, pto_bo_distance(bo->ctx, bo->mem.offset));
+	xa_release(&bo->ctx->bos, bo->id);
 }
 
-/* Entries that are reserved can be stored without failing. */
-static void pto_bo_publish(struct pto_bo *bo)
+/* The address first: who has the id can map. */
+static int pto_bo_publish(struct pto_bo *bo)
 {
-	atomic_inc(&bo->ctx->count.bo_live);
-	xa_store(&bo->ctx->bo_at, pto_bo_distance(bo->ctx, bo->mem.offset), bo, GFP_KERNEL);
-	xa_store(&bo->ctx->bos, bo->id, bo, GFP_KERNEL);
+	unsigned long distance = pto_bo_distance(bo->ctx, bo->mem.offset);
+	struct pto_ctx *ctx = bo->ctx;
+	int err;
+
+	err = pto_id_publish(&ctx->bo_at, distance, bo);
+	if (err)
+		return err;
+	atomic_inc(&ctx->count.bo_live);
+	err = pto_id_publish(&ctx->bos, bo->id, bo);
+	if (err) {
+		atomic_dec(&ctx->count.bo_live);
+		pto_id_take(&ctx->bo_at, distance);
+	}
+	return err;
 }
 
 /* Memory that only waits to be freed is not worth failing for. */
@@ -244,16 +256,16 @@ int pto_bo_create(struct pto_call *call)
 	err = pto_bo_attach(bo, &known);
 	if (!err)
 		err = pto_call_reply(call);
+	if (!err)
+		err = pto_bo_publish(bo);
 	if (err) {
-		pto_bo_erase(bo);
+		pto_bo_unreserve(bo);
 		if (known)
 			pto_bo_put(bo);
 		else
 			pto_bo_free(bo);
-		return err;
 	}
-	pto_bo_publish(bo);
-	return 0;
+	return err;
 }
 
 /** pto_bo_info() - PTO_BO_INFO */
@@ -287,9 +299,9 @@ int pto_bo_destroy(struct pto_call *call)
 
 	if (!pto_section_enter(&section, ctx->pdev))
 		return -ENODEV;
-	bo = xa_erase(&ctx->bos, arg->id);
+	bo = pto_id_take(&ctx->bos, arg->id);
 	if (bo) {
-		xa_erase(&ctx->bo_at, pto_bo_distance(ctx, bo->mem.offset));
+		pto_id_take(&ctx->bo_at, pto_bo_distance(ctx, bo->mem.offset));
 		atomic_dec(&ctx->count.bo_live);
 		if (kref_put(&bo->ref, pto_bo_release))
 			pto_reclaim_settle(ctx, &section);

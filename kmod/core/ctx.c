@@ -202,10 +202,10 @@ static struct pto_ctx *pto_ctx_alloc(struct pto_device *pdev)
 	INIT_LIST_HEAD(&ctx->bo_list);
 	INIT_LIST_HEAD(&ctx->loaded);
 	INIT_LIST_HEAD(&ctx->link);
-	xa_init_flags(&ctx->stream_ids, XA_FLAGS_ALLOC1);
-	xa_init_flags(&ctx->bos, XA_FLAGS_ALLOC1);
-	xa_init(&ctx->bo_at);
-	xa_init_flags(&ctx->images, XA_FLAGS_ALLOC1);
+	xa_init_flags(&ctx->stream_ids, XA_FLAGS_ALLOC1 | XA_FLAGS_ACCOUNT);
+	xa_init_flags(&ctx->bos, XA_FLAGS_ALLOC1 | XA_FLAGS_ACCOUNT);
+	xa_init_flags(&ctx->bo_at, XA_FLAGS_ACCOUNT);
+	xa_init_flags(&ctx->images, XA_FLAGS_ALLOC1 | XA_FLAGS_ACCOUNT);
 	pto_reclaim_init(ctx);
 	return ctx;
 }

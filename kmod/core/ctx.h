@@ -101,11 +101,13 @@ struct pto_counters {
  * @control: control queue
  * @stream_list: bound streams (@lock)
  * @stream_ids: streams that have an id; ids are taken under @mutex
- * @next_stream: where the search for the next stream id begins (@mutex)
+ * @next_stream: where the search for the next one begins (the lock of @stream_ids)
  * @bo_list: buffers that are mapped in the hardware context (@mutex)
  * @bos: buffers that have an id
+ * @next_bo: where the search for the next one begins (the lock of @bos)
  * @bo_at: the same by address, see bo.c
  * @images: images that have an id
+ * @next_image: where the search for the next one begins (the lock of @images)
  * @cids_reserved: cids in use or being filled (@lock)
  * @generations: generation of each cid (@lock)
  * @handles: device handles in use (@mutex)
@@ -142,8 +144,10 @@ struct pto_ctx {
 	u32 next_stream;
 	struct list_head bo_list;
 	struct xarray bos;
+	u32 next_bo;
 	struct xarray bo_at;
 	struct xarray images;
+	u32 next_image;
 	DECLARE_BITMAP(cids_reserved, PTO_MAX_CALLABLES);
 	u32 generations[PTO_MAX_CALLABLES];
 	DECLARE_BITMAP(handles, PTO_DEV_MAX_HANDLES);

@@ -11,6 +11,7 @@
 #include "call.h"
 #include "ctx.h"
 #include "device.h"
+#include "ids.h"
 #include "image.h"
 #include "mem.h"
 
@@ -183,7 +184,7 @@ static int pto_image_check(const struct pto_image_create *arg)
 	return arg->length > PTO_MAX_IMAGE_SIZE ? -EFBIG : 0;
 }
 
-/* With the bytes copied in: find or make the image, and reserve an id. */
+/* With the bytes copied in: reserve an id, and find or make the image. */
 static struct pto_image *pto_image_bring(struct pto_call *call,
 					 const struct pto_image_source *source)
 {
@@ -196,30 +197,35 @@ static struct pto_image *pto_image_bring(struct pto_call *call,
 
 	if (!pto_section_enter(&section, ctx->pdev))
 		return ERR_PTR(-ENODEV);
-	image = pto_image_get(ctx->pdev, source, &shared);
-	if (!IS_ERR(image)) {
-		err = xa_alloc(&ctx->images, &arg->id, XA_ZERO_ENTRY, XA_LIMIT(1, PTO_MAX_IMAGES),
-			       GFP_KERNEL_ACCOUNT);
-		if (err) {
-			pto_image_put(image);
-			image = ERR_PTR(err == -EBUSY ? -ENOSPC : err);
-		}
+	err = pto_id_reserve(&ctx->images, &ctx->next_image, PTO_MAX_IMAGES, &arg->id);
+	if (err) {
+		pto_section_leave(&section);
+		return ERR_PTR(err);
 	}
+	image = pto_image_get(ctx->pdev, source, &shared);
+	if (IS_ERR(image))
+		xa_release(&ctx->images, arg->id);
 	pto_section_leave(&section);
 	arg->shared = shared;
 	return image;
 }
 
-static void pto_image_publish(struct pto_ctx *ctx, u32 id, struct pto_image *image, bool shared)
+static int pto_image_publish(struct pto_ctx *ctx, u32 id, struct pto_image *image, bool shared)
 {
-	if (shared) {
+	u64 size = image->size;
+	int err;
+
+	atomic_inc(&ctx->count.images_live);
+	err = pto_id_publish(&ctx->images, id, image);
+	if (err) {
+		atomic_dec(&ctx->count.images_live);
+	} else if (shared) {
 		atomic64_inc(&ctx->count.image_dedup_hits);
 	} else {
 		atomic64_inc(&ctx->count.image_uploads);
-		atomic64_add(image->size, &ctx->count.image_upload_bytes);
+		atomic64_add(size, &ctx->count.image_upload_bytes);
 	}
-	atomic_inc(&ctx->count.images_live);
-	xa_store(&ctx->images, id, image, GFP_KERNEL);
+	return err;
 }
 
 static int pto_image_create_from(struct pto_call *call, struct pto_image_source *source)
@@ -235,13 +241,13 @@ static int pto_image_create_from(struct pto_call *call, struct pto_image_source 
 	if (IS_ERR(image))
 		return PTR_ERR(image);
 	err = pto_call_reply(call);
+	if (!err)
+		err = pto_image_publish(call->ctx, arg->id, image, arg->shared);
 	if (err) {
-		xa_erase(&call->ctx->images, arg->id);
+		xa_release(&call->ctx->images, arg->id);
 		pto_image_put(image);
-		return err;
 	}
-	pto_image_publish(call->ctx, arg->id, image, arg->shared);
-	return 0;
+	return err;
 }
 
 /** pto_image_create() - PTO_IMAGE_CREATE */
@@ -273,7 +279,7 @@ int pto_image_destroy(struct pto_call *call)
 	struct pto_ctx *ctx = call->ctx;
 	struct pto_image *image;
 
-	image = xa_erase(&ctx->images, arg->id);
+	image = pto_id_take(&ctx->images, arg->id);
 	if (!image)
 		return -ENOENT;
 	atomic_dec(&ctx->count.images_live);

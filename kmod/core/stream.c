@@ -8,6 +8,7 @@
 #include "call.h"
 #include "ctx.h"
 #include "device.h"
+#include "ids.h"
 #include "queue.h"
 #include "reclaim.h"
 #include "stream.h"
@@ -103,13 +104,12 @@ static int pto_stream_attach(struct pto_stream *s, struct pto_section *section)
 	struct pto_ctx *ctx = s->queue.ctx;
 	int err;
 
-	err = xa_alloc_cyclic(&ctx->stream_ids, &s->id, XA_ZERO_ENTRY, XA_LIMIT(1, U16_MAX),
-			      &ctx->next_stream, GFP_KERNEL_ACCOUNT);
-	if (err < 0)
-		return err == -EBUSY ? -ENOSPC : err;
+	err = pto_id_reserve(&ctx->stream_ids, &ctx->next_stream, U16_MAX, &s->id);
+	if (err)
+		return err;
 	err = pto_stream_bind(s, section, PTO_DEV_QUEUE_BIND);
 	if (err) {
-		xa_erase(&ctx->stream_ids, s->id);
+		xa_release(&ctx->stream_ids, s->id);
 		if (err != -ENODEV && err != -ENOSPC && err != -ENOMEM)
 			err = -EIO;
 	}
@@ -298,12 +298,13 @@ int pto_stream_create(struct pto_call *call)
 		return PTR_ERR(s);
 	arg->id = s->id;
 	err = pto_call_reply(call);
+	if (!err)
+		err = pto_id_publish(&ctx->stream_ids, arg->id, s);
 	if (!err) {
 		atomic64_inc(&ctx->count.streams_created);
-		xa_store(&ctx->stream_ids, s->id, s, GFP_KERNEL);
 		return 0;
 	}
-	xa_erase(&ctx->stream_ids, s->id);
+	xa_release(&ctx->stream_ids, arg->id);
 	if (!pto_ctx_begin(ctx, &section)) {
 		pto_stream_drop(s, &section);
 		pto_ctx_end(ctx, &section);
@@ -350,7 +351,7 @@ int pto_stream_destroy(struct pto_call *call)
 	}
 	err = pto_stream_retire(s);
 	if (!err) {
-		xa_erase(&ctx->stream_ids, arg->id);
+		pto_id_take(&ctx->stream_ids, arg->id);
 		pto_stream_drop(s, &section);
 	}
 	pto_stream_put(ctx, s);

@@ -8,6 +8,7 @@
 #include <linux/mm.h>
 #include <linux/workqueue.h>
 
+#include <mem.h>
 #include <pto_core.h>
 #include <sim_clock.h>
 #include <sim_kernel.h>
@@ -464,6 +465,8 @@ static void *rig_access(void *priv, u64 offset, size_t *length)
 
 	if (fails(rig, RIG_ACCESS))
 		return ERR_PTR(-EIO);
+	if (rig->accessing)
+		rig->accessing(rig, offset);
 	*length = min_t(size_t, *length, PAGE_SIZE - offset_in_page(offset));
 	__atomic_fetch_add(&rig->accessed, *length, __ATOMIC_RELAXED);
 	return rig->window + offset;
@@ -728,6 +731,39 @@ int rig_ioctl(struct pto_ctx *ctx, unsigned int cmd, void *arg)
 	return (int)sim_syscall_return(pto_ctx_ioctl(ctx, cmd, arg));
 }
 
+static void *user_page(const void *arg, size_t size)
+{
+	void *page = mmap(NULL, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			  -1, 0);
+
+	if (page == MAP_FAILED)
+		abort();
+	memcpy(page, arg, size);
+	return page;
+}
+
+void *rig_trap(const void *arg, size_t size, void (*call)(void))
+{
+	void *page = user_page(arg, size);
+
+	sim_fault(page, call);
+	return page;
+}
+
+void *rig_read_only(const void *arg, size_t size)
+{
+	void *page = user_page(arg, size);
+
+	mprotect(page, PAGE_SIZE, PROT_READ);
+	return page;
+}
+
+void rig_user_free(void *page)
+{
+	sim_fault(NULL, NULL);
+	munmap(page, PAGE_SIZE);
+}
+
 unsigned int rig_poll(struct pto_ctx *ctx)
 {
 	return (unsigned int)pto_ctx_poll(ctx);
@@ -757,6 +793,13 @@ int rig_image(struct pto_ctx *ctx, const char *bytes, uint32_t *id)
 
 	*id = arg.id;
 	return err;
+}
+
+int rig_image_destroy(struct pto_ctx *ctx, uint32_t id)
+{
+	struct pto_image_destroy arg = { .size = sizeof(arg), .id = id };
+
+	return rig_ioctl(ctx, PTO_IMAGE_DESTROY, &arg);
 }
 
 int rig_prepare(struct pto_ctx *ctx, int cid, uint32_t image)
@@ -864,6 +907,13 @@ int rig_ready(struct pto_ctx *ctx, struct pto_bo_create *bo)
 	if (!err)
 		err = rig_bo(ctx, 3 * PAGE_SIZE, bo);
 	return err;
+}
+
+int rig_lose(struct rig *rig)
+{
+	struct pto_mem mem;
+
+	return pto_mem_alloc(rig->pdev, PAGE_SIZE, &mem);
 }
 
 long rig_memory(void)

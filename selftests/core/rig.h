@@ -91,6 +91,7 @@ struct rig_rule {
  * @latency_ns: how long every command takes (virtual time)
  * @no_pulse: the heartbeat stands still
  * @stubborn: an ABORT changes nothing
+ * @accessing: called before the driver reads or writes a page of the window itself
  * @clear_fails: clearing memory fails
  * @cleared: bytes that were cleared
  * @accessed: bytes that the driver read or wrote itself
@@ -114,6 +115,7 @@ struct rig {
 	uint64_t latency_ns;
 	bool no_pulse;
 	bool stubborn;
+	void (*accessing)(struct rig *rig, uint64_t offset);
 	bool clear_fails;
 	uint64_t cleared;
 	uint64_t accessed;
@@ -223,6 +225,20 @@ void rig_close(struct pto_ctx *ctx);
 /** rig_ioctl() - an ioctl. Return: as the driver does */
 int rig_ioctl(struct pto_ctx *ctx, unsigned int cmd, void *arg);
 
+/**
+ * rig_trap() - memory of the application whose first write takes a page fault
+ * @arg: what is in it
+ * @size: bytes
+ * @call: called in the middle of that, while the driver waits
+ *
+ * Return: the memory; rig_user_free() takes it back.
+ */
+void *rig_trap(const void *arg, size_t size, void (*call)(void));
+
+/** rig_read_only() - memory of the application that cannot be written */
+void *rig_read_only(const void *arg, size_t size);
+void rig_user_free(void *page);
+
 /** rig_poll() - POLL* bits */
 unsigned int rig_poll(struct pto_ctx *ctx);
 
@@ -230,6 +246,7 @@ unsigned int rig_poll(struct pto_ctx *ctx);
 int rig_bo(struct pto_ctx *ctx, uint64_t length, struct pto_bo_create *arg);
 int rig_bo_destroy(struct pto_ctx *ctx, uint32_t id);
 int rig_image(struct pto_ctx *ctx, const char *bytes, uint32_t *id);
+int rig_image_destroy(struct pto_ctx *ctx, uint32_t id);
 int rig_prepare(struct pto_ctx *ctx, int cid, uint32_t image);
 int rig_unprepare(struct pto_ctx *ctx, int cid);
 int rig_run(struct pto_ctx *ctx, int cid, uint32_t args_bo, uint64_t *id);
@@ -240,6 +257,9 @@ int rig_usage(struct pto_ctx *ctx, struct pto_device_usage *usage);
 
 /** rig_ready() - an image, a callable of it as cid 0, and a buffer. Return: 0 or -errno */
 int rig_ready(struct pto_ctx *ctx, struct pto_bo_create *bo);
+
+/** rig_lose() - a page of device memory that the driver forgets. Return: 0 or -errno */
+int rig_lose(struct rig *rig);
 
 /** rig_memory() - objects the driver has allocated and not freed */
 long rig_memory(void);

@@ -7,7 +7,9 @@
  *   An open file of /dev/ptoN is a *context*. It owns buffer objects, streams,
  *   images, the 64 callable slots (cids) and the arenas. All of it goes away
  *   with the last reference to the open file, however the process ends. Ids are
- *   per context and 0 is never a valid one; a cid lies in [0, 64).
+ *   per context and 0 is never a valid one; a cid lies in [0, 64). Of buffers,
+ *   streams and images, the id of one that was destroyed is handed out again only
+ *   after all others have been.
  *
  * Rules every ioctl keeps, each checked by selftests/uapi
  *
