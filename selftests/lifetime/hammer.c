@@ -37,14 +37,28 @@ FIXTURE_TEARDOWN(hammer)
 }
 
 /**
+ * struct latest - the latest id of each kind that a context has handed out
+ * @buffer: of a buffer
+ * @image: of an image
+ * @stream: of a stream
+ */
+struct latest {
+	uint32_t buffer;
+	uint32_t image;
+	uint32_t stream;
+};
+
+/**
  * struct hand - one thread
  * @fd: the context that all of them share
+ * @latest: its latest ids, of all threads
  * @seed: of its random numbers
  * @unexpected: the first result that may not be, 0 if there was none
  * @operation: of which operation
  */
 struct hand {
 	int fd;
+	struct latest *latest;
 	unsigned int seed;
 	int unexpected;
 	int operation;
@@ -55,10 +69,30 @@ static uint32_t guess(struct hand *hand)
 	return 1 + rand_r(&hand->seed) % IDS;
 }
 
+/* One of the latest ids, or the next one: ids are not used again at once. */
+static uint32_t guess_near(struct hand *hand, const uint32_t *latest)
+{
+	uint32_t next = __atomic_load_n(latest, __ATOMIC_RELAXED) + 1;
+	uint32_t back = rand_r(&hand->seed) % IDS;
+
+	return next > back ? next - back : 1;
+}
+
+static void note(uint32_t *latest, uint32_t id)
+{
+	uint32_t seen = __atomic_load_n(latest, __ATOMIC_RELAXED);
+
+	while (seen < id && !__atomic_compare_exchange_n(latest, &seen, id, false,
+							 __ATOMIC_RELAXED, __ATOMIC_RELAXED))
+		;
+}
+
 static int run_something(struct hand *hand)
 {
+	uint32_t stream = rand_r(&hand->seed) % 2 ? PTO_STREAM_DEFAULT :
+			  guess_near(hand, &hand->latest->stream);
 	uint64_t id;
-	int err = pt_submit(hand->fd, rand_r(&hand->seed) % 3, guess(hand), NULL, 0, &id);
+	int err = pt_submit(hand->fd, stream, guess(hand), NULL, 0, &id);
 
 	if (err || rand_r(&hand->seed) % 2)
 		return err;
@@ -72,7 +106,7 @@ static int copy_something(struct hand *hand)
 	struct pto_bo_copy copy = {
 		.size = sizeof(copy),
 		.direction = PTO_COPY_TO_DEVICE,
-		.dst_id = guess(hand),
+		.dst_id = guess_near(hand, &hand->latest->buffer),
 		.user_ptr = (uintptr_t)bytes,
 		.length = sizeof(bytes),
 	};
@@ -87,22 +121,41 @@ static int make_buffer(struct hand *hand)
 
 	if (err)
 		return err;
+	note(&hand->latest->buffer, buf.id);
 	memset(buf.map, 1, buf.bytes);
 	munmap(buf.map, buf.bytes);
 	return 0;
 }
 
-static int operate(struct hand *hand, int operation)
+static int make_stream(struct hand *hand)
+{
+	uint32_t stream;
+	int err = pt_stream_create(hand->fd, &stream);
+
+	if (!err)
+		note(&hand->latest->stream, stream);
+	return err;
+}
+
+static int make_image(struct hand *hand)
 {
 	struct pto_image_create image;
-	uint32_t stream;
+	int err = pt_image(hand->fd, "kernel_add", &image);
+
+	if (!err)
+		note(&hand->latest->image, image.id);
+	return err;
+}
+
+static int operate(struct hand *hand, int operation)
+{
 	int ret;
 
 	switch (operation) {
 	case 0:
 		return make_buffer(hand);
 	case 1:
-		return pt_bo_destroy(hand->fd, guess(hand));
+		return pt_bo_destroy(hand->fd, guess_near(hand, &hand->latest->buffer));
 	case 2:
 		return copy_something(hand);
 	case 3:
@@ -114,13 +167,13 @@ static int operate(struct hand *hand, int operation)
 	case 5:
 		return pt_unprepare(hand->fd, guess(hand));
 	case 6:
-		return pt_stream_create(hand->fd, &stream);
+		return make_stream(hand);
 	case 7:
-		return pt_stream_destroy(hand->fd, guess(hand));
+		return pt_stream_destroy(hand->fd, guess_near(hand, &hand->latest->stream));
 	case 8:
-		return pt_image(hand->fd, "kernel_add", &image);
+		return make_image(hand);
 	case 9:
-		return pt_image_destroy(hand->fd, guess(hand));
+		return pt_image_destroy(hand->fd, guess_near(hand, &hand->latest->image));
 	default:
 		return run_something(hand);
 	}
@@ -162,14 +215,42 @@ static void *hammer(void *arg)
 	return NULL;
 }
 
+/* Whatever is still there has an id that is no later than the latest, and goes by that. */
+static void expect_nothing_lost(struct __test_metadata *_metadata, int fd,
+				const struct latest *latest)
+{
+	struct pto_context_stats stats;
+	uint32_t id;
+
+	for (id = 1; id <= latest->buffer; id++)
+		pt_bo_destroy(fd, id);
+	for (id = 1; id <= latest->image; id++)
+		pt_image_destroy(fd, id);
+	for (id = PTO_STREAM_DEFAULT + 1; id <= latest->stream; id++) {
+		pt_stream_wait(fd, id, pt_deadline());
+		pt_stream_destroy(fd, id);
+	}
+	EXPECT_EQ(0, pt_stream_wait(fd, PTO_STREAM_DEFAULT, pt_deadline()));
+	ASSERT_EQ(0, pt_stats(fd, &stats));
+	EXPECT_EQ(0, stats.bo_live);
+	EXPECT_EQ(0, stats.images_live);
+	/* The default one, and that for the driver's commands. */
+	EXPECT_EQ(2, stats.streams_live);
+}
+
 static void hammer_context(struct __test_metadata *_metadata, int fd, unsigned int seed)
 {
+	struct latest latest = { .stream = PTO_STREAM_DEFAULT };
 	struct hand hands[THREADS];
 	pthread_t threads[THREADS];
 	int i;
 
 	for (i = 0; i < THREADS; i++) {
-		hands[i] = (struct hand) { .fd = fd, .seed = seed * THREADS + i + 1 };
+		hands[i] = (struct hand) {
+			.fd = fd,
+			.latest = &latest,
+			.seed = seed * THREADS + i + 1,
+		};
 		ASSERT_EQ(0, pthread_create(&threads[i], NULL, hammer, &hands[i]));
 	}
 	for (i = 0; i < THREADS; i++) {
@@ -178,6 +259,7 @@ static void hammer_context(struct __test_metadata *_metadata, int fd, unsigned i
 			TH_LOG("operation %d, seed %u", hands[i].operation, seed);
 		}
 	}
+	expect_nothing_lost(_metadata, fd, &latest);
 }
 
 PT_TEST_F(hammer, one_context_from_many_threads)
@@ -189,7 +271,6 @@ PT_TEST_F(hammer, one_context_from_many_threads)
 	for (seed = 0; seed < 3; seed++) {
 		PT_OPEN(fd, self->info.arch);
 		hammer_context(_metadata, fd, seed);
-		EXPECT_EQ(0, pt_stream_wait(fd, PTO_STREAM_DEFAULT, pt_deadline()));
 		ASSERT_GE(pt_prepare(fd, 60, &pt_add, NULL), 0);
 		ASSERT_EQ(0, pt_vec_new(fd, 100, &vec));
 		pt_vec_fill(&vec, 1, 2);
@@ -199,6 +280,124 @@ PT_TEST_F(hammer, one_context_from_many_threads)
 		close(fd);
 		EXPECT_EQ(0, pt_usage_settles(self->fd, &self->base, NULL));
 	}
+}
+
+/**
+ * struct maker - a thread that makes buffers and images which others try to destroy
+ * @fd: the context
+ * @latest: its latest ids
+ * @stop: the others may stop
+ * @made: objects made
+ * @destroyed: objects destroyed by whoever
+ * @unexpected: the first result that may not be, 0 if there was none
+ */
+struct maker {
+	int fd;
+	struct latest *latest;
+	bool *stop;
+	unsigned int made;
+	unsigned int *destroyed;
+	int unexpected;
+};
+
+/* The id of an object is its own: what is told of it is true, unless it is there no more. */
+static int make_and_look(struct maker *maker)
+{
+	struct pto_bo_create create = { .size = sizeof(create), .length = 4096 };
+	struct pto_bo_info info = { .size = sizeof(info) };
+	struct pto_image_create image;
+	int err;
+
+	err = pt_ioctl(maker->fd, PTO_BO_CREATE, &create);
+	if (err)
+		return err;
+	note(&maker->latest->buffer, create.id);
+	info.id = create.id;
+	err = pt_ioctl(maker->fd, PTO_BO_INFO, &info);
+	if (err && err != -ENOENT)
+		return err;
+	if (!err && info.device_addr != create.device_addr)
+		return -EBADMSG;
+	err = pt_image(maker->fd, "kernel_add", &image);
+	if (err)
+		return err;
+	note(&maker->latest->image, image.id);
+	maker->made += 2;
+	return 0;
+}
+
+static void *make_many(void *arg)
+{
+	struct maker *maker = arg;
+	int i;
+
+	for (i = 0; i < ROUNDS && !maker->unexpected; i++)
+		maker->unexpected = make_and_look(maker);
+	return NULL;
+}
+
+static void destroy_and_count(struct maker *maker, int result)
+{
+	if (!result)
+		__atomic_fetch_add(maker->destroyed, 1, __ATOMIC_RELAXED);
+	else if (result != -ENOENT)
+		maker->unexpected = result;
+}
+
+/* Destroys what has been made, and what comes next: ids of objects that are being made. */
+static void *destroy_next(void *arg)
+{
+	struct maker *maker = arg;
+	uint32_t ahead = 0;
+
+	while (!__atomic_load_n(maker->stop, __ATOMIC_RELAXED)) {
+		uint32_t buffer = __atomic_load_n(&maker->latest->buffer, __ATOMIC_RELAXED);
+		uint32_t image = __atomic_load_n(&maker->latest->image, __ATOMIC_RELAXED);
+
+		ahead = (ahead + 1) % (THREADS + 1);
+		destroy_and_count(maker, pt_bo_destroy(maker->fd, buffer + ahead));
+		destroy_and_count(maker, pt_image_destroy(maker->fd, image + ahead));
+		sched_yield();
+	}
+	return NULL;
+}
+
+#define MAKERS 2
+
+PT_TEST_F(hammer, ids_of_what_is_being_made)
+{
+	struct latest latest = {};
+	bool stop = false;
+	unsigned int i, made = 0, destroyed = 0;
+	struct maker makers[THREADS];
+	pthread_t threads[THREADS];
+	struct pto_context_stats stats;
+	int fd;
+
+	PT_OPEN(fd, self->info.arch);
+	for (i = 0; i < THREADS; i++) {
+		makers[i] = (struct maker) {
+			.fd = fd,
+			.latest = &latest,
+			.stop = &stop,
+			.destroyed = &destroyed,
+		};
+		ASSERT_EQ(0, pthread_create(&threads[i], NULL,
+					    i < MAKERS ? make_many : destroy_next, &makers[i]));
+	}
+	for (i = 0; i < THREADS; i++) {
+		if (i == MAKERS)
+			__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
+		pthread_join(threads[i], NULL);
+		EXPECT_EQ(0, makers[i].unexpected);
+		made += makers[i].made;
+	}
+	EXPECT_EQ(MAKERS * ROUNDS * 2, made);
+	ASSERT_EQ(0, pt_stats(fd, &stats));
+	EXPECT_EQ(made - destroyed, stats.bo_live + stats.images_live);
+	expect_nothing_lost(_metadata, fd, &latest);
+	close(fd);
+	EXPECT_EQ(0, pt_usage_settles(self->fd, &self->base, NULL));
 }
 
 /* Asks a stream for runs that it refuses, for as long as there is one. */
@@ -239,10 +438,16 @@ PT_TEST_F(hammer, stream_goes_while_used)
 static void *come_and_go(void *arg)
 {
 	struct hand *hand = arg, inner;
+	struct latest latest;
 	int i, k;
 
 	for (i = 0; i < 10; i++) {
-		inner = (struct hand) { .fd = pt_open(0), .seed = hand->seed + i };
+		latest = (struct latest) { .stream = PTO_STREAM_DEFAULT };
+		inner = (struct hand) {
+			.fd = pt_open(0),
+			.latest = &latest,
+			.seed = hand->seed + i,
+		};
 		if (inner.fd < 0) {
 			hand->unexpected = inner.fd;
 			return NULL;
