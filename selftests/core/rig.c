@@ -469,11 +469,15 @@ static void *rig_access(void *priv, u64 offset, size_t *length)
 		rig->accessing(rig, offset);
 	*length = min_t(size_t, *length, PAGE_SIZE - offset_in_page(offset));
 	__atomic_fetch_add(&rig->accessed, *length, __ATOMIC_RELAXED);
+	__atomic_fetch_add(&rig->accesses, 1, __ATOMIC_RELAXED);
 	return rig->window + offset;
 }
 
 static void rig_access_end(void *priv, void *addr)
 {
+	struct rig *rig = priv;
+
+	__atomic_fetch_sub(&rig->accesses, 1, __ATOMIC_RELAXED);
 }
 
 static int rig_clear(void *priv, u64 offset, u64 length)
@@ -483,6 +487,8 @@ static int rig_clear(void *priv, u64 offset, u64 length)
 	lock(rig);
 	expect_unmapped(rig, rig->ident->memory_base + offset, length);
 	unlock(rig);
+	if (rig->clearing)
+		rig->clearing(rig);
 	if (fails(rig, RIG_CLEAR) || rig->clear_fails)
 		return -EPERM;
 	memset(rig->window + offset, 0, length);

@@ -88,6 +88,7 @@ struct rig_rule {
  * @opcode: what to do with commands of this opcode (PTO_DEV_*), if @spoil
  * @spoil: called for such a command before its completion is published: may change it
  * @after: called after it was published
+ * @clearing: called before memory is cleared
  * @latency_ns: how long every command takes (virtual time)
  * @no_pulse: the heartbeat stands still
  * @stubborn: an ABORT changes nothing
@@ -95,6 +96,7 @@ struct rig_rule {
  * @clear_fails: clearing memory fails
  * @cleared: bytes that were cleared
  * @accessed: bytes that the driver read or wrote itself
+ * @accesses: short mappings that have not been ended
  * @released: times the transport was released
  * @early: times that memory was cleared or mapped again although a context had it still
  * @calls: how often the driver did each of the things that can fail
@@ -112,6 +114,7 @@ struct rig {
 	uint16_t opcode;
 	void (*spoil)(struct rig *rig, uint32_t queue, struct pto_dev_cqe *cqe);
 	void (*after)(struct rig *rig, uint32_t queue);
+	void (*clearing)(struct rig *rig);
 	uint64_t latency_ns;
 	bool no_pulse;
 	bool stubborn;
@@ -119,6 +122,7 @@ struct rig {
 	bool clear_fails;
 	uint64_t cleared;
 	uint64_t accessed;
+	int accesses;
 	unsigned int released;
 	unsigned int early;
 	unsigned int calls[RIG_OPS];

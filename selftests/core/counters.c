@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What PTO_QUERY says. Counters against a model, over streams that come and go and resets; and
+ * none that is said to be monotonic ever goes down.
+ */
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "harness.h"
+#include "ptotest.h"
+#include "rig.h"
+
+#define STEPS	600
+#define STREAMS	3	/* besides the default one: the rig has few queues */
+
+FIXTURE(counters) {
+	struct rig *rig;
+	struct pto_ctx *ctx;
+	struct pto_bo_create bo;
+	uint32_t streams[STREAMS + 1];
+	struct pto_context_stats last;
+	unsigned int first;
+	long memory;
+};
+
+static unsigned int seed;
+static bool failing;	/* how the runs end */
+
+static uint32_t below(uint32_t n)
+{
+	return (uint32_t)rand_r(&seed) % n;
+}
+
+static void end_run(struct rig *rig, uint32_t queue, struct pto_dev_cqe *cqe)
+{
+	if (failing)
+		cqe->status = PTO_DEV_PROGRAM;
+}
+
+FIXTURE_SETUP(counters)
+{
+	const char *given = getenv("PTO_SELFTEST_SEED");
+
+	seed = given ? strtoul(given, NULL, 10) : pt_now();
+	self->first = seed;
+	self->memory = rig_memory();
+	self->rig = rig_new();
+	self->rig->opcode = PTO_DEV_RUN;
+	self->rig->spoil = end_run;
+	ASSERT_EQ(0, rig_start(self->rig));
+	ASSERT_EQ(0, rig_open(self->rig, &self->ctx));
+	ASSERT_EQ(0, rig_ready(self->ctx, &self->bo));
+	self->streams[0] = PTO_STREAM_DEFAULT;
+	ASSERT_EQ(0, rig_stats(self->ctx, &self->last));
+}
+
+FIXTURE_TEARDOWN(counters)
+{
+	rig_close(self->ctx);
+	rig_free(self->rig);
+	EXPECT_EQ(self->memory, rig_memory());
+}
+
+#define FIELD(name) offsetof(struct pto_context_stats, name)
+
+static const size_t monotonic[] = {
+	FIELD(streams_created), FIELD(prepares), FIELD(unprepares), FIELD(aicpu_dlopen_count),
+	FIELD(kernel_load_count), FIELD(image_uploads), FIELD(image_upload_bytes),
+	FIELD(image_dedup_hits), FIELD(arena_hits), FIELD(arena_misses), FIELD(arena_builds),
+	FIELD(arena_rebinds), FIELD(runs_submitted), FIELD(runs_completed), FIELD(runs_failed),
+	FIELD(doorbells), FIELD(interrupts), FIELD(device_commands), FIELD(resets),
+	FIELD(host_dlopen_count),
+};
+
+static uint64_t field(const struct pto_context_stats *stats, size_t i)
+{
+	return *(const uint64_t *)(const void *)((const char *)stats + monotonic[i]);
+}
+
+static int add_stream(struct pto_ctx *ctx, uint32_t *id)
+{
+	struct pto_stream_create arg = { .size = sizeof(arg) };
+	int err = rig_ioctl(ctx, PTO_STREAM_CREATE, &arg);
+
+	*id = arg.id;
+	return err;
+}
+
+static int run_on(struct pto_ctx *ctx, uint32_t stream, uint32_t count)
+{
+	struct pto_run_entry entries[4] = { 0 };
+	struct pto_run arg = {
+		.size = sizeof(arg),
+		.stream = stream,
+		.count = count,
+		.stride = sizeof(entries[0]),
+		.entries_ptr = (uintptr_t)entries,
+	};
+	struct pto_stream_wait wait = {
+		.size = sizeof(wait), .id = stream, .timeout_ns = PTO_WAIT_FOREVER,
+	};
+	int err = rig_ioctl(ctx, PTO_RUN, &arg);
+
+	return err ? err : rig_ioctl(ctx, PTO_STREAM_WAIT, &wait);
+}
+
+/* One step, and what it has to change. */
+static int step(FIXTURE_DATA(counters) *self, struct pto_context_stats *want)
+{
+	struct pto_stream_destroy destroy = { .size = sizeof(destroy) };
+	struct pto_ctx_reset reset = { .size = sizeof(reset) };
+	uint32_t i = below(STREAMS + 1), count = 1 + below(4), image;
+	char bytes[32];
+
+	switch (below(7)) {
+	case 0:
+		if (!i || self->streams[i])
+			return 0;
+		want->streams_created++;
+		want->streams_live++;
+		return add_stream(self->ctx, &self->streams[i]);
+	case 1:
+		if (!i || !self->streams[i])
+			return 0;
+		destroy.id = self->streams[i];
+		self->streams[i] = 0;
+		want->streams_live--;
+		return rig_ioctl(self->ctx, PTO_STREAM_DESTROY, &destroy);
+	case 2:
+		if (below(10))
+			return 0;
+		want->resets++;
+		/* The callable of rig_ready(), and its arena. */
+		want->aicpu_dlopen_count++;
+		want->arena_rebinds++;
+		return rig_ioctl(self->ctx, PTO_CTX_RESET, &reset);
+	case 3:
+		snprintf(bytes, sizeof(bytes), "object %u", below(2));
+		if (rig_image(self->ctx, bytes, &image))
+			return -EBADMSG;
+		destroy.id = image;
+		return rig_ioctl(self->ctx, PTO_IMAGE_DESTROY, &destroy);
+	default:
+		if (!self->streams[i])
+			return 0;
+		failing = below(2);
+		want->runs_submitted += count;
+		want->runs_completed += count;
+		want->runs_failed += failing ? count : 0;
+		want->arena_hits += count;
+		return run_on(self->ctx, self->streams[i], count);
+	}
+}
+
+TEST_F(counters, random_steps)
+{
+	struct pto_context_stats now, want = self->last;
+	size_t field_;
+	int i;
+
+	for (i = 0; i < STEPS; i++) {
+		ASSERT_EQ(0, step(self, &want)) {
+			TH_LOG("seed %u, step %d", self->first, i);
+		}
+		ASSERT_EQ(0, rig_stats(self->ctx, &now));
+		for (field_ = 0; field_ < ARRAY_SIZE(monotonic); field_++)
+			ASSERT_LE(field(&self->last, field_), field(&now, field_)) {
+				TH_LOG("seed %u, step %d, field %zu", self->first, i, field_);
+			}
+		ASSERT_EQ(want.streams_created, now.streams_created);
+		ASSERT_EQ(want.streams_live, now.streams_live);
+		ASSERT_EQ(want.runs_submitted, now.runs_submitted);
+		ASSERT_EQ(want.runs_completed, now.runs_completed);
+		ASSERT_EQ(want.runs_failed, now.runs_failed);
+		ASSERT_EQ(want.arena_hits, now.arena_hits);
+		ASSERT_EQ(want.arena_rebinds, now.arena_rebinds);
+		ASSERT_EQ(want.aicpu_dlopen_count, now.aicpu_dlopen_count);
+		ASSERT_EQ(want.resets, now.resets);
+		ASSERT_EQ(want.callables_live, now.callables_live);
+		ASSERT_EQ(want.images_live, now.images_live);
+		self->last = now;
+	}
+}
+
+/* Each time that the device was woken, for whichever queue, and each command but runs. */
+TEST_F(counters, doorbells_and_commands)
+{
+	struct pto_context_stats before, after;
+	struct pto_bo_create bo;
+	unsigned int rung, commands;
+
+	ASSERT_EQ(0, rig_stats(self->ctx, &before));
+	rung = self->rig->calls[RIG_KICK];
+	commands = self->rig->logged;
+	ASSERT_EQ(0, run_on(self->ctx, PTO_STREAM_DEFAULT, 1));
+	ASSERT_EQ(0, rig_bo(self->ctx, 100, &bo));
+	ASSERT_EQ(0, rig_stats(self->ctx, &after));
+	EXPECT_EQ(2, self->rig->calls[RIG_KICK] - rung);
+	EXPECT_EQ(2, self->rig->logged - commands);
+	EXPECT_EQ(2, after.doorbells - before.doorbells);
+	EXPECT_EQ(1, after.device_commands - before.device_commands);
+}
+
+static int device_info(struct pto_ctx *ctx, struct pto_device_info *info)
+{
+	struct pto_query arg = {
+		.size = sizeof(arg),
+		.item = PTO_QUERY_DEVICE,
+		.data_ptr = (uintptr_t)info,
+		.data_size = sizeof(*info),
+	};
+
+	return rig_ioctl(ctx, PTO_QUERY, &arg);
+}
+
+TEST_F(counters, device)
+{
+	struct pto_device_info info;
+
+	ASSERT_EQ(0, device_info(self->ctx, &info));
+	EXPECT_EQ(PTO_ARCH_A5, info.arch);
+	EXPECT_EQ(0, strcmp("a5", (char *)info.arch_name));
+	EXPECT_EQ(0, strcmp("rig", (char *)info.name));
+	EXPECT_EQ(RIG_DEPTH, info.stream_depth);
+	/* Of eight queue pairs one is the admin's and one this context's control queue. */
+	EXPECT_EQ(RIG_QUEUES - 2, info.max_streams);
+	EXPECT_EQ(RIG_CONTEXTS, info.max_contexts);
+	EXPECT_EQ(RIG_HEAP, info.memory_size);
+	EXPECT_EQ(PTO_FEATURE_UNIFIED | PTO_FEATURE_SIMULATED | PTO_FEATURE_RUN_WAIT,
+		  info.features);
+}
+
+/* What the driver does not know of a device it does not promise. */
+TEST(unknown_features)
+{
+	struct pto_device_info info;
+	struct rig *rig = rig_new();
+	struct pto_ctx *ctx;
+
+	rig->ident->features = ~0ull;
+	rig->ident->arch = PTO_ARCH_A2A3;
+	ASSERT_EQ(0, rig_start(rig));
+	ASSERT_EQ(0, rig_open(rig, &ctx));
+	ASSERT_EQ(0, device_info(ctx, &info));
+	EXPECT_EQ(PTO_FEATURE_UNIFIED | PTO_FEATURE_ISOLATED | PTO_FEATURE_SIMULATED |
+		  PTO_FEATURE_HOST_GRAPH | PTO_FEATURE_RUN_WAIT, info.features);
+	EXPECT_EQ(0, strcmp("a2a3", (char *)info.arch_name));
+	rig_close(ctx);
+	rig_free(rig);
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * The inside of the driver core, for what nobody can bring about from without in reasonable
+ * time, or at the right moment. For the rig: tests do not see the core's structures.
+ */
+#ifndef CORE_INSIDE_H
+#define CORE_INSIDE_H
+
+#include <stdint.h>
+
+struct pto_ctx;
+struct pto_device;
+
+/** inside_age() - every number of a context that counts up and wraps is about to */
+void inside_age(struct pto_ctx *ctx);
+
+/** inside_has_memory() - could @length bytes of device memory be allocated at this moment? */
+int inside_has_memory(struct pto_device *pdev, uint64_t length);
+
+#endif /* CORE_INSIDE_H */
