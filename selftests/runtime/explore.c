@@ -85,6 +85,7 @@ static struct {
 	uint32_t steps;
 	uint64_t stores;
 	uint64_t execution;
+	vector_clock fences;	/* what happened before the latest full barrier */
 	struct variable variable[VARIABLES];
 } x;
 
@@ -431,6 +432,8 @@ static void store(void *p, uint32_t bytes, uint64_t value, const vector_clock ke
 
 	put(p, bytes, value);
 	append(v, &x.thread[x.current], fetch(p, bytes), kept, order);
+	if (order == memory_order_seq_cst)
+		join(x.fences, x.thread[x.current].clock);
 }
 
 /* Reads the latest value, as every read-modify-write does. */
@@ -504,6 +507,41 @@ void explore_point(void)
 void explore_passed(void)
 {
 	catch_up();
+}
+
+/** explore_fence() - a full barrier */
+void explore_fence(const char *function)
+{
+	struct coroutine *t = &x.thread[x.current];
+
+	if (!x.test)
+		return;
+	step();
+	if (mutation(function, EXPLORE_FENCE) == EXPLORE_DROP)
+		return;
+	catch_up();
+	join(t->clock, x.fences);
+	join(x.fences, t->clock);
+}
+
+/*
+ * Locks are the test's own. Who takes one says so when he has it, and who drops it before he
+ * does; they are kept two bytes behind the lock, where there is no variable.
+ */
+
+/** explore_acquire() - the thread has got a lock: it knows all that its holders did */
+void explore_acquire(const void *lock)
+{
+	struct variable *v = variable_of((const char *)lock + 2);
+
+	join(x.thread[x.current].clock, v->read);
+}
+
+/** explore_release() - the thread is about to drop it */
+void explore_release(const void *lock)
+{
+	catch_up();
+	join(variable_of((const char *)lock + 2)->read, x.thread[x.current].clock);
 }
 
 static uint64_t load(void *p, uint32_t bytes, int order)
@@ -670,6 +708,7 @@ static void execute(void)
 	x.stale = x.test->stale;
 	x.steps = 0;
 	x.stores = 0;
+	memset(x.fences, 0, sizeof(x.fences));
 	for (i = 0; i < x.test->threads; i++)
 		prepare_thread(&x.thread[i]);
 	x.test->reset();

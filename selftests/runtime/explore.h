@@ -12,7 +12,10 @@
  * Memory is modelled as in C11, of which the following is covered: what happens before what
  * (release, acquire, release sequences), coherence, and loads that give older values. A
  * load or store that is sequentially consistent takes part as acquire or release that
- * always sees the latest value. Not modelled: loads that see values of the future.
+ * always sees the latest value. Of full barriers the later of two knows all that was before
+ * the earlier one, or before a sequentially consistent store; without them a load that gives
+ * an older value is what a store buffer, or a load that was made early, would give. Not
+ * modelled: loads that see values of the future.
  *
  * Plain memory is not seen by the explorer. The test says where it is accessed, with
  * explore_read() and explore_write(), and two accesses that are not ordered by what
@@ -36,6 +39,7 @@ enum explore_op {
 	EXPLORE_SUB,
 	EXPLORE_SWAP,
 	EXPLORE_CAS,
+	EXPLORE_FENCE,	/* a full barrier; EXPLORE_DROP is all that can happen to it */
 };
 
 /* How an operation is mutated. */
@@ -113,6 +117,8 @@ void explore_wake(void);
 void explore_yield(void);
 void explore_point(void);
 void explore_passed(void);
+void explore_acquire(const void *lock);
+void explore_release(const void *lock);
 uint32_t explore_choose(uint32_t count);
 uint32_t explore_self(void);
 
@@ -121,6 +127,7 @@ uint64_t explore_load(void *p, uint32_t bytes, int order, const char *function);
 void explore_store(void *p, uint32_t bytes, uint64_t value, int order, const char *function);
 uint64_t explore_modify(void *p, uint32_t bytes, enum explore_op op, uint64_t value, int order,
 			const char *function);
+void explore_fence(const char *function);
 bool explore_cas(void *p, uint32_t bytes, void *expected, uint64_t value, int success, int failure,
 		 const char *function);
 

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 
 #include "explore_suite.h"
 
@@ -47,29 +46,6 @@ bool explore_skipped(const char *name)
 	return true;
 }
 
-/** explore_arena_make() - make an arena with four rings alike */
-void explore_arena_make(struct explore_arena *arena, uint64_t window, uint64_t heap, uint64_t pool)
-{
-	struct pto_dev_arena_plan plan = { .size = sizeof(plan) };
-	uint8_t image[4096];
-	uint32_t i;
-
-	for (i = 0; i < PTO_RING_DEPTHS; i++) {
-		plan.task_window[i] = window;
-		plan.heap[i] = heap;
-		plan.dep_pool[i] = pool;
-	}
-	if (pto_arena_plan(&plan) || plan.image_size > sizeof(image))
-		abort();
-	pto_arena_build(&plan, image);
-	arena->size = plan.arena_size;
-	arena->base = mmap(NULL, arena->size, PROT_READ | PROT_WRITE,
-			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (arena->base == MAP_FAILED ||
-	    pto_arena_bind(arena->base, arena->size, image, plan.image_size))
-		abort();
-}
-
 static void reset(void)
 {
 	suite->reset(scenario);
@@ -82,7 +58,7 @@ static bool run(const struct explore_scenario *s, const struct explore_mutant *m
 	struct explore_test test = suite->test;
 
 	scenario = s;
-	test.threads = s->workers + s->others + 1;
+	test.threads = suite->threads ? suite->threads(s) : s->workers + s->others + 1;
 	test.reset = reset;
 	test.preemptions = depths[depth].preemptions;
 	test.stale = s->no_stale ? 0 : depths[depth].stale;
@@ -118,7 +94,7 @@ static int check_scenario(const struct explore_scenario *s, uint32_t number, uin
 /* Is there a program that shows the mutation? */
 static int check_mutant(const struct explore_mutant *mutant, uint32_t number, uint64_t limit)
 {
-	static const char * const ops[] = { "load", "store", "add", "sub", "swap", "cas" };
+	static const char * const ops[] = { "load", "store", "add", "sub", "swap", "cas", "fence" };
 	static const char * const hows[] = { "", "relaxed", "split", "dropped", "late", "blind" };
 	struct explore_result result;
 	bool survives = true;

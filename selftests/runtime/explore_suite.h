@@ -5,9 +5,9 @@
 #ifndef PTO_TEST_EXPLORE_SUITE_H
 #define PTO_TEST_EXPLORE_SUITE_H
 
-#include <libpto/runtime/runtime.h>
-
 #include "explore.h"
+
+struct pto_rt;
 
 /**
  * struct explore_scenario - a program
@@ -17,6 +17,7 @@
  * @others: threads with other duties
  * @at_once: ready tasks from which on the orchestrator executes those itself that it submits,
  *	plus 1; 0: it executes none at once
+ * @data: what else the test wants to know of it
  * @no_stale: no load gives an old value: what it checks holds most of the time, and need not
  */
 struct explore_scenario {
@@ -25,6 +26,7 @@ struct explore_scenario {
 	uint32_t workers;
 	uint32_t others;
 	uint32_t at_once;
+	const void *data;
 	bool no_stale;
 };
 
@@ -41,6 +43,7 @@ static inline uint32_t explore_enough(const struct explore_scenario *scenario)
  * @mutants: mutations, each of which a program must show
  * @mutant_count: their number
  * @limit: orders of a program to each depth of the search, if nobody says
+ * @threads: how many a program has; NULL: its workers, its others, and the orchestrator
  * @reset: makes everything ready for a program
  * @test: what all explorations have in common; the suite fills in the rest
  */
@@ -50,22 +53,12 @@ struct explore_suite {
 	const struct explore_mutant *mutants;
 	uint32_t mutant_count;
 	uint64_t limit;
+	uint32_t (*threads)(const struct explore_scenario *scenario);
 	void (*reset)(const struct explore_scenario *scenario);
 	struct explore_test test;
 };
 
-/**
- * struct explore_arena - a bound arena
- * @base: it
- * @size: its bytes
- */
-struct explore_arena {
-	uint8_t *base;
-	uint64_t size;
-};
-
 bool explore_skipped(const char *name);
-void explore_arena_make(struct explore_arena *arena, uint64_t window, uint64_t heap, uint64_t pool);
 int explore_suite(const struct explore_suite *suite, const char *text);
 
 #endif /* PTO_TEST_EXPLORE_SUITE_H */

@@ -19,6 +19,7 @@
 
 #include <libpto/runtime/runtime.h>
 
+#include "explore_arena.h"
 #include "explore_suite.h"
 
 #define WORKERS		2

@@ -20,6 +20,7 @@
 
 #include <sim/device/engine_internal.h>
 
+#include "explore_arena.h"
 #include "explore_suite.h"
 
 #define MAX_WORKERS	2

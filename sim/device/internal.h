@@ -78,7 +78,9 @@ static inline uint64_t round_up(uint64_t value, uint64_t unit)
 #define START_BOUND_NS		(5 * NSEC_PER_SEC)
 
 /* Geometry that this device announces. */
+#ifndef QUEUE_DEPTH		/* a model check has smaller ones */
 #define QUEUE_DEPTH		1024u
+#endif
 #define QUEUES_PER_CONTEXT	8u	/* on average; see CTX_QUEUES */
 #define MAX_CONTEXTS		1024u
 
