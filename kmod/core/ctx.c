@@ -433,9 +433,9 @@ __poll_t pto_ctx_poll(struct pto_ctx *ctx)
 
 	if (!pto_section_enter(&section, ctx->pdev))
 		return EPOLLERR | EPOLLHUP;
-	WRITE_ONCE(ctx->poll_armed, true);
-	/* Against the store of the index before the load of poll_armed in run.c. */
+	/* The caller is in the queue before this is set: see pto_queue_interrupt(). */
 	smp_mb();
+	WRITE_ONCE(ctx->poll_armed, true);
 	spin_lock(&ctx->lock);
 	list_for_each_entry(s, &ctx->stream_list, link) {
 		if (pto_stream_poll(s, &taken))

@@ -182,8 +182,11 @@ static u32 pto_run_some(struct pto_stream *s, const struct pto_run_entry *entrie
 	if (done) {
 		pto_queue_kick(q);
 		/* The kick was a full barrier: see pto_ctx_poll(). */
-		if (unlikely(READ_ONCE(ctx->poll_armed)))
+		if (unlikely(READ_ONCE(ctx->poll_armed))) {
 			pto_queue_arm(q);
+			/* What has ended meanwhile is not announced. */
+			taken += pto_queue_reap(q);
+		}
 	}
 	spin_unlock(&q->lock);
 	pto_queue_wake(q, taken);
