@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 #include <linux/atomic.h>
+#include <linux/err.h>
 #include <linux/kernel.h>
 
 #include "arena.h"
@@ -29,4 +30,24 @@ int inside_has_memory(struct pto_device *pdev, uint64_t length)
 	if (!err)
 		pto_mem_free(pdev, &mem);
 	return err;
+}
+
+int inside_mmap(struct pto_ctx *ctx, uint64_t offset, uint64_t length, struct pto_bo **bo,
+		uint64_t *window_offset)
+{
+	u64 where = 0;
+
+	*bo = pto_ctx_mmap(ctx, offset, length, &where);
+	*window_offset = where;
+	return PTR_ERR_OR_ZERO(*bo);
+}
+
+void inside_mapped(struct pto_bo *bo)
+{
+	pto_bo_mapped(bo);
+}
+
+void inside_munmap(struct pto_bo *bo)
+{
+	pto_bo_unmapped(bo);
 }

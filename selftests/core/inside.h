@@ -8,6 +8,7 @@
 
 #include <stdint.h>
 
+struct pto_bo;
 struct pto_ctx;
 struct pto_device;
 
@@ -16,5 +17,15 @@ void inside_age(struct pto_ctx *ctx);
 
 /** inside_has_memory() - could @length bytes of device memory be allocated at this moment? */
 int inside_has_memory(struct pto_device *pdev, uint64_t length);
+
+/** inside_mmap() - what a home does for mmap(). Return: 0 or what the driver says */
+int inside_mmap(struct pto_ctx *ctx, uint64_t offset, uint64_t length, struct pto_bo **bo,
+		uint64_t *window_offset);
+
+/** inside_mapped() - one more mapping shows the buffer */
+void inside_mapped(struct pto_bo *bo);
+
+/** inside_munmap() - a mapping is gone */
+void inside_munmap(struct pto_bo *bo);
 
 #endif /* CORE_INSIDE_H */

@@ -469,6 +469,7 @@ TEST_F(contexts, symbols_are_those_that_were_set_last)
 
 TEST_F(contexts, kernels_are_those_that_were_added)
 {
+	static const uint32_t taken[] = { PTO_MAX_FUNC_ID - 1, 0, 7 };
 	struct pto_callable *callable;
 	uint32_t i;
 
@@ -479,8 +480,9 @@ TEST_F(contexts, kernels_are_those_that_were_added)
 	EXPECT_EQ(0, pto_callable_add_kernel(callable, 7, PTO_CORE_AIC, pt_object("kernel_mul")));
 	EXPECT_EQ(-EINVAL, pto_callable_add_kernel(callable, PTO_MAX_FUNC_ID, PTO_CORE_AIC,
 						   pt_object("kernel_mul")));
-	EXPECT_EQ(-EEXIST, pto_callable_add_kernel(callable, 7, PTO_CORE_AIV,
-						   pt_object("kernel_mul")));
+	for (i = 0; i < ARRAY_SIZE(taken); i++)
+		EXPECT_EQ(-EEXIST, pto_callable_add_kernel(callable, taken[i], PTO_CORE_AIV,
+							   pt_object("kernel_mul")));
 	EXPECT_EQ(-EINVAL, pto_callable_add_kernel(callable, 8, 2, pt_object("kernel_mul")));
 	rehearsal.refuse = note_prepare;
 	EXPECT_LE(0, pto_register(self->ctx, callable));
