@@ -121,6 +121,7 @@ FIXTURE_SETUP(cohorts)
 				   FUNC_COUNT));
 	self->machine.run.timeout_ns = PT_TIMEOUT * SECOND;
 	self->machine.run.sched_timeout_ns = PT_TIMEOUT * SECOND;
+	self->machine.run.op_timeout_ns = PT_TIMEOUT * SECOND;
 	total = 0;
 }
 
@@ -217,7 +218,10 @@ TEST_F(cohorts, sync_start)
 	}
 }
 
-/* Where threads come late, because those that spin are before them, there are no more of them. */
+/*
+ * Where threads come late, because those that spin are before them, there are no more of them. (How
+ * long it takes is a matter for one_cpu.)
+ */
 TEST_F(cohorts, sync_start_spinning)
 {
 	uint32_t clusters = variant->arch == PTO_ARCH_A5 ? 36 : 24;
@@ -226,8 +230,8 @@ TEST_F(cohorts, sync_start_spinning)
 	polite = 0;
 	parts = 3;
 	ASSERT_EQ(PTO_DEV_OK, machine_run(&self->machine, entry_wide)) {
-			TH_LOG("%s", self->machine.report.text);
-		}
+		TH_LOG("%s", self->machine.report.text);
+	}
 	EXPECT_EQ(3 * clusters, total);
 	EXPECT_GE(threads + 3 * clusters, pt_threads());
 }

@@ -7,10 +7,11 @@
  * for ever.
  *
  * Checked in every order: each unit of each task runs once, and as part of the cohort that
- * it was claimed for; kernels that wait for each other all begin; a task that a crew thread
- * ends is completed although nobody else has anything to do; the orchestrator sees the end
- * of its run, and workers the end of the engine; at the end nobody is counted as asleep, and
- * no token is left. Then the same with operations that misbehave.
+ * it was claimed for; kernels that wait for each other all begin, and those of the crew not before
+ * all threads for them have been made; a task that a crew thread ends is completed although
+ * nobody else has anything to do; the orchestrator sees the end of its run, and workers the end
+ * of the engine; at the end nobody is counted as asleep, and no token is left. Then the same with
+ * operations that misbehave.
  *
  *	interleave_engine [LIMIT]
  */
@@ -55,6 +56,7 @@ static struct {
 		struct pto_slot *slot;		/* a task to end, or NULL */
 	} others[MAX_OTHERS];
 	uint32_t crew_count;
+	uint32_t crew_busy;		/* crew threads in a kernel */
 	uint32_t left_count;
 	bool over;
 	uint64_t clock;
@@ -70,16 +72,24 @@ static struct {
 #define BUSY	16	/* it waits until a task has ended */
 #define LATER	32	/* it ends when another thread says so */
 #define LONG	64	/* others can do a lot meanwhile */
+#define THRICE	128	/* three blocks */
+
+static uint32_t blocks_of(uint32_t how)
+{
+	if (how & THRICE)
+		return 3;
+	return how & TWICE ? 2 : 1;
+}
 
 static void submit(struct pto_rt *rt, uint32_t how)
 {
-	uint32_t units = (how & MIXED ? 2 : 1) * (how & TWICE ? 2 : 1);
+	uint32_t units = (how & MIXED ? 2 : 1) * blocks_of(how);
 	struct pto_task_args args;
 
 	pto_task_args_init(&args);
 	pto_add_scalar(&args, m.submitted);
 	pto_add_scalar(&args, how);
-	pto_set_block_num(&args, how & TWICE ? 2 : 1);
+	pto_set_block_num(&args, blocks_of(how));
 	pto_set_sync_start(&args, !!(how & SYNC));
 	m.units[m.submitted++] = units;
 	pto_submit_mixed(rt, how & MIXED ? FUNC_AIC : PTO_FUNC_NONE, FUNC_AIV, PTO_FUNC_NONE,
@@ -174,6 +184,23 @@ static void hurry(struct pto_rt *rt)
 	submit(rt, MIXED | MEETS);
 }
 
+/* More than one. */
+static void hurry_two(struct pto_rt *rt)
+{
+	m.meet = 3;
+	submit(rt, SYNC | THRICE | MEETS);
+}
+
+static bool crew_sleeps(const void *arg)
+{
+	uint32_t i;
+
+	for (i = 0; i < EXPLORE_THREADS; i++)
+		if (m.sleeps_on[i] == &m.engine.crew.calls)
+			return true;
+	return false;
+}
+
 /* Twice the crew, which has slept between. */
 static void hurry_again(struct pto_rt *rt)
 {
@@ -199,6 +226,27 @@ static void hurry_alone_again(struct pto_rt *rt)
 	hurry_alone(rt);
 	m.begun = 0;
 	hurry_alone(rt);
+}
+
+/* What the crew was called for is behind it, and it sleeps: it needs no more threads. */
+static void hurry_idle(struct pto_rt *rt)
+{
+	hurry(rt);
+	await(rt);
+	explore_until(crew_sleeps, NULL);
+	m.begun = 0;
+	submit(rt, MIXED | MEETS);
+}
+
+/* It needs one more. */
+static void hurry_more(struct pto_rt *rt)
+{
+	hurry_alone(rt);
+	m.begun = 0;
+	m.meet = 3;
+	submit(rt, SYNC | THRICE | MEETS);
+	core_wake_worker(&m.engine);
+	look_on();
 }
 
 /* Nobody but the orchestrator does. */
@@ -228,10 +276,13 @@ static const struct explore_scenario scenarios[] = {
 	{ .name = "mixed_blocks", .entry = mixed_blocks, .workers = 2 },
 	{ .name = "sync_start", .entry = sync_start, .workers = 1 },
 	{ .name = "hurry", .entry = hurry, .workers = 1, .others = 1 },
+	{ .name = "hurry_two", .entry = hurry_two, .workers = 0, .others = 2 },
 	{ .name = "hurry_again", .entry = hurry_again, .workers = 1, .others = 2 },
 	{ .name = "hurry_alone", .entry = hurry_alone, .workers = 1, .others = 1 },
 	{ .name = "hurry_alone_again", .entry = hurry_alone_again, .workers = 1, .others = 2,
 	  .no_stale = true },
+	{ .name = "hurry_idle", .entry = hurry_idle, .workers = 0, .others = 1 },
+	{ .name = "hurry_more", .entry = hurry_more, .workers = 1, .others = 2, .no_stale = true },
 	{ .name = "hurry_busy", .entry = hurry_busy, .workers = 1, .others = 1, .no_stale = true },
 	{ .name = "later", .entry = later, .workers = 1, .others = 2 },
 	{ .name = "at_once", .entry = sleepy, .workers = 1, .at_once = 2 },
@@ -248,9 +299,11 @@ static bool all_begun(const void *arg)
 static void meet(struct pto_core *core)
 {
 	m.begun++;
+	m.crew_busy += core->crew;
 	if (!all_begun(NULL))
 		cohort_wait(core);
 	explore_until(all_begun, NULL);
+	m.crew_busy -= core->crew;
 }
 
 /* As a kernel that registers a condition. */
@@ -376,6 +429,9 @@ int engine_thread_create(pthread_t *thread, void *(*body)(void *), void *arg, bo
 {
 	if (m.crew_count == m.scenario->others)
 		explore_fail("more crew threads than there are units to begin");
+	explore_point();
+	if (m.crew_busy)
+		explore_fail("a crew thread waits in its kernel before all have been made");
 	m.others[m.crew_count].body = body;
 	m.others[m.crew_count++].arg = arg;
 	return 0;
@@ -603,8 +659,12 @@ static const struct explore_mutant mutants[] = {
 	{ "begin", EXPLORE_STORE, EXPLORE_RELAX },
 	{ "cohort_hurry", EXPLORE_STORE, EXPLORE_DROP },
 	{ "crew_sleep", EXPLORE_LOAD, EXPLORE_BLIND },
+	{ "crew_sleep", EXPLORE_CAS, EXPLORE_SPLIT },
+	{ "crew_serve", EXPLORE_ADD, EXPLORE_DROP },
+	{ "crew_grow", EXPLORE_ADD, EXPLORE_DROP },
 	{ "crew_work", EXPLORE_SUB, EXPLORE_DROP },
 	{ "crew_call", EXPLORE_ADD, EXPLORE_DROP },
+	{ "crew_call", EXPLORE_SUB, EXPLORE_DROP },
 };
 
 static const struct explore_suite suite = {

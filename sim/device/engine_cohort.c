@@ -11,6 +11,11 @@
  * cohort have a thread, and the operating system lets all of them move, even those that
  * spin.
  *
+ * Threads that spin take the processor from those that are being made, and from who makes
+ * them. So all that are missing are made before the first of them may begin a unit, and then
+ * they are called at once: what has to be done by turns with those that spin is then the same
+ * for each unit, however many there are.
+ *
  * Units are claimed by the claim word of struct pto_cohort alone; the invariants are
  *
  *  1. Only the core's own thread begins a generation, and only when all units of the one
@@ -162,13 +167,12 @@ static bool crew_work(struct pto_core *core)
 	return false;
 }
 
-/* Until it is called. Return: false when the engine stops */
+/* Until it is called; it counts as idle already. Return: false when the engine stops */
 static bool crew_sleep(struct pto_core *core)
 {
 	struct pto_crew *crew = &core->engine->crew;
 	uint32_t calls;
 
-	atomic_fetch_add(&crew->idle, 1);
 	do {
 		calls = atomic_load(&crew->calls);
 		if (!calls)
@@ -178,21 +182,29 @@ static bool crew_sleep(struct pto_core *core)
 	return !atomic_load(&core->engine->stop);
 }
 
+/* As long as there is something to do; then it is idle. */
+static void crew_serve(struct pto_core *core)
+{
+	while (crew_work(core))
+		;
+	atomic_fetch_add(&core->engine->crew.idle, 1);
+}
+
 static void *crew_main(void *arg)
 {
 	struct pto_core *core = arg;
 
 	escape_become(core);
-	if (sigsetjmp(core->escape, 0))
+	if (sigsetjmp(core->escape, 0)) {
 		core_recover(core);
-	do {
-		while (crew_work(core))
-			;
-	} while (crew_sleep(core));
+		crew_serve(core);
+	}
+	while (crew_sleep(core))
+		crew_serve(core);
 	return NULL;
 }
 
-/* Makes one more thread, which comes at once. With the lock. Return: 0 or a negative errno */
+/* Makes one more thread, which is idle. With the lock. Return: 0 or a negative errno */
 static int crew_grow(struct pto_engine *engine)
 {
 	struct pto_crew *crew = &engine->crew;
@@ -203,7 +215,6 @@ static int crew_grow(struct pto_engine *engine)
 		return -ENOMEM;
 	core_init(core, engine, engine->worker_count + 1 + crew->count);
 	core->crew = true;
-	core->coming = true;
 	core->next = atomic_load(&crew->list);
 	ret = engine_thread_create(&core->thread, crew_main, core, true);
 	if (ret) {
@@ -212,6 +223,7 @@ static int crew_grow(struct pto_engine *engine)
 	}
 	crew->count++;
 	atomic_store(&crew->list, core);
+	atomic_fetch_add(&crew->idle, 1);
 	return 0;
 }
 
@@ -231,27 +243,25 @@ static uint32_t crew_units(struct pto_engine *engine)
 	return units;
 }
 
-/* Lets @count threads come. With the lock. Return: 0 or a negative errno */
+/*
+ * Lets @count threads come, or as many as there can be. With the lock.
+ * Return: 0 or a negative errno
+ */
 static int crew_call(struct pto_engine *engine, uint32_t count)
 {
 	struct pto_crew *crew = &engine->crew;
-	uint32_t idle = atomic_load(&crew->idle);
+	uint32_t idle;
 	int ret = 0;
 
-	atomic_fetch_add(&crew->coming, count);
-	if (idle > count)
-		idle = count;
-	if (idle) {
-		atomic_fetch_sub(&crew->idle, idle);
-		atomic_fetch_add(&crew->calls, idle);
-		engine_futex_wake_all(&crew->calls);
-	}
-	for (count -= idle; count; count--) {
+	while (atomic_load(&crew->idle) < count && !ret)
 		ret = crew_grow(engine);
-		if (ret)
-			break;
-	}
-	atomic_fetch_sub(&crew->coming, count);
+	idle = atomic_load(&crew->idle);
+	if (idle < count)
+		count = idle;
+	atomic_fetch_sub(&crew->idle, count);
+	atomic_fetch_add(&crew->coming, count);
+	atomic_fetch_add(&crew->calls, count);
+	engine_futex_wake_all(&crew->calls);
 	return ret;
 }
 

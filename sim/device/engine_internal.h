@@ -117,10 +117,11 @@ struct pto_core {
  * struct pto_crew - threads for units whose cohort cannot wait for a worker
  * @lock: who calls threads, or makes them, has it
  * @count: threads; with the lock
- * @idle: threads that sleep and have not been called; lowered with the lock
+ * @idle: threads that sleep, or are about to, and have not been called, those among them that
+ *	have only just been made; lowered with the lock
  * @calls: how many of those that have been called have not woken yet; futex that they sleep on
- * @coming: threads that have been called, or made, and have not looked for a unit yet; raised
- *	with the lock
+ * @coming: threads that have been called and have not looked for a unit yet; raised with the
+ *	lock
  * @list: the threads, which is only ever prepended to
  */
 struct pto_crew {
