@@ -628,6 +628,7 @@ static void *thread_main(void *arg)
 {
 	struct rig_thread *thread = arg;
 
+	thread->task = sim_current();
 	thread->func(thread->arg);
 	thread->ended = true;
 	sim_clock_threads(-1);
@@ -638,10 +639,16 @@ void rig_thread(struct rig_thread *thread, void (*func)(void *arg), void *arg)
 {
 	thread->func = func;
 	thread->arg = arg;
+	thread->task = NULL;
 	thread->ended = false;
 	sim_clock_threads(1);
 	if (pthread_create(&thread->thread, NULL, thread_main, thread))
 		abort();
+}
+
+void rig_kill(struct rig_thread *thread)
+{
+	sim_kill(thread->task);
 }
 
 void rig_join(struct rig_thread *thread)
@@ -768,6 +775,11 @@ void rig_user_free(void *page)
 {
 	sim_fault(NULL, NULL);
 	munmap(page, PAGE_SIZE);
+}
+
+void rig_kill_after(unsigned int looks)
+{
+	sim_kill_after(looks);
 }
 
 unsigned int rig_poll(struct pto_ctx *ctx)

@@ -20,6 +20,7 @@
 struct pto_ctx;
 struct pto_device;
 struct rig;
+struct task_struct;
 
 #define RIG_DEPTH	64
 #define RIG_QUEUES	8
@@ -89,10 +90,10 @@ struct rig_rule {
  * @spoil: called for such a command before its completion is published: may change it
  * @after: called after it was published
  * @clearing: called before memory is cleared
+ * @accessing: called before the driver reads or writes a page of the window itself
  * @latency_ns: how long every command takes (virtual time)
  * @no_pulse: the heartbeat stands still
  * @stubborn: an ABORT changes nothing
- * @accessing: called before the driver reads or writes a page of the window itself
  * @clear_fails: clearing memory fails
  * @cleared: bytes that were cleared
  * @accessed: bytes that the driver read or wrote itself
@@ -115,10 +116,10 @@ struct rig {
 	void (*spoil)(struct rig *rig, uint32_t queue, struct pto_dev_cqe *cqe);
 	void (*after)(struct rig *rig, uint32_t queue);
 	void (*clearing)(struct rig *rig);
+	void (*accessing)(struct rig *rig, uint64_t offset);
 	uint64_t latency_ns;
 	bool no_pulse;
 	bool stubborn;
-	void (*accessing)(struct rig *rig, uint64_t offset);
 	bool clear_fails;
 	uint64_t cleared;
 	uint64_t accessed;
@@ -160,17 +161,22 @@ void rig_settle(void);
  * @thread: it
  * @func: what it does
  * @arg: with which argument
+ * @task: the driver's idea of it, once it runs
  * @ended: it has
  */
 struct rig_thread {
 	pthread_t thread;
 	void (*func)(void *arg);
 	void *arg;
+	struct task_struct *_Atomic task;
 	_Atomic bool ended;
 };
 
 /** rig_thread() - start a thread; it is counted besides those of rig_virtual_time() */
 void rig_thread(struct rig_thread *thread, void (*func)(void *arg), void *arg);
+
+/** rig_kill() - the call that a thread is in finds that it is being killed, until it returns */
+void rig_kill(struct rig_thread *thread);
 
 /** rig_join() - wait until it has ended; time passes meanwhile */
 void rig_join(struct rig_thread *thread);
@@ -242,6 +248,9 @@ void *rig_trap(const void *arg, size_t size, void (*call)(void));
 /** rig_read_only() - memory of the application that cannot be written */
 void *rig_read_only(const void *arg, size_t size);
 void rig_user_free(void *page);
+
+/** rig_kill_after() - the next call finds its thread being killed at its nth look for that */
+void rig_kill_after(unsigned int looks);
 
 /** rig_poll() - POLL* bits */
 unsigned int rig_poll(struct pto_ctx *ctx);

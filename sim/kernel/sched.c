@@ -214,8 +214,31 @@ unsigned int num_online_cpus(void)
 	return n;
 }
 
+struct task_struct *sim_current(void)
+{
+	return current;
+}
+
+void sim_kill(struct task_struct *task)
+{
+	int state;
+
+	/* Against the store of the state before the look for a signal, of who goes to sleep. */
+	__atomic_store_n(&task->killed, true, __ATOMIC_SEQ_CST);
+	state = __atomic_load_n(&task->state, __ATOMIC_SEQ_CST);
+	if (state & (TASK_INTERRUPTIBLE | TASK_WAKEKILL))
+		wake_up_process(task);
+}
+
+void sim_kill_after(unsigned int looks)
+{
+	current->looks = looks;
+}
+
 long sim_syscall_return(long ret)
 {
 	current->signalled = false;
+	current->looks = 0;
+	__atomic_store_n(&current->killed, false, __ATOMIC_RELAXED);
 	return ret == -ERESTARTSYS ? -EINTR : ret;
 }

@@ -8,6 +8,8 @@
 
 #include <stddef.h>
 
+struct task_struct;
+
 /**
  * sim_mapping_add() - a range that stays mapped readable and writable, such as a device's
  * window: copies to and from it need no probe
@@ -39,8 +41,21 @@ void sim_fault(const void *page, void (*call)(void));
  * A driver answers a signal with -ERESTARTSYS; the kernel turns that into a restart or into
  * EINTR. Here the handler has run already, so it is always EINTR. A signal that came when the
  * driver had no more reason to wait is over with the call: the next one does not see it.
+ * Likewise a thread that is being killed is another one afterwards.
  */
 long sim_syscall_return(long ret);
+
+/** sim_current() - the calling thread, for sim_kill() */
+struct task_struct *sim_current(void);
+
+/**
+ * sim_kill() - let the driver find that a thread is being killed, until its call returns
+ * @task: the thread; it may sleep, and wakes if it can be killed there
+ */
+void sim_kill(struct task_struct *task);
+
+/** sim_kill_after() - the driver finds it at its nth look, in the calling thread; 0: no more */
+void sim_kill_after(unsigned int looks);
 
 /**
  * sim_fork_child() - in the child of a fork(): forget the threads that are not there

@@ -9,13 +9,15 @@
 #define TASK_RUNNING 0
 #define TASK_INTERRUPTIBLE 1
 #define TASK_UNINTERRUPTIBLE 2
-/* What would kill the process does: there is no sleep left to be ended. */
-#define TASK_KILLABLE TASK_UNINTERRUPTIBLE
+#define TASK_WAKEKILL 256
+#define TASK_KILLABLE (TASK_WAKEKILL | TASK_UNINTERRUPTIBLE)
 
 /**
  * struct task_struct - a thread, as far as it sleeps and is woken
  * @state: TASK_*; the futex it sleeps on. A waker stores TASK_RUNNING
  * @signalled: a signal handler ran while it slept interruptibly
+ * @killed: it is being killed, see sim_kill()
+ * @looks: so many looks for that from now on find it so; 0: none will
  *
  * One per thread, in its thread-local memory. A waker that comes late may call futex_wake()
  * on it after the thread has ended: harmless, futexes have spurious wakes.
@@ -23,6 +25,8 @@
 struct task_struct {
 	int state;
 	bool signalled;
+	bool killed;
+	unsigned int looks;
 };
 
 extern __thread struct task_struct sim_task __attribute__((tls_model("initial-exec")));

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * User-space rendering of the kernel header of this name, as far as kmod/core uses it. The
- * handler has run when a sleep ends early, so a signal is pending until it is asked for once;
- * what would kill the process does.
+ * handler has run when a sleep ends early, so a signal is pending until it is asked for once.
+ * What would kill the process does: a thread is only ever being killed on a rig, by sim_kill().
  */
 #ifndef SIM_LINUX_SCHED_SIGNAL_H
 #define SIM_LINUX_SCHED_SIGNAL_H
@@ -18,12 +18,15 @@
 		signalled_; \
 	})
 
-#define signal_pending_state(state, task) \
-	((state) == TASK_INTERRUPTIBLE && signal_pending(task))
-
 static inline bool fatal_signal_pending(struct task_struct *task)
 {
-	return false;
+	if (unlikely(task->looks) && !--task->looks)
+		WRITE_ONCE(task->killed, true);
+	return unlikely(__atomic_load_n(&task->killed, __ATOMIC_SEQ_CST));
 }
+
+#define signal_pending_state(state, task) \
+	(((state) == TASK_INTERRUPTIBLE && signal_pending(task)) || \
+	 ((state) & (TASK_INTERRUPTIBLE | TASK_WAKEKILL) && fatal_signal_pending(task)))
 
 #endif /* SIM_LINUX_SCHED_SIGNAL_H */
