@@ -8,6 +8,7 @@
  * begins at or before that page.
  */
 #include <linux/err.h>
+#include <linux/sched/signal.h>
 #include <linux/mm.h>
 #include <linux/slab.h>
 
@@ -107,6 +108,9 @@ int pto_bo_map_all(struct pto_ctx *ctx, struct pto_section *section)
 	int err;
 
 	list_for_each_entry(bo, &ctx->bo_list, link) {
+		/* There can be many, and a device that answers at once lets nobody sleep. */
+		if (fatal_signal_pending(current))
+			return -EINTR;
 		err = pto_bo_map(bo, section, &reply);
 		if (err)
 			return err;

@@ -4,6 +4,7 @@
  * the device has loaded everything; see load.c.
  */
 #include <linux/err.h>
+#include <linux/mm.h>
 #include <linux/nospec.h>
 #include <linux/overflow.h>
 #include <linux/sched/signal.h>
@@ -95,7 +96,7 @@ static int pto_prepare_check(const struct pto_device *pdev, const struct pto_pre
 	    (arg->kernel_count && arg->kernel_stride < sizeof(struct pto_kernel)) ||
 	    !pto_symbol_ok(arg->entry) || !pto_symbol_ok(arg->config))
 		return -EINVAL;
-	return 0;
+	return arg->kernel_count && arg->kernel_stride > PAGE_SIZE ? -E2BIG : 0;
 }
 
 static struct pto_callable *pto_callable_new(struct pto_ctx *ctx, const struct pto_prepare *arg)
@@ -161,7 +162,6 @@ static int pto_callable_add_images(struct pto_callable *cal, const struct pto_pr
 	bitmap_zero(func_ids, PTO_MAX_FUNC_ID);
 	for (i = 0; i < arg->kernel_count && !err; i++) {
 		err = pto_callable_add_kernel(cal, arg, i, func_ids);
-		/* A longer element can be a great deal longer. */
 		cond_resched();
 		if (fatal_signal_pending(current))
 			err = -EINTR;

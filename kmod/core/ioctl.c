@@ -3,6 +3,7 @@
  * The ioctl table, and what all ioctls have in common: sizes, copies in and out.
  */
 #include <linux/ioctl.h>
+#include <linux/mm.h>
 #include <linux/nospec.h>
 #include <linux/stddef.h>
 #include <linux/string.h>
@@ -94,6 +95,9 @@ static __always_inline int pto_call_fetch(struct pto_call *call, void *buffer, u
 		return -EFAULT;
 	if (unlikely(call->user_size < min_size))
 		return -EINVAL;
+	/* No version of the interface has structs that large: do not look for zeros there. */
+	if (unlikely(call->user_size > PAGE_SIZE))
+		return -E2BIG;
 	/* (A size that the compiler knows is copied faster.) */
 	if (__builtin_constant_p(size) && likely(call->user_size == size))
 		err = copy_from_user(buffer, call->user, size) ? -EFAULT : 0;

@@ -5,8 +5,10 @@
  * the device works already.
  */
 #include <linux/math64.h>
+#include <linux/mm.h>
 #include <linux/nospec.h>
 #include <linux/overflow.h>
+#include <linux/sched/signal.h>
 #include <linux/stddef.h>
 #include <linux/uaccess.h>
 
@@ -271,6 +273,8 @@ static int pto_run_check(const struct pto_call *call)
 	if (unlikely(!arg->count || arg->count > call->ctx->pdev->ident.queue_depth ||
 		     arg->stride < PTO_RUN_ENTRY_MIN || arg->pad))
 		return -EINVAL;
+	if (unlikely(arg->stride > PAGE_SIZE))
+		return -E2BIG;
 	/* What cannot be undone must be reportable: write what is there already. */
 	return put_user(call->user_size, (u32 __user *)call->user);
 }
@@ -312,6 +316,8 @@ static int pto_run_submit(struct pto_call *call, struct pto_stream *s)
 		if (!accepted && done)
 			first = (u64)s->id << PTO_RUN_STREAM_SHIFT | chunk_first;
 		accepted += done;
+		if (!err && accepted < arg->count && fatal_signal_pending(current))
+			err = -EINTR;
 		if (unlikely(err))
 			break;
 	}

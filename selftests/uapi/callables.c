@@ -4,6 +4,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "table.h"
 
@@ -204,6 +205,7 @@ static void prepare_stride(struct env *env)
 		uint64_t tail;
 	} longer[2] = { { .kernel.image = env->kernel }, { .kernel.image = env->kernel } };
 	struct pto_prepare prepare = prepare_of(env, -1);
+	struct edge edge;
 
 	longer[1].kernel.func_id = 1;
 	prepare.kernels_ptr = (uintptr_t)longer;
@@ -212,6 +214,20 @@ static void prepare_stride(struct env *env)
 	prepare_row(env, 0, prepare, "kernels with a longer stride");
 	longer[1].tail = 1ULL << 63;
 	prepare_row(env, -E2BIG, prepare, "kernels with a longer stride, garbage");
+	prepare.kernel_stride = sysconf(_SC_PAGESIZE) + 1;
+	prepare_row(env, -E2BIG, prepare, "kernels with a stride beyond a page");
+	prepare.kernel_stride = 1U << 30;
+	prepare_row(env, -E2BIG, prepare, "kernels with a stride of 1 GiB");
+	prepare.kernel_stride = UINT32_MAX;
+	prepare_row(env, -E2BIG, prepare, "kernels with a stride of 4 GiB");
+	edge_new(&edge);
+	prepare.kernel_stride = sysconf(_SC_PAGESIZE);
+	prepare.kernels_ptr = (uintptr_t)edge.start;
+	memcpy(edge.start, &longer[0].kernel, sizeof(struct pto_kernel));
+	memcpy(edge.start + prepare.kernel_stride, &longer[1].kernel, sizeof(struct pto_kernel));
+	prepare_row(env, 0, prepare, "kernels with a stride of a page");
+	edge_free(&edge);
+	prepare.kernels_ptr = (uintptr_t)longer;
 	prepare.kernel_stride = sizeof(struct pto_kernel) - 1;
 	prepare_row(env, -EINVAL, prepare, "kernels with a stride too short");
 	prepare.kernel_stride = 0;

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 #include <sys/mman.h>
 
 #include "table.h"
@@ -199,6 +200,7 @@ static void sized(const struct env *env, int want, struct edge *edge, uint32_t s
 static void sizes(struct env *env, struct edge *edge)
 {
 	size_t known = sizeof(struct pto_wait);
+	size_t page = sysconf(_SC_PAGESIZE);
 
 	sized(env, -EINVAL, edge, 0, 0, "of size 0");
 	sized(env, -EINVAL, edge, 4, 0, "of the size of the field itself");
@@ -208,10 +210,11 @@ static void sizes(struct env *env, struct edge *edge)
 	row_true(edge->start[WAIT_FIRST] == 1, "RUN and wait writes no more than the size says");
 	sized(env, 0, edge, known, known, "of the exact size, garbage behind");
 	sized(env, 0, edge, known + 8, 0, "of a size 8 longer, zero");
-	sized(env, 0, edge, EDGE_BYTES, 0, "of a size pages longer, zero");
+	sized(env, 0, edge, page, 0, "of a size of a page, zero");
 	sized(env, -E2BIG, edge, known + 1, known, "of a size 1 longer, garbage");
-	sized(env, -E2BIG, edge, EDGE_BYTES, EDGE_BYTES - 1, "of a size pages longer, garbage");
-	sized(env, -EFAULT, edge, UINT32_MAX, 0, "of a size of 4 GiB");
+	sized(env, -E2BIG, edge, page, page - 1, "of a size of a page, garbage");
+	sized(env, -E2BIG, edge, page + 1, 0, "of a size 1 more than a page, zero");
+	sized(env, -E2BIG, edge, UINT32_MAX, 0, "of a size of 4 GiB");
 }
 
 static void fields(struct env *env)

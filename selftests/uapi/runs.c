@@ -209,6 +209,7 @@ static void run_arrays(struct env *env)
 		.stride = sizeof(longer[0]),
 		.entries_ptr = (uintptr_t)longer,
 	};
+	int page = sysconf(_SC_PAGESIZE);
 	struct edge edge;
 	int i;
 
@@ -219,6 +220,20 @@ static void run_arrays(struct env *env)
 	run_row(env, -E2BIG, run, "with a longer stride, garbage");
 
 	edge_new(&edge);
+	run.stride = page;
+	run.count = EDGE_BYTES / page;
+	run.entries_ptr = (uintptr_t)edge.start;
+	for (i = 0; i < EDGE_BYTES / page; i++)
+		memcpy(edge.start + i * page, &longer[1], sizeof(struct pto_run_entry));
+	run_row(env, 0, run, "of a page each");
+	run.stride = page + 1;
+	run.count = 1;
+	run_row(env, -E2BIG, run, "one byte longer than a page");
+	run.stride = 1U << 30;
+	run.count = env->info.stream_depth;
+	run_row(env, -E2BIG, run, "of 1 GiB each");
+	run.stride = UINT32_MAX;
+	run_row(env, -E2BIG, run, "of 4 GiB each");
 	run.stride = sizeof(struct pto_run_entry);
 	run.count = 1;
 	run.entries_ptr = (uintptr_t)edge.end - sizeof(struct pto_run_entry);

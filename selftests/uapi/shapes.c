@@ -312,6 +312,7 @@ static size_t first_size(const struct shape *shape)
 
 static void sizes(struct env *env, const struct shape *shape, struct edge *edge)
 {
+	size_t page = sysconf(_SC_PAGESIZE);
 	size_t first = first_size(shape);
 	size_t known = shape->size;
 
@@ -324,12 +325,15 @@ static void sizes(struct env *env, const struct shape *shape, struct edge *edge)
 	sized(env, shape, edge, known, known, 0, "exact, garbage behind");
 	sized(env, shape, edge, known + 1, 0, 0, "1 longer, zero");
 	sized(env, shape, edge, known + 8, 0, 0, "8 longer, zero");
-	sized(env, shape, edge, EDGE_BYTES, 0, 0, "pages longer, zero");
+	sized(env, shape, edge, page, 0, 0, "a page, zero");
 	sized(env, shape, edge, known + 1, known, -E2BIG, "1 longer, garbage");
 	sized(env, shape, edge, known + 8, known, -E2BIG, "8 longer, garbage first");
 	sized(env, shape, edge, known + 8, known + 7, -E2BIG, "8 longer, garbage last");
-	sized(env, shape, edge, EDGE_BYTES, EDGE_BYTES - 1, -E2BIG, "pages longer, garbage last");
-	sized(env, shape, edge, UINT32_MAX, 0, -EFAULT, "4 GiB");
+	sized(env, shape, edge, page, page - 1, -E2BIG, "a page, garbage last");
+	sized(env, shape, edge, page + 1, 0, -E2BIG, "1 more than a page, zero");
+	sized(env, shape, edge, EDGE_BYTES, 0, -E2BIG, "pages, zero");
+	sized(env, shape, edge, 1U << 30, 0, -E2BIG, "1 GiB");
+	sized(env, shape, edge, UINT32_MAX, 0, -E2BIG, "4 GiB");
 }
 
 /* --- fields that must be zero --------------------------------------------------- */

@@ -21,7 +21,8 @@
  *      ENOTTY      the ioctl number is unknown
  *      EINVAL      size is too small for this ioctl, a value is wrong, a
  *                  reserved or padding field is not zero
- *      E2BIG       size is larger than the driver's struct and the tail is not 0
+ *      E2BIG       size is larger than the driver's struct and the tail is not 0, or
+ *                  size or a stride is larger than a page (pto_device_info.page_size)
  *      EOPNOTSUPP  a flag, kind, placement or item that this driver lacks
  *      ENOENT      an id that does not exist, or a generation that is over
  *      EOVERFLOW   offset and length overflow 64 bits
@@ -489,8 +490,8 @@ struct pto_kernel {
  * @image: image of the orchestration object; 0 for PTO_KIND_HOST_GRAPH, whose
  *	orchestration the process loads itself
  * @kernel_count: number of kernels, at most PTO_MAX_FUNC_ID
- * @kernel_stride: sizeof(struct pto_kernel); non-zero bytes of a longer element
- *	are E2BIG
+ * @kernel_stride: sizeof(struct pto_kernel); non-zero bytes of a longer element, and
+ *	one longer than a page, are E2BIG
  * @generation: out: generation of the slot, never 0
  * @kernels_ptr: array of struct pto_kernel
  * @entry: symbol of the entry, NUL terminated; empty means
@@ -624,7 +625,7 @@ struct pto_run_entry {
  * @stream: the stream
  * @count: runs, at least 1 and at most stream_depth
  * @stride: sizeof(struct pto_run_entry); 48, what the first version had, is the least;
- *	non-zero bytes of a longer element are E2BIG
+ *	non-zero bytes of a longer element, and one longer than a page, are E2BIG
  * @accepted: out: runs that were accepted, in order from the first
  * @entries_ptr: array of struct pto_run_entry
  * @first_id: out: id of the first accepted run; the others follow by one
