@@ -249,7 +249,19 @@ static struct pto_arena *pto_arena_find_config(struct pto_ctx *ctx,
 	return NULL;
 }
 
-/* Is no run in flight that may use it? */
+/* The stream's queue is locked. */
+static bool pto_arena_in_flight(const struct pto_stream *s, u32 id)
+{
+	u64 n;
+
+	for (n = s->completed; n != s->submitted; n++) {
+		if (s->runs[n & s->run_mask].arena == id)
+			return true;
+	}
+	return false;
+}
+
+/* Is no run in flight that uses it? */
 static bool pto_arena_idle(struct pto_ctx *ctx, const struct pto_arena *arena)
 {
 	struct pto_stream *s;
@@ -258,9 +270,7 @@ static bool pto_arena_idle(struct pto_ctx *ctx, const struct pto_arena *arena)
 	spin_lock(&ctx->lock);
 	list_for_each_entry(s, &ctx->stream_list, link) {
 		spin_lock(&s->queue.lock);
-		if (s->submitted != s->completed &&
-		    s->runs[s->completed & s->run_mask].ctx_seq <= READ_ONCE(arena->last_run))
-			idle = false;
+		idle = idle && !pto_arena_in_flight(s, arena->id);
 		spin_unlock(&s->queue.lock);
 	}
 	spin_unlock(&ctx->lock);

@@ -103,6 +103,7 @@ static void pto_run_record(struct pto_stream *s, const struct pto_run_entry *ent
 	run->user_data = entry->user_data;
 	run->submit_ns = now;
 	run->ctx_seq = seq;
+	run->arena = arena->id;
 	WRITE_ONCE(arena->last_run, seq);
 	s->arena_hits++;
 	WRITE_ONCE(s->submitted, s->submitted + 1);

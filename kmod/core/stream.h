@@ -24,6 +24,7 @@
  * @ctx_seq: its number in the context
  * @detail: fatal code, sub-class << 32
  * @status: 0 or -errno
+ * @arena: id of the arena that it uses
  * @pad: fills the cache line
  */
 struct pto_run_record {
@@ -34,7 +35,8 @@ struct pto_run_record {
 	u64 ctx_seq;
 	u64 detail;
 	s32 status;
-	u32 pad[3];
+	u32 arena;
+	u32 pad[2];
 };
 
 /**
