@@ -73,6 +73,17 @@ int pt_usage_settles(int fd, const struct pto_device_usage *want, struct pto_dev
 /** pt_usage_same() - equal but for contexts_opened */
 bool pt_usage_same(const struct pto_device_usage *a, const struct pto_device_usage *b);
 
+/* --- counters (counters.c) --------------------------------------------------- */
+
+/**
+ * pt_counter_fell() - has a counter gone down that must not?
+ * @before: counters
+ * @now: the same of the same context, later
+ *
+ * Return: which word of the struct, or -1.
+ */
+int pt_counter_fell(const struct pto_context_stats *before, const struct pto_context_stats *now);
+
 /* --- buffers (buffer.c) ------------------------------------------------------ */
 
 /**

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Recording of rows, memory with an edge, and signals. */
 #include <errno.h>
+#include <limits.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -82,29 +83,30 @@ void row_true(bool is, const char *format, ...)
 	record(name, "so", is ? "so" : "not so", is);
 }
 
-/* What a failing call must leave as it was. */
+/* What a failing call must leave as it was, and counters that no call makes smaller. */
 struct snapshot {
 	struct pto_device_usage usage;
+	struct pto_context_stats stats;
 	uint64_t live[10];
 };
 
 static void take(const struct env *env, struct snapshot *snap)
 {
-	struct pto_context_stats stats;
+	struct pto_context_stats *stats = &snap->stats;
 
 	memset(snap, 0, sizeof(*snap));
-	if (pt_stats(env->fd, &stats) || pt_usage(env->fd, &snap->usage))
+	if (pt_stats(env->fd, stats) || pt_usage(env->fd, &snap->usage))
 		ksft_exit_fail_msg("PTO_QUERY fails\n");
-	snap->live[0] = stats.state;
-	snap->live[1] = stats.streams_live;
-	snap->live[2] = stats.callables_live;
-	snap->live[3] = stats.bo_live;
-	snap->live[4] = stats.bo_bytes;
-	snap->live[5] = stats.images_live;
-	snap->live[6] = stats.prepares;
-	snap->live[7] = stats.unprepares;
-	snap->live[8] = stats.runs_submitted;
-	snap->live[9] = stats.resets;
+	snap->live[0] = stats->state;
+	snap->live[1] = stats->streams_live;
+	snap->live[2] = stats->callables_live;
+	snap->live[3] = stats->bo_live;
+	snap->live[4] = stats->bo_bytes;
+	snap->live[5] = stats->images_live;
+	snap->live[6] = stats->prepares;
+	snap->live[7] = stats->unprepares;
+	snap->live[8] = stats->runs_submitted;
+	snap->live[9] = stats->resets;
 }
 
 /*
@@ -137,13 +139,24 @@ static bool as_before(const struct env *env, const struct snapshot *before)
 	}
 }
 
+/* Return: the number of a counter that is smaller than it was, -1 if none is. */
+static int fell(const struct env *env, const struct snapshot *before)
+{
+	struct snapshot now;
+
+	take(env, &now);
+	if (now.usage.contexts_opened < before->usage.contexts_opened)
+		return INT_MAX;
+	return pt_counter_fell(&before->stats, &now.stats);
+}
+
 int row_call(const struct env *env, int want, unsigned long nr, void *arg, const char *format, ...)
 {
 	char name[128], got[64];
 	struct snapshot before;
 	va_list args;
 	bool same;
-	int ret;
+	int ret, counter;
 
 	va_start(args, format);
 	vsnprintf(name, sizeof(name), format, args);
@@ -151,9 +164,12 @@ int row_call(const struct env *env, int want, unsigned long nr, void *arg, const
 	take(env, &before);
 	ret = pt_ioctl(env->fd, nr, arg);
 	same = !ret || as_before(env, &before);
+	counter = fell(env, &before);
 	snprintf(got, sizeof(got), "%s%s", result_name(ret), same ? "" : ", but left a change");
+	if (counter >= 0)
+		snprintf(got, sizeof(got), "counter %d is smaller than it was", counter);
 	produced[-want] |= want == ret;
-	record(name, result_name(want), got, same && ret == want);
+	record(name, result_name(want), got, same && ret == want && counter < 0);
 	return ret;
 }
 

@@ -66,7 +66,8 @@ void row_true(bool is, const char *format, ...) __attribute__((format(printf, 2,
 void row_produced(int error);
 
 /**
- * row_call() - a row: carry an ioctl out, and see that a failure changes nothing
+ * row_call() - a row: carry an ioctl out, and see that a failure changes nothing, and that no
+ *	counter ever goes down
  *
  * Live objects, usage of the device and counts of successes are compared.
  * Return: what the ioctl returned.
