@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <linux/err.h>
 #include <linux/kernel.h>
@@ -64,6 +65,10 @@ struct failure {
  * @aborted: contexts that were, a bit each
  * @irq: raises the interrupt
  * @pulse: the heartbeat
+ * @fd: the window
+ * @pages: the window once more, for access: nothing lies between one page and the next but a
+ *	page that nobody may touch
+ * @shown: pages that are mapped there
  */
 struct rig_inside {
 	pthread_mutex_t lock;
@@ -78,6 +83,9 @@ struct rig_inside {
 	uint32_t aborted;
 	struct sim_timer irq;
 	struct sim_timer pulse;
+	int fd;
+	char *pages;
+	bool shown[WINDOW_SIZE / PAGE_SIZE];
 };
 
 static void lock(struct rig *rig)
@@ -458,6 +466,21 @@ static void rig_unmap(void *priv, void *addr, u64 length)
 {
 }
 
+static char *show_page(struct rig *rig, u64 number)
+{
+	struct rig_inside *in = rig->inside;
+	char *page = in->pages + 2 * number * PAGE_SIZE;
+
+	lock(rig);
+	if (!in->shown[number] &&
+	    mmap(page, PAGE_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, in->fd,
+		 (off_t)(number * PAGE_SIZE)) == MAP_FAILED)
+		abort();
+	in->shown[number] = true;
+	unlock(rig);
+	return page;
+}
+
 /* Page by page, as a kernel's transport would. */
 static void *rig_access(void *priv, u64 offset, size_t *length)
 {
@@ -470,7 +493,7 @@ static void *rig_access(void *priv, u64 offset, size_t *length)
 	*length = min_t(size_t, *length, PAGE_SIZE - offset_in_page(offset));
 	__atomic_fetch_add(&rig->accessed, *length, __ATOMIC_RELAXED);
 	__atomic_fetch_add(&rig->accesses, 1, __ATOMIC_RELAXED);
-	return rig->window + offset;
+	return show_page(rig, offset / PAGE_SIZE) + offset_in_page(offset);
 }
 
 static void rig_access_end(void *priv, void *addr)
@@ -577,6 +600,20 @@ static struct rig_inside *inside_new(struct rig *rig)
 	return in;
 }
 
+static void make_window(struct rig *rig)
+{
+	struct rig_inside *in = rig->inside;
+
+	in->fd = memfd_create("pto-rig", MFD_CLOEXEC);
+	if (in->fd < 0 || ftruncate(in->fd, WINDOW_SIZE))
+		abort();
+	rig->window = mmap(NULL, WINDOW_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, in->fd, 0);
+	in->pages = mmap(NULL, 2 * WINDOW_SIZE, PROT_NONE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (rig->window == MAP_FAILED || in->pages == MAP_FAILED)
+		abort();
+}
+
 struct rig *rig_new(void)
 {
 	struct rig *rig = calloc(1, sizeof(*rig));
@@ -584,10 +621,7 @@ struct rig *rig_new(void)
 	if (!rig)
 		abort();
 	rig->inside = inside_new(rig);
-	rig->window = mmap(NULL, WINDOW_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-			   -1, 0);
-	if (rig->window == MAP_FAILED)
-		abort();
+	make_window(rig);
 	rig->ident = (struct pto_dev_ident *)(void *)rig->window;
 	fill_ident(rig->ident, rig->window);
 	rig_queue(rig, 0)->sq_flags = PTO_DEV_NEED_WAKEUP;
@@ -682,6 +716,8 @@ void rig_free(struct rig *rig)
 		sim_clock_stop();
 	sim_cpus = 0;
 	munmap(rig->window, WINDOW_SIZE);
+	munmap(rig->inside->pages, 2 * WINDOW_SIZE);
+	close(rig->inside->fd);
 	pthread_mutex_destroy(&rig->inside->lock);
 	free(rig->inside);
 	free(rig);

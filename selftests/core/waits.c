@@ -232,6 +232,14 @@ static int read_one(FIXTURE_DATA(waits) *self)
 	return result_is(&wait, number) && report_is(&wait, text, number) ? 0 : -EBADMSG;
 }
 
+static int wait_for_stream(FIXTURE_DATA(waits) *self)
+{
+	struct pto_stream_wait arg = { .size = sizeof(arg), .id = PTO_STREAM_DEFAULT };
+	int err = rig_ioctl(self->ctx, PTO_STREAM_WAIT, &arg);
+
+	return err == (submitted == completed ? 0 : -ETIMEDOUT) ? 0 : -EBADMSG;
+}
+
 static int look(FIXTURE_DATA(waits) *self)
 {
 	return !!(rig_poll(self->ctx) & POLLIN) == (completed > latest_read) ? 0 : -EBADMSG;
@@ -242,7 +250,7 @@ TEST_F(waits, random_reading)
 	int i, err = 0;
 
 	for (i = 0; i < STEPS && submitted < RUNS; i++) {
-		switch (below(6)) {
+		switch (below(7)) {
 		case 0:
 		case 1:
 			err = submit(self);
@@ -252,6 +260,9 @@ TEST_F(waits, random_reading)
 			break;
 		case 3:
 			err = look(self);
+			break;
+		case 4:
+			err = wait_for_stream(self);
 			break;
 		default:
 			err = read_one(self);

@@ -142,8 +142,8 @@ static struct rehearsed_end random_end(char *log, size_t size)
 		return end;
 	end.status = errors[below(ARRAY_SIZE(errors))];
 	if (end.status == -EREMOTEIO) {
-		end.code = PTO_FATAL_EXPLICIT;
-		end.subcode = below(3);
+		end.code = below(2) ? PTO_FATAL_EXPLICIT : PTO_FATAL_SCHEDULER_TIMEOUT;
+		end.subcode = below(4);
 		end.task = 1000 + below(1000);
 		end.func_id = 2000 + below(1000);
 		end.core = 3000 + below(1000);
@@ -213,6 +213,8 @@ static bool text_is(FIXTURE_DATA(results) *self, const struct flying *fly)
 
 	if (!fly->end.status)
 		return true;
+	if (!strstr(text, pto_fatal_hint(fly->end.code, fly->end.subcode)))
+		return false;
 	if (fly->end.code) {
 		snprintf(place, sizeof(place), "task 0x%llx, func_id %u, core %u",
 			 (unsigned long long)fly->end.task, fly->end.func_id, fly->end.core);
@@ -561,6 +563,7 @@ TEST_F(results, deadlines_do_not_wrap)
 		EXPECT_EQ(0, pto_submit(self->streams[0], self->cid, NULL, NULL, &run));
 		before = rehearsal.now;
 		if (pto_wait(run, far[i], NULL)) {
+			EXPECT_LT(before, run_deadline);
 			EXPECT_EQ(before + far[i], run_deadline);
 			rehearsal_end(1, 1);
 			EXPECT_EQ(0, pto_wait(run, 0, NULL));
