@@ -157,6 +157,15 @@ static void unseen(struct pto_rt *rt)
 	pto_get_f32(rt, &t, 0);
 }
 
+/* A task of whatever func_id scalar 1 says. */
+static void any_func(struct pto_rt *rt, const struct pto_orch_args *args)
+{
+	struct pto_task_args task;
+
+	pto_task_args_init(&task);
+	pto_submit_aiv(rt, (int32_t)pto_orch_scalar(args, 1), &task);
+}
+
 void aicpu_orchestration_entry(struct pto_rt *rt, const struct pto_orch_args *args)
 {
 	switch (pto_orch_scalar(args, 0)) {
@@ -195,6 +204,9 @@ void aicpu_orchestration_entry(struct pto_rt *rt, const struct pto_orch_args *ar
 		break;
 	case HOST_FATAL:
 		pto_report_fatal(rt, PTO_FATAL_EXPLICIT, "number %d", 4711);
+		break;
+	case HOST_FUNC:
+		any_func(rt, args);
 		break;
 	}
 }

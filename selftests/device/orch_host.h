@@ -20,6 +20,7 @@ enum {
 	HOST_UNSEEN,		/* get an element where nothing is */
 	HOST_OPEN_SCOPE,	/* leave a scope open */
 	HOST_FATAL,		/* report a fatal error */
+	HOST_FUNC,		/* a task of func_id scalar 1 */
 };
 
 #endif /* ORCH_HOST_H */

@@ -11,6 +11,7 @@
 #include <link.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <pto/pto.h>
@@ -236,6 +237,32 @@ static int submit_and_wait(struct pto_stream *stream, int cid, const struct pto_
 	return first(rc, waited);
 }
 
+/* With more and more room for tasks, which for host graphs is memory of the library's. */
+static int run_in_windows(struct pto_context *ctx, const struct pto_args *args)
+{
+	struct pto_run_options options = PTO_RUN_OPTIONS_INIT;
+	struct pto_ring_config rings = { 0 };
+	int rc = 0;
+
+	options.rings = &rings;
+	for (rings.task_window[0] = 64; rings.task_window[0] <= 4096 && !rc;
+	     rings.task_window[0] *= 4)
+		rc = pto_run(ctx, 0, args, &options, NULL);
+	return rc;
+}
+
+/* Emptied past the library, which then fills it again. */
+static int prepare_again(struct pto_context *ctx, const struct pto_callable *callable)
+{
+	struct pto_unprepare arg = { .size = sizeof(arg) };
+	int rc = pto_prepare(ctx, 0, callable);
+
+	if (rc)
+		return rc;
+	ioctl(pto_context_fd(ctx), PTO_UNPREPARE, &arg);
+	return pto_prepare(ctx, 0, callable);
+}
+
 static int use_runs(struct pto_context *ctx, uint32_t kind)
 {
 	static float memory[4][COUNT];
@@ -250,11 +277,11 @@ static int use_runs(struct pto_context *ctx, uint32_t kind)
 	if (!rc)
 		rc = pto_callable_set_kind(callable, kind);
 	if (!rc)
-		rc = pto_prepare(ctx, 0, callable);
+		rc = prepare_again(ctx, callable);
 	if (!rc)
 		rc = pto_stream_create(ctx, &stream);
 	if (!rc)
-		rc = pto_run(ctx, 0, args, NULL, NULL);
+		rc = run_in_windows(ctx, args);
 	if (!rc)
 		rc = submit_and_wait(stream, 0, args);
 	if (!rc)
