@@ -7,7 +7,10 @@
  * (truncation, hole punching, its own end), nobody sees a page that belongs to somebody
  * else by now.
  */
+#include <linux/highmem.h>
 #include <linux/mm.h>
+#include <linux/pagemap.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
 #include <linux/xarray.h>
 
@@ -33,8 +36,11 @@ static void pto_mapping_release(struct kref *ref)
 	struct page *page;
 	unsigned long index;
 
-	xa_for_each(&mapping->pages, index, page)
+	/* Millions of pages, perhaps; the caller may sleep. */
+	xa_for_each(&mapping->pages, index, page) {
 		mapping->chrdev->pages->put(page);
+		cond_resched();
+	}
 	xa_destroy(&mapping->pages);
 	kfree(mapping);
 }
@@ -86,10 +92,39 @@ static vm_fault_t pto_vma_fault(struct vm_fault *vmf)
 	return vmf_insert_pfn(vmf->vma, vmf->address, page_to_pfn(page));
 }
 
+/*
+ * A debugger, or /proc/PID/mem, which finds no page that it may use by itself. It is shown what
+ * the process sees, whether that has touched the page or not; and may write what the process
+ * may.
+ */
+static int pto_vma_access(struct vm_area_struct *vma, unsigned long addr, void *buf, int len,
+			  int write)
+{
+	struct pto_mapping *mapping = vma->vm_private_data;
+	size_t start = offset_in_page(addr);
+	struct page *page;
+	u8 *at;
+
+	if (write && !(vma->vm_flags & VM_WRITE))
+		return -EACCES;
+	page = pto_mapping_page(mapping, linear_page_index(vma, addr));
+	if (IS_ERR(page))
+		return PTR_ERR(page);
+	len = min_t(size_t, len, PAGE_SIZE - start);
+	at = (u8 *)kmap_local_page(page) + start;
+	if (write)
+		memcpy(at, buf, len);
+	else
+		memcpy(buf, at, len);
+	kunmap_local(at);
+	return len;
+}
+
 static const struct vm_operations_struct pto_vm_ops = {
 	.open = pto_vma_open,
 	.close = pto_vma_close,
 	.fault = pto_vma_fault,
+	.access = pto_vma_access,
 };
 
 /**
@@ -107,7 +142,8 @@ int pto_mapping_create(struct pto_chrdev *chrdev, struct pto_ctx *ctx,
 	struct pto_mapping *mapping;
 	u64 window_offset;
 
-	if (!(vma->vm_flags & VM_SHARED) || vma->vm_flags & VM_EXEC)
+	/* Of a file that was opened for reading VM_SHARED, which implies writing, is not set. */
+	if (!(vma->vm_flags & VM_MAYSHARE) || vma->vm_flags & VM_EXEC)
 		return -EINVAL;
 	mapping = kzalloc(sizeof(*mapping), GFP_KERNEL_ACCOUNT);
 	if (!mapping)
