@@ -38,7 +38,7 @@ static void pto_mapping_release(struct kref *ref)
 
 	/* Millions of pages, perhaps; the caller may sleep. */
 	xa_for_each(&mapping->pages, index, page) {
-		mapping->chrdev->pages->put(page);
+		mapping->chrdev->pages->put(mapping->chrdev->priv, page);
 		cond_resched();
 	}
 	xa_destroy(&mapping->pages);
@@ -78,7 +78,7 @@ static struct page *pto_mapping_page(struct pto_mapping *mapping, pgoff_t index)
 	other = xa_cmpxchg(&mapping->pages, index, NULL, page, GFP_KERNEL_ACCOUNT);
 	if (!other)
 		return page;
-	pages->put(page);
+	pages->put(mapping->chrdev->priv, page);
 	return xa_is_err(other) ? ERR_PTR(xa_err(other)) : other;
 }
 

@@ -17,12 +17,13 @@
 /**
  * struct pto_pages_ops - where the pages of a device's window come from
  * @get: the page with an index, with a reference that keeps it from being used for anything
- *	else; ERR_PTR. Works as long as @priv lives, whether the device is there or not
+ *	else, for as long as user space likes; ERR_PTR. Works as long as @priv lives, whether
+ *	the device is there or not. -ENOMEM: the process or its group has no memory left
  * @put: drop that reference; the page may have been written to
  */
 struct pto_pages_ops {
 	struct page *(*get)(void *priv, pgoff_t index);
-	void (*put)(struct page *page);
+	void (*put)(void *priv, struct page *page);
 };
 
 /**

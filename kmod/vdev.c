@@ -8,7 +8,6 @@
 #include <linux/file.h>
 #include <linux/miscdevice.h>
 #include <linux/poll.h>
-#include <linux/shmem_fs.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
@@ -43,10 +42,7 @@ static void pto_vdev_free(struct pto_vdev *vdev)
 		eventfd_ctx_put(vdev->interrupt);
 	if (!IS_ERR_OR_NULL(vdev->doorbell))
 		eventfd_ctx_put(vdev->doorbell);
-	if (vdev->memory)
-		fput(vdev->memory);
-	WARN_ON(!xa_empty(&vdev->maps));
-	xa_destroy(&vdev->maps);
+	pto_vdev_drop_memory(vdev);
 	kfree(vdev);
 }
 
@@ -136,30 +132,6 @@ static int pto_vdev_listen(struct pto_vdev *vdev, struct file *interrupt)
 	return poll.queues == 1 ? 0 : -EINVAL;
 }
 
-/* A memfd that stays as large as it is. */
-static int pto_vdev_check_memory(struct file *memory)
-{
-	if (!shmem_mapping(memory->f_mapping) ||
-	    !(SHMEM_I(file_inode(memory))->seals & F_SEAL_SHRINK))
-		return -EINVAL;
-	return (memory->f_mode & (FMODE_READ | FMODE_WRITE)) == (FMODE_READ | FMODE_WRITE) ?
-		0 : -EBADF;
-}
-
-static int pto_vdev_take_memory(struct pto_vdev *vdev, int fd)
-{
-	int err;
-
-	vdev->memory = fget(fd);
-	if (!vdev->memory)
-		return -EBADF;
-	err = pto_vdev_check_memory(vdev->memory);
-	if (err)
-		return err;
-	vdev->size = i_size_read(file_inode(vdev->memory)) & PAGE_MASK;
-	return vdev->size ? 0 : -ENODEV;
-}
-
 static int pto_vdev_take_events(struct pto_vdev *vdev, int doorbell, struct file *interrupt)
 {
 	vdev->doorbell = eventfd_ctx_fdget(doorbell);
@@ -181,7 +153,6 @@ static struct pto_vdev *pto_vdev_create(const struct pto_control_create *arg,
 
 	if (!vdev)
 		return ERR_PTR(-ENOMEM);
-	xa_init_flags(&vdev->maps, XA_FLAGS_ACCOUNT);
 	INIT_WORK(&vdev->interrupt_work, pto_vdev_interrupt);
 	err = pto_vdev_take_memory(vdev, arg->memory_fd);
 	if (!err)

@@ -6,6 +6,7 @@
 #define PTO_VDEV_H
 
 #include <linux/fs.h>
+#include <linux/list.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 #include <linux/xarray.h>
@@ -13,11 +14,16 @@
 #include "pto_module.h"
 
 struct eventfd_ctx;
+struct user_struct;
 
 /**
  * struct pto_vdev - the transport's state: what the process handed over
- * @memory: the memfd, a reference. It cannot shrink
- * @size: bytes of it that are used
+ * @memory: the memfd, a reference. It cannot shrink, nor be sealed against writing
+ * @size: bytes of it that are used; 0: @memory is not ours yet
+ * @link: in the list of windows, if it is
+ * @user: whom pages are accounted to that cannot be moved; NULL: nobody, as the process has
+ *	CAP_IPC_LOCK
+ * @pin_limit: how many of these the user may have
  * @maps: what pto_vdev_map() has mapped, by its address in pages
  * @doorbell: signalled for the device, a reference
  * @interrupt: signalled by the device, a reference
@@ -32,6 +38,9 @@ struct eventfd_ctx;
 struct pto_vdev {
 	struct file *memory;
 	u64 size;
+	struct list_head link;
+	struct user_struct *user;
+	long pin_limit;
 	struct xarray maps;
 	struct eventfd_ctx *doorbell;
 	struct eventfd_ctx *interrupt;
@@ -42,6 +51,8 @@ struct pto_vdev {
 };
 
 /* vdev_window.c */
+int pto_vdev_take_memory(struct pto_vdev *vdev, int fd);
+void pto_vdev_drop_memory(struct pto_vdev *vdev);
 void *pto_vdev_map(void *priv, u64 offset, u64 length);
 void pto_vdev_unmap(void *priv, void *addr, u64 length);
 void *pto_vdev_access(void *priv, u64 offset, size_t *length);

@@ -1,10 +1,16 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0
 /*
  * Virtual devices: access to the memfd that is the window. Whatever is mapped keeps its pages,
- * as the process on the other side may take them out of the file at any time.
+ * as the process on the other side may take them out of the file at any time. That process is
+ * not trusted: no lock that it can hold is waited for here, and what it makes the kernel
+ * spend is limited or accounted to it.
  */
-#include <linux/falloc.h>
+#include <linux/file.h>
 #include <linux/highmem.h>
+#include <linux/module.h>
+#include <linux/pagemap.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/user.h>
 #include <linux/shmem_fs.h>
 #include <linux/slab.h>
 #include <linux/vmalloc.h>
@@ -13,6 +19,20 @@
 
 /* pto_vdev_access_end() finds the page by its address. */
 static_assert(!IS_ENABLED(CONFIG_HIGHMEM));
+
+/*
+ * A window need not have memory behind it, but what is free in it is written down: a bit for each
+ * of its pages, in memory of the kernel's. So all windows together have a limit.
+ */
+static unsigned long window_limit_gib = 2048;
+module_param(window_limit_gib, ulong, 0644);
+MODULE_PARM_DESC(window_limit_gib,
+		 "GiB that the windows of all virtual devices may have together (default 2048; a GiB takes 32 KiB)");
+
+/* Windows, and bytes of all of them. A memfd is the window of one device. */
+static DEFINE_MUTEX(pto_windows_lock);
+static LIST_HEAD(pto_windows);
+static u64 pto_windows_size;
 
 /**
  * struct pto_vdev_mapping - a part of the window in the kernel's address space
@@ -26,10 +46,135 @@ struct pto_vdev_mapping {
 	struct page *pages[];
 };
 
-static struct page *pto_vdev_page_get(void *priv, pgoff_t index)
+static int pto_window_check(const struct file *memory, u64 size)
 {
-	struct pto_vdev *vdev = priv;
+	u64 limit = min_t(u64, READ_ONCE(window_limit_gib), U64_MAX >> 30) << 30;
+	const struct pto_vdev *other;
 
+	lockdep_assert_held(&pto_windows_lock);
+	list_for_each_entry(other, &pto_windows, link) {
+		if (file_inode(other->memory) == file_inode(memory))
+			return -EBUSY;
+	}
+	if (pto_windows_size <= limit && size <= limit - pto_windows_size)
+		return 0;
+	pr_warn_ratelimited("pto: a window of %llu MiB, besides %llu MiB of other devices, is more than %lu GiB: see parameter window_limit_gib\n",
+			    size >> 20, pto_windows_size >> 20, window_limit_gib);
+	return -EFBIG;
+}
+
+/* Make the memory ours, of which @size bytes are used, if the limit allows it. */
+static int pto_window_add(struct pto_vdev *vdev, u64 size)
+{
+	int err;
+
+	mutex_lock(&pto_windows_lock);
+	err = pto_window_check(vdev->memory, size);
+	if (!err) {
+		vdev->size = size;
+		pto_windows_size += size;
+		list_add(&vdev->link, &pto_windows);
+	}
+	mutex_unlock(&pto_windows_lock);
+	return err;
+}
+
+static void pto_window_del(struct pto_vdev *vdev)
+{
+	mutex_lock(&pto_windows_lock);
+	list_del(&vdev->link);
+	pto_windows_size -= vdev->size;
+	mutex_unlock(&pto_windows_lock);
+}
+
+/*
+ * A memfd of ordinary pages, to be read and written, that stays as large as it is. Its other
+ * seals: against growing is all the same to us. Against writing it can only be if nobody
+ * writes, and we do, so it must not be, and while it is ours the kernel refuses that seal.
+ */
+static int pto_vdev_check_memory(struct file *memory)
+{
+	unsigned int seals = READ_ONCE(SHMEM_I(file_inode(memory))->seals);
+
+	if (!(seals & F_SEAL_SHRINK) || seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE))
+		return -EINVAL;
+	return (memory->f_mode & (FMODE_READ | FMODE_WRITE)) == (FMODE_READ | FMODE_WRITE) ?
+		0 : -EBADF;
+}
+
+/*
+ * Pages that we map stay where they are for as long as applications like. They must not be in
+ * the way of who takes memory out of the machine, or wants a large piece of it.
+ */
+static void pto_vdev_stay_put(struct address_space *mapping)
+{
+	mapping_set_gfp_mask(mapping, mapping_gfp_mask(mapping) & ~__GFP_MOVABLE);
+}
+
+/* As elsewhere: who may lock as much as he likes is not counted. */
+static void pto_vdev_account_to(struct pto_vdev *vdev)
+{
+	if (capable(CAP_IPC_LOCK))
+		return;
+	vdev->user = get_uid(current_user());
+	vdev->pin_limit = min_t(unsigned long, rlimit(RLIMIT_MEMLOCK) >> PAGE_SHIFT, LONG_MAX);
+}
+
+/**
+ * pto_vdev_take_memory() - make a memfd the window
+ * @vdev: the device
+ * @fd: the memfd
+ *
+ * Whatever it returns, pto_vdev_drop_memory() follows.
+ *
+ * Return: 0; -EBADF, -EINVAL: it is no memfd for that; -EBUSY: another device has it;
+ * -ENODEV: it is empty; -EFBIG: it is too large.
+ */
+int pto_vdev_take_memory(struct pto_vdev *vdev, int fd)
+{
+	struct file *memory = fget(fd);
+	u64 size;
+	int err;
+
+	xa_init_flags(&vdev->maps, XA_FLAGS_ACCOUNT);
+	if (!memory)
+		return -EBADF;
+	if (!shmem_mapping(memory->f_mapping) || mapping_map_writable(memory->f_mapping)) {
+		fput(memory);
+		return -EINVAL;
+	}
+	vdev->memory = memory;
+	err = pto_vdev_check_memory(memory);
+	if (err)
+		return err;
+	size = i_size_read(file_inode(memory)) & PAGE_MASK;
+	if (!size)
+		return -ENODEV;
+	err = pto_window_add(vdev, size);
+	if (err)
+		return err;
+	pto_vdev_stay_put(memory->f_mapping);
+	pto_vdev_account_to(vdev);
+	return 0;
+}
+
+/** pto_vdev_drop_memory() - nobody uses the window any more */
+void pto_vdev_drop_memory(struct pto_vdev *vdev)
+{
+	WARN_ON(!xa_empty(&vdev->maps));
+	xa_destroy(&vdev->maps);
+	if (!vdev->memory)
+		return;
+	if (vdev->size)
+		pto_window_del(vdev);
+	if (vdev->user)
+		free_uid(vdev->user);
+	mapping_unmap_writable(vdev->memory->f_mapping);
+	fput(vdev->memory);
+}
+
+static struct page *pto_vdev_page_get(struct pto_vdev *vdev, pgoff_t index)
+{
 	if (index >= vdev->size >> PAGE_SHIFT)
 		return ERR_PTR(-EINVAL);
 	return shmem_read_mapping_page(vdev->memory->f_mapping, index);
@@ -41,15 +186,57 @@ static void pto_vdev_page_put(struct page *page)
 	put_page(page);
 }
 
+/* One page more that is kept. Return: false if that is more than the user may have. */
+static bool pto_vdev_charge(struct pto_vdev *vdev)
+{
+	long now;
+
+	if (!vdev->user)
+		return true;
+	now = atomic_long_read(&vdev->user->locked_vm);
+	do {
+		if (now >= vdev->pin_limit)
+			return false;
+	} while (!atomic_long_try_cmpxchg(&vdev->user->locked_vm, &now, now + 1));
+	return true;
+}
+
+static void pto_vdev_uncharge(struct pto_vdev *vdev)
+{
+	if (vdev->user)
+		atomic_long_dec(&vdev->user->locked_vm);
+}
+
+/* A page that is kept for long. */
+static struct page *pto_vdev_page_keep(void *priv, pgoff_t index)
+{
+	struct pto_vdev *vdev = priv;
+	struct page *page;
+
+	/* (-ENOMEM would say that killing somebody helps.) */
+	if (!pto_vdev_charge(vdev))
+		return ERR_PTR(-EDQUOT);
+	page = pto_vdev_page_get(vdev, index);
+	if (IS_ERR(page))
+		pto_vdev_uncharge(vdev);
+	return page;
+}
+
+static void pto_vdev_page_leave(void *priv, struct page *page)
+{
+	pto_vdev_page_put(page);
+	pto_vdev_uncharge(priv);
+}
+
 const struct pto_pages_ops pto_vdev_pages_ops = {
-	.get = pto_vdev_page_get,
-	.put = pto_vdev_page_put,
+	.get = pto_vdev_page_keep,
+	.put = pto_vdev_page_leave,
 };
 
-static void pto_vdev_mapping_free(struct pto_vdev_mapping *map)
+static void pto_vdev_mapping_free(struct pto_vdev *vdev, struct pto_vdev_mapping *map)
 {
 	while (map->count)
-		pto_vdev_page_put(map->pages[--map->count]);
+		pto_vdev_page_leave(vdev, map->pages[--map->count]);
 	kvfree(map);
 }
 
@@ -82,14 +269,14 @@ void *pto_vdev_map(void *priv, u64 offset, u64 length)
 	if (!map)
 		return NULL;
 	while (map->count < count) {
-		struct page *page = pto_vdev_page_get(vdev, (offset >> PAGE_SHIFT) + map->count);
+		struct page *page = pto_vdev_page_keep(vdev, (offset >> PAGE_SHIFT) + map->count);
 
 		if (IS_ERR(page))
 			break;
 		map->pages[map->count++] = page;
 	}
 	if (map->count < count || pto_vdev_mapping_show(vdev, map)) {
-		pto_vdev_mapping_free(map);
+		pto_vdev_mapping_free(vdev, map);
 		return NULL;
 	}
 	return map->addr;
@@ -103,7 +290,7 @@ void pto_vdev_unmap(void *priv, void *addr, u64 length)
 	if (WARN_ON(!map))
 		return;
 	vunmap(addr);
-	pto_vdev_mapping_free(map);
+	pto_vdev_mapping_free(vdev, map);
 }
 
 void *pto_vdev_access(void *priv, u64 offset, size_t *length)
@@ -125,10 +312,15 @@ void pto_vdev_access_end(void *priv, void *addr)
 	pto_vdev_page_put(page);
 }
 
+/*
+ * Not by fallocate(), which takes the inode's lock, and that is the process's to hold for as
+ * long as it likes; and asks whether the running thread may write to the file, which is
+ * an application's and has nothing to do with it.
+ */
 int pto_vdev_clear(void *priv, u64 offset, u64 length)
 {
 	struct pto_vdev *vdev = priv;
 
-	return vfs_fallocate(vdev->memory, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset,
-			     length);
+	shmem_truncate_range(file_inode(vdev->memory), offset, offset + length - 1);
+	return 0;
 }

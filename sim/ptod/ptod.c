@@ -77,6 +77,8 @@ static const char *control_advice(int error)
 static const char *create_advice(int error)
 {
 	switch (error) {
+	case EFBIG:
+		return "the module's window_limit_gib allows no more memory: see --memory";
 	case ENODEV:
 		return "the module refuses this device: are ptod and pto.ko of one version?";
 	case ENOSPC:

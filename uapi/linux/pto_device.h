@@ -568,14 +568,16 @@ struct pto_dev_report {
  * @size: sizeof(struct pto_control_create)
  * @flags: must be 0; else EOPNOTSUPP
  * @memory_fd: memfd that is the window, sealed with F_SEAL_SHRINK, identification
- *	page ready
+ *	page ready. Not of huge pages, and neither F_SEAL_WRITE nor F_SEAL_FUTURE_WRITE
  * @doorbell_fd: eventfd that the driver signals for the device
- * @interrupt_fd: eventfd that the device signals for the driver
+ * @interrupt_fd: eventfd that the device signals for the driver; another one
  * @index: out: N of the /dev/ptoN that has appeared
  *
- * The device lives as long as this open file of /dev/pto-control, one device a file
- * (EBUSY for a second). EBADF or EINVAL: an fd is not what it should be; ENODEV: the
- * identification page is not acceptable; ENOSPC: too many devices.
+ * The device lives as long as this open file of /dev/pto-control, one device a file,
+ * and one device a memfd (EBUSY for a second). EBADF or EINVAL: an fd is not what it
+ * should be; EFBIG: the windows of all devices would be larger than the driver's parameter
+ * window_limit_gib allows; ENODEV: the identification page is not acceptable; ENOMEM;
+ * ENOSPC: too many devices.
  */
 struct pto_control_create {
 	__u32 size;
