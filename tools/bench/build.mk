@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 
-bench-src := tools/bench/run_latency.c tools/bench/counters.c tools/bench/pingpong.c
+bench-src := $(addprefix tools/bench/,run_latency.c counters.c floors.c pingpong.c)
 FLAG_DIRS += tools/bench
 CFLAGS-tools/bench := -Itools/bench -fno-builtin-malloc
 

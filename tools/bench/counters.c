@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
+#include <limits.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <poll.h>
@@ -59,6 +60,8 @@ uint64_t alloc_count(void)
 	return atomic_load_explicit(&allocs, memory_order_relaxed);
 }
 
+#define NO_LISTENER INT_MIN	/* no errno is that */
+
 /*
  * One measurement. The counted thread cannot take its filter off again, so it makes two
  * marker calls (getppid) around @fn and the supervisor counts what lies between them.
@@ -66,7 +69,7 @@ uint64_t alloc_count(void)
 struct count {
 	void (*fn)(void *arg);
 	void *arg;
-	_Atomic int listener;	/* -1 until the filter stands, then its fd or -errno */
+	_Atomic int listener;	/* NO_LISTENER until the filter stands, then its fd or -errno */
 	_Atomic int done;
 	int markers;
 	int64_t calls;
@@ -135,7 +138,7 @@ static int share_processor(cpu_set_t *before)
 
 static int64_t count(void (*fn)(void *arg), void *arg)
 {
-	struct count c = { .fn = fn, .arg = arg, .listener = -1 };
+	struct count c = { .fn = fn, .arg = arg, .listener = NO_LISTENER };
 	struct pollfd pfd = { .events = POLLIN };
 	pthread_t thread;
 	int err;
@@ -143,7 +146,8 @@ static int64_t count(void (*fn)(void *arg), void *arg)
 	err = pthread_create(&thread, NULL, counted_thread, &c);
 	if (err)
 		return -err;
-	while ((pfd.fd = atomic_load_explicit(&c.listener, memory_order_acquire)) == -1)
+	while ((pfd.fd = atomic_load_explicit(&c.listener, memory_order_acquire)) ==
+	       NO_LISTENER)
 		sched_yield();
 	if (pfd.fd < 0) {
 		pthread_join(thread, NULL);

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: MIT
 /*
- * run_latency: what running by cid costs, next to the floor that the machine sets.
+ * run_latency: what running by cid costs, next to the floors that the machine sets.
  *
  * All figures come from one process and one run, in interleaved rounds, because machines
  * differ and drift: the ratios are the result, the nanoseconds only explain them.
+ *
+ * The floor of the simulator is what its device needs, too: another thread has to see a word that
+ * this one writes, and the other way round. Behind a kernel the device is another process, and a
+ * run takes at least a call of the driver, and, if the device sleeps, what waking it takes.
  */
 #include <argp.h>
 #include <errno.h>
@@ -19,11 +23,15 @@
 #include <pto/pto.h>
 
 #include "counters.h"
+#include "floors.h"
 #include "pingpong.h"
 
 #define ROUNDS 40
 #define BURST 1000
-#define SINGLES 250		/* operations of a round that are timed one by one */
+#define SINGLES 250		/* operations of a round that are timed one by one, at most */
+#define ROUND_NS 20000000	/* a round takes about as long, if nobody says how many runs */
+#define MOST_RUNS 2000		/* and has as many at most */
+#define WARM_UP 50		/* operations before a round, at most */
 #define PREPARES 50
 #define COUNTED_RUNS 1000
 #define VECTOR_ELEMENTS 16
@@ -32,7 +40,7 @@ const char *argp_program_version = "run_latency " PTO_VERSION;
 
 static struct argp_option options[] = {
 	{ "device", 'd', "PATH", 0, "Device node (default: $PTO_DEVICE, else /dev/pto0)", 0 },
-	{ "runs", 'n', "N", 0, "Runs per round (default 2000)", 0 },
+	{ "runs", 'n', "N", 0, "Runs per round (default: those of 20 ms, 2000 at most)", 0 },
 	{ "kind", 'k', "KIND", 0, "Where orchestrations run: device (default) or host", 0 },
 	{ "json", 'j', NULL, 0, "Print one JSON object", 0 },
 	{ "csv", 'c', NULL, 0, "Print a line per figure, with commas between", 0 },
@@ -83,7 +91,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static const struct argp argp = {
 	options, parse, NULL,
 	"Measures running by cid: an empty orchestration, a five-task graph, bursts and prepare.\v"
-	"Run it on the simulator with LD_PRELOAD=libptosim.so. Exit status: 0 measured, 1 failed.",
+	"Run it on the simulator with LD_PRELOAD=libptosim.so; without, on a kernel's device. Exit status: 0 measured, 1 failed.",
 	NULL, NULL, NULL
 };
 
@@ -109,6 +117,7 @@ struct bench {
 struct figure {
 	const char *name;
 	const char *key;
+	long runs;		/* of a round; 0 until that is known */
 	double sample[ROUNDS];
 	int count;
 	double single[ROUNDS * SINGLES];
@@ -282,34 +291,94 @@ static int measure_prepare(struct bench *b, struct figure *first, struct figure 
 	return b->vector_cid < 0 ? fail(b, "prepare", b->vector_cid) : 0;
 }
 
-static int measure_runs(struct bench *b, int cid, const struct pto_args *args, long runs,
-			struct figure *f)
+/* An operation that is measured, many times. Return: 0 or a negative errno */
+struct operation {
+	int (*fn)(void *arg);
+	void *arg;
+	const char *what;
+};
+
+static int repeat(struct bench *b, const struct operation *op, long times)
 {
+	int err = 0;
+
+	while (times-- > 0 && !err)
+		err = op->fn(op->arg);
+	return err ? fail(b, op->what, err) : 0;
+}
+
+/* How many of them take as long as a round should? */
+static int choose_runs(struct bench *b, const struct operation *op, long wanted, struct figure *f)
+{
+	const long trial = 16;
 	uint64_t start;
-	long i;
 	int err;
 
-	/* Wake everybody and warm the caches: the last round measured something else. */
-	for (i = 0; i < 50; i++) {
-		err = pto_run(b->ctx, cid, args, NULL, NULL);
-		if (err)
-			return fail(b, "run", err);
-	}
+	f->runs = wanted;
+	if (wanted)
+		return 0;
+	err = repeat(b, op, trial);
 	start = now_ns();
-	for (i = 0; i < runs; i++) {
-		err = pto_run(b->ctx, cid, args, NULL, NULL);
-		if (err)
-			return fail(b, "run", err);
-	}
-	add_sample(f, start, now_ns(), runs);
-	for (i = 0; i < SINGLES; i++) {
+	if (!err)
+		err = repeat(b, op, trial);
+	f->runs = (long)((uint64_t)ROUND_NS * trial / (now_ns() - start + 1));
+	if (f->runs > MOST_RUNS)
+		f->runs = MOST_RUNS;
+	if (f->runs < trial)
+		f->runs = trial;
+	return err;
+}
+
+static long at_most(long n, long most)
+{
+	return n < most ? n : most;
+}
+
+/* A round. It wakes everybody and warms the caches: the last one measured something else. */
+static int measure_operation(struct bench *b, const struct operation *op, long wanted,
+			     struct figure *f)
+{
+	uint64_t start;
+	int err = 0;
+	long i;
+
+	if (!f->runs)
+		err = choose_runs(b, op, wanted, f);
+	if (!err)
+		err = repeat(b, op, at_most(f->runs, WARM_UP));
+	start = now_ns();
+	if (!err)
+		err = repeat(b, op, f->runs);
+	add_sample(f, start, now_ns(), f->runs);
+	for (i = 0; i < at_most(f->runs, SINGLES) && !err; i++) {
 		start = now_ns();
-		err = pto_run(b->ctx, cid, args, NULL, NULL);
+		err = repeat(b, op, 1);
 		add_single(f, start, now_ns());
-		if (err)
-			return fail(b, "run", err);
 	}
-	return 0;
+	return err;
+}
+
+/* A cid and what it is run with. */
+struct run {
+	struct bench *b;
+	int cid;
+	const struct pto_args *args;
+};
+
+static int run_once(void *arg)
+{
+	const struct run *run = arg;
+
+	return pto_run(run->b->ctx, run->cid, run->args, NULL, NULL);
+}
+
+static int measure_runs(struct bench *b, int cid, const struct pto_args *args, long wanted,
+			struct figure *f)
+{
+	struct run run = { b, cid, args };
+	const struct operation op = { run_once, &run, "run" };
+
+	return measure_operation(b, &op, wanted, f);
 }
 
 static int measure_burst(struct bench *b, struct figure *f)
@@ -333,30 +402,26 @@ static int measure_burst(struct bench *b, struct figure *f)
 	return 0;
 }
 
-static int measure_floor(struct pingpong *pp, long runs, struct figure *f)
+static int ball_there_and_back(void *arg)
 {
-	uint64_t start;
-	long i;
-
-	for (i = 0; i < 50; i++)
-		pingpong_round(pp);
-	start = now_ns();
-	for (i = 0; i < runs; i++)
-		pingpong_round(pp);
-	add_sample(f, start, now_ns(), runs);
-	for (i = 0; i < SINGLES; i++) {
-		start = now_ns();
-		pingpong_round(pp);
-		add_single(f, start, now_ns());
-	}
-	pingpong_park(pp);
+	pingpong_round(arg);
 	return 0;
 }
 
+static int call_nothing(void *arg)
+{
+	const struct bench *b = arg;
+
+	return null_ioctl(pto_context_fd(b->ctx));
+}
+
+static int wake_and_be_woken(void *arg)
+{
+	return echo_round(arg);
+}
+
 struct counted {
-	struct bench *b;
-	int cid;
-	const struct pto_args *args;
+	struct run run;
 	int err;
 };
 
@@ -366,7 +431,7 @@ static void counted_runs(void *arg)
 	int i;
 
 	for (i = 0; i < COUNTED_RUNS && !c->err; i++)
-		c->err = pto_run(c->b->ctx, c->cid, c->args, NULL, NULL);
+		c->err = run_once(&c->run);
 }
 
 /*
@@ -376,7 +441,7 @@ static void counted_runs(void *arg)
 static int measure_counts(struct bench *b, int cid, const struct pto_args *args, double *syscalls,
 			  double *allocs)
 {
-	struct counted c = { b, cid, args, 0 };
+	struct counted c = { { b, cid, args }, 0 };
 	uint64_t before;
 	int64_t calls;
 
@@ -391,7 +456,20 @@ static int measure_counts(struct bench *b, int cid, const struct pto_args *args,
 
 /* --- report -------------------------------------------------------------------------- */
 
-enum { FLOOR, EMPTY, VECTOR, BURST_RUN, PREPARE_FIRST, PREPARE_AGAIN, FIGURES };
+/* Floors come first, those that are not measured have no samples. */
+enum { LINE, IOCTL, EVENTFD, EMPTY, VECTOR, BURST_RUN, PREPARE_FIRST, PREPARE_AGAIN, FIGURES };
+
+#define FLOORS EMPTY
+
+/* What the ratios to a floor are called. */
+static const struct {
+	const char *text;
+	const char *key;
+} ratio[FLOORS] = {
+	[LINE] = { "x floor", "ratio" },
+	[IOCTL] = { "x ioctl", "ratio_ioctl" },
+	[EVENTFD] = { "x eventfd", "ratio_eventfd" },
+};
 
 struct report {
 	struct figure figure[FIGURES];
@@ -401,121 +479,243 @@ struct report {
 	struct pto_context_stats stats;
 };
 
+/* Floor number @i or the next one that was measured, FLOORS behind the last. */
+static int next_floor(struct report *r, int i)
+{
+	while (i < FLOORS && !r->figure[i].count)
+		i++;
+	return i;
+}
+
+/* How many times as long as a floor, the median or the best. */
+static double times(struct report *r, struct figure *f, int floor, double q)
+{
+	return quantile(f, q) / quantile(&r->figure[floor], q);
+}
+
+static void print_row(struct report *r, struct figure *f)
+{
+	int floor;
+
+	printf("%-45s %12.0f %10.0f ", f->name, quantile(f, 0.5), quantile(f, 0));
+	if (f->singles)
+		printf("%12.0f", p99(f));
+	else
+		printf("%12s", "-");
+	for (floor = next_floor(r, 0); floor < FLOORS; floor = next_floor(r, floor + 1))
+		printf(" %10.2f %10.2f", times(r, f, floor, 0.5), times(r, f, floor, 0));
+	printf("\n");
+}
+
+/* System calls are not counted where the kernel has no filter for that. */
+static void print_counts(const char *name, double syscalls, double allocs)
+{
+	if (syscalls < 0)
+		printf("%-45s %12s %12.3f\n", name, "-", allocs);
+	else
+		printf("%-45s %12.3f %12.3f\n", name, syscalls, allocs);
+}
+
 static void print_text(struct report *r)
 {
-	double floor = quantile(&r->figure[FLOOR], 0.5);
-	double best = quantile(&r->figure[FLOOR], 0);
 	int i;
 
 	printf("device: %.32s, %.16s, %u worker threads\n\n", (const char *)r->info.name,
 	       (const char *)r->info.arch_name, r->info.worker_threads);
-	printf("%-40s %12s %10s %12s %10s %10s\n", "", "median ns", "best ns", "p99 ns",
-	       "x floor", "best x");
-	for (i = 0; i < FIGURES; i++) {
-		struct figure *f = &r->figure[i];
-
-		printf("%-40s %12.0f %10.0f ", f->name, quantile(f, 0.5), quantile(f, 0));
-		if (f->singles)
-			printf("%12.0f ", p99(f));
-		else
-			printf("%12s ", "-");
-		printf("%10.1f %10.1f\n", quantile(f, 0.5) / floor, quantile(f, 0) / best);
-	}
-	printf("\n%-40s %12s %12s\n", "per warm run, counted", "system calls", "allocations");
-	printf("%-40s %12.3f %12.3f\n", "empty run", r->empty_syscalls, r->empty_allocs);
-	printf("%-40s %12.3f %12.3f\n", "five tasks", r->vector_syscalls, r->vector_allocs);
+	printf("%-45s %12s %10s %12s", "", "median ns", "best ns", "p99 ns");
+	for (i = next_floor(r, 0); i < FLOORS; i = next_floor(r, i + 1))
+		printf(" %10s %10s", ratio[i].text, "best x");
+	printf("\n");
+	for (i = 0; i < FIGURES; i++)
+		if (r->figure[i].count)
+			print_row(r, &r->figure[i]);
+	printf("\n%-45s %12s %12s\n", "per warm run, counted", "system calls", "allocations");
+	print_counts("empty run", r->empty_syscalls, r->empty_allocs);
+	print_counts("five tasks", r->vector_syscalls, r->vector_allocs);
 	printf("\nimage uploads: %" PRIu64 " (%" PRIu64 " bytes), found on the device: %" PRIu64
 	       "\n",
 	       (uint64_t)r->stats.image_uploads, (uint64_t)r->stats.image_upload_bytes,
 	       (uint64_t)r->stats.image_dedup_hits);
 }
 
+static void print_json_figure(struct report *r, struct figure *f)
+{
+	int floor;
+
+	printf("\"%s\": {\"median_ns\": %.1f, \"best_ns\": %.1f", f->key, quantile(f, 0.5),
+	       quantile(f, 0));
+	for (floor = next_floor(r, 0); floor < FLOORS; floor = next_floor(r, floor + 1))
+		printf(", \"%s\": %.3f", ratio[floor].key, times(r, f, floor, 0.5));
+	if (f->singles)
+		printf(", \"p99_ns\": %.1f", p99(f));
+	printf("}, ");
+}
+
+static void print_json_counts(const char *key, double syscalls, double allocs)
+{
+	if (syscalls < 0)
+		printf("\"%s_syscalls\": null, ", key);
+	else
+		printf("\"%s_syscalls\": %.3f, ", key, syscalls);
+	printf("\"%s_allocations\": %.3f, ", key, allocs);
+}
+
 static void print_json(struct report *r)
 {
-	double floor = quantile(&r->figure[FLOOR], 0.5);
 	int i;
 
 	printf("{");
-	for (i = 0; i < FIGURES; i++) {
-		struct figure *f = &r->figure[i];
-
-		printf("\"%s\": {\"median_ns\": %.1f, \"best_ns\": %.1f, \"ratio\": %.3f", f->key,
-		       quantile(f, 0.5), quantile(f, 0), quantile(f, 0.5) / floor);
-		if (f->singles)
-			printf(", \"p99_ns\": %.1f", p99(f));
-		printf("}, ");
-	}
-	printf("\"empty_syscalls\": %.3f, \"empty_allocations\": %.3f, ", r->empty_syscalls,
-	       r->empty_allocs);
-	printf("\"vector_syscalls\": %.3f, \"vector_allocations\": %.3f, ", r->vector_syscalls,
-	       r->vector_allocs);
+	for (i = 0; i < FIGURES; i++)
+		if (r->figure[i].count)
+			print_json_figure(r, &r->figure[i]);
+	print_json_counts("empty", r->empty_syscalls, r->empty_allocs);
+	print_json_counts("vector", r->vector_syscalls, r->vector_allocs);
 	printf("\"image_uploads\": %" PRIu64 ", \"image_dedup_hits\": %" PRIu64 "}\n",
 	       (uint64_t)r->stats.image_uploads, (uint64_t)r->stats.image_dedup_hits);
 }
 
-static void print_csv(struct report *r)
+static void print_csv_counts(double syscalls, double allocs)
 {
-	double floor = quantile(&r->figure[FLOOR], 0.5);
-	int i;
-
-	printf("figure,median_ns,best_ns,p99_ns,ratio,syscalls,allocations\n");
-	for (i = 0; i < FIGURES; i++) {
-		struct figure *f = &r->figure[i];
-
-		printf("%s,%.1f,%.1f,", f->key, quantile(f, 0.5), quantile(f, 0));
-		if (f->singles)
-			printf("%.1f", p99(f));
-		printf(",%.3f,", quantile(f, 0.5) / floor);
-		if (i == EMPTY)
-			printf("%.3f,%.3f", r->empty_syscalls, r->empty_allocs);
-		else if (i == VECTOR)
-			printf("%.3f,%.3f", r->vector_syscalls, r->vector_allocs);
-		else
-			printf(",");
-		printf("\n");
-	}
+	if (syscalls < 0)
+		printf(",,%.3f\n", allocs);
+	else
+		printf(",%.3f,%.3f\n", syscalls, allocs);
 }
 
-static int measure(struct bench *b, const struct settings *s, struct report *r)
+static void print_csv_figure(struct report *r, struct figure *f)
 {
-	struct pingpong *pp = pingpong_start();
+	int floor;
+
+	printf("%s,%.1f,%.1f,", f->key, quantile(f, 0.5), quantile(f, 0));
+	if (f->singles)
+		printf("%.1f", p99(f));
+	for (floor = next_floor(r, 0); floor < FLOORS; floor = next_floor(r, floor + 1))
+		printf(",%.3f", times(r, f, floor, 0.5));
+	if (f == &r->figure[EMPTY])
+		print_csv_counts(r->empty_syscalls, r->empty_allocs);
+	else if (f == &r->figure[VECTOR])
+		print_csv_counts(r->vector_syscalls, r->vector_allocs);
+	else
+		printf(",,\n");
+}
+
+static void print_csv(struct report *r)
+{
+	int i;
+
+	printf("figure,median_ns,best_ns,p99_ns");
+	for (i = next_floor(r, 0); i < FLOORS; i = next_floor(r, i + 1))
+		printf(",%s", ratio[i].key);
+	printf(",syscalls,allocations\n");
+	for (i = 0; i < FIGURES; i++)
+		if (r->figure[i].count)
+			print_csv_figure(r, &r->figure[i]);
+}
+
+/* --- all of it ------------------------------------------------------------------------- */
+
+/*
+ * The other sides of the floors, of the simulator or of a kernel. They are made before the device
+ * is opened, or the other process would have it open, too.
+ */
+struct floors {
+	struct pingpong *pp;
+	struct echo *echo;
+};
+
+static int start_floors(struct floors *floors)
+{
+	if (on_simulator())
+		floors->pp = pingpong_start();
+	else
+		floors->echo = echo_start();
+	if (floors->pp)
+		pingpong_park(floors->pp);
+	return floors->pp || floors->echo ? 0 : -ENOMEM;
+}
+
+static void stop_floors(struct floors *floors)
+{
+	pingpong_stop(floors->pp);
+	echo_stop(floors->echo);
+}
+
+static int measure_floors(struct bench *b, const struct floors *floors, long wanted,
+			  struct report *r)
+{
+	const struct operation line = { ball_there_and_back, floors->pp, "floor" };
+	const struct operation call = { call_nothing, b, "null ioctl" };
+	const struct operation wake = { wake_and_be_woken, floors->echo, "eventfd" };
+	int err;
+
+	if (floors->pp) {
+		err = measure_operation(b, &line, wanted, &r->figure[LINE]);
+		pingpong_park(floors->pp);
+		return err;
+	}
+	err = measure_operation(b, &call, wanted, &r->figure[IOCTL]);
+	return err ? err : measure_operation(b, &wake, wanted, &r->figure[EVENTFD]);
+}
+
+static int measure_round(struct bench *b, const struct floors *floors, long wanted,
+			 struct report *r)
+{
+	int err = measure_floors(b, floors, wanted, r);
+
+	if (!err)
+		err = measure_runs(b, b->empty_cid, NULL, wanted, &r->figure[EMPTY]);
+	if (!err)
+		err = measure_runs(b, b->vector_cid, b->vector_args,
+				   wanted ? wanted / 4 + 1 : 0, &r->figure[VECTOR]);
+	if (!err)
+		err = measure_burst(b, &r->figure[BURST_RUN]);
+	return err;
+}
+
+static int measure(struct bench *b, const struct floors *floors, long wanted, struct report *r)
+{
 	int err, round;
 
-	if (!pp)
-		return -ENOMEM;
-	pingpong_park(pp);
 	err = measure_prepare(b, &r->figure[PREPARE_FIRST], &r->figure[PREPARE_AGAIN]);
-	for (round = 0; round < ROUNDS && !err; round++) {
-		err = measure_floor(pp, s->runs, &r->figure[FLOOR]);
-		if (!err)
-			err = measure_runs(b, b->empty_cid, NULL, s->runs, &r->figure[EMPTY]);
-		if (!err)
-			err = measure_runs(b, b->vector_cid, b->vector_args, s->runs / 4 + 1,
-					   &r->figure[VECTOR]);
-		if (!err)
-			err = measure_burst(b, &r->figure[BURST_RUN]);
-	}
+	for (round = 0; round < ROUNDS && !err; round++)
+		err = measure_round(b, floors, wanted, r);
 	if (!err)
 		err = measure_counts(b, b->empty_cid, NULL, &r->empty_syscalls, &r->empty_allocs);
 	if (!err)
 		err = measure_counts(b, b->vector_cid, b->vector_args, &r->vector_syscalls,
 				     &r->vector_allocs);
-	pingpong_stop(pp);
+	if (!err)
+		err = pto_query_device(b->ctx, &r->info);
+	if (!err)
+		err = pto_query_stats(b->ctx, &r->stats);
 	return err;
+}
+
+static void print(const struct settings *s, struct report *r)
+{
+	if (s->json)
+		print_json(r);
+	else if (s->csv)
+		print_csv(r);
+	else
+		print_text(r);
 }
 
 int main(int argc, char **argv)
 {
-	struct settings s = { .runs = 2000, .kind = PTO_KIND_DEVICE_ORCH };
+	struct settings s = { .kind = PTO_KIND_DEVICE_ORCH };
 	static struct bench b = { .empty_cid = -1, .vector_cid = -1 };
 	static struct report r = { .figure = {
-		[FLOOR] = { "floor: two threads, one cache line", "floor", .count = 0 },
+		[LINE] = { "floor: two threads, one cache line", "floor", .count = 0 },
+		[IOCTL] = { "floor: null ioctl of the device", "null_ioctl", .count = 0 },
+		[EVENTFD] = { "floor: eventfds, two processes, round trip", "eventfd", .count = 0 },
 		[EMPTY] = { "empty run, synchronous", "empty_run", .count = 0 },
 		[VECTOR] = { "five tasks of 16 elements, synchronous", "vector_run", .count = 0 },
 		[BURST_RUN] = { "burst of 1000 empty runs, per run", "burst_run", .count = 0 },
 		[PREPARE_FIRST] = { "prepare, first of the context", "prepare_first", .count = 0 },
 		[PREPARE_AGAIN] = { "prepare, image on the device", "prepare_again", .count = 0 },
 	} };
+	struct floors floors = { NULL };
 	int err;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &s);
@@ -523,25 +723,18 @@ int main(int argc, char **argv)
 	err = find_directory(&b);
 	if (!err)
 		err = load_callables(&b);
+	if (!err)
+		err = start_floors(&floors);
 	if (!err) {
 		err = pto_open(s.device, &b.ctx);
 		if (err)
 			fail(&b, "open", err);
 	}
 	if (!err)
-		err = measure(&b, &s, &r);
+		err = measure(&b, &floors, s.runs, &r);
 	if (!err)
-		err = pto_query_device(b.ctx, &r.info);
-	if (!err)
-		err = pto_query_stats(b.ctx, &r.stats);
-	if (!err) {
-		if (s.json)
-			print_json(&r);
-		else if (s.csv)
-			print_csv(&r);
-		else
-			print_text(&r);
-	}
+		print(&s, &r);
+	stop_floors(&floors);
 	pto_args_free(b.vector_args);
 	pto_close(b.ctx);
 	pto_callable_free(b.vector);
