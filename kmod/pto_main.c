@@ -82,6 +82,16 @@ static void __exit pto_exit(void)
 	destroy_workqueue(pto_wq);
 }
 
+module_param_named(close_timeout_ms, pto_close_ms, uint, 0644);
+MODULE_PARM_DESC(close_timeout_ms,
+		 "how long closing waits for runs before they are aborted (default 2000)");
+module_param_named(admin_timeout_ms, pto_admin_ms, uint, 0644);
+MODULE_PARM_DESC(admin_timeout_ms,
+		 "how long a call waits for an answer of the device itself (default 10000)");
+module_param_named(heartbeat_timeout_ms, pto_heartbeat_ms, uint, 0644);
+MODULE_PARM_DESC(heartbeat_timeout_ms,
+		 "a device whose heartbeat stands still for so long goes out of service (default 60000; 0: never)");
+
 module_init(pto_init);
 module_exit(pto_exit);
 

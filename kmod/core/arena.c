@@ -67,37 +67,34 @@ static bool pto_arena_is_default(const struct pto_arena *arena)
 	return true;
 }
 
-static void pto_arena_map_command(struct pto_arena *arena, u16 opcode, struct pto_dev_cmd *cmd)
+static void pto_arena_map_command(struct pto_arena *arena, u16 opcode, union pto_command *cmd)
 {
-	struct pto_dev_cmd_map *map = (struct pto_dev_cmd_map *)cmd;
-
-	*map = (struct pto_dev_cmd_map){
+	cmd->map = (struct pto_dev_cmd_map){
 		.opcode = opcode,
 		.addr = pto_mem_addr(arena->ctx->pdev, &arena->mem),
 		.length = arena->mem.length,
 	};
 	if (opcode == PTO_DEV_MAP)
-		map->prot = PTO_DEV_PROT_READ | PTO_DEV_PROT_WRITE;
+		cmd->map.prot = PTO_DEV_PROT_READ | PTO_DEV_PROT_WRITE;
 }
 
-static void pto_arena_bind_command(struct pto_arena *arena, u16 opcode, struct pto_dev_cmd *cmd)
+static void pto_arena_bind_command(struct pto_arena *arena, u16 opcode, union pto_command *cmd)
 {
-	struct pto_dev_cmd_arena *bind = (struct pto_dev_cmd_arena *)cmd;
 	struct pto_device *pdev = arena->ctx->pdev;
 
-	*bind = (struct pto_dev_cmd_arena){
+	cmd->arena = (struct pto_dev_cmd_arena){
 		.opcode = opcode,
 		.addr = pto_mem_addr(pdev, &arena->mem),
 		.size = arena->image->arena_size,
 	};
 	if (opcode == PTO_DEV_ARENA_BIND) {
-		bind->image_addr = pto_mem_addr(pdev, &arena->image->mem) +
-				   sizeof(struct pto_dev_arena_plan);
-		bind->image_size = arena->image->image_size;
+		cmd->arena.image_addr = pto_mem_addr(pdev, &arena->image->mem) +
+					sizeof(struct pto_dev_arena_plan);
+		cmd->arena.image_size = arena->image->image_size;
 	}
 }
 
-static unsigned int pto_arena_drop_commands(struct pto_deferred *d, struct pto_dev_cmd *cmd)
+static unsigned int pto_arena_drop_commands(struct pto_deferred *d, union pto_command *cmd)
 {
 	struct pto_arena *arena = container_of(d, struct pto_arena, deferred);
 
@@ -153,22 +150,21 @@ struct pto_attached {
  * Give an arena to the hardware context. That the device will not have an image which it has
  * built itself is no fault of who asks for the arena: -EIO, and nobody gets that image again.
  */
-static int pto_arena_attach(struct pto_arena *arena, struct pto_section *section,
-			    struct pto_attached *attached)
+static int pto_arena_attach(struct pto_arena *arena, struct pto_attached *attached)
 {
-	struct pto_dev_cmd cmd;
-	struct pto_reply reply;
+	struct pto_reply reply = { .report = NULL };
+	union pto_command cmd;
 	int err;
 
 	pto_arena_map_command(arena, PTO_DEV_MAP, &cmd);
-	err = pto_ctx_command(arena->ctx, section, &cmd, &reply);
+	err = pto_reclaim_command(arena->ctx, &cmd, &reply);
 	attached->known = !err || !reply.done;
 	attached->refused = false;
 	if (err)
 		return err;
 	pto_arena_bind_command(arena, PTO_DEV_ARENA_BIND, &cmd);
-	err = pto_ctx_command(arena->ctx, section, &cmd, &reply);
-	attached->refused = err && reply.done && reply.cqe.status == PTO_DEV_INVALID;
+	err = pto_reclaim_command(arena->ctx, &cmd, &reply);
+	attached->refused = err && reply.done && reply.status == PTO_DEV_INVALID;
 	if (!attached->refused)
 		return err;
 	pto_arena_image_condemn(arena->ctx->pdev, arena->image);
@@ -189,14 +185,13 @@ static void pto_arena_evict(struct pto_ctx *ctx, int place)
 /**
  * pto_arena_bind_all() - give the arenas to a new hardware context
  * @ctx: the context; its mutex is held
- * @section: the section
  *
  * An arena whose image the device does not accept any more is given up, and the context goes on
  * without it: its configuration can be asked for again.
  *
  * Return: 0 or an error.
  */
-int pto_arena_bind_all(struct pto_ctx *ctx, struct pto_section *section)
+int pto_arena_bind_all(struct pto_ctx *ctx)
 {
 	struct pto_device *pdev = ctx->pdev;
 	int i, err;
@@ -209,7 +204,7 @@ int pto_arena_bind_all(struct pto_ctx *ctx, struct pto_section *section)
 			continue;
 		err = pto_mem_clear(pdev, &arena->mem);
 		if (!err)
-			err = pto_arena_attach(arena, section, &attached);
+			err = pto_arena_attach(arena, &attached);
 		if (err && !attached.refused)
 			return err;
 		if (err)
@@ -312,7 +307,7 @@ static void pto_arena_name(struct pto_arena *arena)
 	arena->last_named = atomic64_inc_return(&arena->ctx->run_seq);
 }
 
-static struct pto_arena *pto_arena_alloc(struct pto_ctx *ctx, struct pto_section *section,
+static struct pto_arena *pto_arena_alloc(struct pto_ctx *ctx,
 					 const struct pto_arena_config *config)
 {
 	struct pto_arena *arena = kzalloc(sizeof(*arena), GFP_KERNEL_ACCOUNT);
@@ -321,13 +316,13 @@ static struct pto_arena *pto_arena_alloc(struct pto_ctx *ctx, struct pto_section
 	if (!arena)
 		return ERR_PTR(-ENOMEM);
 	arena->ctx = ctx;
-	arena->image = pto_arena_image_get(ctx, section, config, &arena->built);
+	arena->image = pto_arena_image_get(ctx, config, &arena->built);
 	if (IS_ERR(arena->image)) {
 		err = PTR_ERR(arena->image);
 		kfree(arena);
 		return ERR_PTR(err);
 	}
-	err = pto_mem_alloc(ctx->pdev, arena->image->arena_size, &arena->mem);
+	err = pto_reclaim_alloc(ctx, arena->image->arena_size, &arena->mem);
 	if (err) {
 		pto_arena_release(&arena->deferred);
 		return ERR_PTR(err);
@@ -352,7 +347,7 @@ static void pto_arena_install(struct pto_ctx *ctx, struct pto_arena *arena, int 
  * ctx->mutex is held. The arena stays in the table at least as long. If memory is short, the
  * arena that has to make room does so first, and is gone even if it was not enough.
  */
-static struct pto_arena *pto_arena_get(struct pto_ctx *ctx, struct pto_section *section,
+static struct pto_arena *pto_arena_get(struct pto_ctx *ctx,
 				       const struct pto_arena_config *config)
 {
 	struct pto_arena *arena = pto_arena_find_config(ctx, config);
@@ -361,16 +356,16 @@ static struct pto_arena *pto_arena_get(struct pto_ctx *ctx, struct pto_section *
 
 	if (arena)
 		return arena;
-	arena = pto_arena_alloc(ctx, section, config);
+	arena = pto_arena_alloc(ctx, config);
 	place = pto_arena_place(ctx);
 	if (PTR_ERR_OR_ZERO(arena) == -ENOMEM && ctx->arenas[place]) {
 		pto_arena_evict(ctx, place);
-		pto_reclaim_locked(ctx, section);
-		arena = section->pdev ? pto_arena_alloc(ctx, section, config) : ERR_PTR(-ENODEV);
+		pto_reclaim_settle(ctx);
+		arena = pto_arena_alloc(ctx, config);
 	}
 	if (IS_ERR(arena))
 		return arena;
-	err = pto_arena_attach(arena, section, &attached);
+	err = pto_arena_attach(arena, &attached);
 	if (err) {
 		if (attached.known)
 			pto_defer(ctx, &arena->deferred, &pto_arena_deferred_ops);
@@ -386,12 +381,11 @@ static struct pto_arena *pto_arena_get(struct pto_ctx *ctx, struct pto_section *
 /**
  * pto_arena_default() - have an arena for runs that name none
  * @ctx: the context; between pto_ctx_begin_hw() and pto_ctx_end()
- * @section: the section
  * @only_first: not if the context has any arena
  *
  * Return: 0 or an error.
  */
-int pto_arena_default(struct pto_ctx *ctx, struct pto_section *section, bool only_first)
+int pto_arena_default(struct pto_ctx *ctx, bool only_first)
 {
 	static const struct pto_prewarm defaults;
 	struct pto_arena_config config;
@@ -402,7 +396,7 @@ int pto_arena_default(struct pto_ctx *ctx, struct pto_section *section, bool onl
 			return 0;
 	}
 	pto_arena_resolve(&defaults, &config);
-	return PTR_ERR_OR_ZERO(pto_arena_get(ctx, section, &config));
+	return PTR_ERR_OR_ZERO(pto_arena_get(ctx, &config));
 }
 
 /**
@@ -415,7 +409,6 @@ int pto_prewarm(struct pto_call *call)
 {
 	struct pto_prewarm *arg = call->arg;
 	struct pto_arena_config config;
-	struct pto_section section;
 	struct pto_arena *arena;
 	int err;
 
@@ -426,15 +419,15 @@ int pto_prewarm(struct pto_call *call)
 	err = pto_arena_resolve(arg, &config);
 	if (err)
 		return err;
-	err = pto_ctx_begin_hw(call->ctx, &section);
+	err = pto_ctx_begin_hw(call->ctx);
 	if (err)
 		return err;
-	arena = pto_arena_get(call->ctx, &section, &config);
+	arena = pto_arena_get(call->ctx, &config);
 	if (!IS_ERR(arena)) {
 		pto_arena_name(arena);
 		arg->arena = arena->id;
 		arg->arena_size = arena->mem.length;
 	}
-	pto_ctx_end(call->ctx, &section);
+	pto_ctx_end(call->ctx);
 	return IS_ERR(arena) ? PTR_ERR(arena) : pto_call_reply(call);
 }

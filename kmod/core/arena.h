@@ -10,6 +10,7 @@
 #include <linux/types.h>
 
 #include "ctx.h"
+#include "device.h"
 #include "mem.h"
 
 /* Arena images that a device keeps although no arena is bound to them. */
@@ -33,6 +34,8 @@ struct pto_arena_config {
  * @link: in its bucket of pdev->arena_images; empty if nobody may find it any more
  * @idle: in pdev->arena_idle_list while it has no users, or on its way out
  * @users: arenas that are bound to it or will be
+ * @pdev: the device; no reference, as every user has one, and an orphan is its
+ * @build: the command that builds it
  * @config: the configuration
  * @mem: plan and image
  * @image_size: bytes of the image, which follows the plan
@@ -45,6 +48,8 @@ struct pto_arena_image {
 	struct list_head link;
 	struct list_head idle;
 	unsigned int users;
+	struct pto_device *pdev;
+	struct pto_orphan build;
 	struct pto_arena_config config;
 	struct pto_mem mem;
 	u64 image_size;
@@ -79,13 +84,13 @@ struct pto_arena {
 	u64 last_named;
 };
 
-struct pto_arena_image *pto_arena_image_get(struct pto_ctx *ctx, struct pto_section *section,
+struct pto_arena_image *pto_arena_image_get(struct pto_ctx *ctx,
 					    const struct pto_arena_config *config, bool *built);
 void pto_arena_image_put(struct pto_device *pdev, struct pto_arena_image *image);
 void pto_arena_image_condemn(struct pto_device *pdev, struct pto_arena_image *image);
 bool pto_arena_idle_drop(struct pto_device *pdev);
-int pto_arena_default(struct pto_ctx *ctx, struct pto_section *section, bool only_first);
-int pto_arena_bind_all(struct pto_ctx *ctx, struct pto_section *section);
+int pto_arena_default(struct pto_ctx *ctx, bool only_first);
+int pto_arena_bind_all(struct pto_ctx *ctx);
 struct pto_arena *pto_arena_find(struct pto_ctx *ctx, u32 id);
 void pto_arena_close(struct pto_ctx *ctx);
 

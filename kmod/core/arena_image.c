@@ -17,6 +17,7 @@
 #include "device.h"
 #include "mem.h"
 #include "queue.h"
+#include "reclaim.h"
 
 static int pto_plan_write(struct pto_device *pdev, struct pto_arena_image *image)
 {
@@ -47,23 +48,22 @@ static int pto_plan_read(struct pto_device *pdev, struct pto_arena_image *image)
 }
 
 /* One ARENA_BUILD with room for so many bytes of image. -ENOSPC: they are too few. */
-static int pto_arena_image_try(struct pto_ctx *ctx, struct pto_section *section,
-			       struct pto_arena_image *image, u64 room)
+static int pto_arena_image_try(struct pto_ctx *ctx, struct pto_arena_image *image, u64 room)
 {
-	struct pto_dev_cmd_arena cmd = { .opcode = PTO_DEV_ARENA_BUILD };
+	union pto_command cmd = { .arena = { .opcode = PTO_DEV_ARENA_BUILD } };
 	struct pto_device *pdev = ctx->pdev;
-	struct pto_reply reply;
 	int err, unfit;
 
-	err = pto_mem_alloc(pdev, sizeof(struct pto_dev_arena_plan) + room, &image->mem);
+	err = pto_reclaim_alloc(ctx, sizeof(struct pto_dev_arena_plan) + room, &image->mem);
 	if (err)
 		return err;
 	err = pto_plan_write(pdev, image);
 	if (err)
 		return err;
-	cmd.addr = pto_mem_addr(pdev, &image->mem);
-	cmd.size = image->mem.length;
-	err = pto_ctx_admin(ctx, section, (struct pto_dev_cmd *)&cmd, &reply);
+	cmd.arena.addr = pto_mem_addr(pdev, &image->mem);
+	cmd.arena.size = image->mem.length;
+	atomic64_inc(&ctx->count.device_commands);
+	err = pto_device_ask(pdev, &cmd, &image->build.reply);
 	if (err && err != -ENOSPC)
 		return err;
 	unfit = pto_plan_read(pdev, image);
@@ -74,16 +74,15 @@ static int pto_arena_image_try(struct pto_ctx *ctx, struct pto_section *section,
 }
 
 /* Twice if need be: the first time may only find out how big it is. */
-static int pto_arena_image_build(struct pto_ctx *ctx, struct pto_section *section,
-				 struct pto_arena_image *image)
+static int pto_arena_image_build(struct pto_ctx *ctx, struct pto_arena_image *image)
 {
 	int err;
 
-	err = pto_arena_image_try(ctx, section, image, 0);
+	err = pto_arena_image_try(ctx, image, 0);
 	if (err != -ENOSPC)
 		return err;
 	pto_mem_free(ctx->pdev, &image->mem);
-	err = pto_arena_image_try(ctx, section, image, image->image_size);
+	err = pto_arena_image_try(ctx, image, image->image_size);
 	return err == -ENOSPC ? -EIO : err;
 }
 
@@ -130,9 +129,35 @@ static struct pto_arena_image *pto_arena_image_find(struct pto_device *pdev,
 	return found;
 }
 
+static void pto_arena_image_free(struct pto_device *pdev, struct pto_arena_image *image)
+{
+	pto_mem_free(pdev, &image->mem);
+	kfree(image);
+}
+
+/* The device's work: the device does not write to an image any more that nobody waited for. */
+static void pto_arena_image_answered(struct pto_orphan *orphan)
+{
+	struct pto_arena_image *image = container_of(orphan, struct pto_arena_image, build);
+
+	pto_queue_forget(&image->pdev->admin, &orphan->reply);
+	pto_arena_image_free(image->pdev, image);
+}
+
+/* An image that was not built; the device may still be at it. */
+static void pto_arena_image_abandon(struct pto_arena_image *image)
+{
+	struct pto_orphan *build = &image->build;
+
+	build->finish = pto_arena_image_answered;
+	if (build->reply.posted && !build->reply.done)
+		pto_device_adopt(image->pdev, build);
+	else
+		pto_arena_image_free(image->pdev, image);
+}
+
 /* pdev->arena_mutex is held. The new image has one user. */
 static struct pto_arena_image *pto_arena_image_new(struct pto_ctx *ctx,
-						   struct pto_section *section,
 						   const struct pto_arena_config *config)
 {
 	struct pto_device *pdev = ctx->pdev;
@@ -142,12 +167,12 @@ static struct pto_arena_image *pto_arena_image_new(struct pto_ctx *ctx,
 	image = kzalloc(sizeof(*image), GFP_KERNEL_ACCOUNT);
 	if (!image)
 		return ERR_PTR(-ENOMEM);
+	image->pdev = pdev;
 	image->config = *config;
 	image->users = 1;
-	err = pto_arena_image_build(ctx, section, image);
+	err = pto_arena_image_build(ctx, image);
 	if (err) {
-		pto_mem_free(pdev, &image->mem);
-		kfree(image);
+		pto_arena_image_abandon(image);
 		return ERR_PTR(err);
 	}
 	atomic64_inc(&pdev->arena_image_count);
@@ -162,7 +187,6 @@ static struct pto_arena_image *pto_arena_image_new(struct pto_ctx *ctx,
 /**
  * pto_arena_image_get() - find the image of a configuration, or have it built
  * @ctx: who asks
- * @section: its section
  * @config: the configuration
  * @built: set: was it built now?
  *
@@ -170,7 +194,7 @@ static struct pto_arena_image *pto_arena_image_new(struct pto_ctx *ctx,
  *
  * Return: the image, with one more user, or ERR_PTR.
  */
-struct pto_arena_image *pto_arena_image_get(struct pto_ctx *ctx, struct pto_section *section,
+struct pto_arena_image *pto_arena_image_get(struct pto_ctx *ctx,
 					    const struct pto_arena_config *config, bool *built)
 {
 	struct pto_device *pdev = ctx->pdev;
@@ -184,7 +208,7 @@ struct pto_arena_image *pto_arena_image_get(struct pto_ctx *ctx, struct pto_sect
 	/* Another context may have had it built in the meantime. */
 	image = pto_arena_image_find(pdev, config);
 	if (!image) {
-		image = pto_arena_image_new(ctx, section, config);
+		image = pto_arena_image_new(ctx, config);
 		*built = true;
 	}
 	mutex_unlock(&pdev->arena_mutex);
@@ -218,8 +242,7 @@ static bool pto_arena_idle_free(struct pto_device *pdev, struct list_head *taken
 	list_for_each_entry_safe(image, next, taken, idle) {
 		atomic64_dec(&pdev->arena_image_count);
 		atomic64_sub(image->mem.length, &pdev->arena_image_bytes);
-		pto_mem_free(pdev, &image->mem);
-		kfree(image);
+		pto_arena_image_free(pdev, image);
 	}
 	return any;
 }

@@ -30,15 +30,18 @@ static void pto_bo_free(struct pto_bo *bo)
 {
 	struct pto_ctx *ctx = bo->ctx;
 
+	spin_lock(&ctx->lock);
 	list_del(&bo->link);
+	spin_unlock(&ctx->lock);
 	atomic64_sub(bo->mem.length, &ctx->count.bo_bytes);
+	atomic_dec(&ctx->bo_count);
 	pto_ctx_free_mem(ctx, &bo->mem);
 	kfree(bo);
 }
 
-static void pto_bo_command(struct pto_bo *bo, u16 opcode, struct pto_dev_cmd_map *cmd)
+static void pto_bo_command(struct pto_bo *bo, u16 opcode, union pto_command *cmd)
 {
-	*cmd = (struct pto_dev_cmd_map){
+	cmd->map = (struct pto_dev_cmd_map){
 		.opcode = opcode,
 		.addr = pto_mem_addr(bo->ctx->pdev, &bo->mem),
 		.length = bo->mem.length,
@@ -46,10 +49,9 @@ static void pto_bo_command(struct pto_bo *bo, u16 opcode, struct pto_dev_cmd_map
 	};
 }
 
-static unsigned int pto_bo_unmap_commands(struct pto_deferred *d, struct pto_dev_cmd *cmd)
+static unsigned int pto_bo_unmap_commands(struct pto_deferred *d, union pto_command *cmd)
 {
-	pto_bo_command(container_of(d, struct pto_bo, deferred), PTO_DEV_UNMAP,
-		       (struct pto_dev_cmd_map *)cmd);
+	pto_bo_command(container_of(d, struct pto_bo, deferred), PTO_DEV_UNMAP, cmd);
 	return 1;
 }
 
@@ -73,10 +75,7 @@ static void pto_bo_release(struct kref *ref)
 /** pto_bo_put() - drop a reference. Does not sleep */
 void pto_bo_put(struct pto_bo *bo)
 {
-	struct pto_ctx *ctx = bo->ctx;
-
-	if (kref_put(&bo->ref, pto_bo_release))
-		schedule_work(&ctx->reclaim_work);
+	kref_put(&bo->ref, pto_bo_release);
 }
 
 /** pto_bo_find() - the buffer with an id, with a reference, or NULL */
@@ -92,16 +91,17 @@ struct pto_bo *pto_bo_find(struct pto_ctx *ctx, u32 id)
 	return bo;
 }
 
-static int pto_bo_map(struct pto_bo *bo, struct pto_section *section, struct pto_reply *reply)
+static int pto_bo_map(struct pto_bo *bo, struct pto_reply *reply)
 {
-	struct pto_dev_cmd_map cmd;
+	union pto_command cmd;
 
+	reply->report = NULL;
 	pto_bo_command(bo, PTO_DEV_MAP, &cmd);
-	return pto_ctx_command(bo->ctx, section, (struct pto_dev_cmd *)&cmd, reply);
+	return pto_reclaim_command(bo->ctx, &cmd, reply);
 }
 
 /** pto_bo_map_all() - tell a new hardware context what the old one had; see pto_ctx_reset() */
-int pto_bo_map_all(struct pto_ctx *ctx, struct pto_section *section)
+int pto_bo_map_all(struct pto_ctx *ctx)
 {
 	struct pto_reply reply;
 	struct pto_bo *bo;
@@ -111,7 +111,7 @@ int pto_bo_map_all(struct pto_ctx *ctx, struct pto_section *section)
 		/* There can be many, and a device that answers at once lets nobody sleep. */
 		if (fatal_signal_pending(current))
 			return -EINTR;
-		err = pto_bo_map(bo, section, &reply);
+		err = pto_bo_map(bo, &reply);
 		if (err)
 			return err;
 	}
@@ -172,20 +172,13 @@ static int pto_bo_publish(struct pto_bo *bo)
 	return err;
 }
 
-/* Memory that only waits to be freed is not worth failing for. */
-static int pto_bo_alloc_mem(struct pto_ctx *ctx, u64 length, struct pto_mem *mem)
+/* What is being freed counts, too: giving up and making anew is bounded by it. */
+static bool pto_bo_count(struct pto_ctx *ctx)
 {
-	struct pto_section section;
-	int err;
-
-	err = pto_mem_alloc(ctx->pdev, length, mem);
-	if (err != -ENOMEM || !pto_reclaim_pending(ctx))
-		return err;
-	if (!pto_section_enter(&section, ctx->pdev))
-		return -ENODEV;
-	pto_reclaim_settle(ctx, &section);
-	pto_section_leave(&section);
-	return pto_mem_alloc(ctx->pdev, length, mem);
+	if (atomic_inc_return(&ctx->bo_count) <= PTO_MAX_BOS)
+		return true;
+	atomic_dec(&ctx->bo_count);
+	return false;
 }
 
 static struct pto_bo *pto_bo_new(struct pto_ctx *ctx, u64 length, u32 placement)
@@ -199,33 +192,45 @@ static struct pto_bo *pto_bo_new(struct pto_ctx *ctx, u64 length, u32 placement)
 	INIT_LIST_HEAD(&bo->link);
 	bo->ctx = ctx;
 	bo->placement = placement;
-	err = pto_bo_alloc_mem(ctx, length, &bo->mem);
-	if (err) {
-		kfree(bo);
-		return ERR_PTR(err);
+	err = pto_reclaim_alloc(ctx, length, &bo->mem);
+	if (err)
+		goto err_free;
+	if (!pto_bo_count(ctx) && !(pto_reclaim_settle(ctx) && pto_bo_count(ctx))) {
+		err = -ENOSPC;
+		goto err_mem;
 	}
 	atomic64_add(bo->mem.length, &ctx->count.bo_bytes);
 	return bo;
+
+err_mem:
+	pto_mem_free(ctx->pdev, &bo->mem);
+err_free:
+	kfree(bo);
+	return ERR_PTR(err);
 }
 
 /* Give the buffer to the hardware context. *@known: it may have it, even after an error. */
 static int pto_bo_attach(struct pto_bo *bo, bool *known)
 {
 	struct pto_ctx *ctx = bo->ctx;
-	struct pto_section section;
 	struct pto_reply reply;
 	int err;
 
 	*known = false;
-	err = pto_ctx_begin_hw(ctx, &section);
+	err = pto_ctx_begin_hw(ctx);
 	if (err)
 		return err;
+	spin_lock(&ctx->lock);
 	list_add_tail(&bo->link, &ctx->bo_list);
-	err = pto_bo_map(bo, &section, &reply);
+	spin_unlock(&ctx->lock);
+	err = pto_bo_map(bo, &reply);
 	*known = !err || !reply.done;
-	if (!*known)
+	if (!*known) {
+		spin_lock(&ctx->lock);
 		list_del_init(&bo->link);
-	pto_ctx_end(ctx, &section);
+		spin_unlock(&ctx->lock);
+	}
+	pto_ctx_end(ctx);
 	return err;
 }
 
@@ -298,20 +303,15 @@ int pto_bo_destroy(struct pto_call *call)
 {
 	struct pto_bo_destroy *arg = call->arg;
 	struct pto_ctx *ctx = call->ctx;
-	struct pto_section section;
 	struct pto_bo *bo;
 
-	if (!pto_section_enter(&section, ctx->pdev))
-		return -ENODEV;
 	bo = pto_id_take(&ctx->bos, arg->id);
-	if (bo) {
-		pto_id_take(&ctx->bo_at, pto_bo_distance(ctx, bo->mem.offset));
-		atomic_dec(&ctx->count.bo_live);
-		if (kref_put(&bo->ref, pto_bo_release))
-			pto_reclaim_settle(ctx, &section);
-	}
-	pto_section_leave(&section);
-	return bo ? 0 : -ENOENT;
+	if (!bo)
+		return -ENOENT;
+	pto_id_take(&ctx->bo_at, pto_bo_distance(ctx, bo->mem.offset));
+	atomic_dec(&ctx->count.bo_live);
+	pto_bo_put(bo);
+	return 0;
 }
 
 /* The buffer around a window offset, with a reference, or NULL. */
@@ -331,13 +331,11 @@ static struct pto_bo *pto_bo_find_at(struct pto_ctx *ctx, u64 offset)
 struct pto_bo *pto_ctx_mmap(struct pto_ctx *ctx, u64 offset, u64 length, u64 *window_offset)
 {
 	u64 window_size = ctx->pdev->ident.window_size;
-	struct pto_section section;
 	struct pto_bo *bo;
 
-	if (!pto_section_enter(&section, ctx->pdev))
+	if (pto_device_is_gone(ctx->pdev))
 		return ERR_PTR(-ENODEV);
 	bo = offset < window_size ? pto_bo_find_at(ctx, offset) : NULL;
-	pto_section_leave(&section);
 	if (!bo)
 		return ERR_PTR(-EINVAL);
 	if (!length || offset - bo->mem.offset >= bo->mem.length ||

@@ -41,7 +41,7 @@ struct pto_bo {
 
 struct pto_bo *pto_bo_find(struct pto_ctx *ctx, u32 id);
 void pto_bo_put(struct pto_bo *bo);
-int pto_bo_map_all(struct pto_ctx *ctx, struct pto_section *section);
+int pto_bo_map_all(struct pto_ctx *ctx);
 void pto_bo_close(struct pto_ctx *ctx);
 
 #endif /* PTO_CORE_BO_H */

@@ -39,22 +39,24 @@ static void pto_callable_free(struct pto_callable *cal)
 	kvfree(cal);
 }
 
-static unsigned int pto_callable_commands(struct pto_deferred *d, struct pto_dev_cmd *cmd)
+static unsigned int pto_callable_commands(struct pto_deferred *d, union pto_command *cmd)
 {
 	struct pto_callable *cal = container_of(d, struct pto_callable, deferred);
 
-	cmd->opcode = PTO_DEV_UNLOAD;
-	cmd->handle = cal->handle;
+	cmd->any.opcode = PTO_DEV_UNLOAD;
+	cmd->any.handle = cal->handle;
 	return 1;
 }
 
-/* ctx->mutex is held, or the context is being closed. */
 static void pto_callable_release(struct pto_deferred *d)
 {
 	struct pto_callable *cal = container_of(d, struct pto_callable, deferred);
+	struct pto_ctx *ctx = cal->ctx;
 
+	spin_lock(&ctx->lock);
 	list_del(&cal->link);
-	__clear_bit(cal->handle, cal->ctx->handles);
+	__clear_bit(cal->handle, ctx->handles);
+	spin_unlock(&ctx->lock);
 	pto_callable_free(cal);
 }
 
@@ -219,26 +221,37 @@ static void pto_cid_give_back(struct pto_ctx *ctx, u32 cid)
 	spin_unlock(&ctx->lock);
 }
 
-/* Take a cid and a handle; ctx->mutex is held. */
-static int pto_callable_reserve(struct pto_callable *cal, s32 cid)
+/* Give the callable a device handle. Return: false if all are in use. */
+static bool pto_handle_take(struct pto_callable *cal)
 {
 	struct pto_ctx *ctx = cal->ctx;
 	unsigned long handle;
 
+	spin_lock(&ctx->lock);
+	handle = find_first_zero_bit(ctx->handles, PTO_DEV_MAX_HANDLES);
+	if (handle < PTO_DEV_MAX_HANDLES) {
+		__set_bit(handle, ctx->handles);
+		cal->handle = handle;
+		list_add_tail(&cal->link, &ctx->loaded);
+	}
+	spin_unlock(&ctx->lock);
+	return handle < PTO_DEV_MAX_HANDLES;
+}
+
+/* Take a cid and a handle; ctx->mutex is held. Handles may only wait for their UNLOAD. */
+static int pto_callable_reserve(struct pto_callable *cal, s32 cid)
+{
+	struct pto_ctx *ctx = cal->ctx;
+
 	cid = pto_cid_take(ctx, cid);
 	if (cid < 0)
 		return cid;
-	handle = find_first_zero_bit(ctx->handles, PTO_DEV_MAX_HANDLES);
-	if (handle >= PTO_DEV_MAX_HANDLES) {
-		pto_cid_give_back(ctx, cid);
-		return -EBUSY;
-	}
-	__set_bit(handle, ctx->handles);
 	cal->cid = cid;
-	cal->handle = handle;
 	cal->generation = pto_next_generation(ctx->generations[cid]);
-	list_add_tail(&cal->link, &ctx->loaded);
-	return 0;
+	if (pto_handle_take(cal) || (pto_reclaim_settle(ctx) && pto_handle_take(cal)))
+		return 0;
+	pto_cid_give_back(ctx, cid);
+	return -EBUSY;
 }
 
 /* Unload when it is not used any more. Does not sleep. */
@@ -253,13 +266,12 @@ static int pto_callable_attach(struct pto_callable *cal, struct pto_call *call,
 {
 	struct pto_prepare *arg = call->arg;
 	struct pto_ctx *ctx = call->ctx;
-	struct pto_section section;
 	bool known;
 	int err;
 
 	reply->done = false;
 	reply->reported = false;
-	err = pto_ctx_begin_hw(ctx, &section);
+	err = pto_ctx_begin_hw(ctx);
 	if (err) {
 		pto_callable_free(cal);
 		return err;
@@ -267,20 +279,20 @@ static int pto_callable_attach(struct pto_callable *cal, struct pto_call *call,
 	err = pto_callable_reserve(cal, arg->cid);
 	if (err) {
 		pto_callable_free(cal);
-		pto_ctx_end(ctx, &section);
+		pto_ctx_end(ctx);
 		return err;
 	}
-	err = pto_callable_load(cal, &section, reply);
+	err = pto_callable_load(cal, reply);
 	known = !err || !reply->done;
 	if (!err)
-		err = pto_arena_default(ctx, &section, true);
+		err = pto_arena_default(ctx, true);
 	if (err && known) {
 		pto_callable_drop(cal);
 	} else if (err) {
 		pto_cid_give_back(ctx, cal->cid);
 		pto_callable_release(&cal->deferred);
 	}
-	pto_ctx_end(ctx, &section);
+	pto_ctx_end(ctx);
 	return err;
 }
 
@@ -290,7 +302,7 @@ static void pto_callable_commit(struct pto_callable *cal, const struct pto_reply
 
 	atomic64_inc(&ctx->count.prepares);
 	atomic64_inc(cal->orch ? &ctx->count.aicpu_dlopens : &ctx->count.host_dlopens);
-	atomic64_add(min_t(u64, reply->cqe.detail, cal->kernel_count), &ctx->count.kernel_loads);
+	atomic64_add(min_t(u64, reply->detail, cal->kernel_count), &ctx->count.kernel_loads);
 	atomic_inc(&ctx->count.callables_live);
 	spin_lock(&ctx->lock);
 	ctx->generations[cal->cid] = cal->generation;
@@ -303,8 +315,9 @@ static void pto_callable_commit(struct pto_callable *cal, const struct pto_reply
 int pto_prepare(struct pto_call *call)
 {
 	struct pto_prepare *arg = call->arg;
+	struct pto_dev_report report;
+	struct pto_reply reply = { .report = &report };
 	struct pto_callable *cal;
-	struct pto_reply reply;
 	int err;
 
 	cal = pto_callable_from(call);
@@ -313,7 +326,7 @@ int pto_prepare(struct pto_call *call)
 	err = pto_callable_attach(cal, call, &reply);
 	if (err) {
 		if (reply.reported)
-			pto_call_log(arg->log_ptr, arg->log_size, reply.report.text);
+			pto_call_log(arg->log_ptr, arg->log_size, report.text);
 		return err;
 	}
 	arg->cid = cal->cid;
@@ -324,7 +337,6 @@ int pto_prepare(struct pto_call *call)
 	} else {
 		/* The caller cannot be told of it. */
 		pto_callable_drop(cal);
-		schedule_work(&call->ctx->reclaim_work);
 	}
 	return err;
 }
@@ -349,21 +361,16 @@ int pto_unprepare(struct pto_call *call)
 {
 	struct pto_unprepare *arg = call->arg;
 	struct pto_ctx *ctx = call->ctx;
-	struct pto_section section;
 	struct pto_callable *cal;
 
 	if (arg->pad || arg->cid < 0 || arg->cid >= PTO_MAX_CALLABLES)
 		return -EINVAL;
-	if (!pto_section_enter(&section, ctx->pdev))
-		return -ENODEV;
 	cal = pto_slot_empty(ctx, array_index_nospec(arg->cid, PTO_MAX_CALLABLES),
 			     arg->generation);
 	if (!IS_ERR_OR_NULL(cal)) {
 		atomic64_inc(&ctx->count.unprepares);
 		atomic_dec(&ctx->count.callables_live);
 		pto_callable_drop(cal);
-		pto_reclaim_settle(ctx, &section);
 	}
-	pto_section_leave(&section);
 	return PTR_ERR_OR_ZERO(cal);
 }

@@ -63,9 +63,8 @@ struct pto_callable {
 	struct pto_callable_kernel kernels[];
 };
 
-int pto_callable_load(struct pto_callable *cal, struct pto_section *section,
-		      struct pto_reply *reply);
-int pto_callable_load_all(struct pto_ctx *ctx, struct pto_section *section);
+int pto_callable_load(struct pto_callable *cal, struct pto_reply *reply);
+int pto_callable_load_all(struct pto_ctx *ctx);
 void pto_callable_close(struct pto_ctx *ctx);
 
 #endif /* PTO_CORE_CALLABLE_H */

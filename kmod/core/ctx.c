@@ -4,6 +4,8 @@
  */
 #include <linux/err.h>
 #include <linux/poll.h>
+#include <linux/sched.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 
 #include "arena.h"
@@ -18,20 +20,25 @@
 #include "reclaim.h"
 #include "stream.h"
 
+/* How long closing waits for the device to destroy the hardware context. */
+#define PTO_END_NS (1 * (u64)NSEC_PER_SEC)
+
+/* A command of the control queue fails when nothing has moved for so long. */
+#define PTO_CONTROL_NS (30 * (u64)NSEC_PER_SEC)
+
 /**
  * pto_ctx_begin() - begin to change the context's configuration
  * @ctx: the context
- * @section: entered
  *
  * pto_ctx_end() follows.
  *
  * Return: 0; -EINTR when the thread is being killed, -ENODEV.
  */
-int pto_ctx_begin(struct pto_ctx *ctx, struct pto_section *section)
+int pto_ctx_begin(struct pto_ctx *ctx)
 {
 	if (mutex_lock_killable(&ctx->mutex))
 		return -EINTR;
-	if (!pto_section_enter(section, ctx->pdev)) {
+	if (pto_device_is_gone(ctx->pdev)) {
 		mutex_unlock(&ctx->mutex);
 		return -ENODEV;
 	}
@@ -39,22 +46,21 @@ int pto_ctx_begin(struct pto_ctx *ctx, struct pto_section *section)
 }
 
 /** pto_ctx_begin_hw() - the same for what needs the device's state: -EIO if that is lost */
-int pto_ctx_begin_hw(struct pto_ctx *ctx, struct pto_section *section)
+int pto_ctx_begin_hw(struct pto_ctx *ctx)
 {
-	int err = pto_ctx_begin(ctx, section);
+	int err = pto_ctx_begin(ctx);
 
 	if (!err && READ_ONCE(ctx->lost)) {
-		pto_ctx_end(ctx, section);
+		pto_ctx_end(ctx);
 		err = -EIO;
 	}
 	return err;
 }
 
 /** pto_ctx_end() - the end of either */
-void pto_ctx_end(struct pto_ctx *ctx, struct pto_section *section)
+void pto_ctx_end(struct pto_ctx *ctx)
 {
-	pto_section_leave(section);
-	pto_reclaim_unlock(ctx);
+	mutex_unlock(&ctx->mutex);
 }
 
 /** pto_ctx_lose() - the device's state of this context is no use any more */
@@ -76,8 +82,7 @@ void pto_ctx_free_mem(struct pto_ctx *ctx, struct pto_mem *mem)
 /**
  * pto_ctx_command() - have a command of the control queue executed
  * @ctx: the context; between pto_ctx_begin() and pto_ctx_end()
- * @section: the section
- * @cmd: the command, except for @cmd->ctx
+ * @cmd: the command, except for its ctx
  * @reply: its completion, if there was one
  *
  * The device may first finish the run that it executes, which has a bound of its own.
@@ -86,18 +91,16 @@ void pto_ctx_free_mem(struct pto_ctx *ctx, struct pto_mem *mem)
  *
  * Return: 0, what the device said, -EIO if the context is lost, -ERESTARTSYS, -ENODEV.
  */
-int pto_ctx_command(struct pto_ctx *ctx, struct pto_section *section, struct pto_dev_cmd *cmd,
-		    struct pto_reply *reply)
+int pto_ctx_command(struct pto_ctx *ctx, union pto_command *cmd, struct pto_reply *reply)
 {
 	struct pto_wait_how how = {
-		.section = section,
 		.deadline_ns = ktime_get_ns() + PTO_CONTROL_NS,
 		.state = TASK_KILLABLE,
-		.patient = true,
+		.patience_ns = PTO_CONTROL_NS,
 	};
 	int err;
 
-	cmd->ctx = ctx->hw_id;
+	cmd->any.ctx = ctx->hw_id;
 	atomic64_inc(&ctx->count.device_commands);
 	err = pto_queue_call(&ctx->control, cmd, reply, &how);
 	if (err == -ETIMEDOUT && !reply->done)
@@ -107,12 +110,21 @@ int pto_ctx_command(struct pto_ctx *ctx, struct pto_section *section, struct pto
 	return err;
 }
 
-/** pto_ctx_admin() - have an admin command executed for the context; see pto_device_admin() */
-int pto_ctx_admin(struct pto_ctx *ctx, struct pto_section *section, struct pto_dev_cmd *cmd,
-		  struct pto_reply *reply)
+/**
+ * pto_ctx_admin() - have an admin command executed for the context; see pto_device_call()
+ *
+ * Without an answer the device may execute it yet, and the context is lost: all that the
+ * command was about goes with it.
+ */
+int pto_ctx_admin(struct pto_ctx *ctx, const union pto_command *cmd, struct pto_reply *reply)
 {
+	int err;
+
 	atomic64_inc(&ctx->count.device_commands);
-	return pto_device_admin(ctx->pdev, section, cmd, reply);
+	err = pto_device_call(ctx->pdev, cmd, reply);
+	if (err && !reply->done)
+		pto_ctx_lose(ctx);
+	return err;
 }
 
 /** pto_ctx_busy() - are runs in flight, as far as completions have been taken? */
@@ -128,20 +140,35 @@ bool pto_ctx_busy(struct pto_ctx *ctx)
 	return busy;
 }
 
-static int pto_ctx_take_id(struct pto_ctx *ctx)
+static bool pto_ctx_find_id(struct pto_ctx *ctx)
 {
 	struct pto_device *pdev = ctx->pdev;
 	unsigned long n;
 
 	mutex_lock(&pdev->mutex);
 	n = find_first_zero_bit(pdev->ctx_ids, pdev->ident.max_contexts);
-	if (n < pdev->ident.max_contexts)
+	if (n < pdev->ident.max_contexts) {
 		__set_bit(n, pdev->ctx_ids);
+		ctx->hw_id = n + 1;
+	}
 	mutex_unlock(&pdev->mutex);
-	if (n >= pdev->ident.max_contexts)
-		return -ENOSPC;
-	ctx->hw_id = n + 1;
-	return 0;
+	return ctx->hw_id;
+}
+
+/* Contexts that are no longer open, and only wait for the device, are waited for. */
+static int pto_ctx_take_id(struct pto_ctx *ctx)
+{
+	u64 deadline = ktime_get_ns() + (u64)READ_ONCE(pto_admin_ms) * NSEC_PER_MSEC;
+	u32 ended;
+	int err;
+
+	do {
+		ended = atomic_read(&ctx->pdev->ended);
+		if (pto_ctx_find_id(ctx))
+			return 0;
+		err = pto_device_await_end(ctx->pdev, ended, deadline);
+	} while (!err);
+	return err == -ETIMEDOUT ? -ENOSPC : err;
 }
 
 static void pto_ctx_drop_id(struct pto_ctx *ctx)
@@ -186,6 +213,8 @@ static void pto_ctx_close_control(struct pto_ctx *ctx)
 	atomic_dec(&ctx->pdev->stream_count);
 }
 
+static void pto_ctx_bury(struct pto_orphan *orphan);
+
 static struct pto_ctx *pto_ctx_alloc(struct pto_device *pdev)
 {
 	struct pto_ctx *ctx = kvzalloc(sizeof(*ctx), GFP_KERNEL_ACCOUNT);
@@ -202,6 +231,8 @@ static struct pto_ctx *pto_ctx_alloc(struct pto_device *pdev)
 	INIT_LIST_HEAD(&ctx->bo_list);
 	INIT_LIST_HEAD(&ctx->loaded);
 	INIT_LIST_HEAD(&ctx->link);
+	INIT_LIST_HEAD(&ctx->ended.link);
+	ctx->ended.finish = pto_ctx_bury;
 	xa_init_flags(&ctx->stream_ids, XA_FLAGS_ALLOC1 | XA_FLAGS_ACCOUNT);
 	xa_init_flags(&ctx->bos, XA_FLAGS_ALLOC1 | XA_FLAGS_ACCOUNT);
 	xa_init_flags(&ctx->bo_at, XA_FLAGS_ACCOUNT);
@@ -210,12 +241,14 @@ static struct pto_ctx *pto_ctx_alloc(struct pto_device *pdev)
 	return ctx;
 }
 
-/* The hardware context is not there any more, or the device is gone. */
+/* The hardware context is not there any more, or the device is gone; nobody else has it. */
 static void pto_ctx_free(struct pto_ctx *ctx)
 {
 	struct pto_device *pdev = ctx->pdev;
 	struct pto_stream *s, *next;
 
+	if (ctx->control.head)
+		pto_queue_stop(&ctx->control);
 	pto_reclaim_all(ctx);
 	pto_callable_close(ctx);
 	pto_arena_close(ctx);
@@ -231,46 +264,152 @@ static void pto_ctx_free(struct pto_ctx *ctx)
 	pto_device_put(pdev);
 }
 
-static int pto_ctx_create_hw(struct pto_ctx *ctx, struct pto_section *section)
+/* After this no interrupt looks at the context. */
+static void pto_ctx_disarm(struct pto_ctx *ctx)
 {
-	struct pto_dev_cmd_queue cmd = {
+	struct pto_stream *s;
+
+	list_for_each_entry(s, &ctx->stream_list, link)
+		pto_queue_disarm(&s->queue);
+	if (ctx->control.head)
+		pto_queue_disarm(&ctx->control);
+}
+
+/* The end: the device does not know the context any more, or is gone. */
+static void pto_ctx_finish(struct pto_ctx *ctx)
+{
+	struct pto_device *pdev = ctx->pdev;
+
+	cancel_work_sync(&ctx->reclaim.work);
+	pto_ctx_disarm(ctx);
+	/* Whoever was waking it has done so when this has the mutex. */
+	mutex_lock(&pdev->wake_mutex);
+	list_del(&ctx->link);
+	mutex_unlock(&pdev->wake_mutex);
+	cancel_work_sync(&ctx->reclaim.work);
+	pto_queue_forget(&pdev->admin, &ctx->created);
+	pto_queue_forget(&pdev->admin, &ctx->ended.reply);
+	pto_ctx_free(ctx);
+}
+
+static int pto_ctx_create_hw(struct pto_ctx *ctx)
+{
+	union pto_command cmd = { .queue = {
 		.opcode = PTO_DEV_CTX_CREATE,
 		.ctx = ctx->hw_id,
 		.queue = ctx->control.index,
-	};
-	struct pto_reply reply;
+	} };
 	int err;
 
 	pto_queue_reset(&ctx->control);
-	err = pto_ctx_admin(ctx, section, (struct pto_dev_cmd *)&cmd, &reply);
-	if (!err)
-		ctx->hw_alive = true;
-	else if (err != -ENOMEM && err != -ENOSPC && err != -ENODEV)
+	ctx->created.report = NULL;
+	atomic64_inc(&ctx->count.device_commands);
+	err = pto_device_ask(ctx->pdev, &cmd, &ctx->created);
+	/* Without an answer, or with a late one, it may have been made. */
+	if (ctx->created.posted && !pto_queue_refused(&ctx->pdev->admin, &ctx->created))
+		WRITE_ONCE(ctx->hw, PTO_HW_ALIVE);
+	if (err == -EINVAL || err == -ENOEXEC || err == -EREMOTEIO || err == -EOPNOTSUPP ||
+	    err == -ECANCELED)
 		err = -EIO;
 	return err;
 }
 
-/* End the hardware context, in whatever state it is. */
-static void pto_ctx_destroy_hw(struct pto_ctx *ctx, struct pto_section *section)
+/*
+ * Tell the device to end the hardware context, in whatever state it is. Commands of the admin
+ * queue are executed in order: one that makes the context and was not answered comes first.
+ */
+static int pto_ctx_kill_hw(struct pto_ctx *ctx)
 {
-	struct pto_dev_cmd cmd = { .opcode = PTO_DEV_ABORT, .ctx = ctx->hw_id };
-	struct pto_reply reply;
+	union pto_command cmd[2] = {
+		{ .any = { .opcode = PTO_DEV_ABORT, .ctx = ctx->hw_id } },
+		{ .any = { .opcode = PTO_DEV_CTX_DESTROY, .ctx = ctx->hw_id } },
+	};
+	bool idle = !pto_ctx_busy(ctx) && !pto_queue_in_flight(&ctx->control);
 	int err;
 
-	if (!ctx->hw_alive)
-		return;
-	if (pto_ctx_busy(ctx) || pto_queue_in_flight(&ctx->control))
-		pto_ctx_admin(ctx, section, &cmd, &reply);
-	if (!section->pdev)
-		return;
-	cmd.opcode = PTO_DEV_CTX_DESTROY;
-	err = pto_ctx_admin(ctx, section, &cmd, &reply);
-	ctx->hw_alive = false;
-	if (err && reply.done)
+	ctx->ended.reply.posted = false;
+	ctx->ended.reply.done = false;
+	ctx->ended.reply.report = NULL;
+	err = pto_queue_post(&ctx->pdev->admin, cmd + idle, 2 - idle, &ctx->ended.reply);
+	if (!err) {
+		atomic64_add(2 - idle, &ctx->count.device_commands);
+		WRITE_ONCE(ctx->hw, PTO_HW_ENDING);
+	}
+	return err;
+}
+
+/* The device has answered that it destroys the context. */
+static void pto_ctx_hw_ended(struct pto_ctx *ctx)
+{
+	struct pto_queue *admin = &ctx->pdev->admin;
+	bool made;
+
+	pto_queue_forget(admin, &ctx->created);
+	made = ctx->created.done && ctx->created.status == PTO_DEV_OK;
+	WRITE_ONCE(ctx->hw, PTO_HW_NONE);
+	if (made && ctx->ended.reply.status != PTO_DEV_OK)
 		ctx->leaking = true;
 }
 
-static int pto_ctx_setup(struct pto_ctx *ctx, struct pto_section *section)
+/*
+ * End the hardware context. Return: 0; -ETIMEDOUT, -EAGAIN (the admin queue is full) or
+ * -ERESTARTSYS if the device has not done so yet, -ENODEV.
+ */
+static int pto_ctx_destroy_hw(struct pto_ctx *ctx, u64 bound_ns, unsigned int state)
+{
+	struct pto_wait_how how = {
+		.deadline_ns = ktime_get_ns() + bound_ns,
+		.state = state,
+	};
+	int err = 0;
+
+	if (ctx->hw == PTO_HW_NONE)
+		return 0;
+	if (ctx->hw == PTO_HW_ALIVE)
+		err = pto_ctx_kill_hw(ctx);
+	if (!err)
+		err = pto_queue_wait(&ctx->pdev->admin, pto_queue_replied, &ctx->ended.reply,
+				     &how);
+	if (!err)
+		pto_ctx_hw_ended(ctx);
+	return err;
+}
+
+/*
+ * The device's work: the device has answered, or is gone. While the admin queue has no room
+ * the context is put back in line.
+ */
+static void pto_ctx_bury(struct pto_orphan *orphan)
+{
+	struct pto_ctx *ctx = container_of(orphan, struct pto_ctx, ended);
+	struct pto_device *pdev = ctx->pdev;
+
+	if (ctx->hw == PTO_HW_ENDING && orphan->reply.done)
+		pto_ctx_hw_ended(ctx);
+	else if (ctx->hw == PTO_HW_ALIVE && !pto_device_is_gone(pdev))
+		pto_ctx_kill_hw(ctx);
+	if (ctx->hw == PTO_HW_NONE || pto_device_is_gone(pdev)) {
+		pto_ctx_finish(ctx);
+		pto_device_ended(pdev);
+	} else {
+		pto_device_adopt(pdev, orphan);
+	}
+}
+
+/* The context is not open any more: it ends now, or when the device lets it. */
+static void pto_ctx_let_go(struct pto_ctx *ctx, unsigned int state)
+{
+	int err = pto_ctx_destroy_hw(ctx, PTO_END_NS, state);
+
+	if (!err || err == -ENODEV) {
+		pto_ctx_finish(ctx);
+		return;
+	}
+	atomic_inc(&ctx->pdev->ending);
+	pto_device_adopt(ctx->pdev, &ctx->ended);
+}
+
+static int pto_ctx_setup(struct pto_ctx *ctx)
 {
 	struct pto_stream *s;
 	int err;
@@ -279,10 +418,10 @@ static int pto_ctx_setup(struct pto_ctx *ctx, struct pto_section *section)
 	if (!err)
 		err = pto_ctx_open_control(ctx);
 	if (!err)
-		err = pto_ctx_create_hw(ctx, section);
+		err = pto_ctx_create_hw(ctx);
 	if (err)
 		return err;
-	s = pto_stream_new(ctx, section);
+	s = pto_stream_new(ctx);
 	if (IS_ERR(s))
 		return PTR_ERR(s);
 	ctx->default_stream = s;
@@ -292,31 +431,24 @@ static int pto_ctx_setup(struct pto_ctx *ctx, struct pto_section *section)
 
 struct pto_ctx *pto_ctx_open(struct pto_device *pdev)
 {
-	struct pto_section section;
 	struct pto_ctx *ctx;
 	int err;
 
-	if (!pto_section_enter(&section, pdev))
+	if (pto_device_is_gone(pdev))
 		return ERR_PTR(-ENODEV);
 	ctx = pto_ctx_alloc(pdev);
-	if (!ctx) {
-		pto_section_leave(&section);
+	if (!ctx)
 		return ERR_PTR(-ENOMEM);
-	}
-	err = pto_ctx_setup(ctx, &section);
+	mutex_lock(&pdev->wake_mutex);
+	list_add(&ctx->link, &pdev->contexts);
+	mutex_unlock(&pdev->wake_mutex);
+	err = pto_ctx_setup(ctx);
 	if (err) {
-		if (section.pdev)
-			pto_ctx_destroy_hw(ctx, &section);
-		pto_section_leave(&section);
-		pto_ctx_free(ctx);
+		pto_ctx_let_go(ctx, TASK_KILLABLE);
 		return ERR_PTR(err);
 	}
-	spin_lock_irq(&pdev->irq_lock);
-	list_add(&ctx->link, &pdev->contexts);
-	spin_unlock_irq(&pdev->irq_lock);
 	atomic_inc(&pdev->context_count);
 	atomic64_inc(&pdev->contexts_opened);
-	pto_section_leave(&section);
 	return ctx;
 }
 
@@ -325,84 +457,40 @@ static bool pto_stream_idle(struct pto_queue *q, void *unused)
 	return q->stream->completed == q->stream->submitted;
 }
 
-/* Runs of all streams that have ended. */
-static u64 pto_ctx_progress(struct pto_ctx *ctx)
+/* Is the thread that closes the context one of a process that is being killed? */
+static bool pto_ctx_killed(void)
 {
-	struct pto_stream *s;
-	u64 sum = 0;
-
-	spin_lock(&ctx->lock);
-	list_for_each_entry(s, &ctx->stream_list, link) {
-		spin_lock(&s->queue.lock);
-		pto_queue_reap(&s->queue);
-		sum += s->completed;
-		spin_unlock(&s->queue.lock);
-	}
-	spin_unlock(&ctx->lock);
-	return sum;
+	return fatal_signal_pending(current) ||
+	       (current->flags & PF_EXITING && current->exit_code & 0x7f);
 }
 
-/* Nobody else has the context any more: its list of streams does not change. */
-static void pto_ctx_drain(struct pto_ctx *ctx, struct pto_section *section)
+/*
+ * Let the runs end by themselves, for a while. Nobody else has the context any more: its list of
+ * streams does not change.
+ */
+static void pto_ctx_drain(struct pto_ctx *ctx)
 {
+	struct pto_wait_how how = {
+		.deadline_ns = ktime_get_ns() + (u64)READ_ONCE(pto_close_ms) * NSEC_PER_MSEC,
+		.state = TASK_KILLABLE,
+	};
 	struct pto_stream *s;
 
 	list_for_each_entry(s, &ctx->stream_list, link) {
-		u64 before = pto_ctx_progress(ctx);
-		int err;
-
-		do {
-			struct pto_wait_how how = {
-				.section = section,
-				.deadline_ns = ktime_get_ns() + PTO_DRAIN_NS,
-				.state = TASK_UNINTERRUPTIBLE,
-			};
-			u64 now;
-
-			err = pto_queue_wait(&s->queue, pto_stream_idle, NULL, &how);
-			if (err == -ENODEV)
-				return;
-			now = pto_ctx_progress(ctx);
-			if (err && now == before)
-				return;
-			before = now;
-		} while (err == -ETIMEDOUT);
+		if (pto_queue_wait(&s->queue, pto_stream_idle, NULL, &how))
+			return;
 	}
-}
-
-/* After this no interrupt looks at the context. */
-static void pto_ctx_disarm(struct pto_ctx *ctx)
-{
-	struct pto_stream *s;
-
-	list_for_each_entry(s, &ctx->stream_list, link)
-		pto_queue_disarm(&s->queue);
-	pto_queue_disarm(&ctx->control);
 }
 
 void pto_ctx_close(struct pto_ctx *ctx)
 {
 	struct pto_device *pdev = ctx->pdev;
-	struct pto_section section;
 
-	mutex_lock(&ctx->mutex);
-	if (pto_section_enter(&section, pdev)) {
-		if (ctx->hw_alive && !READ_ONCE(ctx->lost))
-			pto_ctx_drain(ctx, &section);
-		if (section.pdev)
-			pto_ctx_destroy_hw(ctx, &section);
-		pto_section_leave(&section);
-	}
-	pto_reclaim_all(ctx);
-	mutex_unlock(&ctx->mutex);
-	spin_lock_irq(&pdev->irq_lock);
-	list_del(&ctx->link);
-	spin_unlock_irq(&pdev->irq_lock);
-	/* With nothing deferred the work does not arm anything again, nor is it scheduled. */
-	pto_ctx_disarm(ctx);
-	cancel_work_sync(&ctx->reclaim_work);
+	if (ctx->hw == PTO_HW_ALIVE && !READ_ONCE(ctx->lost) && !pto_ctx_killed())
+		pto_ctx_drain(ctx);
 	atomic_dec(&pdev->context_count);
-	pto_ctx_free(ctx);
+	/* A killed process's memory is free when it has been waited for: hence not killable. */
+	pto_ctx_let_go(ctx, TASK_UNINTERRUPTIBLE);
 }
 
 wait_queue_head_t *pto_ctx_waitqueue(struct pto_ctx *ctx)
@@ -451,8 +539,11 @@ __poll_t pto_ctx_poll(struct pto_ctx *ctx)
 
 static void pto_ctx_stop_streams(struct pto_ctx *ctx)
 {
+	struct pto_section section;
 	struct pto_stream *s;
 
+	if (!pto_section_enter(&section, ctx->pdev))
+		return;
 	spin_lock(&ctx->lock);
 	list_for_each_entry(s, &ctx->stream_list, link) {
 		spin_lock(&s->queue.lock);
@@ -461,6 +552,7 @@ static void pto_ctx_stop_streams(struct pto_ctx *ctx)
 		pto_queue_stop(&s->queue);
 	}
 	spin_unlock(&ctx->lock);
+	pto_section_leave(&section);
 }
 
 static void pto_ctx_cancel_runs(struct pto_ctx *ctx)
@@ -475,35 +567,36 @@ static void pto_ctx_cancel_runs(struct pto_ctx *ctx)
 }
 
 /* What the old hardware context knew, the new one is told. */
-static int pto_ctx_restore(struct pto_ctx *ctx, struct pto_section *section)
+static int pto_ctx_restore(struct pto_ctx *ctx)
 {
 	int err;
 
-	err = pto_ctx_create_hw(ctx, section);
+	err = pto_ctx_create_hw(ctx);
 	if (!err)
-		err = pto_stream_bind_all(ctx, section);
+		err = pto_stream_bind_all(ctx);
 	if (!err)
-		err = pto_bo_map_all(ctx, section);
+		err = pto_bo_map_all(ctx);
 	if (!err)
-		err = pto_arena_bind_all(ctx, section);
+		err = pto_arena_bind_all(ctx);
 	if (!err)
-		err = pto_callable_load_all(ctx, section);
+		err = pto_callable_load_all(ctx);
 	return err;
 }
 
-static int pto_ctx_renew(struct pto_ctx *ctx, struct pto_section *section)
+/* What is given up while the context is lost waits for this, too. */
+static int pto_ctx_renew(struct pto_ctx *ctx)
 {
 	int err;
 
 	pto_ctx_stop_streams(ctx);
-	pto_ctx_destroy_hw(ctx, section);
-	if (!section->pdev)
-		return -ENODEV;
+	err = pto_ctx_destroy_hw(ctx, (u64)READ_ONCE(pto_admin_ms) * NSEC_PER_MSEC, TASK_KILLABLE);
+	if (err)
+		return err == -EAGAIN ? -ETIMEDOUT : err;
 	if (ctx->leaking)
 		return -EIO;
 	pto_ctx_cancel_runs(ctx);
 	pto_reclaim_all(ctx);
-	err = pto_ctx_restore(ctx, section);
+	err = pto_ctx_restore(ctx);
 	if (!err)
 		WRITE_ONCE(ctx->lost, false);
 	return err;
@@ -514,7 +607,6 @@ int pto_ctx_reset(struct pto_call *call)
 {
 	struct pto_ctx_reset *arg = call->arg;
 	struct pto_ctx *ctx = call->ctx;
-	struct pto_section section;
 	int err;
 
 	if (arg->flags)
@@ -522,12 +614,14 @@ int pto_ctx_reset(struct pto_call *call)
 	/* From here on nothing is submitted, and who waits for a command gives the mutex up. */
 	pto_ctx_lose(ctx);
 	pto_queue_stop(&ctx->control);
-	err = pto_ctx_begin(ctx, &section);
+	err = pto_ctx_begin(ctx);
 	if (err)
 		return err;
-	err = pto_ctx_renew(ctx, &section);
+	err = pto_ctx_renew(ctx);
 	if (!err)
 		atomic64_inc(&ctx->count.resets);
-	pto_ctx_end(ctx, &section);
+	pto_ctx_end(ctx);
+	if (pto_reclaim_pending(ctx))
+		pto_reclaim_start(ctx);
 	return err;
 }

@@ -15,35 +15,57 @@
 #include <linux/workqueue.h>
 #include <linux/xarray.h>
 
+#include "device.h"
 #include "pto_core.h"
 #include "queue.h"
 
 struct pto_arena;
 struct pto_callable;
 struct pto_deferred_ops;
-struct pto_mem;
-struct pto_section;
 struct pto_stream;
 
 #define PTO_MAX_ARENAS		4	/* that a context caches */
 
 /**
  * struct pto_deferred - something that is freed when the runs that may use it have ended
- * @link: in ctx->deferred, or on a local list of pto_ctx_reclaim()
+ * @link: in a list of the context, see reclaim.c
  * @ops: what is to be done
  * @run_seq: it waits for the context's runs up to this number
- * @control_index: and then for this command of the control queue,
- * @posted: which has been posted
+ * @opcode: and then for a command of the control queue, the last of those that take it from
+ *	the hardware context
+ * @reply: the completion of that
  *
  * Part of the object that is freed, so that giving something up needs no memory.
- * @link and @run_seq: ctx->lock; the rest: ctx->mutex.
+ * @link: the list's lock; the rest: ctx->reclaim_mutex.
  */
 struct pto_deferred {
 	struct list_head link;
 	const struct pto_deferred_ops *ops;
 	u64 run_seq;
-	u32 control_index;
-	bool posted;
+	u16 opcode;
+	struct pto_reply reply;
+};
+
+/**
+ * struct pto_reclaim - what a context has given up
+ * @count: how many objects; also read without a lock
+ * @busy: some of them wait for nothing but the work, or the control queue (ctx->lock)
+ * @mutex: one thread at a time frees; not held while it waits for the device
+ * @fresh: given up since the work looked last (ctx->lock)
+ * @waiting: for runs, in the order of their run_seq (@mutex)
+ * @posted: for their command, in the order of posting (@mutex)
+ * @kept: the hardware context would not give them back: until it ends (@mutex)
+ * @work: does it
+ */
+struct pto_reclaim {
+	atomic_t count;
+	bool busy;
+	struct mutex mutex;
+	struct list_head fresh;
+	struct list_head waiting;
+	struct list_head posted;
+	struct list_head kept;
+	struct work_struct work;
 };
 
 /**
@@ -81,6 +103,18 @@ struct pto_counters {
 };
 
 /**
+ * enum pto_hw_state - what the device has of a hardware context
+ * @PTO_HW_NONE: nothing
+ * @PTO_HW_ALIVE: it was told to make it, and may have
+ * @PTO_HW_ENDING: it was told to destroy it, and has not answered
+ */
+enum pto_hw_state {
+	PTO_HW_NONE,
+	PTO_HW_ALIVE,
+	PTO_HW_ENDING,
+};
+
+/**
  * struct pto_ctx - a context
  * @pdev: the device; a reference
  * @wq: who waits for anything of this context sleeps here
@@ -92,17 +126,20 @@ struct pto_counters {
  *	every number is a run's
  * @poll_armed: somebody polls: ask for an interrupt with every run
  * @lost: the device lost this context's state
- * @deferred_count: entries of @deferred
+ * @reclaim: what it has given up
  * @hw_id: hardware context
- * @hw_alive: the device has made it and was not told to destroy it (@mutex)
+ * @hw: whether the device has it (@mutex)
  * @leaking: it would not end, so what it was told of must not be used again (@mutex)
+ * @created: completion of the command that makes it (@mutex)
+ * @ended: the command that destroys it (@mutex)
  * @mutex: what the hardware context has been told, and in what order
  * @lock: see the other members
  * @control: control queue
  * @stream_list: bound streams (@lock)
  * @stream_ids: streams that have an id; ids are taken under @mutex
  * @next_stream: where the search for the next one begins (the lock of @stream_ids)
- * @bo_list: buffers that are mapped in the hardware context (@mutex)
+ * @bo_list: buffers that are mapped in the hardware context (@lock; only reclaiming removes)
+ * @bo_count: buffers that have memory, with an id or without
  * @bos: buffers that have an id
  * @next_bo: where the search for the next one begins (the lock of @bos)
  * @bo_at: the same by address, see bo.c
@@ -110,17 +147,15 @@ struct pto_counters {
  * @next_image: where the search for the next one begins (the lock of @images)
  * @cids_reserved: cids in use or being filled (@lock)
  * @generations: generation of each cid (@lock)
- * @handles: device handles in use (@mutex)
- * @loaded: callables that the hardware context has (@mutex)
+ * @handles: device handles in use (@lock)
+ * @loaded: callables that the hardware context has (@lock; only reclaiming removes)
  * @next_arena: id of the next arena (@mutex)
- * @deferred: what waits for runs to end (@lock)
- * @reclaim_wanted: @deferred is to be looked at
- * @reclaim_work: does that when no application thread is at hand
- * @link: in pdev->contexts (pdev->irq_lock)
+ * @link: in pdev->contexts (pdev->wake_mutex)
  * @count: counters
  *
  * Lives from pto_ctx_open() to pto_ctx_close(), which are not called while anything else is
- * done with it. Its home's reference to the open file is what keeps it: nothing counts here.
+ * done with it, and longer if the device is slow to give it up: then it is the device's orphan.
+ * Its home's reference to the open file is what keeps it: nothing counts here.
  */
 struct pto_ctx {
 	struct pto_device *pdev;
@@ -131,11 +166,13 @@ struct pto_ctx {
 	atomic64_t run_seq;
 	bool poll_armed;
 	bool lost;
-	atomic_t deferred_count;
+	struct pto_reclaim reclaim;
 
 	u32 hw_id;
-	bool hw_alive;
+	enum pto_hw_state hw;
 	bool leaking;
+	struct pto_reply created;
+	struct pto_orphan ended;
 	struct mutex mutex;
 	spinlock_t lock;
 	struct pto_queue control;
@@ -143,6 +180,7 @@ struct pto_ctx {
 	struct xarray stream_ids;
 	u32 next_stream;
 	struct list_head bo_list;
+	atomic_t bo_count;
 	struct xarray bos;
 	u32 next_bo;
 	struct xarray bo_at;
@@ -153,20 +191,15 @@ struct pto_ctx {
 	DECLARE_BITMAP(handles, PTO_DEV_MAX_HANDLES);
 	struct list_head loaded;
 	u32 next_arena;
-	struct list_head deferred;
-	atomic_t reclaim_wanted;
-	struct work_struct reclaim_work;
 	struct list_head link;
 	struct pto_counters count;
 };
 
-int pto_ctx_begin(struct pto_ctx *ctx, struct pto_section *section);
-int pto_ctx_begin_hw(struct pto_ctx *ctx, struct pto_section *section);
-void pto_ctx_end(struct pto_ctx *ctx, struct pto_section *section);
-int pto_ctx_command(struct pto_ctx *ctx, struct pto_section *section, struct pto_dev_cmd *cmd,
-		    struct pto_reply *reply);
-int pto_ctx_admin(struct pto_ctx *ctx, struct pto_section *section, struct pto_dev_cmd *cmd,
-		  struct pto_reply *reply);
+int pto_ctx_begin(struct pto_ctx *ctx);
+int pto_ctx_begin_hw(struct pto_ctx *ctx);
+void pto_ctx_end(struct pto_ctx *ctx);
+int pto_ctx_command(struct pto_ctx *ctx, union pto_command *cmd, struct pto_reply *reply);
+int pto_ctx_admin(struct pto_ctx *ctx, const union pto_command *cmd, struct pto_reply *reply);
 void pto_ctx_lose(struct pto_ctx *ctx);
 void pto_ctx_free_mem(struct pto_ctx *ctx, struct pto_mem *mem);
 bool pto_ctx_busy(struct pto_ctx *ctx);

@@ -4,10 +4,12 @@
  */
 #include <linux/delay.h>
 #include <linux/err.h>
+#include <linux/hrtimer.h>
 #include <linux/log2.h>
 #include <linux/mm.h>
 #include <linux/overflow.h>
 #include <linux/printk.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 
 #include "arena.h"
@@ -15,9 +17,17 @@
 #include "device.h"
 #include "mem.h"
 #include "queue.h"
+#include "reclaim.h"
 
 #define PTO_CONTEXTS_MAX 4096
 #define PTO_QUEUES_MAX 65536
+
+unsigned int pto_close_ms = 2000;
+unsigned int pto_admin_ms = 10000;
+unsigned int pto_heartbeat_ms = 60000;
+
+/* Looks at the heartbeat that are further apart do not say how long it stood still. */
+#define PTO_WATCH_NS (3 * (u64)NSEC_PER_SEC)
 
 /**
  * pto_section_enter() - come in
@@ -130,6 +140,8 @@ static int pto_device_open_admin(struct pto_device *pdev)
 	return 0;
 }
 
+static void pto_device_work(struct work_struct *work);
+
 static struct pto_device *pto_device_alloc(const struct pto_transport_ops *ops, void *priv,
 					   u32 index)
 {
@@ -149,6 +161,10 @@ static struct pto_device *pto_device_alloc(const struct pto_transport_ops *ops, 
 	pdev->next_image = 1;
 	init_waitqueue_head(&pdev->wq);
 	mutex_init(&pdev->mutex);
+	mutex_init(&pdev->wake_mutex);
+	spin_lock_init(&pdev->orphan_lock);
+	INIT_LIST_HEAD(&pdev->orphans);
+	INIT_WORK(&pdev->work, pto_device_work);
 	mutex_init(&pdev->image_mutex);
 	mutex_init(&pdev->arena_mutex);
 	spin_lock_init(&pdev->arena_lock);
@@ -220,56 +236,174 @@ void pto_device_put(struct pto_device *pdev)
 	kref_put(&pdev->ref, pto_device_release);
 }
 
+/* Have the device's work done; it has a reference to the device meanwhile. */
+static void pto_device_start_work(struct pto_device *pdev)
+{
+	pto_device_get(pdev);
+	if (!queue_work(pto_wq, &pdev->work))
+		/* Not the last one: the caller has one, too. */
+		pto_device_put(pdev);
+}
+
 /**
  * pto_device_fail() - take a device out of service: nobody trusts it any more
  * @pdev: the device
  * @why: for the log; NULL if its home says so
  *
- * Does not sleep. Everybody who waits for the device wakes up and finds it gone.
+ * Does not sleep. Everybody who waits for the device wakes up soon, and finds it gone.
  */
 void pto_device_fail(struct pto_device *pdev, const char *why)
 {
-	struct pto_ctx *ctx;
-	unsigned long flags;
-
 	if (atomic_xchg(&pdev->gone, 1))
 		return;
 	if (why)
 		pr_warn("pto%u: %s: device taken out of service\n", pdev->index, why);
-	spin_lock_irqsave(&pdev->irq_lock, flags);
+	pto_device_start_work(pdev);
+}
+
+static void pto_device_wake_all(struct pto_device *pdev)
+{
+	struct pto_ctx *ctx;
+
+	mutex_lock(&pdev->wake_mutex);
 	wake_up_all(&pdev->wq);
 	list_for_each_entry(ctx, &pdev->contexts, link)
 		wake_up_all(&ctx->wq);
-	spin_unlock_irqrestore(&pdev->irq_lock, flags);
+	mutex_unlock(&pdev->wake_mutex);
+}
+
+/* Take what has come for orphans, and ask for more. */
+static void pto_device_reap_admin(struct pto_device *pdev)
+{
+	struct pto_queue *q = &pdev->admin;
+	struct pto_section section;
+	unsigned int taken;
+
+	if (!pto_section_enter(&section, pdev))
+		return;
+	pto_queue_arm(q);
+	spin_lock(&q->lock);
+	taken = pto_queue_reap(q);
+	spin_unlock(&q->lock);
+	pto_section_leave(&section);
+	pto_queue_wake(q, taken);
+}
+
+static bool pto_orphan_due(struct pto_device *pdev, struct pto_orphan *orphan)
+{
+	struct pto_queue *q = &pdev->admin;
+	bool due;
+
+	if (pto_device_is_gone(pdev))
+		return true;
+	spin_lock(&q->lock);
+	due = orphan->reply.posted ? orphan->reply.done :
+				     q->sq_tail - q->cq_head < q->mask;
+	spin_unlock(&q->lock);
+	return due;
+}
+
+/* Return: an orphan whose time has come, which is no longer in the list; or NULL. */
+static struct pto_orphan *pto_orphan_next(struct pto_device *pdev)
+{
+	struct pto_orphan *orphan, *found = NULL;
+
+	spin_lock(&pdev->orphan_lock);
+	list_for_each_entry(orphan, &pdev->orphans, link) {
+		if (pto_orphan_due(pdev, orphan)) {
+			list_del_init(&orphan->link);
+			found = orphan;
+			break;
+		}
+	}
+	spin_unlock(&pdev->orphan_lock);
+	return found;
+}
+
+static void pto_device_work(struct work_struct *work)
+{
+	struct pto_device *pdev = container_of(work, struct pto_device, work);
+	struct pto_orphan *orphan;
+
+	if (pto_device_is_gone(pdev))
+		pto_device_wake_all(pdev);
+	else
+		pto_device_reap_admin(pdev);
+	while ((orphan = pto_orphan_next(pdev)))
+		orphan->finish(orphan);
+	pto_device_put(pdev);
+}
+
+/**
+ * pto_device_adopt() - leave an admin command that was not answered in time to the device
+ * @pdev: the device
+ * @orphan: the command, whose reply pto_device_ask() or pto_queue_post() was given; belongs to
+ *	the device until @orphan->finish is called
+ */
+void pto_device_adopt(struct pto_device *pdev, struct pto_orphan *orphan)
+{
+	spin_lock(&pdev->orphan_lock);
+	list_add_tail(&orphan->link, &pdev->orphans);
+	spin_unlock(&pdev->orphan_lock);
+	pto_device_start_work(pdev);
+}
+
+/** pto_device_answered() - admin commands have been completed: perhaps an orphan's */
+void pto_device_answered(struct pto_device *pdev)
+{
+	if (!list_empty_careful(&pdev->orphans))
+		pto_device_start_work(pdev);
 }
 
 void pto_device_gone(struct pto_device *pdev)
 {
 	pto_device_fail(pdev, NULL);
 	synchronize_srcu(&pdev->srcu);
+	/* Orphans are adopted outside of sections: what came late is finished here, too. */
+	pto_device_start_work(pdev);
+	flush_work(&pdev->work);
 	pto_arena_idle_drop(pdev);
 }
 
-/** pto_device_check() - has the device itself said that it is broken? In a section */
+/* Has the heartbeat stood still for too long? */
+static bool pto_device_stopped(struct pto_device *pdev)
+{
+	u64 bound = (u64)READ_ONCE(pto_heartbeat_ms) * NSEC_PER_MSEC;
+	u32 beat = READ_ONCE(pdev->ident_page->heartbeat);
+	u64 now = ktime_get_ns();
+	bool watched = now - READ_ONCE(pdev->look_ns) < PTO_WATCH_NS;
+
+	WRITE_ONCE(pdev->look_ns, now);
+	if (!watched || beat != READ_ONCE(pdev->beat)) {
+		WRITE_ONCE(pdev->beat, beat);
+		WRITE_ONCE(pdev->beat_ns, now);
+		return false;
+	}
+	return bound && now - READ_ONCE(pdev->beat_ns) >= bound;
+}
+
+/** pto_device_check() - has the device said that it is broken, or stopped? In a section */
 void pto_device_check(struct pto_device *pdev)
 {
 	if (READ_ONCE(pdev->ident_page->state) != PTO_DEV_STATE_READY)
 		pto_device_fail(pdev, "it reports a failure");
+	else if (pto_device_stopped(pdev))
+		pto_device_fail(pdev, "its heartbeat has stopped");
 }
 
-static void pto_queue_interrupt(struct pto_queue *q)
+void pto_device_watch(struct pto_device *pdev)
 {
-	struct pto_ctx *ctx = q->ctx;
+	struct pto_section section;
 
-	list_del_init(&q->armed_link);
-	q->armed = false;
-	WRITE_ONCE(q->head->cq_flags, 0);
-	wake_up_all(q->wq);
-	if (!ctx)
+	if (!pto_section_enter(&section, pdev))
 		return;
-	if (atomic_read(&ctx->deferred_count))
-		schedule_work(&ctx->reclaim_work);
-	/* Nobody polls any more? Whoever begins to is in the queue before he sets this. */
+	pto_device_check(pdev);
+	pto_section_leave(&section);
+}
+
+/* Nobody polls any more? Whoever begins to is in the wait queue before he sets this. */
+static void pto_ctx_polled(struct pto_ctx *ctx)
+{
 	if (READ_ONCE(ctx->poll_armed)) {
 		WRITE_ONCE(ctx->poll_armed, false);
 		if (wq_has_sleeper(&ctx->wq))
@@ -288,44 +422,126 @@ static bool pto_queue_announced(const struct pto_queue *q)
 	return head != q->armed_head || READ_ONCE(q->head->cq_tail) != head;
 }
 
+/*
+ * Take one queue off the list of those that were armed when the interrupt came. Return: false
+ * when there is none left. *wq, *ctx: who is to be woken, which pdev->wake_mutex keeps.
+ */
+static bool pto_interrupt_next(struct pto_device *pdev, struct list_head *looking,
+			       wait_queue_head_t **wq, struct pto_ctx **ctx)
+{
+	struct pto_queue *q;
+
+	*wq = NULL;
+	spin_lock(&pdev->irq_lock);
+	q = list_first_entry_or_null(looking, struct pto_queue, armed_link);
+	if (q && pto_queue_announced(q)) {
+		list_del_init(&q->armed_link);
+		q->armed = false;
+		WRITE_ONCE(q->head->cq_flags, 0);
+		*wq = q->wq;
+		*ctx = q->ctx;
+	} else if (q) {
+		list_move_tail(&q->armed_link, &pdev->armed);
+	}
+	spin_unlock(&pdev->irq_lock);
+	return q;
+}
+
 void pto_device_interrupt(struct pto_device *pdev)
 {
-	struct pto_queue *q, *next;
-	unsigned long flags;
+	wait_queue_head_t *wq;
+	struct pto_ctx *ctx;
+	LIST_HEAD(looking);
 
-	spin_lock_irqsave(&pdev->irq_lock, flags);
-	list_for_each_entry_safe(q, next, &pdev->armed, armed_link) {
-		if (pto_queue_announced(q))
-			pto_queue_interrupt(q);
+	mutex_lock(&pdev->wake_mutex);
+	spin_lock(&pdev->irq_lock);
+	list_splice_init(&pdev->armed, &looking);
+	spin_unlock(&pdev->irq_lock);
+	while (pto_interrupt_next(pdev, &looking, &wq, &ctx)) {
+		if (!wq)
+			continue;
+		wake_up_all(wq);
+		if (!ctx) {
+			pto_device_answered(pdev);
+			continue;
+		}
+		if (pto_reclaim_pending(ctx))
+			pto_reclaim_start(ctx);
+		pto_ctx_polled(ctx);
 	}
-	spin_unlock_irqrestore(&pdev->irq_lock, flags);
+	mutex_unlock(&pdev->wake_mutex);
 }
 
 /**
- * pto_device_admin() - have an admin command executed
+ * pto_device_ask() - have an admin command executed
  * @pdev: the device
- * @section: the caller's section
  * @cmd: the command
- * @reply: its completion
+ * @reply: its completion, if @reply->done afterwards
  *
- * A device that does not answer admin commands is taken out of service.
+ * Without an answer the admin queue goes on to know @reply: pto_device_adopt() or
+ * pto_queue_forget() follows.
  *
- * Return: 0, or an error; the command was answered with one if @reply->done.
+ * Return: 0, or an error: of the device if @reply->done; else -ETIMEDOUT, -ERESTARTSYS if the
+ * thread is killed, -ENODEV.
  */
-int pto_device_admin(struct pto_device *pdev, struct pto_section *section,
-		     struct pto_dev_cmd *cmd, struct pto_reply *reply)
+int pto_device_ask(struct pto_device *pdev, const union pto_command *cmd,
+		   struct pto_reply *reply)
 {
 	struct pto_wait_how how = {
-		.section = section,
-		.deadline_ns = ktime_get_ns() + PTO_ADMIN_NS,
-		.state = TASK_UNINTERRUPTIBLE,
+		.deadline_ns = ktime_get_ns() + (u64)READ_ONCE(pto_admin_ms) * NSEC_PER_MSEC,
+		.state = TASK_KILLABLE,
 	};
-	int err;
 
-	err = pto_queue_call(&pdev->admin, cmd, reply, &how);
-	if (err == -ETIMEDOUT && !reply->done) {
-		pto_device_fail(pdev, "no answer to an admin command");
-		err = -ENODEV;
+	return pto_queue_ask(&pdev->admin, cmd, reply, &how);
+}
+
+/** pto_device_call() - the same; without an answer the completion is not wanted any more */
+int pto_device_call(struct pto_device *pdev, const union pto_command *cmd,
+		    struct pto_reply *reply)
+{
+	int err = pto_device_ask(pdev, cmd, reply);
+
+	if (reply->done)
+		return err;
+	return pto_queue_forget(&pdev->admin, reply) ? pto_status_errno(reply->status) : err;
+}
+
+/** pto_device_ended() - a context that was waited for has ended */
+void pto_device_ended(struct pto_device *pdev)
+{
+	atomic_inc(&pdev->ended);
+	atomic_dec(&pdev->ending);
+	wake_up_all(&pdev->wq);
+}
+
+/**
+ * pto_device_await_end() - wait until one of the contexts that are ending has ended
+ * @pdev: the device
+ * @ended: pdev->ended from before the caller saw that it needs this
+ * @deadline_ns: until when
+ *
+ * Return: 0; -ENOSPC if none is ending, -ETIMEDOUT, -ERESTARTSYS if the thread is killed,
+ * -ENODEV.
+ */
+int pto_device_await_end(struct pto_device *pdev, u32 ended, u64 deadline_ns)
+{
+	ktime_t expires = ns_to_ktime(deadline_ns);
+	DEFINE_WAIT(wait);
+	int err = -EAGAIN;
+
+	while (err == -EAGAIN) {
+		prepare_to_wait(&pdev->wq, &wait, TASK_KILLABLE | TASK_FREEZABLE);
+		if (pto_device_is_gone(pdev))
+			err = -ENODEV;
+		else if ((u32)atomic_read(&pdev->ended) != ended)
+			err = 0;
+		else if (!atomic_read(&pdev->ending))
+			err = -ENOSPC;
+		else if (signal_pending_state(TASK_KILLABLE, current))
+			err = -ERESTARTSYS;
+		else if (!schedule_hrtimeout(&expires, HRTIMER_MODE_ABS))
+			err = -ETIMEDOUT;
+		finish_wait(&pdev->wq, &wait);
 	}
 	return err;
 }

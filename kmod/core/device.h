@@ -6,24 +6,26 @@
  *
  *   mmap_lock			held by the kernel around mmap and the mapping callbacks
  *   pto_ctx.mutex		configuration of one hardware context
+ *   pto_ctx.reclaim_mutex	freeing what the context has given up
  *   pto_device.arena_mutex	building arena images
  *   pto_device.image_mutex	images
  *   pto_device.mutex		numbers of contexts and queues
+ *   pto_device.wake_mutex	list of contexts; waking
  *   xa_lock of an xarray	ids
  *   pto_device.arena_lock	table of arena images
- *   pto_ctx.lock		callable table, list of streams, list of deferred frees
+ *   pto_ctx.lock		callable table, lists of the context
  *   pto_queue.lock		one queue pair
- *   pto_device.irq_lock	armed queues, contexts; taken in interrupts
+ *   pto_device.irq_lock	armed queues
  *   pto_ctx.wq, pto_device.wq
  *
  * Under mmap_lock only the spinlocks are taken. No lock of the driver is held over
  * copy_*_user(), nor across a wait for runs; pto_ctx.mutex, and only it, is held across the
- * wait for a command of its own context.
+ * wait for a command of its own context. Nobody is woken under irq_lock.
  *
  * Sections. Whoever touches the device's window is in a section (struct pto_section), an SRCU
  * read side of the device that cannot be entered any more once the device is gone. A section
- * is left before sleeping for something that has no short bound, and never held over
- * copy_*_user(), so that pto_device_gone() returns soon whatever applications do.
+ * is entered and left by one function. Nobody sleeps in one, but for memory; none is held over
+ * copy_*_user(). So pto_device_gone() returns soon whatever applications do.
  */
 #ifndef PTO_CORE_DEVICE_H
 #define PTO_CORE_DEVICE_H
@@ -36,6 +38,7 @@
 #include <linux/spinlock.h>
 #include <linux/types.h>
 #include <linux/wait.h>
+#include <linux/workqueue.h>
 
 #include "mem.h"
 #include "pto_core.h"
@@ -46,10 +49,7 @@ struct gen_pool;
 #define PTO_IMAGE_BUCKETS	64
 #define PTO_ARENA_BUCKETS	64
 
-/* Bounds of waits for the device itself; runs have bounds of their own. */
-#define PTO_ADMIN_NS		(10 * (u64)NSEC_PER_SEC)
-#define PTO_CONTROL_NS		(30 * (u64)NSEC_PER_SEC)
-#define PTO_DRAIN_NS		(2 * (u64)NSEC_PER_SEC)
+/* How long a device that comes may take to say that it is ready. */
 #define PTO_READY_NS		(2 * (u64)NSEC_PER_SEC)
 
 /**
@@ -65,6 +65,20 @@ struct pto_section {
 };
 
 /**
+ * struct pto_orphan - an admin command that nobody waits for any more, but whose completion
+ *	decides what becomes of something
+ * @link: in pdev->orphans (pdev->orphan_lock)
+ * @reply: the completion; of a command that is not posted yet, while there is no room for it
+ * @finish: called by the device's work, when the completion is here, when there is room for the
+ *	command, or when the device is gone; may free what it is part of
+ */
+struct pto_orphan {
+	struct list_head link;
+	struct pto_reply reply;
+	void (*finish)(struct pto_orphan *orphan);
+};
+
+/**
  * struct pto_device - a device in service
  * @ref: references; pto_device_put() frees it
  * @srcu: sections
@@ -74,20 +88,30 @@ struct pto_section {
  * @index: N of /dev/ptoN
  * @ident: the identification page as it was when the device came; never read again
  * @ident_page: the page itself, for its state and heartbeat
+ * @beat: the heartbeat when it was last looked at
+ * @beat_ns: since when it has stood there
+ * @look_ns: when it was last looked at
  * @pool: device memory, by window offset
  * @heap_size: bytes of it
  * @memory_used: bytes allocated
  * @leaks: memory that a context which would not end may still write to (@mutex)
  * @admin: admin queue
  * @wq: who waits for the admin queue
+ * @work: finishes orphans, wakes everybody when the device is gone; has a reference while it
+ *	is queued or runs
+ * @orphan_lock: protects @orphans
+ * @orphans: admin commands that nobody waits for
  * @mutex: protects @ctx_ids, @queue_ids, @leaks
  * @ctx_ids: hardware contexts in use, bit n for number n + 1
  * @queue_ids: queue pairs in use
- * @irq_lock: protects @armed and @contexts
+ * @irq_lock: protects @armed
  * @armed: queues of which the device was asked for an interrupt
- * @contexts: open contexts
- * @context_count: how many
+ * @wake_mutex: protects @contexts, and keeps those that are being woken
+ * @contexts: open contexts, and closed ones that have not ended yet
+ * @context_count: open contexts
  * @contexts_opened: how many there ever were
+ * @ending: contexts that are not open any more, but that the device has not given up yet
+ * @ended: counts those that it has given up since
  * @stream_count: control queues and streams of all contexts
  * @image_mutex: protects @images and the reference counts' way to zero
  * @images: images by key
@@ -114,20 +138,29 @@ struct pto_device {
 	u32 index;
 	struct pto_dev_ident ident;
 	struct pto_dev_ident *ident_page;
+	u32 beat;
+	u64 beat_ns;
+	u64 look_ns;
 	struct gen_pool *pool;
 	u64 heap_size;
 	atomic64_t memory_used;
 	struct list_head leaks;
 	struct pto_queue admin;
 	wait_queue_head_t wq;
+	struct work_struct work;
+	spinlock_t orphan_lock;
+	struct list_head orphans;
 	struct mutex mutex;
 	unsigned long *ctx_ids;
 	unsigned long *queue_ids;
 	spinlock_t irq_lock;
 	struct list_head armed;
+	struct mutex wake_mutex;
 	struct list_head contexts;
 	atomic_t context_count;
 	atomic64_t contexts_opened;
+	atomic_t ending;
+	atomic_t ended;
 	atomic_t stream_count;
 	struct mutex image_mutex;
 	struct list_head images[PTO_IMAGE_BUCKETS];
@@ -148,8 +181,14 @@ bool pto_section_enter(struct pto_section *section, struct pto_device *pdev);
 void pto_section_leave(struct pto_section *section);
 void pto_device_fail(struct pto_device *pdev, const char *why);
 void pto_device_check(struct pto_device *pdev);
-int pto_device_admin(struct pto_device *pdev, struct pto_section *section,
-		     struct pto_dev_cmd *cmd, struct pto_reply *reply);
+int pto_device_ask(struct pto_device *pdev, const union pto_command *cmd,
+		   struct pto_reply *reply);
+int pto_device_call(struct pto_device *pdev, const union pto_command *cmd,
+		    struct pto_reply *reply);
+void pto_device_adopt(struct pto_device *pdev, struct pto_orphan *orphan);
+void pto_device_ended(struct pto_device *pdev);
+int pto_device_await_end(struct pto_device *pdev, u32 ended, u64 deadline_ns);
+void pto_device_answered(struct pto_device *pdev);
 int pto_device_get_queue(struct pto_device *pdev, u32 *index);
 void pto_device_put_queue(struct pto_device *pdev, u32 index);
 

@@ -190,22 +190,16 @@ static struct pto_image *pto_image_bring(struct pto_call *call,
 {
 	struct pto_image_create *arg = call->arg;
 	struct pto_ctx *ctx = call->ctx;
-	struct pto_section section;
 	struct pto_image *image;
 	bool shared;
 	int err;
 
-	if (!pto_section_enter(&section, ctx->pdev))
-		return ERR_PTR(-ENODEV);
 	err = pto_id_reserve(&ctx->images, &ctx->next_image, PTO_MAX_IMAGES, &arg->id);
-	if (err) {
-		pto_section_leave(&section);
+	if (err)
 		return ERR_PTR(err);
-	}
 	image = pto_image_get(ctx->pdev, source, &shared);
 	if (IS_ERR(image))
 		xa_release(&ctx->images, arg->id);
-	pto_section_leave(&section);
 	arg->shared = shared;
 	return image;
 }

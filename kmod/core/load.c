@@ -12,6 +12,7 @@
 #include "image.h"
 #include "mem.h"
 #include "queue.h"
+#include "reclaim.h"
 
 static void pto_desc_fill(const struct pto_callable *cal, struct pto_dev_load *desc,
 			  struct pto_dev_kernel *kernels)
@@ -63,7 +64,7 @@ static int pto_desc_write(struct pto_callable *cal)
 	if (!desc)
 		return -ENOMEM;
 	pto_desc_fill(cal, desc, (struct pto_dev_kernel *)(desc + 1));
-	err = pto_mem_alloc(pdev, size, &cal->desc);
+	err = pto_reclaim_alloc(cal->ctx, size, &cal->desc);
 	if (!err)
 		err = pto_mem_write(pdev, &cal->desc, 0, desc, size);
 	kvfree(desc);
@@ -73,27 +74,25 @@ static int pto_desc_write(struct pto_callable *cal)
 /**
  * pto_callable_load() - have a callable loaded under its handle
  * @cal: the callable; between pto_ctx_begin_hw() and pto_ctx_end()
- * @section: the section
  * @reply: the device's answer
  *
  * Return: 0 or an error. After an error without an answer (@reply->done false, and the
  * description not freed) the device may yet load it.
  */
-int pto_callable_load(struct pto_callable *cal, struct pto_section *section,
-		      struct pto_reply *reply)
+int pto_callable_load(struct pto_callable *cal, struct pto_reply *reply)
 {
 	struct pto_device *pdev = cal->ctx->pdev;
-	struct pto_dev_cmd_load cmd = {
+	union pto_command cmd = { .load = {
 		.opcode = PTO_DEV_LOAD,
 		.handle = cal->handle,
 		.desc_size = pto_desc_size(cal),
-	};
+	} };
 	int err;
 
 	err = pto_desc_write(cal);
 	if (!err) {
-		cmd.desc_addr = pto_mem_addr(pdev, &cal->desc);
-		err = pto_ctx_command(cal->ctx, section, (struct pto_dev_cmd *)&cmd, reply);
+		cmd.load.desc_addr = pto_mem_addr(pdev, &cal->desc);
+		err = pto_reclaim_command(cal->ctx, &cmd, reply);
 		if (!reply->done)
 			return err;
 	}
@@ -104,23 +103,22 @@ int pto_callable_load(struct pto_callable *cal, struct pto_section *section,
 /**
  * pto_callable_load_all() - load what is prepared into a new hardware context
  * @ctx: the context; its mutex is held
- * @section: the section
  */
-int pto_callable_load_all(struct pto_ctx *ctx, struct pto_section *section)
+int pto_callable_load_all(struct pto_ctx *ctx)
 {
+	struct pto_reply reply = { .report = NULL };
 	struct pto_callable *cal;
-	struct pto_reply reply;
 	int err;
 
 	list_for_each_entry(cal, &ctx->loaded, link) {
 		/* Left by a load that nobody waited for, of a hardware context that is no more. */
 		pto_mem_free(ctx->pdev, &cal->desc);
-		err = pto_callable_load(cal, section, &reply);
+		err = pto_callable_load(cal, &reply);
 		if (err)
 			return err;
 		if (cal->orch)
 			atomic64_inc(&ctx->count.aicpu_dlopens);
-		atomic64_add(min_t(u64, reply.cqe.detail, cal->kernel_count),
+		atomic64_add(min_t(u64, reply.detail, cal->kernel_count),
 			     &ctx->count.kernel_loads);
 	}
 	return 0;

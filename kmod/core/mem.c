@@ -7,11 +7,15 @@
 #include <linux/genalloc.h>
 #include <linux/mm.h>
 #include <linux/overflow.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 
 #include "arena.h"
 #include "device.h"
 #include "mem.h"
+
+/* Bytes that are cleared in one stay inside the device. */
+#define PTO_MEM_PART (16UL << 20)
 
 /**
  * struct pto_leak - memory that must not be used again while the device lives
@@ -84,22 +88,33 @@ int pto_mem_alloc(struct pto_device *pdev, u64 length, struct pto_mem *mem)
 }
 
 /* Without the transport's help, page by page. */
-static int pto_mem_zero(struct pto_device *pdev, const struct pto_mem *mem)
+static int pto_mem_zero(struct pto_device *pdev, u64 offset, u64 length)
 {
-	u64 done = 0;
-
-	while (done < mem->length) {
-		size_t n = mem->length - done;
-		void *p = pdev->ops->access(pdev->priv, mem->offset + done, &n);
+	while (length) {
+		size_t n = length;
+		void *p = pdev->ops->access(pdev->priv, offset, &n);
 
 		if (IS_ERR(p))
 			return PTR_ERR(p);
 		memset(p, 0, n);
 		pdev->ops->access_end(pdev->priv, p);
-		done += n;
-		cond_resched();
+		offset += n;
+		length -= n;
 	}
 	return 0;
+}
+
+/* One stay inside the device. */
+static int pto_mem_clear_part(struct pto_device *pdev, u64 offset, u64 length)
+{
+	struct pto_section section;
+
+	if (!pto_section_enter(&section, pdev))
+		return -ENODEV;
+	if (pdev->ops->clear(pdev->priv, offset, length) && pto_mem_zero(pdev, offset, length))
+		pto_device_fail(pdev, "its memory cannot be cleared");
+	pto_section_leave(&section);
+	return pto_device_is_gone(pdev) ? -ENODEV : 0;
 }
 
 /**
@@ -113,14 +128,17 @@ static int pto_mem_zero(struct pto_device *pdev, const struct pto_mem *mem)
  */
 int pto_mem_clear(struct pto_device *pdev, const struct pto_mem *mem)
 {
-	struct pto_section section;
+	u64 done = 0;
+	int err = 0;
 
-	if (!pto_section_enter(&section, pdev))
-		return -ENODEV;
-	if (pdev->ops->clear(pdev->priv, mem->offset, mem->length) && pto_mem_zero(pdev, mem))
-		pto_device_fail(pdev, "its memory cannot be cleared");
-	pto_section_leave(&section);
-	return pto_device_is_gone(pdev) ? -ENODEV : 0;
+	while (!err && done < mem->length) {
+		u64 n = min_t(u64, mem->length - done, PTO_MEM_PART);
+
+		err = pto_mem_clear_part(pdev, mem->offset + done, n);
+		done += n;
+		cond_resched();
+	}
+	return err;
 }
 
 /** pto_mem_free() - give memory back, if there is any in @mem. May sleep */
@@ -160,21 +178,39 @@ void pto_mem_leak(struct pto_device *pdev, struct pto_mem *mem)
 	mutex_unlock(&pdev->mutex);
 }
 
-/** pto_mem_write() - copy to device memory; in a section; the range is within @mem */
-int pto_mem_write(struct pto_device *pdev, const struct pto_mem *mem, u64 offset,
-		  const void *from, u64 length)
+/* Copy up to the end of a page, or so. Return: bytes, or -errno. */
+static ssize_t pto_mem_copy_part(struct pto_device *pdev, u64 offset, void *buffer, u64 length,
+				 bool to_device)
 {
-	const u8 *source = from;
+	struct pto_section section;
+	size_t n = length;
+	void *p;
 
-	while (length) {
-		size_t n = length;
-		void *p = pdev->ops->access(pdev->priv, mem->offset + offset, &n);
-
-		if (IS_ERR(p))
-			return PTR_ERR(p);
-		memcpy(p, source, n);
+	if (!pto_section_enter(&section, pdev))
+		return -ENODEV;
+	p = pdev->ops->access(pdev->priv, offset, &n);
+	if (!IS_ERR(p)) {
+		if (to_device)
+			memcpy(p, buffer, n);
+		else
+			memcpy(buffer, p, n);
 		pdev->ops->access_end(pdev->priv, p);
-		source += n;
+	}
+	pto_section_leave(&section);
+	return IS_ERR(p) ? PTR_ERR(p) : (ssize_t)n;
+}
+
+static int pto_mem_copy(struct pto_device *pdev, u64 offset, void *buffer, u64 length,
+			bool to_device)
+{
+	while (length) {
+		ssize_t n = pto_mem_copy_part(pdev, offset, buffer, length, to_device);
+
+		if (n < 0)
+			return n;
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		buffer = (u8 *)buffer + n;
 		offset += n;
 		length -= n;
 		cond_resched();
@@ -182,24 +218,25 @@ int pto_mem_write(struct pto_device *pdev, const struct pto_mem *mem, u64 offset
 	return 0;
 }
 
-/** pto_mem_read() - copy from device memory; in a section; the range is within @mem */
+/**
+ * pto_mem_write() - copy to device memory. May sleep
+ * @pdev: the device
+ * @mem: the memory, of which the range is a part
+ * @offset: where in it
+ * @from: the bytes
+ * @length: how many
+ *
+ * Return: 0, -ENODEV, -EINTR if the thread is being killed, or what the transport says.
+ */
+int pto_mem_write(struct pto_device *pdev, const struct pto_mem *mem, u64 offset,
+		  const void *from, u64 length)
+{
+	return pto_mem_copy(pdev, mem->offset + offset, (void *)from, length, true);
+}
+
+/** pto_mem_read() - the same from device memory */
 int pto_mem_read(struct pto_device *pdev, const struct pto_mem *mem, u64 offset, void *to,
 		 u64 length)
 {
-	u8 *target = to;
-
-	while (length) {
-		size_t n = length;
-		void *p = pdev->ops->access(pdev->priv, mem->offset + offset, &n);
-
-		if (IS_ERR(p))
-			return PTR_ERR(p);
-		memcpy(target, p, n);
-		pdev->ops->access_end(pdev->priv, p);
-		target += n;
-		offset += n;
-		length -= n;
-		cond_resched();
-	}
-	return 0;
+	return pto_mem_copy(pdev, mem->offset + offset, to, length, false);
 }

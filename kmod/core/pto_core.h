@@ -17,6 +17,20 @@ struct pto_bo;
 struct workqueue_struct;
 
 /*
+ * Bounds in milliseconds that the home may let an administrator change at any time.
+ *
+ * pto_close_ms: how long closing a context waits for its runs before they are aborted. A
+ * process that is killed does not wait.
+ * pto_admin_ms: how long a call waits for the device to answer an admin command, such as to
+ * make a context; then the call fails, and the device stays in service.
+ * pto_heartbeat_ms: a device whose heartbeat has stood still for so long is taken out of
+ * service; 0: never.
+ */
+extern unsigned int pto_close_ms;
+extern unsigned int pto_admin_ms;
+extern unsigned int pto_heartbeat_ms;
+
+/*
  * The driver's own workqueue. The home provides it before it makes the first device, and takes
  * it away after the last one is freed. Work on it may sleep; one piece of work may have to
  * wait for another (the simulator's home does one after the other).
@@ -78,13 +92,26 @@ void pto_device_put(struct pto_device *pdev);
  */
 void pto_device_gone(struct pto_device *pdev);
 
-/** pto_device_interrupt() - the device has completions. Any context, does not sleep */
+/**
+ * pto_device_interrupt() - the device has completions
+ *
+ * Wakes who waits for them. May sleep, but not for the device: a transport whose interrupt comes
+ * in another context hands this on to pto_wq.
+ */
 void pto_device_interrupt(struct pto_device *pdev);
+
+/**
+ * pto_device_watch() - look whether the device says that it is broken, or has stopped
+ *
+ * The home calls this about once a second. Who waits for the device looks for himself.
+ */
+void pto_device_watch(struct pto_device *pdev);
 
 /**
  * pto_ctx_open() - open a context
  * Return: the context, which holds a reference to the device, or ERR_PTR(-ENODEV, -ENOSPC,
- * -ENOMEM, -EIO). May sleep for as long as the device takes to make one.
+ * -ENOMEM, -EIO; -ETIMEDOUT if the device does not answer within pto_admin_ms; -ERESTARTSYS if
+ * the thread is killed).
  */
 struct pto_ctx *pto_ctx_open(struct pto_device *pdev);
 
@@ -92,7 +119,9 @@ struct pto_ctx *pto_ctx_open(struct pto_device *pdev);
  * pto_ctx_close() - end a context
  * @ctx: the context, which nobody uses any more; no mapping of its buffers is left
  *
- * May sleep, with a bound.
+ * Waits for its runs, pto_close_ms at most; a process that is being killed does not wait for
+ * them. What the device has not given up by then it gives up later: the context lives on until
+ * it has, with its memory.
  */
 void pto_ctx_close(struct pto_ctx *ctx);
 

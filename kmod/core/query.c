@@ -82,24 +82,28 @@ static u32 pto_query_state(struct pto_ctx *ctx)
 	return READ_ONCE(ctx->lost) ? PTO_CTX_LOST : PTO_CTX_OK;
 }
 
-/* Runs that have ended count as completed even if nobody has looked yet. */
-static void pto_query_reap(struct pto_ctx *ctx)
+/*
+ * Runs that have ended count as completed even if nobody has looked yet. Return: the control
+ * queue's word on progress, 0 if the device is gone. Nothing is sent to the device.
+ */
+static u32 pto_query_reap(struct pto_ctx *ctx)
 {
 	struct pto_section section;
+	u32 progress;
 
 	if (!pto_section_enter(&section, ctx->pdev))
-		return;
+		return 0;
 	pto_reclaim_reap(ctx);
-	if (pto_reclaim_pending(ctx))
-		pto_reclaim_settle(ctx, &section);
+	progress = READ_ONCE(ctx->control.head->progress);
 	pto_section_leave(&section);
+	return progress;
 }
 
 void pto_ctx_stats(struct pto_ctx *ctx, struct pto_context_stats *stats)
 {
 	struct pto_counters *count = &ctx->count;
+	u32 progress = pto_query_reap(ctx);
 
-	pto_query_reap(ctx);
 	*stats = (struct pto_context_stats){
 		.size = sizeof(*stats),
 		.state = pto_query_state(ctx),
@@ -123,7 +127,7 @@ void pto_ctx_stats(struct pto_ctx *ctx, struct pto_context_stats *stats)
 		.device_commands = atomic64_read(&count->device_commands),
 		.resets = atomic64_read(&count->resets),
 		.host_dlopen_count = atomic64_read(&count->host_dlopens),
-		.progress = READ_ONCE(ctx->control.head->progress),
+		.progress = progress,
 	};
 	pto_query_streams(ctx, stats);
 }

@@ -5,6 +5,9 @@
  *
  * Completions are taken by whoever looks. An interrupt only wakes: a queue is armed by a
  * thread that is about to sleep, and is not any more once an interrupt has come.
+ *
+ * A wait is not one stay inside the device: each look is in a section of its own, and nobody
+ * sleeps in one.
  */
 #include <linux/cpumask.h>
 #include <linux/hrtimer.h>
@@ -14,12 +17,16 @@
 #include "ctx.h"
 #include "device.h"
 #include "queue.h"
+#include "reclaim.h"
 #include "stream.h"
 
 /* A waiter watches the queue itself for a while, then yields between looks, then sleeps. */
 #define PTO_SPIN_NS	(5 * (u64)NSEC_PER_USEC)
 #define PTO_YIELD_NS	(50 * (u64)NSEC_PER_USEC)
 #define PTO_SPIN_LOOKS	32
+
+/* Nobody sleeps for longer without a look: interrupts are lost, and devices stop. */
+#define PTO_SLEEP_NS	NSEC_PER_SEC
 
 /* Copy from shared memory, each word read once. */
 static void pto_copy_words(void *to, const void *from, size_t bytes)
@@ -63,7 +70,7 @@ int pto_queue_open(struct pto_queue *q, struct pto_device *pdev, u32 index)
 	q->index = index;
 	q->mask = id->queue_depth - 1;
 	q->head = (struct pto_dev_queue *)base;
-	q->sq = (struct pto_dev_cmd *)(base + PTO_DEV_SQ_OFFSET);
+	q->sq = (union pto_command *)(base + PTO_DEV_SQ_OFFSET);
 	q->cq = (struct pto_dev_cqe *)(base + PTO_DEV_CQ_OFFSET(id->queue_depth));
 	q->reports = (struct pto_dev_report *)(base + PTO_DEV_REPORT_OFFSET(id->queue_depth));
 	return 0;
@@ -79,11 +86,16 @@ void pto_queue_close(struct pto_queue *q)
 	kvfree(q->replies);
 }
 
-/** pto_queue_reset() - begin with empty queues; the pair is not bound */
+/**
+ * pto_queue_reset() - begin with empty queues; the pair is not bound
+ * @q: the queue
+ *
+ * Nothing is left of the pair's last owner: neither entries nor failure reports.
+ */
 void pto_queue_reset(struct pto_queue *q)
 {
 	spin_lock(&q->lock);
-	memset(q->head, 0, sizeof(*q->head));
+	memset(q->head, 0, PTO_DEV_QUEUE_BYTES(q->pdev->ident.queue_depth));
 	WRITE_ONCE(q->sq_tail, 0);
 	WRITE_ONCE(q->cq_head, 0);
 	WRITE_ONCE(q->stopped, false);
@@ -109,7 +121,7 @@ void pto_queue_stop(struct pto_queue *q)
  *
  * Return: the submission entry, in the window, or NULL while the queue is full.
  */
-struct pto_dev_cmd *pto_queue_slot(struct pto_queue *q)
+union pto_command *pto_queue_slot(struct pto_queue *q)
 {
 	if (q->sq_tail - q->cq_head > q->mask)
 		return NULL;
@@ -143,10 +155,11 @@ static void pto_queue_reply(struct pto_queue *q, const struct pto_dev_cqe *cqe,
 	if (!reply)
 		return;
 	q->replies[cqe->id & q->mask] = NULL;
-	reply->cqe = *cqe;
-	reply->reported = report;
-	if (report)
-		reply->report = *report;
+	reply->status = cqe->status;
+	reply->detail = cqe->detail;
+	reply->reported = report && reply->report;
+	if (reply->reported)
+		*reply->report = *report;
 	reply->done = true;
 }
 
@@ -158,7 +171,7 @@ static void pto_queue_take(struct pto_queue *q, const struct pto_dev_cqe *cqe)
 	if (unlikely(cqe->status != PTO_DEV_OK)) {
 		pto_copy_words(&copy, &q->reports[cqe->id % PTO_DEV_REPORTS], sizeof(copy));
 		copy.text[sizeof(copy.text) - 1] = '\0';
-		if (copy.id == cqe->id)
+		if (copy.flags & PTO_DEV_REPORT_VALID && copy.id == cqe->id)
 			report = &copy;
 		if (q->ctx && (cqe->status == PTO_DEV_FAULT || cqe->status == PTO_DEV_ABORTED))
 			WRITE_ONCE(q->ctx->lost, true);
@@ -208,8 +221,14 @@ unsigned int pto_queue_reap(struct pto_queue *q)
 /** pto_queue_wake() - others may be waiting for the completions this thread took */
 void pto_queue_wake(struct pto_queue *q, unsigned int taken)
 {
-	if (taken && wq_has_sleeper(q->wq))
+	if (!taken)
+		return;
+	if (wq_has_sleeper(q->wq))
 		wake_up_all(q->wq);
+	if (!q->ctx)
+		pto_device_answered(q->pdev);
+	else if (pto_reclaim_pending(q->ctx))
+		pto_reclaim_start(q->ctx);
 }
 
 /**
@@ -221,16 +240,15 @@ void pto_queue_wake(struct pto_queue *q, unsigned int taken)
 void pto_queue_arm(struct pto_queue *q)
 {
 	struct pto_device *pdev = q->pdev;
-	unsigned long flags;
 
-	spin_lock_irqsave(&pdev->irq_lock, flags);
+	spin_lock(&pdev->irq_lock);
 	if (!q->armed) {
 		q->armed = true;
 		list_add(&q->armed_link, &pdev->armed);
 	}
 	q->armed_head = READ_ONCE(q->cq_head);
 	WRITE_ONCE(q->head->cq_flags, PTO_DEV_NEED_WAKEUP);
-	spin_unlock_irqrestore(&pdev->irq_lock, flags);
+	spin_unlock(&pdev->irq_lock);
 	/* The flag before the caller's next look at the tail. */
 	virt_mb();
 }
@@ -239,12 +257,11 @@ void pto_queue_arm(struct pto_queue *q)
 void pto_queue_disarm(struct pto_queue *q)
 {
 	struct pto_device *pdev = q->pdev;
-	unsigned long flags;
 
-	spin_lock_irqsave(&pdev->irq_lock, flags);
+	spin_lock(&pdev->irq_lock);
 	list_del_init(&q->armed_link);
 	q->armed = false;
-	spin_unlock_irqrestore(&pdev->irq_lock, flags);
+	spin_unlock(&pdev->irq_lock);
 }
 
 static void pto_queue_set_replies(struct pto_queue *q, struct pto_reply *reply)
@@ -254,6 +271,7 @@ static void pto_queue_set_replies(struct pto_queue *q, struct pto_reply *reply)
 	q->replies[q->sq_tail & q->mask] = reply;
 	if (reply) {
 		reply->index = q->sq_tail;
+		reply->posted = true;
 		reply->done = false;
 		reply->reported = false;
 	}
@@ -266,14 +284,17 @@ static void pto_queue_set_replies(struct pto_queue *q, struct pto_reply *reply)
  * @count: how many: all of them or none
  * @reply: for the completion of the last one, or NULL
  *
- * Return: 0; -EIO if the queue is stopped, -EAGAIN if it has no room.
+ * Return: 0; -EIO if the queue is stopped, -EAGAIN if it has no room, -ENODEV.
  */
-int pto_queue_post(struct pto_queue *q, const struct pto_dev_cmd *cmd, unsigned int count,
+int pto_queue_post(struct pto_queue *q, const union pto_command *cmd, unsigned int count,
 		   struct pto_reply *reply)
 {
+	struct pto_section section;
 	unsigned int i, taken;
 	int err = 0;
 
+	if (!pto_section_enter(&section, q->pdev))
+		return -ENODEV;
 	spin_lock(&q->lock);
 	taken = pto_queue_reap(q);
 	if (q->stopped) {
@@ -282,16 +303,17 @@ int pto_queue_post(struct pto_queue *q, const struct pto_dev_cmd *cmd, unsigned 
 		err = -EAGAIN;
 	} else {
 		for (i = 0; i < count; i++) {
-			struct pto_dev_cmd *slot = pto_queue_slot(q);
+			union pto_command *slot = pto_queue_slot(q);
 
 			*slot = cmd[i];
-			slot->id = q->sq_tail;
+			slot->any.id = q->sq_tail;
 			pto_queue_set_replies(q, i == count - 1 ? reply : NULL);
 			pto_queue_publish(q);
 		}
 		pto_queue_kick(q);
 	}
 	spin_unlock(&q->lock);
+	pto_section_leave(&section);
 	pto_queue_wake(q, taken);
 	return err;
 }
@@ -352,40 +374,70 @@ static bool pto_queue_overdue(struct pto_queue *q, struct pto_wait_how *how)
 
 	if (now < how->deadline_ns)
 		return false;
-	if (!how->patient || !pto_ctx_busy(q->ctx))
+	if (!how->patience_ns || !pto_ctx_busy(q->ctx))
 		return true;
-	how->deadline_ns = now + PTO_CONTROL_NS;
+	how->deadline_ns = now + how->patience_ns;
 	return false;
 }
 
-/* Return: 0 when it is worth looking again, else why not. */
+/* The deadline, or the next look if that comes first. */
+static ktime_t pto_queue_expiry(u64 deadline_ns)
+{
+	return ns_to_ktime(min_t(u64, deadline_ns, ktime_get_ns() + PTO_SLEEP_NS));
+}
+
+/*
+ * In a section: ask for an interrupt, and look once more. Return: 0 if there is a reason to
+ * sleep, 1 if the condition is met, or why the wait is over.
+ */
+static int pto_queue_settle_down(struct pto_queue *q, pto_queue_cond cond, void *arg,
+				 struct pto_wait_how *how)
+{
+	pto_queue_arm(q);
+	pto_device_check(q->pdev);
+	if (pto_device_is_gone(q->pdev))
+		return -ENODEV;
+	if (pto_queue_look(q, cond, arg))
+		return 1;
+	return signal_pending_state(how->state, current) ? -ERESTARTSYS : 0;
+}
+
+/* Return: 0 when it is worth looking again, 1 if the condition is met, or an error. */
 static int pto_queue_sleep(struct pto_queue *q, pto_queue_cond cond, void *arg,
 			   struct pto_wait_how *how)
 {
-	struct pto_device *pdev = q->pdev;
-	ktime_t expires = ns_to_ktime(min_t(u64, how->deadline_ns, KTIME_MAX));
+	struct pto_section section;
 	DEFINE_WAIT(wait);
-	int err = 0;
+	int ret = -ENODEV;
 
-	prepare_to_wait(q->wq, &wait, how->state);
-	pto_queue_arm(q);
-	pto_device_check(pdev);
-	if (pto_device_is_gone(pdev)) {
-		err = -ENODEV;
-	} else if (signal_pending_state(how->state, current)) {
-		err = -ERESTARTSYS;
-	} else if (!pto_queue_look(q, cond, arg)) {
-		pto_section_leave(how->section);
-		if (!schedule_hrtimeout(how->deadline_ns == PTO_WAIT_FOREVER ? NULL : &expires,
-					HRTIMER_MODE_ABS))
-			err = how->patient ? 0 : -ETIMEDOUT;
-		else if (q->ctx)
+	prepare_to_wait(q->wq, &wait, how->state | TASK_FREEZABLE);
+	if (pto_section_enter(&section, q->pdev)) {
+		ret = pto_queue_settle_down(q, cond, arg, how);
+		pto_section_leave(&section);
+	}
+	if (!ret) {
+		ktime_t expires = pto_queue_expiry(how->deadline_ns);
+
+		if (schedule_hrtimeout(&expires, HRTIMER_MODE_ABS) && q->ctx)
 			atomic64_inc(&q->ctx->count.interrupts);
-		if (!pto_section_enter(how->section, pdev))
-			err = -ENODEV;
 	}
 	finish_wait(q->wq, &wait);
-	return err;
+	return ret;
+}
+
+/* Without sleeping. Return: 0 if it takes longer, 1 if the condition is met, -ENODEV. */
+static int pto_queue_watch(struct pto_queue *q, pto_queue_cond cond, void *arg,
+			   struct pto_wait_how *how, bool spin)
+{
+	struct pto_section section;
+	bool met;
+
+	if (!pto_section_enter(&section, q->pdev))
+		return -ENODEV;
+	met = pto_queue_look(q, cond, arg) ||
+	      (spin && pto_queue_spin(q, cond, arg, how));
+	pto_section_leave(&section);
+	return met;
 }
 
 /**
@@ -395,32 +447,22 @@ static int pto_queue_sleep(struct pto_queue *q, pto_queue_cond cond, void *arg,
  * @arg: its argument
  * @how: how to wait
  *
- * The section may be left and entered again meanwhile; after -ENODEV it is left.
- *
  * Return: 0; -ETIMEDOUT, -ERESTARTSYS, -ENODEV.
  */
 int pto_queue_wait(struct pto_queue *q, pto_queue_cond cond, void *arg,
 		   struct pto_wait_how *how)
 {
-	int err = 0;
+	int ret;
 
-	if (pto_queue_look(q, cond, arg))
-		return 0;
-	if (how->deadline_ns && pto_queue_spin(q, cond, arg, how))
-		return 0;
-	while (!err) {
-		if (pto_queue_look(q, cond, arg))
-			return 0;
+	ret = pto_queue_watch(q, cond, arg, how, how->deadline_ns);
+	while (!ret) {
 		if (pto_queue_overdue(q, how))
-			err = -ETIMEDOUT;
-		else
-			err = pto_queue_sleep(q, cond, arg, how);
+			return -ETIMEDOUT;
+		ret = pto_queue_sleep(q, cond, arg, how);
+		if (!ret)
+			ret = pto_queue_watch(q, cond, arg, how, false);
 	}
-	if (err == -ENODEV) {
-		pto_section_leave(how->section);
-		return err;
-	}
-	return pto_queue_look(q, cond, arg) ? 0 : err;
+	return ret < 0 ? ret : 0;
 }
 
 static bool pto_queue_has_room(struct pto_queue *q, void *unused)
@@ -428,42 +470,65 @@ static bool pto_queue_has_room(struct pto_queue *q, void *unused)
 	return q->stopped || q->sq_tail - q->cq_head <= q->mask;
 }
 
-static bool pto_queue_replied(struct pto_queue *q, void *arg)
+/** pto_queue_replied() - has the struct pto_reply been answered, or can it not be any more? */
+bool pto_queue_replied(struct pto_queue *q, void *arg)
 {
 	struct pto_reply *reply = arg;
 
 	return reply->done || q->stopped;
 }
 
-/* Return: true if the completion had come after all. */
-static bool pto_queue_forget(struct pto_queue *q, struct pto_reply *reply)
+/** pto_queue_refused() - was the command of a reply answered, and not with PTO_DEV_OK? */
+bool pto_queue_refused(struct pto_queue *q, const struct pto_reply *reply)
+{
+	bool refused;
+
+	spin_lock(&q->lock);
+	refused = reply->done && reply->status != PTO_DEV_OK;
+	spin_unlock(&q->lock);
+	return refused;
+}
+
+/**
+ * pto_queue_forget() - the completion of a command is not wanted any more
+ * @q: the queue
+ * @reply: as posted; free to go afterwards
+ *
+ * Return: true if it had come after all.
+ */
+bool pto_queue_forget(struct pto_queue *q, struct pto_reply *reply)
 {
 	bool done;
 
 	spin_lock(&q->lock);
 	done = reply->done;
-	if (q->replies[reply->index & q->mask] == reply)
+	if (reply->posted && q->replies[reply->index & q->mask] == reply)
 		q->replies[reply->index & q->mask] = NULL;
 	spin_unlock(&q->lock);
 	return done;
 }
 
 /**
- * pto_queue_call() - have a command executed and wait for its completion
+ * pto_queue_ask() - have a command executed and wait for its completion
  * @q: an admin or control queue
  * @cmd: the command
  * @reply: its completion, if @reply->done afterwards
  * @how: how to wait
  *
+ * Without an answer the queue goes on to know @reply, if @reply->posted: the completion may
+ * come yet.
+ *
  * Return: 0, or what the device said, or why there is no answer: -EIO (stopped), -ETIMEDOUT,
  * -ERESTARTSYS, -ENODEV.
  */
-int pto_queue_call(struct pto_queue *q, const struct pto_dev_cmd *cmd, struct pto_reply *reply,
-		   struct pto_wait_how *how)
+int pto_queue_ask(struct pto_queue *q, const union pto_command *cmd, struct pto_reply *reply,
+		  struct pto_wait_how *how)
 {
 	int err;
 
+	reply->posted = false;
 	reply->done = false;
+	reply->reported = false;
 	while ((err = pto_queue_post(q, cmd, 1, reply)) == -EAGAIN) {
 		err = pto_queue_wait(q, pto_queue_has_room, NULL, how);
 		if (err)
@@ -472,9 +537,20 @@ int pto_queue_call(struct pto_queue *q, const struct pto_dev_cmd *cmd, struct pt
 	if (err)
 		return err;
 	err = pto_queue_wait(q, pto_queue_replied, reply, how);
-	if (pto_queue_forget(q, reply))
-		return pto_status_errno(reply->cqe.status);
-	return err ? err : -EIO;
+	if (err)
+		return err;
+	return reply->done ? pto_status_errno(reply->status) : -EIO;
+}
+
+/** pto_queue_call() - the same; without an answer the completion is not wanted any more */
+int pto_queue_call(struct pto_queue *q, const union pto_command *cmd, struct pto_reply *reply,
+		   struct pto_wait_how *how)
+{
+	int err = pto_queue_ask(q, cmd, reply, how);
+
+	if (reply->done)
+		return err;
+	return pto_queue_forget(q, reply) ? pto_status_errno(reply->status) : err;
 }
 
 /** pto_status_errno() - what a completion's status is to an application */

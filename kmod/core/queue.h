@@ -14,26 +14,49 @@
 
 struct pto_ctx;
 struct pto_device;
-struct pto_section;
 struct pto_stream;
 
 /**
- * struct pto_reply - a command's completion, for the thread that waits for it
+ * union pto_command - a command to the device, in each of its layouts
+ * @any: what all commands have in common
+ * @queue: CTX_CREATE, QUEUE_BIND, QUEUE_UNBIND
+ * @map: MAP, UNMAP
+ * @load: LOAD, UNLOAD
+ * @arena: ARENA_BUILD, ARENA_BIND, ARENA_DROP
+ * @run: RUN
+ */
+union pto_command {
+	struct pto_dev_cmd any;
+	struct pto_dev_cmd_queue queue;
+	struct pto_dev_cmd_map map;
+	struct pto_dev_cmd_load load;
+	struct pto_dev_cmd_arena arena;
+	struct pto_dev_cmd_run run;
+};
+
+static_assert(sizeof(union pto_command) == PTO_DEV_SQE_SIZE);
+
+/**
+ * struct pto_reply - the completion of a command that somebody wants to know
  * @index: SQ index of the command
+ * @posted: the command is in the queue, or was
  * @done: the completion is here
  * @reported: and so is a report
- * @cqe: the completion
- * @report: the report
+ * @status: PTO_DEV_*, as the device says
+ * @detail: likewise
+ * @report: where a report goes; NULL: it is not wanted
  *
- * On the waiter's stack. Known to the queue from posting until it is done or forgotten;
- * everything is protected by the queue's lock.
+ * Known to the queue from posting until it is done or forgotten, and lives as long;
+ * everything but @report is protected by the queue's lock.
  */
 struct pto_reply {
 	u32 index;
+	bool posted;
 	bool done;
 	bool reported;
-	struct pto_dev_cqe cqe;
-	struct pto_dev_report report;
+	u32 status;
+	u64 detail;
+	struct pto_dev_report *report;
 };
 
 /**
@@ -42,14 +65,15 @@ struct pto_reply {
  * @sq_tail: commands posted
  * @cq_head: completions taken; read without the lock by interrupts and spinning waiters
  * @mask: queue_depth - 1
- * @stopped: nothing can be posted; written under @lock, read without it by waiters
+ * @stopped: nothing can be posted, and no completion is taken; written under @lock, read
+ *	without it by waiters
  * @doorbells: times the device was woken
  * @head: the indices in the window
  * @sq: submission entries in the window
  * @cq: completion entries in the window
  * @reports: failure reports in the window
  * @stream: the stream it belongs to; NULL for the admin and control queues
- * @replies: for a queue without stream: waiter of each slot, or NULL
+ * @replies: for a queue without stream: who wants the completion of each slot, or NULL
  * @pdev: the device
  * @ctx: the context; NULL for the admin queue
  * @wq: who waits for it sleeps here
@@ -69,7 +93,7 @@ struct pto_queue {
 	bool stopped;
 	u64 doorbells;
 	struct pto_dev_queue *head;
-	struct pto_dev_cmd *sq;
+	union pto_command *sq;
 	struct pto_dev_cqe *cq;
 	struct pto_dev_report *reports;
 	struct pto_stream *stream;
@@ -85,16 +109,17 @@ struct pto_queue {
 
 /**
  * struct pto_wait_how - how to wait for something of a queue
- * @section: the section the thread is in; left while it sleeps
- * @deadline_ns: absolute time, PTO_WAIT_FOREVER for none
+ * @deadline_ns: absolute time, PTO_WAIT_FOREVER for none; 0: do not wait, only look
  * @state: TASK_* in which to sleep
- * @patient: the deadline moves on as long as the queue's context has runs in flight
+ * @patience_ns: by so much the deadline moves on as long as the queue's context has runs in
+ *	flight; 0: it does not
+ *
+ * The caller is in no section, and holds references to all that the wait is about.
  */
 struct pto_wait_how {
-	struct pto_section *section;
 	u64 deadline_ns;
 	unsigned int state;
-	bool patient;
+	u64 patience_ns;
 };
 
 typedef bool (*pto_queue_cond)(struct pto_queue *q, void *arg);
@@ -103,19 +128,24 @@ int pto_queue_open(struct pto_queue *q, struct pto_device *pdev, u32 index);
 void pto_queue_close(struct pto_queue *q);
 void pto_queue_reset(struct pto_queue *q);
 void pto_queue_stop(struct pto_queue *q);
-struct pto_dev_cmd *pto_queue_slot(struct pto_queue *q);
+union pto_command *pto_queue_slot(struct pto_queue *q);
 void pto_queue_publish(struct pto_queue *q);
 void pto_queue_kick(struct pto_queue *q);
 unsigned int pto_queue_reap(struct pto_queue *q);
 void pto_queue_wake(struct pto_queue *q, unsigned int taken);
 void pto_queue_arm(struct pto_queue *q);
 void pto_queue_disarm(struct pto_queue *q);
-int pto_queue_post(struct pto_queue *q, const struct pto_dev_cmd *cmd, unsigned int count,
+int pto_queue_post(struct pto_queue *q, const union pto_command *cmd, unsigned int count,
 		   struct pto_reply *reply);
-int pto_queue_call(struct pto_queue *q, const struct pto_dev_cmd *cmd, struct pto_reply *reply,
+bool pto_queue_refused(struct pto_queue *q, const struct pto_reply *reply);
+bool pto_queue_forget(struct pto_queue *q, struct pto_reply *reply);
+int pto_queue_ask(struct pto_queue *q, const union pto_command *cmd, struct pto_reply *reply,
+		  struct pto_wait_how *how);
+int pto_queue_call(struct pto_queue *q, const union pto_command *cmd, struct pto_reply *reply,
 		   struct pto_wait_how *how);
 int pto_queue_wait(struct pto_queue *q, pto_queue_cond cond, void *arg,
 		   struct pto_wait_how *how);
+bool pto_queue_replied(struct pto_queue *q, void *reply);
 int pto_status_errno(u32 status);
 
 /* Commands or runs that the device has not completed; a hint without the queue's lock. */

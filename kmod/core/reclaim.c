@@ -4,69 +4,48 @@
  * arenas: they look them up under their queue's lock. So whoever has taken an object out of its
  * table, and has then held every queue's lock once, knows that only runs up to the context's
  * latest can be using it. When those have ended the hardware context is told to forget it,
- * and when it has, the object is freed.
+ * and when it has, the object is freed. If it refuses, the context is lost, and the object
+ * is kept until the hardware context has ended.
+ *
+ * All of it is done by the context's work, so that neither giving something up nor reading
+ * waits for the device. An object passes through three lists (fresh, waiting, posted), each of
+ * which is worked off from its head: what an object costs does not depend on how many there
+ * are.
  */
+#include <linux/hrtimer.h>
+#include <linux/sched.h>
+#include <linux/sched/signal.h>
+
 #include "ctx.h"
 #include "device.h"
 #include "queue.h"
 #include "reclaim.h"
 #include "stream.h"
 
-/* Under ctx->lock: number of the latest run that can have seen what is no longer visible. */
-static u64 pto_runs_so_far(struct pto_ctx *ctx)
-{
-	struct pto_stream *s;
+/* How long somebody who needs memory or a handle waits for what is being freed. */
+#define PTO_SETTLE_NS (2 * (u64)NSEC_PER_SEC)
 
-	list_for_each_entry(s, &ctx->stream_list, link) {
-		spin_lock(&s->queue.lock);
-		spin_unlock(&s->queue.lock);
-	}
-	return atomic64_read(&ctx->run_seq);
+/** pto_reclaim_start() - have the work look at what the context has given up. Does not sleep */
+void pto_reclaim_start(struct pto_ctx *ctx)
+{
+	queue_work(pto_wq, &ctx->reclaim.work);
 }
 
 /**
- * pto_defer() - free an object when it is not used any more
+ * pto_defer() - free an object when it is not used any more. Does not sleep
  * @ctx: the context
  * @d: part of the object, which nobody can find any more
  * @ops: how to free it
- *
- * Does not sleep. The caller looks after it that pto_reclaim_settle() or the work gets to it.
  */
 void pto_defer(struct pto_ctx *ctx, struct pto_deferred *d, const struct pto_deferred_ops *ops)
 {
 	d->ops = ops;
-	d->posted = false;
 	spin_lock(&ctx->lock);
-	d->run_seq = pto_runs_so_far(ctx);
-	list_add_tail(&d->link, &ctx->deferred);
-	atomic_inc(&ctx->deferred_count);
+	list_add_tail(&d->link, &ctx->reclaim.fresh);
+	atomic_inc(&ctx->reclaim.count);
+	ctx->reclaim.busy = true;
 	spin_unlock(&ctx->lock);
-	atomic_set(&ctx->reclaim_wanted, 1);
-}
-
-/* Has every run up to this one ended? If not, ask for an interrupt when more have. */
-static bool pto_runs_ended(struct pto_ctx *ctx, u64 run_seq)
-{
-	struct pto_stream *s;
-	bool ended = true;
-
-	spin_lock(&ctx->lock);
-	list_for_each_entry(s, &ctx->stream_list, link) {
-		spin_lock(&s->queue.lock);
-		if (s->submitted != s->completed &&
-		    s->runs[s->completed & s->run_mask].ctx_seq <= run_seq) {
-			pto_queue_arm(&s->queue);
-			ended = false;
-		}
-		spin_unlock(&s->queue.lock);
-	}
-	spin_unlock(&ctx->lock);
-	return ended;
-}
-
-static bool pto_control_passed(struct pto_queue *q, void *index)
-{
-	return q->stopped || (s32)(q->cq_head - *(u32 *)index) > 0;
+	pto_reclaim_start(ctx);
 }
 
 /** pto_reclaim_reap() - take all completions that are there; in a section */
@@ -88,165 +67,288 @@ void pto_reclaim_reap(struct pto_ctx *ctx)
 	pto_queue_wake(&ctx->control, taken);
 }
 
-/* Return: true when the object has been freed, or can be as there is nobody to tell. */
-static bool pto_reclaim_one(struct pto_ctx *ctx, struct pto_deferred *d)
+/* What was given up waits for the runs that are in flight now, and may have found it. */
+static void pto_reclaim_sort(struct pto_ctx *ctx)
 {
-	struct pto_dev_cmd cmd[PTO_DEFERRED_COMMANDS] = {};
-	unsigned int count, i;
-	bool passed;
+	struct pto_deferred *d;
+	struct pto_stream *s;
+	LIST_HEAD(fresh);
+	u64 run_seq;
 
-	if (!d->posted) {
-		if (!pto_runs_ended(ctx, d->run_seq))
-			return false;
-		if (!ctx->hw_alive)
-			return true;
-		count = d->ops->commands(d, cmd);
-		for (i = 0; i < count; i++)
-			cmd[i].ctx = ctx->hw_id;
-		if (pto_queue_post(&ctx->control, cmd, count, NULL))
-			return false;
-		atomic64_add(count, &ctx->count.device_commands);
-		d->control_index = READ_ONCE(ctx->control.sq_tail) - 1;
-		d->posted = true;
-		pto_queue_arm(&ctx->control);
+	spin_lock(&ctx->lock);
+	list_splice_init(&ctx->reclaim.fresh, &fresh);
+	list_for_each_entry(s, &ctx->stream_list, link) {
+		spin_lock(&s->queue.lock);
+		spin_unlock(&s->queue.lock);
 	}
-	spin_lock(&ctx->control.lock);
-	pto_queue_reap(&ctx->control);
-	passed = pto_control_passed(&ctx->control, &d->control_index);
-	spin_unlock(&ctx->control.lock);
-	return passed;
+	run_seq = atomic64_read(&ctx->run_seq);
+	spin_unlock(&ctx->lock);
+	list_for_each_entry(d, &fresh, link)
+		d->run_seq = run_seq;
+	list_splice_tail_init(&fresh, &ctx->reclaim.waiting);
+}
+
+/*
+ * The number of the oldest run in flight, U64_MAX if there is none. The device is asked to say
+ * when it, and any other run up to @wanted, has ended.
+ */
+static u64 pto_oldest_run(struct pto_ctx *ctx, u64 wanted)
+{
+	u64 oldest = U64_MAX, seq;
+	struct pto_stream *s;
+
+	spin_lock(&ctx->lock);
+	list_for_each_entry(s, &ctx->stream_list, link) {
+		spin_lock(&s->queue.lock);
+		if (s->submitted != s->completed) {
+			seq = s->runs[s->completed & s->run_mask].ctx_seq;
+			oldest = min(oldest, seq);
+			if (seq <= wanted)
+				pto_queue_arm(&s->queue);
+		}
+		spin_unlock(&s->queue.lock);
+	}
+	spin_unlock(&ctx->lock);
+	return oldest;
+}
+
+/* Tell the hardware context to forget an object. Return: false if there is no room. */
+static bool pto_reclaim_post(struct pto_ctx *ctx, struct pto_deferred *d)
+{
+	union pto_command cmd[PTO_DEFERRED_COMMANDS] = {};
+	unsigned int count, i;
+
+	count = d->ops->commands(d, cmd);
+	for (i = 0; i < count; i++)
+		cmd[i].any.ctx = ctx->hw_id;
+	d->opcode = cmd[count - 1].any.opcode;
+	d->reply.report = NULL;
+	if (pto_queue_post(&ctx->control, cmd, count, &d->reply))
+		return false;
+	atomic64_add(count, &ctx->count.device_commands);
+	return true;
+}
+
+/* Return: true if something was posted. */
+static bool pto_reclaim_waiting(struct pto_ctx *ctx)
+{
+	struct list_head *waiting = &ctx->reclaim.waiting;
+	struct pto_deferred *d;
+	bool any = false;
+	u64 oldest;
+
+	if (list_empty(waiting))
+		return false;
+	d = list_first_entry(waiting, struct pto_deferred, link);
+	oldest = pto_oldest_run(ctx, d->run_seq);
+	while ((d = list_first_entry_or_null(waiting, struct pto_deferred, link)) &&
+	       d->run_seq < oldest && pto_reclaim_post(ctx, d)) {
+		list_move_tail(&d->link, &ctx->reclaim.posted);
+		any = true;
+	}
+	return any;
 }
 
 static void pto_reclaim_release(struct pto_ctx *ctx, struct pto_deferred *d)
 {
 	list_del_init(&d->link);
-	atomic_dec(&ctx->deferred_count);
+	atomic_dec(&ctx->reclaim.count);
 	d->ops->release(d);
 }
 
-/* ctx->mutex is held, in a section. Return: true if commands are on their way. */
-static bool pto_reclaim(struct pto_ctx *ctx)
+/*
+ * Did the device give the object up? An UNLOAD that timed out has freed the handle, and one of
+ * a handle that it does not know follows a LOAD that nobody waited for, and that failed.
+ */
+static bool pto_reclaim_accepted(const struct pto_deferred *d)
 {
-	struct pto_deferred *d, *next;
-	bool posted = false;
-	LIST_HEAD(todo);
-
-	pto_reclaim_reap(ctx);
-	spin_lock(&ctx->lock);
-	list_splice_init(&ctx->deferred, &todo);
-	spin_unlock(&ctx->lock);
-	list_for_each_entry_safe(d, next, &todo, link) {
-		if (pto_reclaim_one(ctx, d))
-			pto_reclaim_release(ctx, d);
-		else if (d->posted)
-			posted = true;
-	}
-	spin_lock(&ctx->lock);
-	list_splice_init(&todo, &ctx->deferred);
-	spin_unlock(&ctx->lock);
-	return posted;
+	if (d->reply.status == PTO_DEV_OK)
+		return true;
+	return d->opcode == PTO_DEV_UNLOAD &&
+	       (d->reply.status == PTO_DEV_TIMEOUT || d->reply.status == PTO_DEV_INVALID);
 }
 
-/* Return: true if commands are on their way. */
-static bool pto_reclaim_inside(struct pto_ctx *ctx)
+static bool pto_reclaim_replied(struct pto_ctx *ctx, struct pto_deferred *d)
+{
+	bool done;
+
+	spin_lock(&ctx->control.lock);
+	done = d->reply.done;
+	spin_unlock(&ctx->control.lock);
+	return done;
+}
+
+/* Return: true if something was freed. */
+static bool pto_reclaim_posted(struct pto_ctx *ctx)
+{
+	struct pto_deferred *d;
+	bool any = false;
+
+	while ((d = list_first_entry_or_null(&ctx->reclaim.posted, struct pto_deferred, link)) &&
+	       pto_reclaim_replied(ctx, d)) {
+		if (pto_reclaim_accepted(d)) {
+			pto_reclaim_release(ctx, d);
+		} else {
+			list_move_tail(&d->link, &ctx->reclaim.kept);
+			pto_ctx_lose(ctx);
+		}
+		any = true;
+		cond_resched();
+	}
+	return any;
+}
+
+/* Take what has come. If anything is waited for, the device is asked to say when more has. */
+static bool pto_reclaim_look(struct pto_ctx *ctx)
 {
 	struct pto_section section;
-	bool posted;
 
-	if (!pto_reclaim_pending(ctx) || !pto_section_enter(&section, ctx->pdev))
+	if (!pto_section_enter(&section, ctx->pdev))
 		return false;
-	posted = pto_reclaim(ctx);
+	if (!list_empty(&ctx->reclaim.posted))
+		pto_queue_arm(&ctx->control);
+	pto_reclaim_reap(ctx);
 	pto_section_leave(&section);
-	return posted;
+	return true;
 }
 
-/**
- * pto_reclaim_locked() - free what can be freed now
- * @ctx: the context; its mutex is held
- * @section: the caller's section
- *
- * In an idle context that is everything, when this returns.
+/*
+ * As far as it goes without waiting. An interrupt is asked for before each look, so what the
+ * last look does not find starts the work again.
  */
-void pto_reclaim_locked(struct pto_ctx *ctx, struct pto_section *section)
+static void pto_reclaim_pass(struct pto_ctx *ctx)
 {
-	struct pto_wait_how how = {
-		.section = section,
-		.deadline_ns = ktime_get_ns() + PTO_DRAIN_NS,
-		.state = TASK_UNINTERRUPTIBLE,
-	};
-	u32 last;
+	bool any;
 
-	if (!pto_reclaim_inside(ctx) || pto_ctx_busy(ctx))
-		return;
-	last = READ_ONCE(ctx->control.sq_tail) - 1;
-	pto_queue_wait(&ctx->control, pto_control_passed, &last, &how);
-	pto_reclaim_inside(ctx);
-}
-
-/**
- * pto_reclaim_unlock() - release ctx->mutex
- * @ctx: the context
- *
- * Whoever could not get the mutex has left its work to its holder.
- */
-void pto_reclaim_unlock(struct pto_ctx *ctx)
-{
 	do {
-		if (atomic_xchg(&ctx->reclaim_wanted, 0))
-			pto_reclaim_inside(ctx);
-		mutex_unlock(&ctx->mutex);
-		/* Against the store of reclaim_wanted before mutex_trylock() elsewhere. */
-		smp_mb();
-	} while (atomic_read(&ctx->reclaim_wanted) && mutex_trylock(&ctx->mutex));
+		if (READ_ONCE(ctx->lost) || !pto_reclaim_look(ctx))
+			return;
+		pto_reclaim_sort(ctx);
+		any = pto_reclaim_waiting(ctx);
+		if (!pto_reclaim_look(ctx))
+			return;
+		any |= pto_reclaim_posted(ctx);
+	} while (any);
 }
 
-/**
- * pto_reclaim_settle() - free what can be freed now
- * @ctx: the context; its mutex is not held
- * @section: the caller's section
- *
- * In an idle context that is everything, when this returns.
- */
-void pto_reclaim_settle(struct pto_ctx *ctx, struct pto_section *section)
+/* Whoever waits in pto_reclaim_settle() has waited long enough when only runs hold things. */
+static void pto_reclaim_calm(struct pto_ctx *ctx)
 {
-	atomic_set(&ctx->reclaim_wanted, 1);
-	/* Pairs with the barrier after mutex_unlock() in pto_reclaim_unlock(). */
-	smp_mb();
-	if (!mutex_trylock(&ctx->mutex))
-		return;
-	pto_reclaim_locked(ctx, section);
-	pto_reclaim_unlock(ctx);
+	bool calm;
+
+	spin_lock(&ctx->lock);
+	calm = list_empty(&ctx->reclaim.fresh) &&
+	       (list_empty(&ctx->reclaim.posted) || READ_ONCE(ctx->lost));
+	if (calm)
+		ctx->reclaim.busy = false;
+	spin_unlock(&ctx->lock);
+	if (calm && wq_has_sleeper(&ctx->wq))
+		wake_up_all(&ctx->wq);
 }
 
 static void pto_reclaim_work(struct work_struct *work)
 {
-	struct pto_ctx *ctx = container_of(work, struct pto_ctx, reclaim_work);
+	struct pto_ctx *ctx = container_of(work, struct pto_ctx, reclaim.work);
 
-	mutex_lock(&ctx->mutex);
-	atomic_set(&ctx->reclaim_wanted, 1);
-	pto_reclaim_unlock(ctx);
+	mutex_lock(&ctx->reclaim.mutex);
+	if (READ_ONCE(ctx->hw) == PTO_HW_ALIVE)
+		pto_reclaim_pass(ctx);
+	pto_reclaim_calm(ctx);
+	mutex_unlock(&ctx->reclaim.mutex);
+}
+
+static bool pto_reclaim_is_calm(struct pto_ctx *ctx)
+{
+	return !READ_ONCE(ctx->reclaim.busy) || READ_ONCE(ctx->lost) ||
+	       pto_device_is_gone(ctx->pdev);
+}
+
+/**
+ * pto_reclaim_settle() - wait for what is being freed and does not depend on runs
+ * @ctx: the context
+ *
+ * Killable, and no longer than PTO_SETTLE_NS.
+ *
+ * Return: true if there was anything to wait for: it is worth trying again.
+ */
+bool pto_reclaim_settle(struct pto_ctx *ctx)
+{
+	ktime_t expires = ns_to_ktime(ktime_get_ns() + PTO_SETTLE_NS);
+	DEFINE_WAIT(wait);
+	bool again = true;
+
+	if (!pto_reclaim_pending(ctx))
+		return false;
+	while (again) {
+		prepare_to_wait(&ctx->wq, &wait, TASK_KILLABLE);
+		again = !pto_reclaim_is_calm(ctx) &&
+			!signal_pending_state(TASK_KILLABLE, current);
+		if (again)
+			again = schedule_hrtimeout(&expires, HRTIMER_MODE_ABS);
+		finish_wait(&ctx->wq, &wait);
+	}
+	return true;
+}
+
+/** pto_reclaim_alloc() - pto_mem_alloc(); what only waits to be freed is waited for */
+int pto_reclaim_alloc(struct pto_ctx *ctx, u64 length, struct pto_mem *mem)
+{
+	int err = pto_mem_alloc(ctx->pdev, length, mem);
+
+	if (err == -ENOMEM && pto_reclaim_settle(ctx))
+		err = pto_mem_alloc(ctx->pdev, length, mem);
+	return err;
+}
+
+/**
+ * pto_reclaim_command() - pto_ctx_command() for what takes something of the device
+ *
+ * What the device is short of may only wait to be given back.
+ */
+int pto_reclaim_command(struct pto_ctx *ctx, union pto_command *cmd, struct pto_reply *reply)
+{
+	int err = pto_ctx_command(ctx, cmd, reply);
+
+	if ((err == -ENOSPC || err == -ENOMEM) && reply->done && pto_reclaim_settle(ctx))
+		err = pto_ctx_command(ctx, cmd, reply);
+	return err;
 }
 
 /** pto_reclaim_init() - nothing to free yet */
 void pto_reclaim_init(struct pto_ctx *ctx)
 {
-	INIT_LIST_HEAD(&ctx->deferred);
-	INIT_WORK(&ctx->reclaim_work, pto_reclaim_work);
+	struct pto_reclaim *r = &ctx->reclaim;
+
+	mutex_init(&r->mutex);
+	INIT_LIST_HEAD(&r->fresh);
+	INIT_LIST_HEAD(&r->waiting);
+	INIT_LIST_HEAD(&r->posted);
+	INIT_LIST_HEAD(&r->kept);
+	INIT_WORK(&r->work, pto_reclaim_work);
 }
 
 /**
  * pto_reclaim_all() - free everything that waits
- * @ctx: the context; no run is in flight and the hardware context is no more. Its mutex is
- *	held or it is being closed
+ * @ctx: the context; no run is in flight and the hardware context is no more
  */
 void pto_reclaim_all(struct pto_ctx *ctx)
 {
+	struct pto_reclaim *r = &ctx->reclaim;
 	struct pto_deferred *d, *next;
 	LIST_HEAD(todo);
 
+	mutex_lock(&r->mutex);
 	spin_lock(&ctx->lock);
-	list_splice_init(&ctx->deferred, &todo);
+	list_splice_init(&r->fresh, &todo);
 	spin_unlock(&ctx->lock);
-	list_for_each_entry_safe(d, next, &todo, link)
+	list_splice_init(&r->waiting, &todo);
+	list_splice_init(&r->posted, &todo);
+	list_splice_init(&r->kept, &todo);
+	list_for_each_entry_safe(d, next, &todo, link) {
+		/* The control queue is stopped or closed: it does not know the reply any more. */
 		pto_reclaim_release(ctx, d);
+		cond_resched();
+	}
+	pto_reclaim_calm(ctx);
+	mutex_unlock(&r->mutex);
 }

@@ -19,22 +19,23 @@
  * @release: free it; the device does not know it any more
  */
 struct pto_deferred_ops {
-	unsigned int (*commands)(struct pto_deferred *d, struct pto_dev_cmd *cmd);
+	unsigned int (*commands)(struct pto_deferred *d, union pto_command *cmd);
 	void (*release)(struct pto_deferred *d);
 };
 
 void pto_defer(struct pto_ctx *ctx, struct pto_deferred *d, const struct pto_deferred_ops *ops);
 void pto_reclaim_init(struct pto_ctx *ctx);
-void pto_reclaim_all(struct pto_ctx *ctx);
-void pto_reclaim_settle(struct pto_ctx *ctx, struct pto_section *section);
+void pto_reclaim_start(struct pto_ctx *ctx);
 void pto_reclaim_reap(struct pto_ctx *ctx);
-void pto_reclaim_locked(struct pto_ctx *ctx, struct pto_section *section);
-void pto_reclaim_unlock(struct pto_ctx *ctx);
+bool pto_reclaim_settle(struct pto_ctx *ctx);
+int pto_reclaim_alloc(struct pto_ctx *ctx, u64 length, struct pto_mem *mem);
+int pto_reclaim_command(struct pto_ctx *ctx, union pto_command *cmd, struct pto_reply *reply);
+void pto_reclaim_all(struct pto_ctx *ctx);
 
 /* After completions were taken: is there something they may have been holding up? */
 static inline bool pto_reclaim_pending(struct pto_ctx *ctx)
 {
-	return unlikely(atomic_read(&ctx->deferred_count));
+	return unlikely(atomic_read(&ctx->reclaim.count));
 }
 
 #endif /* PTO_CORE_RECLAIM_H */

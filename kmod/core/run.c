@@ -225,14 +225,13 @@ static int pto_run_fetch(const struct pto_run *arg, u32 from, u32 count,
 
 static int pto_run_make_arena(struct pto_ctx *ctx)
 {
-	struct pto_section section;
 	int err;
 
-	err = pto_ctx_begin_hw(ctx, &section);
+	err = pto_ctx_begin_hw(ctx);
 	if (err)
 		return err;
-	err = pto_arena_default(ctx, &section, false);
-	pto_ctx_end(ctx, &section);
+	err = pto_arena_default(ctx, false);
+	pto_ctx_end(ctx);
 	return err;
 }
 

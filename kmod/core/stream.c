@@ -10,34 +10,34 @@
 #include "device.h"
 #include "ids.h"
 #include "queue.h"
-#include "reclaim.h"
 #include "stream.h"
 #include "wait.h"
 
-static int pto_stream_bind(struct pto_stream *s, struct pto_section *section, u16 opcode)
+static int pto_stream_bind(struct pto_stream *s, u16 opcode, struct pto_reply *reply)
 {
 	struct pto_ctx *ctx = s->queue.ctx;
-	struct pto_dev_cmd_queue cmd = {
+	union pto_command cmd = { .queue = {
 		.opcode = opcode,
 		.ctx = ctx->hw_id,
 		.queue = s->queue.index,
-	};
-	struct pto_reply reply;
+	} };
 
+	reply->report = NULL;
 	if (opcode == PTO_DEV_QUEUE_BIND)
 		pto_queue_reset(&s->queue);
-	return pto_ctx_admin(ctx, section, (struct pto_dev_cmd *)&cmd, &reply);
+	return pto_ctx_admin(ctx, &cmd, reply);
 }
 
 /** pto_stream_bind_all() - bind the streams to a new hardware context */
-int pto_stream_bind_all(struct pto_ctx *ctx, struct pto_section *section)
+int pto_stream_bind_all(struct pto_ctx *ctx)
 {
+	struct pto_reply reply;
 	struct pto_stream *s;
 	int err;
 
 	/* The list changes only under ctx->mutex, which is held. */
 	list_for_each_entry(s, &ctx->stream_list, link) {
-		err = pto_stream_bind(s, section, PTO_DEV_QUEUE_BIND);
+		err = pto_stream_bind(s, PTO_DEV_QUEUE_BIND, &reply);
 		if (err)
 			return err;
 	}
@@ -99,31 +99,51 @@ static void pto_stream_release(struct kref *ref)
 	pto_stream_free(s);
 }
 
-static int pto_stream_attach(struct pto_stream *s, struct pto_section *section)
+static int pto_stream_take_id(struct pto_stream *s)
 {
 	struct pto_ctx *ctx = s->queue.ctx;
+
+	return pto_id_reserve(&ctx->stream_ids, &ctx->next_stream, U16_MAX, &s->id);
+}
+
+static void pto_stream_add(struct pto_stream *s)
+{
+	struct pto_ctx *ctx = s->queue.ctx;
+
+	spin_lock(&ctx->lock);
+	list_add_tail(&s->link, &ctx->stream_list);
+	spin_unlock(&ctx->lock);
+	atomic_inc(&ctx->pdev->stream_count);
+	atomic_inc(&ctx->count.streams_live);
+}
+
+/*
+ * Make the stream the hardware context's. If the device does not answer it may yet bind the
+ * queue: the stream stays until the hardware context, which is lost, has ended.
+ */
+static int pto_stream_attach(struct pto_stream *s)
+{
+	struct pto_reply reply;
 	int err;
 
-	err = pto_id_reserve(&ctx->stream_ids, &ctx->next_stream, U16_MAX, &s->id);
-	if (err)
+	pto_stream_add(s);
+	err = pto_stream_bind(s, PTO_DEV_QUEUE_BIND, &reply);
+	if (!err)
+		return 0;
+	xa_release(&s->queue.ctx->stream_ids, s->id);
+	if (!reply.done)
 		return err;
-	err = pto_stream_bind(s, section, PTO_DEV_QUEUE_BIND);
-	if (err) {
-		xa_release(&ctx->stream_ids, s->id);
-		if (err != -ENODEV && err != -ENOSPC && err != -ENOMEM)
-			err = -EIO;
-	}
-	return err;
+	pto_stream_unbind(s);
+	return err == -ENOSPC || err == -ENOMEM ? err : -EIO;
 }
 
 /**
  * pto_stream_new() - make a stream
  * @ctx: the context; between pto_ctx_begin_hw() and pto_ctx_end(), or being opened
- * @section: the section
  *
  * Return: the stream, bound, with an id that nobody can use yet; or ERR_PTR.
  */
-struct pto_stream *pto_stream_new(struct pto_ctx *ctx, struct pto_section *section)
+struct pto_stream *pto_stream_new(struct pto_ctx *ctx)
 {
 	struct pto_stream *s = pto_stream_alloc(ctx);
 	int err;
@@ -135,17 +155,13 @@ struct pto_stream *pto_stream_new(struct pto_ctx *ctx, struct pto_section *secti
 		pto_stream_free(s);
 		return ERR_PTR(err);
 	}
-	err = pto_stream_attach(s, section);
+	err = pto_stream_take_id(s);
 	if (err) {
 		kref_put(&s->ref, pto_stream_release);
 		return ERR_PTR(err);
 	}
-	spin_lock(&ctx->lock);
-	list_add_tail(&s->link, &ctx->stream_list);
-	spin_unlock(&ctx->lock);
-	atomic_inc(&ctx->pdev->stream_count);
-	atomic_inc(&ctx->count.streams_live);
-	return s;
+	err = pto_stream_attach(s);
+	return err ? ERR_PTR(err) : s;
 }
 
 /* Its counters become the context's. */
@@ -249,35 +265,36 @@ void pto_stream_cancel(struct pto_stream *s)
 
 static struct pto_stream *pto_stream_make(struct pto_ctx *ctx)
 {
-	struct pto_section section;
 	struct pto_stream *s;
 	int err;
 
-	err = pto_ctx_begin_hw(ctx, &section);
+	err = pto_ctx_begin_hw(ctx);
 	if (err)
 		return ERR_PTR(err);
 	if (atomic_read(&ctx->count.streams_live) > PTO_MAX_STREAMS)
 		s = ERR_PTR(-ENOSPC);
 	else
-		s = pto_stream_new(ctx, &section);
-	pto_ctx_end(ctx, &section);
+		s = pto_stream_new(ctx);
+	pto_ctx_end(ctx);
 	return s;
 }
 
-/* Take a stream that nobody can find out of service. ctx->mutex is held. */
-static int pto_stream_drop(struct pto_stream *s, struct pto_section *section)
+/*
+ * Take a stream that nobody can find out of service. ctx->mutex is held. A queue that the device
+ * does not give back goes with the hardware context, which is lost.
+ */
+static void pto_stream_drop(struct pto_stream *s)
 {
 	struct pto_ctx *ctx = s->queue.ctx;
+	struct pto_reply reply;
 	int err = 0;
 
-	if (ctx->hw_alive)
-		err = pto_stream_bind(s, section, PTO_DEV_QUEUE_UNBIND);
+	if (ctx->hw != PTO_HW_NONE)
+		err = pto_stream_bind(s, PTO_DEV_QUEUE_UNBIND, &reply);
 	if (err)
-		/* The device keeps the queue: it goes with the hardware context. */
 		pto_ctx_lose(ctx);
 	else
 		pto_stream_unbind(s);
-	return err;
 }
 
 /** pto_stream_create() - PTO_STREAM_CREATE */
@@ -285,7 +302,6 @@ int pto_stream_create(struct pto_call *call)
 {
 	struct pto_stream_create *arg = call->arg;
 	struct pto_ctx *ctx = call->ctx;
-	struct pto_section section;
 	struct pto_stream *s;
 	int err;
 
@@ -305,9 +321,9 @@ int pto_stream_create(struct pto_call *call)
 		return 0;
 	}
 	xa_release(&ctx->stream_ids, arg->id);
-	if (!pto_ctx_begin(ctx, &section)) {
-		pto_stream_drop(s, &section);
-		pto_ctx_end(ctx, &section);
+	if (!pto_ctx_begin(ctx)) {
+		pto_stream_drop(s);
+		pto_ctx_end(ctx);
 	}
 	return err;
 }
@@ -316,9 +332,12 @@ int pto_stream_create(struct pto_call *call)
 static int pto_stream_retire(struct pto_stream *s)
 {
 	struct pto_queue *q = &s->queue;
+	struct pto_section section;
 	unsigned int taken;
 	int err = 0;
 
+	if (!pto_section_enter(&section, q->pdev))
+		return -ENODEV;
 	spin_lock(&q->lock);
 	taken = pto_queue_reap(q);
 	if (s->submitted != s->completed)
@@ -326,6 +345,7 @@ static int pto_stream_retire(struct pto_stream *s)
 	else
 		WRITE_ONCE(q->stopped, true);
 	spin_unlock(&q->lock);
+	pto_section_leave(&section);
 	pto_queue_wake(q, taken);
 	return err;
 }
@@ -335,27 +355,26 @@ int pto_stream_destroy(struct pto_call *call)
 {
 	struct pto_stream_destroy *arg = call->arg;
 	struct pto_ctx *ctx = call->ctx;
-	struct pto_section section;
 	struct pto_stream *s;
 	int err;
 
 	if (arg->id == PTO_STREAM_DEFAULT)
 		return -EINVAL;
-	err = pto_ctx_begin(ctx, &section);
+	err = pto_ctx_begin(ctx);
 	if (err)
 		return err;
 	s = pto_stream_get(ctx, arg->id);
 	if (!s) {
-		pto_ctx_end(ctx, &section);
+		pto_ctx_end(ctx);
 		return -ENOENT;
 	}
 	err = pto_stream_retire(s);
 	if (!err) {
 		pto_id_take(&ctx->stream_ids, arg->id);
-		pto_stream_drop(s, &section);
+		pto_stream_drop(s);
 	}
 	pto_stream_put(ctx, s);
-	pto_ctx_end(ctx, &section);
+	pto_ctx_end(ctx);
 	return err;
 }
 
@@ -364,9 +383,7 @@ int pto_stream_wait(struct pto_call *call)
 {
 	struct pto_stream_wait *arg = call->arg;
 	struct pto_ctx *ctx = call->ctx;
-	struct pto_section section;
 	struct pto_wait_how how = {
-		.section = &section,
 		.deadline_ns = arg->timeout_ns,
 		.state = TASK_INTERRUPTIBLE,
 	};
@@ -374,18 +391,11 @@ int pto_stream_wait(struct pto_call *call)
 	u64 last;
 	int err;
 
-	if (!pto_section_enter(&section, ctx->pdev))
-		return -ENODEV;
 	s = pto_stream_get(ctx, arg->id);
-	if (!s) {
-		pto_section_leave(&section);
+	if (!s)
 		return -ENOENT;
-	}
 	last = READ_ONCE(s->submitted);
 	err = pto_queue_wait(&s->queue, pto_wait_ended, &last, &how);
-	if (pto_reclaim_pending(ctx) && section.pdev)
-		pto_reclaim_settle(ctx, &section);
-	pto_section_leave(&section);
 	pto_stream_put(ctx, s);
 	return err;
 }

@@ -88,13 +88,13 @@ struct pto_stream {
 	struct list_head link;
 };
 
-struct pto_stream *pto_stream_new(struct pto_ctx *ctx, struct pto_section *section);
+struct pto_stream *pto_stream_new(struct pto_ctx *ctx);
 void pto_stream_unbind(struct pto_stream *s);
 struct pto_stream *pto_stream_get(struct pto_ctx *ctx, u32 id);
 void pto_stream_put(struct pto_ctx *ctx, struct pto_stream *s);
 void pto_stream_complete(struct pto_stream *s, const struct pto_dev_cqe *cqe,
 			 const struct pto_dev_report *report);
 void pto_stream_cancel(struct pto_stream *s);
-int pto_stream_bind_all(struct pto_ctx *ctx, struct pto_section *section);
+int pto_stream_bind_all(struct pto_ctx *ctx);
 
 #endif /* PTO_CORE_STREAM_H */

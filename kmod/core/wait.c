@@ -8,7 +8,6 @@
 #include "ctx.h"
 #include "device.h"
 #include "queue.h"
-#include "reclaim.h"
 #include "stream.h"
 #include "wait.h"
 
@@ -66,22 +65,14 @@ static bool pto_wait_fetch(struct pto_queue *q, void *arg)
 
 static int pto_wait_run(struct pto_stream *s, u64 timeout_ns, struct pto_wanted *wanted)
 {
-	struct pto_ctx *ctx = s->queue.ctx;
-	struct pto_section section;
 	struct pto_wait_how how = {
-		.section = &section,
 		.deadline_ns = timeout_ns,
 		.state = TASK_INTERRUPTIBLE,
 	};
 	int err = -ENOENT;
 
-	if (!pto_section_enter(&section, ctx->pdev))
-		return -ENODEV;
 	if (likely(wanted->seq && wanted->seq <= READ_ONCE(s->submitted)))
 		err = pto_queue_wait(&s->queue, pto_wait_fetch, wanted, &how);
-	if (pto_reclaim_pending(ctx) && section.pdev)
-		pto_reclaim_settle(ctx, &section);
-	pto_section_leave(&section);
 	return !err && wanted->stale ? -ESTALE : err;
 }
 

@@ -44,6 +44,7 @@ static int finish(struct pto_ctx *ctx, uint64_t id)
 	struct pto_wait wait = { 0 };
 	int err = rig_wait(ctx, id, PTO_WAIT_FOREVER, &wait);
 
+	rig_settle();
 	return err ? err : wait.status;
 }
 
@@ -56,6 +57,7 @@ TEST_F(held, buffer_stays_until_the_runs_before_have_ended)
 	ASSERT_EQ(0, rig_run(self->ctx, 0, self->bo.id, &before));
 	ASSERT_EQ(0, rig_bo_destroy(self->ctx, self->bo.id));
 	EXPECT_EQ(-ENOENT, rig_run(self->ctx, 0, self->bo.id, &after));
+	rig_settle();
 	ASSERT_EQ(0, rig_run(self->ctx, 0, 0, &after));
 	EXPECT_EQ(0, rig_count(self->rig, PTO_DEV_UNMAP, 0));
 	ASSERT_EQ(0, rig_stats(self->ctx, &stats));
@@ -80,6 +82,7 @@ TEST_F(held, buffer_goes_without_anybody_asking)
 
 	ASSERT_EQ(0, rig_run(self->ctx, 0, self->bo.id, &id));
 	ASSERT_EQ(0, rig_bo_destroy(self->ctx, self->bo.id));
+	rig_settle();
 	EXPECT_NE(0, rig_queue(self->rig, self->stream)->cq_flags);
 	self->rig->cleared = 0;
 	rig_release(self->rig, self->stream, 1);
@@ -96,6 +99,7 @@ TEST_F(held, callable_stays_until_the_runs_before_have_ended)
 	ASSERT_EQ(0, rig_run(self->ctx, 0, 0, &id));
 	ASSERT_EQ(0, rig_unprepare(self->ctx, 0));
 	EXPECT_EQ(-ENOENT, rig_run(self->ctx, 0, 0, &again));
+	rig_settle();
 	EXPECT_EQ(0, rig_count(self->rig, PTO_DEV_UNLOAD, 0));
 	/* The cid is free, the name on the device is not. */
 	ASSERT_EQ(0, rig_prepare(self->ctx, 0, 1));

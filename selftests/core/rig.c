@@ -134,6 +134,7 @@ void rig_report(struct rig *rig, uint32_t queue, uint32_t id, const char *text)
 
 	memset(report, 0, sizeof(*report));
 	report->id = id;
+	report->flags = PTO_DEV_REPORT_VALID;
 	memcpy(report->text, text, min(strlen(text) + 1, sizeof(report->text)));
 }
 
@@ -628,8 +629,12 @@ struct rig *rig_new(void)
 	return rig;
 }
 
+/* The clock is the process's, and so is this. */
+static bool virtual_time;
+
 void rig_virtual_time(struct rig *rig, unsigned int threads)
 {
+	virtual_time = true;
 	rig->inside->virtual = true;
 	sim_cpus = 2;
 	sim_clock_start(RIG_START_NS, threads);
@@ -648,7 +653,10 @@ void rig_advance(uint64_t ns)
 
 void rig_settle(void)
 {
-	sim_clock_settle();
+	if (virtual_time)
+		sim_clock_settle();
+	else
+		flush_workqueue(pto_wq);
 }
 
 static bool still_runs(const struct sim_sleeper *sleeper)
@@ -710,10 +718,16 @@ int rig_start(struct rig *rig)
 
 void rig_free(struct rig *rig)
 {
-	if (rig->pdev)
+	if (rig->pdev) {
+		/* Contexts that the device has not given up end with it. */
+		pto_device_gone(rig->pdev);
 		pto_device_put(rig->pdev);
+		rig_settle();
+	}
 	if (rig->inside->virtual)
 		sim_clock_stop();
+	virtual_time = false;
+	rig_bounds(2000, 10000, 60000);
 	sim_cpus = 0;
 	munmap(rig->window, WINDOW_SIZE);
 	munmap(rig->inside->pages, 2 * WINDOW_SIZE);
@@ -729,6 +743,18 @@ void rig_interrupt(struct rig *rig)
 		return;
 	__atomic_fetch_add(&rig->interrupts, 1, __ATOMIC_RELAXED);
 	pto_device_interrupt(rig->pdev);
+}
+
+void rig_bounds(unsigned int close_ms, unsigned int admin_ms, unsigned int heartbeat_ms)
+{
+	pto_close_ms = close_ms;
+	pto_admin_ms = admin_ms;
+	pto_heartbeat_ms = heartbeat_ms;
+}
+
+void rig_watch(struct rig *rig)
+{
+	pto_device_watch(rig->pdev);
 }
 
 void rig_gone(struct rig *rig)

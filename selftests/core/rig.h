@@ -2,7 +2,8 @@
 /*
  * The driver core on a device of the test's making. The device has no thread: a doorbell
  * executes what is in the queue before it returns, unless the test holds the queue back; so
- * everything happens in the order in which the test does it.
+ * everything happens in the order in which the test does it. What the driver frees, it frees
+ * in the background: rig_settle() waits for that.
  *
  * rig_virtual_time() puts the core and the device on a clock of the test's own: then commands can
  * be late, the device interrupts by itself, and time passes when everybody sleeps.
@@ -153,7 +154,7 @@ uint64_t rig_now(void);
 /** rig_advance() - let time pass: whatever happens meanwhile has happened when it returns */
 void rig_advance(uint64_t ns);
 
-/** rig_settle() - let all others go on until they sleep and have nothing to do */
+/** rig_settle() - let all others go on until they have nothing to do, or (virtual time) sleep */
 void rig_settle(void);
 
 /**
@@ -213,6 +214,12 @@ void rig_release(struct rig *rig, uint32_t queue, unsigned int count);
 
 /** rig_interrupt() - what a device does when it has completions and was asked to say so */
 void rig_interrupt(struct rig *rig);
+
+/** rig_bounds() - the driver's bounds in milliseconds; see pto_close_ms, pto_admin_ms, ... */
+void rig_bounds(unsigned int close_ms, unsigned int admin_ms, unsigned int heartbeat_ms);
+
+/** rig_watch() - what the home of the driver does once a second */
+void rig_watch(struct rig *rig);
 
 /** rig_gone() - the transport finds the device gone */
 void rig_gone(struct rig *rig);

@@ -75,7 +75,7 @@ TEST_F(slow, latency_of_each_command)
 	self->rig->latency_ns = 0;
 }
 
-/* What no interrupt announced is found by whoever looks. */
+/* What no interrupt announced is found all the same: nobody sleeps for more than a second. */
 TEST_F(slow, interrupt_is_lost)
 {
 	const struct rig_rule late = { .opcode = PTO_DEV_RUN, .late_ns = RIG_SECOND };
@@ -87,7 +87,8 @@ TEST_F(slow, interrupt_is_lost)
 	begin = rig_now();
 	ASSERT_EQ(0, rig_run(self->ctx, 0, 0, &id));
 	EXPECT_EQ(0, rig_wait(self->ctx, id, begin + 5 * RIG_SECOND, &wait));
-	EXPECT_PASSED(5 * RIG_SECOND, begin);
+	EXPECT_LE(begin + RIG_SECOND, rig_now());
+	EXPECT_GE(begin + 2 * RIG_SECOND, rig_now());
 	EXPECT_EQ(1, self->rig->calls[RIG_INTERRUPT]);
 	EXPECT_EQ(0, self->rig->interrupts);
 }

@@ -70,15 +70,18 @@ static int open_matching(const char *path, uint32_t arch)
 
 static int open_first(uint32_t arch, char *path, size_t size)
 {
-	int fd, i;
+	int fd, i, err = -ENOENT;
 
 	for (i = 0; i < MAX_DEVICES; i++) {
 		snprintf(path, size, "/dev/pto%d", i);
 		fd = open_matching(path, arch);
 		if (fd >= 0)
 			return fd;
+		/* That one cannot be opened says more than that the others are none. */
+		if (fd != -ENOENT)
+			err = fd;
 	}
-	return -ENOENT;
+	return err;
 }
 
 int pt_open(uint32_t arch)
@@ -104,6 +107,21 @@ bool pt_usage_same(const struct pto_device_usage *a, const struct pto_device_usa
 
 	x.contexts_opened = b->contexts_opened;
 	return !memcmp(&x, b, sizeof(x));
+}
+
+int pt_images_settle(int fd, uint64_t images, struct pto_device_usage *seen)
+{
+	uint64_t deadline = pt_deadline();
+	int err;
+
+	for (;;) {
+		err = pt_usage(fd, seen);
+		if (err || seen->images == images)
+			return err;
+		if (pt_now() > deadline)
+			return -ETIMEDOUT;
+		pt_pause();
+	}
 }
 
 int pt_usage_settles(int fd, const struct pto_device_usage *want, struct pto_device_usage *seen)

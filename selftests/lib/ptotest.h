@@ -70,6 +70,9 @@ int pt_usage(int fd, struct pto_device_usage *usage);
  */
 int pt_usage_settles(int fd, const struct pto_device_usage *want, struct pto_device_usage *seen);
 
+/** pt_images_settle() - the same until it has @images images */
+int pt_images_settle(int fd, uint64_t images, struct pto_device_usage *seen);
+
 /** pt_usage_same() - equal but for contexts_opened */
 bool pt_usage_same(const struct pto_device_usage *a, const struct pto_device_usage *b);
 

@@ -46,6 +46,16 @@ FIXTURE_TEARDOWN(killed)
 		close(self->fd);
 }
 
+/* In a child, which has no other way to say it. */
+static void must(long ret, const char *what)
+{
+	if (ret >= 0)
+		return;
+	printf("# %s: %s\n", what, strerror((int)-ret));
+	fflush(stdout);
+	_exit(1);
+}
+
 /* All that an application does, over and over, until it is killed. */
 static void work_for_ever(uint32_t arch, int ready)
 {
@@ -59,19 +69,17 @@ static void work_for_ever(uint32_t arch, int ready)
 		_exit(1);
 	for (;;) {
 		fd = pt_open(arch);
-		if (fd < 0 || pt_vec_new(fd, COUNT, &vec))
-			_exit(1);
+		must(fd, "open");
+		must(pt_vec_new(fd, COUNT, &vec), "buffers");
 		pt_vec_fill(&vec, 1, 2);
-		if (pt_prepare(fd, 0, &pt_add, NULL) || pt_prepare(fd, 5, &pt_mul, NULL) != 5 ||
-		    pt_stream_create(fd, &stream))
-			_exit(1);
+		must(pt_prepare(fd, 0, &pt_add, NULL), "prepare");
+		must(pt_prepare(fd, 5, &pt_mul, NULL), "prepare a second one");
+		must(pt_stream_create(fd, &stream), "create a stream");
 		for (i = 0; i < 8; i++)
-			if (pt_submit(fd, i % 2 ? stream : PTO_STREAM_DEFAULT, i % 2 ? 5 : 0,
-				      &vec.args, vec.args_bytes, &id))
-				_exit(1);
+			must(pt_submit(fd, i % 2 ? stream : PTO_STREAM_DEFAULT, i % 2 ? 5 : 0,
+				       &vec.args, vec.args_bytes, &id), "submit");
 		pt_unprepare(fd, 5);
-		if (pt_finish(fd, id))
-			_exit(1);
+		must(pt_finish(fd, id), "finish");
 		pt_vec_free(fd, &vec);
 		close(fd);
 	}

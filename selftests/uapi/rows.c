@@ -83,6 +83,8 @@ void row_true(bool is, const char *format, ...)
 	record(name, "so", is ? "so" : "not so", is);
 }
 
+#define BO_BYTES 4	/* in struct snapshot */
+
 /* What a failing call must leave as it was, and counters that no call makes smaller. */
 struct snapshot {
 	struct pto_device_usage usage;
@@ -101,7 +103,7 @@ static void take(const struct env *env, struct snapshot *snap)
 	snap->live[1] = stats->streams_live;
 	snap->live[2] = stats->callables_live;
 	snap->live[3] = stats->bo_live;
-	snap->live[4] = stats->bo_bytes;
+	snap->live[BO_BYTES] = stats->bo_bytes;
 	snap->live[5] = stats->images_live;
 	snap->live[6] = stats->prepares;
 	snap->live[7] = stats->unprepares;
@@ -109,9 +111,17 @@ static void take(const struct env *env, struct snapshot *snap)
 	snap->live[9] = stats->resets;
 }
 
+static bool same_but_less(const struct snapshot *before, struct snapshot now)
+{
+	if (now.live[BO_BYTES] > before->live[BO_BYTES])
+		return false;
+	now.live[BO_BYTES] = before->live[BO_BYTES];
+	return !memcmp(before->live, now.live, sizeof(now.live));
+}
+
 /*
- * What an earlier call destroyed may still be on its way out when the snapshot is taken: so the
- * device's usage may have gone down since.
+ * What an earlier call destroyed may still be on its way out when the snapshot is taken: so what
+ * is in use may have gone down since.
  */
 static bool no_more_used(const struct pto_device_usage *before, const struct pto_device_usage *now)
 {
@@ -130,7 +140,7 @@ static bool as_before(const struct env *env, const struct snapshot *before)
 
 	for (;;) {
 		take(env, &now);
-		if (!memcmp(before->live, now.live, sizeof(now.live)) &&
+		if (same_but_less(before, now) &&
 		    no_more_used(&before->usage, &now.usage))
 			return true;
 		if (pt_now() > deadline)

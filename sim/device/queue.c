@@ -128,6 +128,7 @@ static void queue_report(struct queue *q, uint32_t id, struct pto_dev_report *re
 
 	reports = (void *)((char *)q->pair + PTO_DEV_REPORT_OFFSET(QUEUE_DEPTH));
 	report->id = id;
+	report->flags = PTO_DEV_REPORT_VALID;
 	report->text[sizeof(report->text) - 1] = '\0';
 	memcpy(&reports[id % PTO_DEV_REPORTS], report, sizeof(*report));
 }

@@ -146,12 +146,14 @@ static bool start_worker(struct workqueue_struct *wq)
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	pthread_attr_init(&attr);
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	/* Counted before it can sleep, or it would pass for a thread of the test. */
+	if (sim_clock_virtual())
+		sim_clock_worker(true);
 	ret = pthread_create(&thread, &attr, worker, wq);
+	if (ret && sim_clock_virtual())
+		sim_clock_worker(false);
 	pthread_attr_destroy(&attr);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	/* It waits for the lock, which the caller holds. */
-	if (!ret && sim_clock_virtual())
-		sim_clock_worker(true);
 	return !ret;
 }
 

@@ -47,7 +47,7 @@
 
 #define PTO_DEV_MAGIC		0x314f5450	/* "PTO1", little endian */
 #define PTO_DEV_ABI_MAJOR	1
-#define PTO_DEV_ABI_MINOR	0
+#define PTO_DEV_ABI_MINOR	1	/* 1: reports say that they are valid */
 #define PTO_DEV_ABI_VERSION	((PTO_DEV_ABI_MAJOR << 16) | PTO_DEV_ABI_MINOR)
 
 #define PTO_DEV_PAGE_SIZE	4096
@@ -540,10 +540,11 @@ struct pto_dev_cqe {
  * @core: core concerned, ~0 if none
  * @task: task concerned, ~0 if none
  * @func_id: function concerned, ~0 if none
- * @pad: 0
+ * @flags: PTO_DEV_REPORT_VALID; memory in which nothing was written is no report
  * @text: one line for people, NUL terminated
  *
- * The report of SQ index i is at slot i % PTO_DEV_REPORTS.
+ * The report of SQ index i is at slot i % PTO_DEV_REPORTS. The driver clears all of a
+ * queue pair, the reports too, before it binds it.
  */
 struct pto_dev_report {
 	__u32 id;
@@ -552,9 +553,11 @@ struct pto_dev_report {
 	__u32 core;
 	__u64 task;
 	__u32 func_id;
-	__u32 pad;
+	__u32 flags;
 	__u8 text[224];
 };
+
+#define PTO_DEV_REPORT_VALID	1u	/* pto_dev_report.flags */
 
 /*
  * Virtual devices: ioctls of /dev/pto-control, for a process that is a device.

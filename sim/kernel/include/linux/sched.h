@@ -11,6 +11,11 @@
 #define TASK_UNINTERRUPTIBLE 2
 #define TASK_WAKEKILL 256
 #define TASK_KILLABLE (TASK_WAKEKILL | TASK_UNINTERRUPTIBLE)
+/* Nobody freezes threads. */
+#define TASK_FREEZABLE 0
+
+/* A process that exits closes nothing by itself: whoever does is alive. */
+#define PF_EXITING 0x4
 
 /**
  * struct task_struct - a thread, as far as it sleeps and is woken
@@ -18,6 +23,8 @@
  * @signalled: a signal handler ran while it slept interruptibly
  * @killed: it is being killed, see sim_kill()
  * @looks: so many looks for that from now on find it so; 0: none will
+ * @flags: PF_*; none is ever set
+ * @exit_code: 0
  *
  * One per thread, in its thread-local memory. A waker that comes late may call futex_wake()
  * on it after the thread has ended: harmless, futexes have spurious wakes.
@@ -27,6 +34,8 @@ struct task_struct {
 	bool signalled;
 	bool killed;
 	unsigned int looks;
+	unsigned int flags;
+	int exit_code;
 };
 
 extern __thread struct task_struct sim_task __attribute__((tls_model("initial-exec")));
