@@ -57,6 +57,7 @@ static struct pto_dev_cmd_map last_map(struct rig *rig, uint16_t opcode)
 #define EXPECT_NOTHING_LEFT(self) do { \
 	struct pto_context_stats stats_; \
 	struct pto_device_usage usage_; \
+	rig_settle(); \
 	ASSERT_EQ(0, rig_stats((self)->ctx, &stats_)); \
 	ASSERT_EQ(0, rig_usage((self)->ctx, &usage_)); \
 	EXPECT_EQ((self)->stats.bo_live, stats_.bo_live); \

@@ -194,9 +194,11 @@ TEST_F(callables, keep_their_images)
 	ASSERT_EQ(0, rig_unprepare(self->ctx, 0));
 	for (destroy.id = 1; destroy.id <= 2; destroy.id++)
 		ASSERT_EQ(0, rig_ioctl(self->ctx, PTO_IMAGE_DESTROY, &destroy));
+	rig_settle();
 	ASSERT_EQ(0, rig_usage(self->ctx, &now));
 	EXPECT_EQ(2, now.images);
 	ASSERT_EQ(0, rig_unprepare(self->ctx, 1));
+	rig_settle();
 	ASSERT_EQ(0, rig_usage(self->ctx, &now));
 	EXPECT_EQ(0, now.images);
 	EXPECT_EQ(0, now.image_bytes);

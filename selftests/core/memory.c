@@ -118,6 +118,7 @@ static int destroy(FIXTURE_DATA(memory) *self, int c)
 
 	if (err || rig_bo_destroy(self->ctx[c], buffer->id) != -ENOENT)
 		return -EBADMSG;
+	rig_settle();
 	self->used -= buffer->length;
 	*buffer = self->buffers[c][--self->count[c]];
 	return 0;
@@ -187,6 +188,7 @@ TEST_F(memory, is_free_when_it_is_clear)
 	error_while_clearing = 0;
 	self->rig->clearing = ask_for_memory;
 	EXPECT_EQ(0, rig_bo_destroy(self->ctx[0], last.id));
+	rig_settle();
 	self->rig->clearing = NULL;
 	EXPECT_EQ(-ENOMEM, error_while_clearing);
 	EXPECT_EQ(0, rig_bo(self->ctx[1], PAGE, &more));

@@ -246,6 +246,7 @@ struct workqueue_struct {
 };
 
 struct workqueue_struct sim_workqueue;
+struct workqueue_struct *pto_wq = &sim_workqueue;
 
 static struct work_struct *first_work(void)
 {
@@ -312,6 +313,21 @@ bool mod_delayed_work(struct workqueue_struct *wq, struct delayed_work *dwork,
 bool cancel_delayed_work_sync(struct delayed_work *dwork)
 {
 	return cancel_work_sync(&dwork->work);
+}
+
+/* Only the end of a device waits for work, and nothing is explored then. */
+bool flush_work(struct work_struct *work)
+{
+	bool pending = work->state != SIM_WORK_IDLE;
+
+	if (m.exploring)
+		abort();
+	if (pending) {
+		list_del_init(&work->link);
+		work->state = SIM_WORK_IDLE;
+		work->func(work);
+	}
+	return pending;
 }
 
 /* Nobody forks here. */

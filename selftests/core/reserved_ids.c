@@ -88,6 +88,7 @@ static void two_buffers(struct __test_metadata *_metadata, FIXTURE_DATA(reserved
 	EXPECT_EQ(second_buffer.device_addr, info.device_addr);
 	EXPECT_EQ(0, rig_bo_destroy(self->ctx, first->id));
 	EXPECT_EQ(0, rig_bo_destroy(self->ctx, second_buffer.id));
+	rig_settle();
 	ASSERT_EQ(0, rig_stats(self->ctx, &self->stats));
 	EXPECT_EQ(0, self->stats.bo_live);
 	EXPECT_EQ(0, self->stats.bo_bytes);
