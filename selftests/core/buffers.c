@@ -92,6 +92,7 @@ TEST_F(buffers, device_is_told_all_of_it)
 	EXPECT_EQ(1, stats.bo_live);
 	EXPECT_EQ(3 * PAGE, stats.bo_bytes);
 	ASSERT_EQ(0, rig_bo_destroy(self->ctx, bo.id));
+	rig_settle();
 	cmd = last_map(self->rig, PTO_DEV_UNMAP);
 	EXPECT_EQ(bo.device_addr, cmd.addr);
 	EXPECT_EQ(3 * PAGE, cmd.length);

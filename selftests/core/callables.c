@@ -152,6 +152,9 @@ TEST_F(callables, without_a_handle)
 		ASSERT_EQ(-EBUSY, prepare_device(self, -1));
 	self->rig->held = 0;
 	rig_release(self->rig, stream, 1);
+	/* It is found that the run has ended, and then what waited for it is freed. */
+	rig_poll(self->ctx);
+	rig_settle();
 	EXPECT_ALL_FREE(self);
 }
 
