@@ -93,6 +93,7 @@ TEST_F(killed, who_prepares_many_kernels)
 	EXPECT_EQ(0, rig_prepare(self->ctx, 1, prepare.image));
 	EXPECT_EQ(0, rig_unprepare(self->ctx, 1));
 	EXPECT_EQ(0, rig_image_destroy(self->ctx, prepare.image));
+	rig_settle();
 	ASSERT_EQ(0, rig_usage(self->ctx, &after));
 	EXPECT_EQ(0, memcmp(&before, &after, sizeof(after)));
 }
