@@ -332,8 +332,9 @@ struct pto_bo_info {
  * @size: sizeof(struct pto_bo_destroy)
  * @id: the buffer; ENOENT if there is none
  *
- * The id is gone at once. The memory is freed when no mapping shows it any more
- * and every run that was submitted before has ended.
+ * The id is gone at once, and the call does not wait. The memory is freed when no
+ * mapping shows it any more, every run that was submitted before has ended, and
+ * the device has given it back.
  */
 struct pto_bo_destroy {
 	__u32 size;
