@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <poll.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "harness.h"
@@ -309,6 +310,40 @@ TEST_F(held, busy_stream_is_not_destroyed)
 	EXPECT_EQ(1, rig_count(self->rig, PTO_DEV_QUEUE_UNBIND, 0));
 	EXPECT_EQ(-ENOENT, rig_ioctl(self->ctx, PTO_RUN, &run));
 	EXPECT_EQ(-ENOENT, rig_wait(self->ctx, run.first_id, 0, &wait));
+}
+
+/* Steps that one more costs, as locks that are taken: one is given up behind a run. */
+static unsigned long steps_of_one(struct pto_ctx *ctx)
+{
+	unsigned long before = rig_locks();
+	struct pto_bo_create bo;
+
+	if (rig_bo(ctx, 4096, &bo) || rig_bo_destroy(ctx, bo.id))
+		abort();
+	rig_settle();
+	return rig_locks() - before;
+}
+
+/* What is given up costs the same however much else waits. */
+TEST_F(held, giving_up_costs_the_same_each)
+{
+	unsigned long first = 0, last = 0;
+	uint64_t id;
+	int i;
+
+	ASSERT_EQ(0, rig_run(self->ctx, 0, self->bo.id, &id));
+	for (i = 0; i < 1500; i++) {
+		unsigned long steps = steps_of_one(self->ctx);
+
+		if (i < 100)
+			first += steps;
+		if (i >= 1400)
+			last += steps;
+	}
+	EXPECT_LT(0, first);
+	EXPECT_LT(last, 2 * first);
+	rig_release(self->rig, self->stream, 1);
+	EXPECT_EQ(0, finish(self->ctx, id));
 }
 
 TEST_HARNESS_MAIN

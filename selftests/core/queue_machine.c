@@ -245,6 +245,7 @@ struct workqueue_struct {
 	struct work_struct *running;
 };
 
+unsigned long sim_locks;
 struct workqueue_struct sim_workqueue;
 struct workqueue_struct *pto_wq = &sim_workqueue;
 

@@ -996,6 +996,13 @@ int rig_lose(struct rig *rig)
 	return pto_mem_alloc(rig->pdev, PAGE_SIZE, &mem);
 }
 
+unsigned long sim_locks;
+
+unsigned long rig_locks(void)
+{
+	return __atomic_load_n(&sim_locks, __ATOMIC_RELAXED);
+}
+
 long rig_memory(void)
 {
 	return sim_memory_live().allocations;

@@ -281,6 +281,9 @@ int rig_ready(struct pto_ctx *ctx, struct pto_bo_create *bo);
 /** rig_lose() - a page of device memory that the driver forgets. Return: 0 or -errno */
 int rig_lose(struct rig *rig);
 
+/** rig_locks() - how many locks the driver has taken: steps, where time would not do */
+unsigned long rig_locks(void);
+
 /** rig_memory() - objects the driver has allocated and not freed */
 long rig_memory(void);
 

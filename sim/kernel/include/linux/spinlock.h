@@ -18,8 +18,17 @@ static inline void spin_lock_init(spinlock_t *lock)
 	mutex_init(&lock->mutex);
 }
 
+/* Some tests count steps instead of time. */
+#ifdef SIM_COUNT_LOCKS
+extern unsigned long sim_locks;
+#define sim_count_lock() __atomic_fetch_add(&sim_locks, 1, __ATOMIC_RELAXED)
+#else
+#define sim_count_lock() ((void)0)
+#endif
+
 static inline void spin_lock(spinlock_t *lock)
 {
+	sim_count_lock();
 	mutex_lock(&lock->mutex);
 }
 
