@@ -58,8 +58,16 @@ fuzz-runtime: ## N=COUNT SEED=FIRST: random programs on the task runtime, agains
 		$(abspath $(O))/selftests/runtime/random_graph
 	@exec $(O)/selftests/runtime/random_graph -p -s $(O)/fuzz $(N) $(SEED)
 
+.PHONY: fuzz-objects
+fuzz-objects: ## N=COUNT SEED=SEED: objects and host-built graphs with bytes changed, for their readers
+	@$(MAKE) -s --no-print-directory -C selftests TARGETS=fuzz O=$(abspath $(O)) \
+		USERCFLAGS="$(SANFLAGS)" USERLDFLAGS="$(SANFLAGS)" \
+		KSELFTEST_DIR=$(or $(KSELFTEST_DIR),$$(tools/setup/kernel.sh src-6.12)/tools/testing/selftests)
+	@$(O)/selftests/fuzz/objects -p $(N) $(SEED)
+	@$(O)/selftests/fuzz/graphs -p $(N) $(SEED)
+
 .PHONY: coverage
-coverage: ## which lines of the runtime and the simulated device the selftests execute
+coverage: ## which lines of driver core, libpto, runtime and device the selftests execute
 	@tools/setup/deps.sh build test
 	@MAKE="$(MAKE)" tools/test/coverage --build $(O)-coverage
 

@@ -37,6 +37,8 @@ struct shuffle {
 	uint32_t ready_count;
 };
 
+void (*shuffle_look)(const struct pto_tensor *tensors, uint32_t count);
+
 static struct shuffle *shuffle_of(struct pto_runtime *rt)
 {
 	return (struct shuffle *)rt;
@@ -61,6 +63,8 @@ static void run_unit(struct shuffle *s, struct pto_slot *slot, uint32_t unit)
 	struct pto_global_context global = { .sub_block_id = slot->part[index] == 2 };
 	int64_t args[PTO_KERNEL_ARGS];
 
+	if (shuffle_look)
+		shuffle_look(t, slot->tensor_count);
 	for (i = 0; i < slot->tensor_count; i++)
 		args[n++] = (int64_t)(uintptr_t)&t[i];
 	for (i = 0; i < slot->scalar_count; i++)
@@ -218,6 +222,8 @@ const char *shuffle_run(struct shuffle *s, const struct pto_engine_run *run, uin
 	if (run->graph) {
 		s->graph.data = run->graph;
 		s->graph.size = run->graph_size;
+		s->graph.covers = run->covers;
+		s->graph.cookie = run->cookie;
 		pto_graph_replay(&s->rt, &s->graph);
 	} else {
 		run->callable->entry(&s->rt.rt, &none);

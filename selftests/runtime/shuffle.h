@@ -17,6 +17,9 @@ struct shuffle;
 struct shuffle *shuffle_create(void);
 void shuffle_destroy(struct shuffle *s);
 
+/* Is shown the tensors of each unit before that is executed; NULL: nobody looks. */
+extern void (*shuffle_look)(const struct pto_tensor *tensors, uint32_t count);
+
 /**
  * shuffle_run() - execute a run
  * @s: where

@@ -19,19 +19,24 @@ static inline void cpu_relax(void)
 #endif
 }
 
-/* Takes the lock; gives up after @bound_ns, because a dead process may hold it. */
+/*
+ * Takes the lock; gives up after @bound_ns, because a dead process may hold it, but not before
+ * it has given its processor away a few times.
+ */
 bool ctx_page_trylock(struct ctx_page *page, uint64_t bound_ns)
 {
-	uint64_t until = 0;
+	struct patience patience = { .seen = 0 };
+	uint64_t since = 0, now;
 	unsigned int tries;
 
 	for (tries = 1; atomic_exchange_explicit(&page->lock, 1, memory_order_acquire); tries++) {
 		cpu_relax();
 		if (tries % 64)
 			continue;
-		if (!until)
-			until = clock_ns() + bound_ns;
-		else if (clock_ns() > until)
+		now = patience_look(&patience, clock_ns(), bound_ns / 8);
+		if (!since)
+			since = now;
+		else if (now - since > bound_ns)
 			return false;
 		sched_yield();
 	}

@@ -21,6 +21,7 @@
 
 #include "../../libpto/runtime/runtime.h"
 #include "engine.h"
+#include "patience.h"
 
 #define ENGINE_NO_FUNC		UINT32_MAX
 #define ENGINE_CONDITIONS	4096	/* counter conditions that an engine can wait for */
@@ -48,7 +49,7 @@ struct pto_cohort {
 /**
  * struct pto_watch - what the monitor knows of a core; its own
  * @state: pto_core.state when it last looked
- * @since: since when it is that
+ * @since: since when it is that, by pto_monitor.patience
  * @claim: pto_cohort.claim then
  * @asked: when it was first asked to leave its kernel, 0 if it was not
  */
@@ -167,8 +168,9 @@ struct pto_conditions {
  * @thread: OS thread
  * @started: it has one
  * @idle: looks in a row at which no run was active
+ * @patience: the clock of its bounds; all times that follow are of it, but for @begun
  * @run: the run that it has seen, as in pto_engine.leave
- * @begun: when that run began, as it saw it
+ * @begun: when that run began, as it saw it, by engine_now()
  * @progress: sum of what has happened in it
  * @since: since when that has not changed
  * @awaited: pto_runtime.awaited when it last looked
@@ -186,6 +188,7 @@ struct pto_monitor {
 	pthread_t thread;
 	bool started;
 	uint32_t idle;
+	struct patience patience;
 	uint32_t run;
 	uint64_t begun;
 	uint64_t progress;

@@ -8,14 +8,23 @@
 #include "internal.h"
 
 /*
- * One step of waiting for another thread or process: gives the processor away, later
- * sleeps, longer each time. Return: false when @until has passed
+ * The clock for how long somebody else may take. It belongs to the admin; in the home process to
+ * the thread that makes the device and destroys it.
  */
-bool pause_until(unsigned int *tries, uint64_t until)
+uint64_t patience_ns(struct ptodev *dev)
+{
+	return patience_look(&dev->patience, clock_ns(), IDLE_SLEEP_NS);
+}
+
+/*
+ * One step of waiting for another thread or process: gives the processor away, later
+ * sleeps, longer each time. Return: false when @until, by patience_ns(), has passed
+ */
+bool pause_until(struct ptodev *dev, unsigned int *tries, uint64_t until)
 {
 	struct timespec ts = { .tv_sec = 0 };
 
-	if (clock_ns() > until)
+	if (patience_ns(dev) > until)
 		return false;
 	if ((*tries)++ < 64) {
 		sched_yield();
@@ -47,7 +56,7 @@ void home_ask(struct ptodev *dev, uint32_t id)
 	struct ctx_home *home = &dev->contexts[id];
 
 	if (!home->stop_until)
-		home->stop_until = clock_ns() + STOP_BOUND_NS;
+		home->stop_until = patience_ns(dev) + STOP_BOUND_NS;
 	if (dev->config.isolate)
 		process_ask(dev, id);
 	else
@@ -61,7 +70,7 @@ void home_ask(struct ptodev *dev, uint32_t id)
 void home_stop(struct ptodev *dev, uint32_t id, uint64_t bound_ns)
 {
 	uint64_t asked = dev->contexts[id].stop_until;
-	uint64_t until = clock_ns() + bound_ns;
+	uint64_t until = patience_ns(dev) + bound_ns;
 
 	if (asked && asked < until)
 		until = asked;
@@ -74,7 +83,7 @@ void home_stop(struct ptodev *dev, uint32_t id, uint64_t bound_ns)
 /* Ends all contexts, all within one bound. */
 void home_stop_all(struct ptodev *dev)
 {
-	uint64_t until = clock_ns() + STOP_BOUND_NS;
+	uint64_t until = patience_ns(dev) + STOP_BOUND_NS;
 	uint32_t id;
 
 	for (id = 1; id <= dev->config.max_contexts; id++) {

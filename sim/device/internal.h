@@ -41,6 +41,7 @@
 #include <linux/pto_device.h>
 #include "device.h"
 #include "engine.h"
+#include "patience.h"
 
 /** NSEC_PER_MSEC, NSEC_PER_SEC: units of time */
 #define NSEC_PER_USEC		1000ULL
@@ -265,9 +266,12 @@ enum ctx_life {
  * @life: see enum ctx_life
  * @page: number of the page that it shares with the context
  * @queues: pairs bound to it by slot, as the admin has bound them; 0 if none
+ * @run_until: ctx_page.run_until when it was last looked at
+ * @overdue_ns: when that was first seen to have passed, 0 if it has not; this and the other
+ *	times by patience_ns()
  * @expired_ns: when its run was told to end, 0 if none was
  * @progress: ctx_page.progress when it was last looked at
- * @moved_ns: when that was seen to change
+ * @moved_ns: when that, or @run_until, was seen to change
  * @stop_until: when it has to have ended, 0 if it has not been asked to
  * @status: PTO_DEV_* of every command when LIFE_DEAD
  * @why: report of every command when LIFE_DEAD
@@ -279,6 +283,8 @@ struct ctx_home {
 	enum ctx_life life;
 	uint32_t page;
 	uint32_t queues[CTX_QUEUES];
+	unsigned long long run_until;
+	uint64_t overdue_ns;
 	uint64_t expired_ns;
 	uint32_t progress;
 	uint64_t moved_ns;
@@ -348,6 +354,7 @@ struct abandoned {
  * @abandoned: admin: threads that could not be stopped
  * @heartbeat_ns: admin: when the heartbeat is due
  * @watchdog_ns: admin: when the watchdog is due
+ * @patience: see patience_ns()
  * @runs: runs begun, if there is something to fail
  * @admin_thread: thread mode: the admin
  * @supervisor: process mode: the admin, 0 if none
@@ -378,6 +385,7 @@ struct ptodev {
 	struct abandoned *abandoned;
 	uint64_t heartbeat_ns;
 	uint64_t watchdog_ns;
+	struct patience patience;
 	atomic_ullong runs;
 	pthread_t admin_thread;
 	pid_t supervisor;
@@ -421,7 +429,8 @@ void home_stop(struct ptodev *dev, uint32_t id, uint64_t bound_ns);
 void home_expire(struct ptodev *dev, uint32_t id);
 void home_stop_all(struct ptodev *dev);
 void home_reap(struct ptodev *dev);
-bool pause_until(unsigned int *tries, uint64_t until);
+uint64_t patience_ns(struct ptodev *dev);
+bool pause_until(struct ptodev *dev, unsigned int *tries, uint64_t until);
 
 /* thread.c: contexts that are threads */
 int thread_start(struct ptodev *dev, uint32_t id);

@@ -92,7 +92,7 @@ static int process_settle(struct ptodev *dev, uint32_t id)
 {
 	struct ctx_home *home = &dev->contexts[id];
 	struct ctx_page *page = ptodev_page(dev, home->page);
-	uint64_t until = clock_ns() + START_BOUND_NS;
+	uint64_t until = patience_ns(dev) + START_BOUND_NS;
 	unsigned int tries = 0;
 	siginfo_t info;
 
@@ -100,7 +100,7 @@ static int process_settle(struct ptodev *dev, uint32_t id)
 		if (process_ended(home, &info))
 			return -ECHILD;
 		admin_meanwhile(dev);
-		if (!pause_until(&tries, until))
+		if (!pause_until(dev, &tries, until))
 			return -ETIMEDOUT;
 	}
 	if (atomic_load(&page->state) == CTX_RUNNING)
@@ -123,7 +123,7 @@ int process_start(struct ptodev *dev, uint32_t id)
 	home->pid = pid;
 	ret = process_settle(dev, id);
 	if (ret)
-		process_stop(dev, id, clock_ns() + STOP_BOUND_NS);
+		process_stop(dev, id, patience_ns(dev) + STOP_BOUND_NS);
 	return ret;
 }
 
@@ -156,7 +156,7 @@ void process_stop(struct ptodev *dev, uint32_t id, uint64_t until)
 	siginfo_t info;
 
 	process_ask(dev, id);
-	while (home->pid && !process_ended(home, &info) && pause_until(&tries, until))
+	while (home->pid && !process_ended(home, &info) && pause_until(dev, &tries, until))
 		admin_meanwhile(dev);
 	home->pid = 0;
 }

@@ -59,13 +59,13 @@ bool supervisor_orphaned(const struct ptodev *dev)
 /* Waits until a new supervisor serves. Return: 0 or a negative errno */
 static int supervisor_settle(struct ptodev *dev)
 {
-	uint64_t until = clock_ns() + START_BOUND_NS;
+	uint64_t until = patience_ns(dev) + START_BOUND_NS;
 	unsigned int tries = 0;
 	pid_t ended;
 
 	while (!atomic_load(&dev->shared->ready)) {
 		ended = waitpid(dev->supervisor, NULL, WNOHANG);
-		if (ended || !pause_until(&tries, until))
+		if (ended || !pause_until(dev, &tries, until))
 			return ended ? -ECHILD : -ETIMEDOUT;
 	}
 	return 0;
@@ -97,11 +97,11 @@ int supervisor_start(struct ptodev *dev)
 /* Waits for the supervisor, which has been told to stop, and helps if it does not. */
 void supervisor_stop(struct ptodev *dev)
 {
-	uint64_t until = clock_ns() + 2 * STOP_BOUND_NS;
+	uint64_t until = patience_ns(dev) + 2 * STOP_BOUND_NS;
 	unsigned int tries = 0;
 
 	while (waitpid(dev->supervisor, NULL, WNOHANG) == 0) {
-		if (pause_until(&tries, until))
+		if (pause_until(dev, &tries, until))
 			continue;
 		kill(dev->supervisor, SIGKILL);
 		waitpid(dev->supervisor, NULL, 0);

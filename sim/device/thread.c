@@ -151,7 +151,7 @@ void thread_stop(struct ptodev *dev, uint32_t id, uint64_t until)
 	do {
 		thread_ask(dev, id);
 		admin_meanwhile(dev);
-	} while (!thread_ended(page) && pause_until(&tries, until));
+	} while (!thread_ended(page) && pause_until(dev, &tries, until));
 	thread_release(dev, home);
 }
 

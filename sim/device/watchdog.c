@@ -5,7 +5,9 @@
  * times a second, so it is late by that.
  *
  * The engine looks at the bounds of a run itself, and knows more. This is for what it cannot
- * end: then it is late. The watchdog also tells the driver whether something moves.
+ * end: then it is late. The watchdog also tells the driver whether something moves. For how long
+ * nothing did, it knows by patience_ns(), so a device that was stopped for a while, contexts and
+ * all, goes on where it was.
  */
 #include "internal.h"
 
@@ -16,7 +18,13 @@ static void watchdog_follow(struct ptodev *dev, struct ctx_home *home, uint64_t 
 {
 	struct ctx_page *page = ptodev_page(dev, home->page);
 	uint32_t progress = __atomic_load_n(&page->progress, __ATOMIC_RELAXED);
+	unsigned long long until = atomic_load(&page->run_until);
 
+	if (until != home->run_until) {
+		home->run_until = until;
+		home->overdue_ns = 0;
+		home->moved_ns = now;
+	}
 	if (progress == home->progress)
 		return;
 	home->progress = progress;
@@ -25,28 +33,31 @@ static void watchdog_follow(struct ptodev *dev, struct ctx_home *home, uint64_t 
 			 __ATOMIC_RELAXED);
 }
 
-/* Has a run that has to end by @until passed its bound, or will it never end? */
-static bool watchdog_passed(const struct ctx_home *home, const struct ctx_page *page,
-			    uint64_t until, uint64_t now)
+/*
+ * Has the run, which has to end by home->run_until, passed its bound, or will it never end? It
+ * has the grace from when that was first seen: not only the run may have had no time before.
+ */
+static bool watchdog_passed(struct ctx_home *home, const struct ctx_page *page, uint64_t now)
 {
-	uint64_t patience = atomic_load(&page->run_patience);
-
 	if (__atomic_load_n(&page->lost, __ATOMIC_RELAXED))
 		return true;
-	if (now < until || now - until < EXPIRE_GRACE_NS)
+	if (clock_ns() < home->run_until)
 		return false;
-	return now - home->moved_ns >= patience;
+	if (!home->overdue_ns)
+		home->overdue_ns = now;
+	return now - home->overdue_ns >= EXPIRE_GRACE_NS &&
+	       now - home->moved_ns >= atomic_load(&page->run_patience);
 }
 
 /* A run that has passed its bound is told, under the lock that its end has to take. */
 static bool watchdog_expire(struct ptodev *dev, uint32_t id, uint64_t now)
 {
-	struct ctx_page *page = ptodev_page(dev, dev->contexts[id].page);
-	unsigned long long until = atomic_load(&page->run_until);
+	struct ctx_home *home = &dev->contexts[id];
+	struct ctx_page *page = ptodev_page(dev, home->page);
+	unsigned long long until = home->run_until;
 	bool expired = false;
 
-	if (!until || until == RUN_EXPIRED ||
-	    !watchdog_passed(&dev->contexts[id], page, until, now))
+	if (!until || until == RUN_EXPIRED || !watchdog_passed(home, page, now))
 		return false;
 	if (!ctx_page_trylock(page, NSEC_PER_MSEC))
 		return false;
@@ -58,10 +69,11 @@ static bool watchdog_expire(struct ptodev *dev, uint32_t id, uint64_t now)
 	return expired;
 }
 
-static void watchdog_context(struct ptodev *dev, uint32_t id, uint64_t now)
+static void watchdog_context(struct ptodev *dev, uint32_t id)
 {
 	struct ctx_home *home = &dev->contexts[id];
 	struct ctx_page *page = ptodev_page(dev, home->page);
+	uint64_t now = patience_ns(dev);
 	struct pto_dev_report why;
 
 	watchdog_follow(dev, home, now);
@@ -91,5 +103,5 @@ void watchdog_check(struct ptodev *dev)
 	dev->watchdog_ns = now + WATCHDOG_NS;
 	for (id = 1; id <= dev->config.max_contexts; id++)
 		if (dev->contexts[id].life == LIFE_ALIVE)
-			watchdog_context(dev, id, now);
+			watchdog_context(dev, id);
 }

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT
 #
-# Merges what "gcov -t" says of any number of objects, for libpto/runtime and sim/device: a line
-# counts once however many objects have it, and as executed if it was in one of them. Writes the
-# lines that were not to the file "list".
+# Merges what "gcov -t" says of any number of objects, for kmod/core, libpto, libpto/runtime and
+# sim/device: a line counts once however many objects have it, and as executed if it was in one of
+# them. Writes the lines that were not to the file "list".
 
 /^ *-: *0:Source:/ {
 	file = $0
 	sub(/^ *-: *0:Source:/, "", file)
-	wanted = match(file, /(libpto\/runtime|sim\/device)\/[^\/]*\.[ch]$/)
+	wanted = file !~ /selftests\// && match(file, /(kmod\/core|libpto|libpto\/runtime|sim\/device)\/[^\/]*\.[ch]$/)
 	file = substr(file, RSTART)
 	next
 }
@@ -30,17 +30,25 @@ wanted {
 	}
 }
 
+function show(name, lines, executed)
+{
+	return sprintf("%-36s %6d lines %6d executed %6.1f %%", name, lines, executed,
+		       100 * executed / lines)
+}
+
 END {
 	sorter = "sort"
 	for (file in total) {
-		printf "%-36s %6d lines %6d executed %6.1f %%\n", file, total[file], hit[file],
-			100 * hit[file] / total[file] | sorter
-		all += total[file]
-		executed += hit[file]
+		print show(file, total[file], hit[file]) | sorter
+		folder = file
+		sub(/[^\/]*$/, "", folder)
+		lines[folder] += total[file]
+		executed[folder] += hit[file]
 	}
 	close(sorter)
-	if (all)
-		printf "%-36s %6d lines %6d executed %6.1f %%\n", "all", all, executed, 100 * executed / all
+	for (folder in lines)
+		print show(folder, lines[folder], executed[folder]) | sorter
+	close(sorter)
 	sorter = "sort >" list
 	for (key in known)
 		if (!known[key])
