@@ -109,7 +109,7 @@ static struct ended random_end(uint64_t number)
 	if (below(2))
 		return ended;
 	ended.cqe.status = statuses[below(ARRAY_SIZE(statuses))];
-	ended.reported = number == 1 || below(3);
+	ended.reported = below(3);
 	ended.report.task = 1000 + number;
 	ended.report.func_id = 2000 + number;
 	ended.report.core = 3000 + number;

@@ -11,6 +11,7 @@
 #include <pto/pto.h>
 
 #include "pttest.h"
+#include "fence.h"
 #include "rehearsal.h"
 
 #define ROUNDS	60
@@ -278,6 +279,29 @@ TEST_F(configurations, prewarming_more_than_are_kept)
 	setenv("PTO_PREWARM", "4;8;16;32;64", 1);
 	EXPECT_EQ(-EINVAL, pto_open(REHEARSED_DEVICE, &ctx));
 	unsetenv("PTO_PREWARM");
+}
+
+/* Nothing is written behind what there is room for, before they are counted. */
+TEST_F(configurations, far_too_many_sizes)
+{
+	static const char *const names[] = {
+		"PTO_RING_TASK_WINDOW", "PTO_RING_HEAP", "PTO_RING_DEP_POOL", "PTO_PREWARM",
+	};
+	static char text[5 * 4000];
+	struct pto_context *ctx;
+	size_t i;
+
+	begin(_metadata, self);
+	for (i = 0; i + 6 < sizeof(text); i += 5)
+		memcpy(text + i, "4096,", 5);
+	text[i - 1] = '\0';
+	for (i = 0; i < ARRAY_SIZE(names); i++) {
+		setenv(names[i], text, 1);
+		fence_begin();
+		EXPECT_EQ(-EINVAL, pto_open(REHEARSED_DEVICE, &ctx));
+		fence_end();
+		unsetenv(names[i]);
+	}
 }
 
 TEST_HARNESS_MAIN

@@ -304,4 +304,30 @@ TEST_F(graphs, do_not_depend_on_earlier_ones)
 	}
 }
 
+static int refuse_runs(unsigned long nr, void *arg)
+{
+	return nr == PTO_RUN ? -EPERM : 0;
+}
+
+/* The room of a graph is used again when its run has ended, or could not be submitted. */
+TEST_F(graphs, make_room)
+{
+	uint64_t bytes = 0;
+	int i;
+
+	for (i = 0; i < 300; i++) {
+		ASSERT_EQ(0, run(self, HOST_MANY, 50, 64));
+		if (i == 10)
+			bytes = rehearsal.buffer_bytes;
+	}
+	EXPECT_EQ(bytes, rehearsal.buffer_bytes);
+	rehearsal.refuse = refuse_runs;
+	for (i = 0; i < 300; i++)
+		ASSERT_EQ(-EPERM, run(self, HOST_MANY, 50, 64));
+	rehearsal.refuse = NULL;
+	for (i = 0; i < 20; i++)
+		ASSERT_EQ(0, run(self, HOST_MANY, 50, 64));
+	EXPECT_EQ(bytes, rehearsal.buffer_bytes);
+}
+
 TEST_HARNESS_MAIN

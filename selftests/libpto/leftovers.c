@@ -304,6 +304,27 @@ static int use_host_runs(struct pto_context *ctx)
 	return use_runs(ctx, PTO_KIND_HOST_GRAPH);
 }
 
+/* Runs that do not end, each of which needs more memory than there was for the one before. */
+static int submit_more_and_more(struct pto_stream *stream, struct pto_args *args)
+{
+	static char bytes[1 << 20];
+	uint32_t count;
+	int rc = 0;
+
+	rehearsal.held = true;
+	for (count = 1000; count <= sizeof(bytes) && !rc; count *= 10) {
+		pto_args_clear(args);
+		rc = pto_args_add_host(args, PTO_IN, bytes, PTO_DTYPE_UINT8, 1, &count);
+		if (!rc)
+			rc = pto_args_add_host(args, PTO_IN, bytes, PTO_DTYPE_UINT8, 1, &count);
+		if (!rc)
+			rc = pto_args_add_host(args, PTO_IN, bytes, PTO_DTYPE_UINT8, 1, &count);
+		if (!rc)
+			rc = pto_submit(stream, 0, args, NULL, NULL);
+	}
+	return rc;
+}
+
 /* Everything is left to pto_close(). */
 static int use_and_close(struct pto_context *unused)
 {
@@ -333,10 +354,11 @@ static int use_and_close(struct pto_context *unused)
 	if (!rc)
 		rc = pto_stream_create(ctx, &stream);
 	if (!rc)
-		rc = pto_submit(stream, 0, args, NULL, NULL);
-	if (!rc)
 		rc = pto_run(ctx, 0, args, NULL, NULL);
+	if (!rc)
+		rc = submit_more_and_more(stream, args);
 	pto_close(ctx);
+	rehearsal.held = false;
 out:
 	pto_callable_free(callable);
 	pto_args_free(args);

@@ -99,10 +99,21 @@ static int look(unsigned long nr, void *arg)
 	return 0;
 }
 
+static int prepare_empty(struct pto_context *ctx)
+{
+	struct pto_callable *callable;
+	int cid = pto_callable_load(pt_object("orch_empty"), &callable);
+
+	if (cid)
+		return cid;
+	cid = pto_register(ctx, callable);
+	pto_callable_free(callable);
+	return cid;
+}
+
 FIXTURE_SETUP(results)
 {
 	const char *given = getenv("PTO_SELFTEST_SEED");
-	struct pto_callable *callable;
 	int i;
 
 	seed = given ? strtoul(given, NULL, 10) : pt_now();
@@ -112,10 +123,8 @@ FIXTURE_SETUP(results)
 	rehearsal.on_run = execute;
 	rehearsal.refuse = look;
 	ASSERT_EQ(0, pto_open(REHEARSED_DEVICE, &self->ctx));
-	ASSERT_EQ(0, pto_callable_load(pt_object("orch_empty"), &callable));
-	self->cid = pto_register(self->ctx, callable);
+	self->cid = prepare_empty(self->ctx);
 	ASSERT_LE(0, self->cid);
-	pto_callable_free(callable);
 	self->args = pto_args_new();
 	self->streams[0] = pto_default_stream(self->ctx);
 	fence_begin();
@@ -387,6 +396,86 @@ TEST_F(results, lost_by_the_driver)
 	EXPECT_FALSE(!!strstr(pto_context_error(self->ctx), "an explanation"));
 }
 
+static int refuse_runs(unsigned long nr, void *arg)
+{
+	return nr == PTO_RUN ? -EPERM : 0;
+}
+
+/* The room of arguments is used again when their run has ended, or could not be submitted. */
+TEST_F(results, arguments_make_room)
+{
+	static char bytes[10000];
+	uint32_t shape[1] = { sizeof(bytes) };
+	uint64_t before = 0;
+	int i;
+
+	rehearsal.on_run = NULL;
+	ASSERT_EQ(0, pto_args_add_host(self->args, PTO_INOUT, bytes, PTO_DTYPE_UINT8, 1, shape));
+	for (i = 0; i < 100; i++) {
+		ASSERT_EQ(0, pto_run(self->ctx, self->cid, self->args, NULL, NULL));
+		if (i == 10)
+			before = rehearsal.buffer_bytes;
+	}
+	EXPECT_EQ(before, rehearsal.buffer_bytes);
+	rehearsal.refuse = refuse_runs;
+	for (i = 0; i < 100; i++)
+		ASSERT_EQ(-EPERM, pto_run(self->ctx, self->cid, self->args, NULL, NULL));
+	rehearsal.refuse = NULL;
+	for (i = 0; i < 20; i++)
+		ASSERT_EQ(0, pto_run(self->ctx, self->cid, self->args, NULL, NULL));
+	EXPECT_EQ(before, rehearsal.buffer_bytes);
+}
+
+/* Signals end a wait for a run, which can be waited for again; all else goes on. */
+static unsigned int signals;
+
+static int interrupt(unsigned long nr, void *arg)
+{
+	return nr == PTO_WAIT && signals && signals-- ? -EINTR : 0;
+}
+
+TEST_F(results, signals)
+{
+	struct pto_run_handle *run;
+	struct pto_result result;
+
+	rehearsal.end.status = -EREMOTEIO;
+	rehearsal.end.code = PTO_FATAL_EXPLICIT;
+	ASSERT_EQ(0, pto_submit(self->streams[0], self->cid, NULL, NULL, &run));
+	rehearsal.refuse = interrupt;
+	signals = 3;
+	while (signals) {
+		EXPECT_EQ(-EINTR, pto_wait(run, PTO_FOREVER, &result));
+		EXPECT_EQ(0, result.id);
+	}
+	EXPECT_EQ(-EREMOTEIO, pto_wait(run, PTO_FOREVER, &result));
+	EXPECT_EQ(PTO_FATAL_EXPLICIT, result.code);
+	ASSERT_EQ(0, pto_submit(self->streams[0], self->cid, NULL, NULL, &run));
+	signals = 3;
+	EXPECT_EQ(0, pto_stream_wait(self->streams[0], PTO_FOREVER));
+	EXPECT_EQ(0, signals);
+	EXPECT_EQ(-EREMOTEIO, pto_wait(run, 0, &result));
+	/* And a call that waits at once waits on by itself. */
+	ASSERT_EQ(0, pto_submit(self->streams[0], self->cid, NULL, NULL, NULL));
+	signals = 3;
+	EXPECT_EQ(-EREMOTEIO, pto_run(self->ctx, self->cid, NULL, NULL, &result));
+	EXPECT_EQ(PTO_FATAL_EXPLICIT, result.code);
+}
+
+TEST_F(results, old_driver)
+{
+	struct pto_result result;
+
+	rehearsal.info.features = 0;
+	pto_close(self->ctx);
+	ASSERT_EQ(0, pto_open(REHEARSED_DEVICE, &self->ctx));
+	ASSERT_EQ(0, prepare_empty(self->ctx));
+	EXPECT_EQ(0, pto_run(self->ctx, 0, NULL, NULL, &result));
+	EXPECT_FALSE(model.waits);
+	EXPECT_NE(0, result.id);
+	EXPECT_EQ(1, rehearsal_calls(PTO_WAIT));
+}
+
 static struct pto_run_entry seen;
 
 static void see(const struct pto_run_entry *entry)
@@ -414,6 +503,21 @@ TEST_F(results, entry_has_what_was_asked_for)
 	EXPECT_EQ(0, seen.timeout_ns);
 	EXPECT_EQ(0, seen.op_timeout_ns);
 	EXPECT_EQ(0, seen.sched_timeout_ns);
+}
+
+/* What a device that says so lets a run take is what bounds are held against. */
+TEST_F(results, bounds_of_the_device)
+{
+	struct pto_run_options options = PTO_RUN_OPTIONS_INIT;
+
+	rehearsal.info.default_timeout_ns = 20 * SECOND;
+	pto_close(self->ctx);
+	ASSERT_EQ(0, pto_open(REHEARSED_DEVICE, &self->ctx));
+	ASSERT_EQ(0, prepare_empty(self->ctx));
+	options.sched_timeout_ns = 19 * SECOND;
+	EXPECT_EQ(-EINVAL, pto_run(self->ctx, 0, NULL, &options, NULL));
+	options.sched_timeout_ns = 18 * SECOND;
+	EXPECT_EQ(0, pto_run(self->ctx, 0, NULL, &options, NULL));
 }
 
 TEST_F(results, options_of_every_size)
@@ -495,6 +599,23 @@ TEST_F(results, patience)
 	EXPECT_ABOUT(2 * 405, time_of_mute_run(self, 400 * SECOND, 300 * SECOND));
 	EXPECT_ABOUT(2 * 305, time_of_mute_run(self, 30 * SECOND, 2 * SECOND));
 	EXPECT_ABOUT(2 * 305, time_of_mute_run(self, 0, 0));
+}
+
+/* A run that was given up writes to nobody's memory any more. */
+TEST_F(results, given_up)
+{
+	uint32_t shape[1] = { 1 }, output = BEFORE;
+
+	model.word = 1234;
+	ASSERT_EQ(0, pto_args_add_host(self->args, PTO_OUT, &output, PTO_DTYPE_UINT32, 1, shape));
+	rehearsal.held = true;
+	EXPECT_EQ(-ETIMEDOUT, pto_run(self->ctx, self->cid, self->args, NULL, NULL));
+	rehearsal.held = false;
+	rehearsal_end(PTO_STREAM_DEFAULT, 1);
+	EXPECT_EQ(0, pto_run(self->ctx, self->cid, NULL, NULL, NULL));
+	EXPECT_EQ(BEFORE, output);
+	EXPECT_EQ(0, pto_run(self->ctx, self->cid, self->args, NULL, NULL));
+	EXPECT_EQ(1234, output);
 }
 
 static unsigned int moves;
