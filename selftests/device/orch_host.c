@@ -166,6 +166,14 @@ static void any_func(struct pto_rt *rt, const struct pto_orch_args *args)
 	pto_submit_aiv(rt, (int32_t)pto_orch_scalar(args, 1), &task);
 }
 
+static void log_all(struct pto_rt *rt)
+{
+	uint32_t level;
+
+	for (level = 0; level <= PTO_LOG_DEBUG + 1; level++)
+		pto_log(rt, level, "level %u", level);
+}
+
 void aicpu_orchestration_entry(struct pto_rt *rt, const struct pto_orch_args *args)
 {
 	switch (pto_orch_scalar(args, 0)) {
@@ -207,6 +215,9 @@ void aicpu_orchestration_entry(struct pto_rt *rt, const struct pto_orch_args *ar
 		break;
 	case HOST_FUNC:
 		any_func(rt, args);
+		break;
+	case HOST_LOG:
+		log_all(rt);
 		break;
 	}
 }
