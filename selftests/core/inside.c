@@ -2,6 +2,8 @@
 #include <linux/atomic.h>
 #include <linux/err.h>
 #include <linux/kernel.h>
+#include <linux/sched.h>
+#include <linux/wait.h>
 
 #include "arena.h"
 #include "ctx.h"
@@ -20,6 +22,34 @@ void inside_age(struct pto_ctx *ctx)
 		if (ctx->arenas[i])
 			atomic_set(&ctx->arenas[i]->epoch, -1);
 	ctx->next_arena = U32_MAX;
+}
+
+void inside_exits(bool exits, int code)
+{
+	if (exits)
+		current->flags |= PF_EXITING;
+	else
+		current->flags &= ~PF_EXITING;
+	current->exit_code = code;
+}
+
+static int poller_wakes(struct wait_queue_entry *entry, unsigned int mode, int flags, void *key)
+{
+	return 0;
+}
+
+static struct wait_queue_entry poller;
+
+void inside_polls(struct pto_ctx *ctx)
+{
+	init_waitqueue_func_entry(&poller, poller_wakes);
+	add_wait_queue(pto_ctx_waitqueue(ctx), &poller);
+	pto_ctx_poll(ctx);
+}
+
+void inside_polls_no_more(struct pto_ctx *ctx)
+{
+	remove_wait_queue(pto_ctx_waitqueue(ctx), &poller);
 }
 
 int inside_has_memory(struct pto_device *pdev, uint64_t length)

@@ -6,6 +6,7 @@
 #ifndef CORE_INSIDE_H
 #define CORE_INSIDE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct pto_bo;
@@ -14,6 +15,13 @@ struct pto_device;
 
 /** inside_age() - every number of a context that counts up and wraps is about to */
 void inside_age(struct pto_ctx *ctx);
+
+/** inside_exits() - is this thread one of a process that ends, with this exit code? */
+void inside_exits(bool exits, int code);
+
+/** inside_polls() - a poller comes to a context, who stays until inside_polls_no_more() */
+void inside_polls(struct pto_ctx *ctx);
+void inside_polls_no_more(struct pto_ctx *ctx);
 
 /** inside_has_memory() - could @length bytes of device memory be allocated at this moment? */
 int inside_has_memory(struct pto_device *pdev, uint64_t length);

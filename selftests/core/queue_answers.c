@@ -183,6 +183,21 @@ TEST_F(answers, command_that_takes_long)
 	EXPECT_EQ(PTO_CTX_LOST, stats.state);
 }
 
+/* What the device itself says took too long has an answer: nothing is lost. */
+TEST_F(answers, command_that_timed_out)
+{
+	const struct rig_rule rule = {
+		.opcode = PTO_DEV_MAP, .times = 1, .status = PTO_DEV_TIMEOUT,
+	};
+	struct pto_context_stats stats;
+	struct pto_bo_create bo;
+
+	rig_rule(self->rig, &rule);
+	EXPECT_EQ(-ETIMEDOUT, rig_bo(self->ctx, PAGE, &bo));
+	ASSERT_EQ(0, rig_stats(self->ctx, &stats));
+	EXPECT_EQ(PTO_CTX_OK, stats.state);
+}
+
 static void makes_buffer(void *arg)
 {
 	struct sleeper *s = arg;

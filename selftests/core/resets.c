@@ -299,6 +299,7 @@ TEST_F(resets, who_waits_for_a_command)
 	rig_join(&thread);
 	EXPECT_EQ(-EIO, c.result);
 	EXPECT_GT(begin + 2 * RIG_SECOND, c.until);
+	EXPECT_EQ(1, rig_count(self->rig, PTO_DEV_ABORT, 0));
 	EXPECT_EQ(PTO_CTX_OK, state(self->ctx));
 }
 

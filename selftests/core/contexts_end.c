@@ -1,0 +1,426 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The end of contexts: how long a close waits, for what, and what becomes of a context that the
+ * device does not give up at once. On virtual time.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "harness.h"
+#include "inside.h"
+#include "ptotest.h"
+#include "rig.h"
+
+#define ADMIN	0
+#define PAGE	4096u
+#define SOON	(RIG_SECOND / 100)
+
+FIXTURE(ends) {
+	struct rig *rig;
+	struct pto_ctx *ctx;
+	struct pto_ctx *other;
+	struct pto_bo_create bo;
+	struct pto_device_usage usage;
+	uint32_t stream;
+	uint32_t control;
+	long memory;
+};
+
+/* Of the three that the device has two are open. */
+FIXTURE_SETUP(ends)
+{
+	struct pto_dev_cmd_queue create;
+
+	self->memory = rig_memory();
+	self->rig = rig_new();
+	rig_virtual_time(self->rig, 1);
+	ASSERT_EQ(0, rig_start(self->rig));
+	ASSERT_EQ(0, rig_open(self->rig, &self->other));
+	/* What a context leaves behind: an arena image for the next one. */
+	ASSERT_EQ(0, rig_open(self->rig, &self->ctx));
+	ASSERT_EQ(0, rig_ready(self->ctx, &self->bo));
+	rig_close(self->ctx);
+	ASSERT_EQ(0, rig_usage(self->other, &self->usage));
+	self->rig->logged = 0;
+	ASSERT_EQ(0, rig_open(self->rig, &self->ctx));
+	ASSERT_EQ(0, rig_ready(self->ctx, &self->bo));
+	self->stream = rig_last_bound(self->rig);
+	memcpy(&create, &rig_last(self->rig, PTO_DEV_CTX_CREATE)->cmd, sizeof(create));
+	self->control = create.queue;
+}
+
+FIXTURE_TEARDOWN(ends)
+{
+	self->rig->held = 0;
+	rig_no_rules(self->rig);
+	if (self->ctx)
+		rig_close(self->ctx);
+	rig_close(self->other);
+	rig_free(self->rig);
+	EXPECT_EQ(self->memory, rig_memory());
+}
+
+static void close_ctx(FIXTURE_DATA(ends) *self)
+{
+	rig_close(self->ctx);
+	self->ctx = NULL;
+}
+
+static void wake_up(struct rig *rig, uint32_t queue)
+{
+	rig->held &= ~(1u << queue);
+	rig_release(rig, queue, RIG_DEPTH);
+	rig_interrupt(rig);
+	rig_settle();
+}
+
+static int run_on(struct pto_ctx *ctx, uint32_t stream, uint64_t *id)
+{
+	struct pto_run_entry entry = { 0 };
+	struct pto_run run = {
+		.size = sizeof(run),
+		.stream = stream,
+		.count = 1,
+		.stride = sizeof(entry),
+		.entries_ptr = (uintptr_t)&entry,
+	};
+	int err = rig_ioctl(ctx, PTO_RUN, &run);
+
+	*id = run.first_id;
+	return err;
+}
+
+static uint32_t new_stream(struct pto_ctx *ctx)
+{
+	struct pto_stream_create arg = { .size = sizeof(arg) };
+
+	return rig_ioctl(ctx, PTO_STREAM_CREATE, &arg) ? 0 : arg.id;
+}
+
+static uint64_t memory_used(struct pto_ctx *ctx)
+{
+	struct pto_device_usage usage = { 0 };
+
+	return rig_usage(ctx, &usage) ? ~0ULL : usage.memory_used;
+}
+
+#define EXPECT_ALL_BACK(self) do { \
+	struct pto_device_usage usage_ = { 0 }; \
+	ASSERT_EQ(0, rig_usage((self)->other, &usage_)); \
+	EXPECT_EQ((self)->usage.contexts, usage_.contexts); \
+	EXPECT_EQ((self)->usage.streams, usage_.streams); \
+	EXPECT_EQ((self)->usage.memory_used, usage_.memory_used); \
+} while (0)
+
+/* --- how long a close takes ------------------------------------------------------- */
+
+/* A close that the device lets end has ended all when it returns. */
+TEST_F(ends, close_waits_for_the_device)
+{
+	const struct rig_rule late = { .opcode = PTO_DEV_CTX_DESTROY, .late_ns = RIG_SECOND / 2 };
+	uint64_t begin = rig_now();
+
+	rig_rule(self->rig, &late);
+	close_ctx(self);
+	EXPECT_LE(begin + RIG_SECOND / 2, rig_now());
+	EXPECT_GE(begin + RIG_SECOND / 2 + SOON, rig_now());
+	EXPECT_EQ(self->usage.memory_used, memory_used(self->other));
+}
+
+/* The runs of all streams end by themselves, if it does not take long. */
+TEST_F(ends, all_streams_may_finish)
+{
+	const struct rig_rule late = { .opcode = PTO_DEV_RUN, .late_ns = RIG_SECOND / 2 };
+	uint32_t stream = new_stream(self->ctx);
+	uint64_t id;
+	int i;
+
+	ASSERT_NE(0, stream);
+	rig_rule(self->rig, &late);
+	ASSERT_EQ(0, rig_run(self->ctx, 0, 0, &id));
+	for (i = 0; i < 3; i++)
+		ASSERT_EQ(0, run_on(self->ctx, stream, &id));
+	close_ctx(self);
+	EXPECT_EQ(0, rig_count(self->rig, PTO_DEV_ABORT, 0));
+	EXPECT_EQ(4, rig_count(self->rig, PTO_DEV_RUN, 0));
+}
+
+/* One bound for all streams. */
+TEST_F(ends, streams_that_take_long)
+{
+	const struct rig_rule late = { .opcode = PTO_DEV_RUN, .late_ns = 100 * RIG_SECOND };
+	uint32_t stream = new_stream(self->ctx);
+	uint64_t begin, id;
+
+	ASSERT_NE(0, stream);
+	rig_rule(self->rig, &late);
+	ASSERT_EQ(0, rig_run(self->ctx, 0, 0, &id));
+	ASSERT_EQ(0, run_on(self->ctx, stream, &id));
+	begin = rig_now();
+	close_ctx(self);
+	EXPECT_LE(begin + 2 * RIG_SECOND, rig_now());
+	EXPECT_GE(begin + 2 * RIG_SECOND + SOON, rig_now());
+	EXPECT_EQ(1, rig_count(self->rig, PTO_DEV_ABORT, 0));
+}
+
+/* What a lost context runs is no use to anybody. */
+TEST_F(ends, close_of_a_lost_one)
+{
+	const struct rig_rule late = {
+		.opcode = PTO_DEV_RUN, .skip = 1, .late_ns = 100 * RIG_SECOND,
+	};
+	const struct rig_rule crash = {
+		.opcode = PTO_DEV_RUN, .times = 1, .status = PTO_DEV_FAULT,
+	};
+	uint32_t stream = new_stream(self->ctx);
+	struct pto_wait wait = { 0 };
+	uint64_t begin, first, second;
+
+	ASSERT_NE(0, stream);
+	rig_rule(self->rig, &crash);
+	rig_rule(self->rig, &late);
+	ASSERT_EQ(0, rig_run(self->ctx, 0, 0, &first));
+	rig_no_rules(self->rig);
+	self->rig->held = ~1u;
+	ASSERT_EQ(0, run_on(self->ctx, stream, &second));
+	ASSERT_EQ(0, rig_wait(self->ctx, first, 0, &wait));
+	ASSERT_EQ(-EIO, wait.status);
+	begin = rig_now();
+	close_ctx(self);
+	EXPECT_GE(begin + SOON, rig_now());
+}
+
+/* A process that is being killed, and one that only ends. */
+TEST_F(ends, close_by_a_process_that_ends)
+{
+	uint64_t begin, id;
+
+	self->rig->held = 1u << self->stream;
+	ASSERT_EQ(0, rig_run(self->ctx, 0, 0, &id));
+	begin = rig_now();
+	inside_exits(true, 9);
+	close_ctx(self);
+	inside_exits(false, 0);
+	EXPECT_GE(begin + SOON, rig_now());
+	ASSERT_EQ(0, rig_open(self->rig, &self->ctx));
+	ASSERT_EQ(0, rig_ready(self->ctx, &self->bo));
+	self->rig->held = 1u << rig_last_bound(self->rig);
+	ASSERT_EQ(0, rig_run(self->ctx, 0, 0, &id));
+	begin = rig_now();
+	inside_exits(true, 3 << 8);
+	close_ctx(self);
+	inside_exits(false, 0);
+	EXPECT_LE(begin + 2 * RIG_SECOND, rig_now());
+}
+
+/* The device has answered nothing yet of what was given up: it goes with the context. */
+TEST_F(ends, what_was_on_its_way)
+{
+	self->rig->held = 1u << self->control;
+	ASSERT_EQ(0, rig_bo_destroy(self->ctx, self->bo.id));
+	ASSERT_EQ(0, rig_unprepare(self->ctx, 0));
+	rig_settle();
+	close_ctx(self);
+	EXPECT_ALL_BACK(self);
+}
+
+/* --- contexts that are about to end ----------------------------------------------- */
+
+struct opener {
+	struct rig *rig;
+	struct pto_ctx *ctx;
+	uint64_t until;
+	int result;
+};
+
+static void opens(void *arg)
+{
+	struct opener *o = arg;
+
+	o->result = rig_open(o->rig, &o->ctx);
+	o->until = rig_now();
+}
+
+/* All contexts are taken, but one of them is about to end. */
+TEST_F(ends, open_waits_for_one)
+{
+	struct opener o = { .rig = self->rig };
+	struct pto_ctx *third;
+	struct rig_thread thread;
+
+	ASSERT_EQ(0, rig_open(self->rig, &third));
+	self->rig->held = 1u << ADMIN;
+	close_ctx(self);
+	rig_thread(&thread, opens, &o);
+	rig_settle();
+	EXPECT_FALSE(thread.ended);
+	wake_up(self->rig, ADMIN);
+	rig_join(&thread);
+	ASSERT_EQ(0, o.result);
+	rig_close(o.ctx);
+	rig_close(third);
+	EXPECT_ALL_BACK(self);
+}
+
+/* The same in vain. Afterwards nobody waits for what has ended. */
+TEST_F(ends, open_waits_in_vain)
+{
+	struct pto_ctx *third, *fourth;
+	uint64_t begin;
+
+	ASSERT_EQ(0, rig_open(self->rig, &third));
+	self->rig->held = 1u << ADMIN;
+	close_ctx(self);
+	begin = rig_now();
+	EXPECT_EQ(-ENOSPC, rig_open(self->rig, &fourth));
+	EXPECT_LE(begin + 10 * RIG_SECOND, rig_now());
+	EXPECT_GE(begin + 10 * RIG_SECOND + SOON, rig_now());
+	wake_up(self->rig, ADMIN);
+	ASSERT_EQ(0, rig_open(self->rig, &self->ctx));
+	begin = rig_now();
+	EXPECT_EQ(-ENOSPC, rig_open(self->rig, &fourth));
+	EXPECT_GE(begin + SOON, rig_now());
+	rig_close(third);
+}
+
+/* Both end when the device answers both. */
+TEST_F(ends, two_at_once)
+{
+	struct pto_ctx *third;
+
+	ASSERT_EQ(0, rig_open(self->rig, &third));
+	self->rig->held = 1u << ADMIN;
+	close_ctx(self);
+	rig_close(third);
+	wake_up(self->rig, ADMIN);
+	EXPECT_ALL_BACK(self);
+	EXPECT_EQ(2, rig_count(self->rig, PTO_DEV_CTX_DESTROY, 0));
+}
+
+/* The device goes before it has answered. */
+TEST_F(ends, device_goes_first)
+{
+	struct pto_ctx *third;
+
+	ASSERT_EQ(0, rig_open(self->rig, &third));
+	self->rig->held = 1u << ADMIN;
+	close_ctx(self);
+	rig_close(third);
+	rig_gone(self->rig);
+	rig_settle();
+}
+
+static const struct {
+	uint32_t status;
+	int error;
+} refusals[] = {
+	{ PTO_DEV_INVALID, -EIO },
+	{ PTO_DEV_NOEXEC, -EIO },
+	{ PTO_DEV_PROGRAM, -EIO },
+	{ PTO_DEV_ABORTED, -EIO },
+	{ PTO_DEV_UNSUPPORTED, -EIO },
+	{ PTO_DEV_NOMEM, -ENOMEM },
+	{ PTO_DEV_NOSPACE, -ENOSPC },
+};
+
+/* What the device has refused to make is not ended, and is no mistake of the caller's. */
+TEST_F(ends, refused)
+{
+	struct pto_ctx *third;
+	size_t i;
+
+	for (i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
+		const struct rig_rule rule = {
+			.opcode = PTO_DEV_CTX_CREATE, .times = 1, .status = refusals[i].status,
+		};
+
+		rig_rule(self->rig, &rule);
+		EXPECT_EQ(refusals[i].error, rig_open(self->rig, &third));
+		rig_no_rules(self->rig);
+	}
+	EXPECT_EQ(0, rig_count(self->rig, PTO_DEV_CTX_DESTROY, 0));
+	ASSERT_EQ(0, rig_open(self->rig, &third));
+	rig_close(third);
+}
+
+/* There is not even room for the command that ends it. */
+TEST_F(ends, full_admin_queue)
+{
+	struct pto_ctx_reset reset = { .size = sizeof(reset) };
+	struct pto_dev_queue *admin = rig_queue(self->rig, ADMIN);
+	struct pto_prewarm prewarm;
+	int i;
+
+	self->rig->held = 1u << ADMIN;
+	for (i = 0; admin->sq_tail - admin->cq_head < RIG_DEPTH && i <= RIG_DEPTH; i++) {
+		prewarm = (struct pto_prewarm){
+			.size = sizeof(prewarm), .heap = { PAGE + 64 * i },
+		};
+		EXPECT_EQ(-ETIMEDOUT, rig_ioctl(self->ctx, PTO_PREWARM, &prewarm));
+	}
+	EXPECT_EQ(RIG_DEPTH, admin->sq_tail - admin->cq_head);
+	EXPECT_EQ(-ETIMEDOUT, rig_ioctl(self->ctx, PTO_CTX_RESET, &reset));
+	close_ctx(self);
+	wake_up(self->rig, ADMIN);
+	rig_interrupt(self->rig);
+	rig_settle();
+	EXPECT_EQ(1, rig_count(self->rig, PTO_DEV_CTX_DESTROY, 0));
+	EXPECT_ALL_BACK(self);
+}
+
+/* --- who waits -------------------------------------------------------------------- */
+
+struct waiter {
+	struct pto_ctx *ctx;
+	uint64_t id;
+	uint64_t until;
+	int result;
+};
+
+static void waits(void *arg)
+{
+	struct waiter *w = arg;
+	struct pto_wait wait = { 0 };
+
+	w->result = rig_wait(w->ctx, w->id, PTO_WAIT_FOREVER, &wait);
+	w->until = rig_now();
+}
+
+TEST_F(ends, who_sleeps_when_the_device_goes)
+{
+	struct waiter w = { .ctx = self->ctx };
+	struct rig_thread thread;
+	uint64_t gone;
+
+	self->rig->held = 1u << self->stream;
+	ASSERT_EQ(0, rig_run(self->ctx, 0, 0, &w.id));
+	rig_thread(&thread, waits, &w);
+	rig_settle();
+	gone = rig_now();
+	rig_gone(self->rig);
+	rig_join(&thread);
+	EXPECT_EQ(-ENODEV, w.result);
+	EXPECT_GE(gone + SOON, w.until);
+}
+
+/* An interrupt does not end the polling of who is still there. */
+TEST_F(ends, who_goes_on_polling)
+{
+	struct pto_wait wait = { 0 };
+	uint64_t id;
+	int i;
+
+	self->rig->held = 1u << self->stream;
+	inside_polls(self->ctx);
+	for (i = 0; i < 3; i++) {
+		ASSERT_EQ(0, rig_run(self->ctx, 0, 0, &id));
+		EXPECT_NE(0, rig_queue(self->rig, self->stream)->cq_flags);
+		rig_release(self->rig, self->stream, 1);
+		rig_interrupt(self->rig);
+		EXPECT_EQ(0, rig_queue(self->rig, self->stream)->cq_flags);
+		ASSERT_EQ(0, rig_wait(self->ctx, id, 0, &wait));
+	}
+	inside_polls_no_more(self->ctx);
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Identification pages that the driver takes, and what it makes of them.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "harness.h"
+#include "ptotest.h"
+#include "rig.h"
+
+static int device_info(struct rig *rig, struct pto_device_info *info)
+{
+	struct pto_query arg = {
+		.size = sizeof(arg),
+		.item = PTO_QUERY_DEVICE,
+		.data_ptr = (uintptr_t)info,
+		.data_size = sizeof(*info),
+	};
+	struct pto_ctx *ctx;
+	int err = rig_open(rig, &ctx);
+
+	if (err)
+		return err;
+	err = rig_ioctl(ctx, PTO_QUERY, &arg);
+	rig_close(ctx);
+	return err;
+}
+
+/* What a later device adds is none of this driver's business. */
+TEST(later_minor_version)
+{
+	struct rig *rig = rig_new();
+	struct pto_device_info info;
+
+	rig->ident->abi_version += 1;
+	ASSERT_EQ(0, rig_start(rig));
+	EXPECT_EQ(0, device_info(rig, &info));
+	rig_free(rig);
+}
+
+TEST(kinds)
+{
+	static const uint32_t archs[] = { PTO_ARCH_A2A3, PTO_ARCH_A5 };
+	struct pto_device_info info;
+	uint32_t arch;
+	size_t i;
+
+	for (i = 0; i < sizeof(archs) / sizeof(archs[0]); i++) {
+		struct rig *rig = rig_new();
+
+		rig->ident->arch = archs[i];
+		ASSERT_EQ(0, rig_start(rig));
+		ASSERT_EQ(0, device_info(rig, &info));
+		EXPECT_EQ(archs[i], info.arch);
+		rig_free(rig);
+	}
+	for (arch = 0; arch < 20; arch++) {
+		struct rig *rig = rig_new();
+
+		rig->ident->arch = arch;
+		EXPECT_EQ(arch == PTO_ARCH_A2A3 || arch == PTO_ARCH_A5 ? 0 : -ENODEV,
+			  rig_start(rig));
+		rig_free(rig);
+	}
+}
+
+TEST(name_without_an_end)
+{
+	struct rig *rig = rig_new();
+	struct pto_device_info info;
+
+	memset(rig->ident->name, 'n', sizeof(rig->ident->name));
+	ASSERT_EQ(0, rig_start(rig));
+	ASSERT_EQ(0, device_info(rig, &info));
+	EXPECT_EQ(sizeof(info.name) - 1, strnlen((char *)info.name, sizeof(info.name)));
+	rig_free(rig);
+}
+
+TEST_HARNESS_MAIN
