@@ -73,7 +73,7 @@ void pto_ctx_lose(struct pto_ctx *ctx)
 /** pto_ctx_free_mem() - free memory that the hardware context had, if there is any in @mem */
 void pto_ctx_free_mem(struct pto_ctx *ctx, struct pto_mem *mem)
 {
-	if (ctx->leaking)
+	if (READ_ONCE(ctx->leaking))
 		pto_mem_leak(ctx->pdev, mem);
 	else
 		pto_mem_free(ctx->pdev, mem);
@@ -346,9 +346,9 @@ static void pto_ctx_hw_ended(struct pto_ctx *ctx)
 
 	pto_queue_forget(admin, &ctx->created);
 	made = ctx->created.done && ctx->created.status == PTO_DEV_OK;
-	WRITE_ONCE(ctx->hw, PTO_HW_NONE);
 	if (made && ctx->ended.reply.status != PTO_DEV_OK)
-		ctx->leaking = true;
+		WRITE_ONCE(ctx->leaking, true);
+	WRITE_ONCE(ctx->hw, PTO_HW_NONE);
 }
 
 /*

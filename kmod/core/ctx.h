@@ -129,7 +129,8 @@ enum pto_hw_state {
  * @reclaim: what it has given up
  * @hw_id: hardware context
  * @hw: whether the device has it (@mutex)
- * @leaking: it would not end, so what it was told of must not be used again (@mutex)
+ * @leaking: it would not end, so what it was told of must not be used again (@mutex; the work
+ *	reads it without)
  * @created: completion of the command that makes it (@mutex)
  * @ended: the command that destroys it (@mutex)
  * @mutex: what the hardware context has been told, and in what order
