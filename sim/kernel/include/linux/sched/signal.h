@@ -9,7 +9,7 @@
 
 #include <linux/sched.h>
 
-/* A macro, so that "current" stays a variable and does not become a pointer to be checked. */
+/* Macros, so that "current" stays a variable and does not become a pointer to be checked. */
 #define signal_pending(task) \
 	({ \
 		bool signalled_ = (task)->signalled; \
@@ -18,12 +18,12 @@
 		signalled_; \
 	})
 
-static inline bool fatal_signal_pending(struct task_struct *task)
-{
-	if (unlikely(task->looks) && !--task->looks)
-		WRITE_ONCE(task->killed, true);
-	return unlikely(__atomic_load_n(&task->killed, __ATOMIC_SEQ_CST));
-}
+#define fatal_signal_pending(task) \
+	({ \
+		if (unlikely((task)->looks) && !--(task)->looks) \
+			WRITE_ONCE((task)->killed, true); \
+		unlikely(__atomic_load_n(&(task)->killed, __ATOMIC_SEQ_CST)); \
+	})
 
 #define signal_pending_state(state, task) \
 	(((state) == TASK_INTERRUPTIBLE && signal_pending(task)) || \
