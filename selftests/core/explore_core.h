@@ -15,9 +15,9 @@
 struct mutex;
 void machine_mb(const char *function);
 void machine_mb_of(const void *p, int order, const char *function);
-void machine_lock(struct mutex *lock);
+void machine_lock(struct mutex *lock, const char *function);
 int machine_trylock(struct mutex *lock);
-void machine_unlock(struct mutex *lock);
+void machine_unlock(struct mutex *lock, const char *function);
 
 #define __atomic_load_n(p, order) \
 	((explore_value(p))explore_load((void *)(p), sizeof(*(p)), order, __func__))
@@ -55,9 +55,14 @@ void machine_unlock(struct mutex *lock);
 #define smp_mb() machine_mb(__func__)
 
 #include <linux/mutex.h>
-#define mutex_lock(lock)	machine_lock(lock)
+#define mutex_lock(lock)	machine_lock(lock, __func__)
 #define mutex_trylock(lock)	machine_trylock(lock)
-#define mutex_unlock(lock)	machine_unlock(lock)
+#define mutex_unlock(lock)	machine_unlock(lock, __func__)
+
+/* In the name of the function that takes it. */
+#include <linux/spinlock.h>
+#define spin_lock(lock)		machine_lock(&(lock)->mutex, __func__)
+#define spin_unlock(lock)	machine_unlock(&(lock)->mutex, __func__)
 
 #include <linux/sched.h>
 extern struct task_struct machine_task[EXPLORE_THREADS];

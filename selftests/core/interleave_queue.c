@@ -7,9 +7,10 @@
  * wake-up that is lost is a thread that waits for ever.
  *
  * Checked in every order: who waits for a run is told when it has ended, whoever takes the
- * completion; who polls wakes when there is something to be read; and no entry of a queue is
- * read before it is written, nor written before it was read. Then the same without each of
- * the barriers and with operations that misbehave.
+ * completion; who polls wakes when there is something to be read; no entry of a queue is
+ * read before it is written, nor written before it was read; what is given up is freed without
+ * anybody asking, after the runs that use it have ended and the device has forgotten it. Then
+ * the same without each of the barriers, without locks, and with operations that misbehave.
  *
  *	interleave_queue [LIMIT]
  */
@@ -91,8 +92,76 @@ static void join_stream(void)
 	machine_join_stream(PTO_STREAM_DEFAULT);
 }
 
+/* Nobody asks for it: it is the work's to free what was given up. */
+
+static uint32_t bo;
+
+static void give_up_buffer(void)
+{
+	machine_bo_destroy(bo);
+	machine_until_freed(1);
+}
+
+static void make_buffer(void)
+{
+	bo = machine_bo();
+}
+
+static void run_in_buffer(void)
+{
+	uint64_t id = machine_try_run(bo);
+
+	if (id)
+		machine_wait(id);
+}
+
+/* A second one, while the work is about to look for what has been given up. */
+
+static uint32_t second;
+
+static void make_two_buffers(void)
+{
+	make_buffer();
+	second = machine_bo();
+	machine_listen();
+}
+
+static void give_up_two(void)
+{
+	machine_bo_destroy(bo);
+	machine_until_woken();
+	machine_bo_destroy(second);
+	machine_until_freed(2);
+}
+
+static void run_in_second(void)
+{
+	machine_until_woken();
+	machine_try_run(second);
+}
+
+/* Its run has been submitted, and may be executing. */
+static void buffer_in_flight(void)
+{
+	make_buffer();
+	machine_hold(true);
+	machine_run(PTO_STREAM_DEFAULT, bo);
+}
+
+static void buffer_of_two_streams(void)
+{
+	uint32_t stream = machine_stream();
+
+	make_buffer();
+	machine_hold(true);
+	machine_run(PTO_STREAM_DEFAULT, bo);
+	machine_run(stream, bo);
+}
+
 #define PROGRAM(id, ...) \
 	{ .name = #id, .data = &(const struct machine_program){ __VA_ARGS__ } }
+#define LONG_PROGRAM(id, ...) \
+	{ .name = #id, .times = 3, .data = &(const struct machine_program){ __VA_ARGS__ } }
 
 static const struct explore_scenario scenarios[] = {
 	PROGRAM(run_and_wait, .thread = { run_and_wait }),
@@ -107,6 +176,15 @@ static const struct explore_scenario scenarios[] = {
 	PROGRAM(poll_later, .thread = { poll }, .ready = run_first),
 	PROGRAM(late_interrupt, .thread = { late_interrupt_and_run, poll }, .ready = leave_armed,
 		.at_once = true, .irq = true),
+	PROGRAM(free_idle, .thread = { give_up_buffer }, .worker = true, .ready = make_buffer),
+	PROGRAM(free_in_flight, .thread = { give_up_buffer }, .worker = true,
+		.ready = buffer_in_flight),
+	PROGRAM(free_two_streams, .thread = { give_up_buffer }, .worker = true,
+		.ready = buffer_of_two_streams),
+	PROGRAM(free_while_submitting, .thread = { run_in_buffer, give_up_buffer },
+		.worker = true, .ready = make_buffer),
+	LONG_PROGRAM(free_second, .thread = { run_in_second, give_up_two }, .worker = true,
+		.ready = make_two_buffers),
 	PROGRAM(join, .thread = { join_stream, run }, .ready = run_first),
 };
 
@@ -121,6 +199,12 @@ static const struct explore_mutant mutants[] = {
 	{ "pto_ctx_poll", EXPLORE_FENCE, EXPLORE_DROP },
 	{ "pto_ctx_poll", EXPLORE_STORE, EXPLORE_DROP },
 	{ "pto_run_some", EXPLORE_LOAD, EXPLORE_BLIND },
+	{ "pto_run_some", EXPLORE_LOCK, EXPLORE_DROP },
+	{ "pto_queue_look", EXPLORE_LOCK, EXPLORE_DROP },
+	{ "pto_queue_arm", EXPLORE_LOCK, EXPLORE_DROP },
+	{ "pto_stream_poll", EXPLORE_LOCK, EXPLORE_DROP },
+	{ "pto_reclaim_sort", EXPLORE_LOCK, EXPLORE_DROP },
+	{ "atomic_read", EXPLORE_LOAD, EXPLORE_BLIND },
 	{ "queue_arm", EXPLORE_STORE, EXPLORE_RELAX },
 	{ "queue_pending", EXPLORE_LOAD, EXPLORE_RELAX },
 	{ "queue_complete", EXPLORE_STORE, EXPLORE_RELAX },
@@ -146,7 +230,7 @@ static const struct explore_suite suite = {
 	.scenario_count = sizeof(scenarios) / sizeof(scenarios[0]),
 	.mutants = mutants,
 	.mutant_count = sizeof(mutants) / sizeof(mutants[0]),
-	.limit = 3000,
+	.limit = 2000,
 	.threads = threads,
 	.reset = reset,
 	.test = {

@@ -27,6 +27,7 @@
 #define HEAP_OFFSET	(PAGE_SIZE + MACHINE_QUEUES * QUEUE_BYTES)
 #define WINDOW_SIZE	(HEAP_OFFSET + (1 << 20))
 #define MASK		(MACHINE_DEPTH - 1)
+#define MAPPINGS	8
 
 /* What a thread of the program passes to the driver. */
 union argument {
@@ -57,7 +58,13 @@ static struct {
 	uint32_t irqs;
 	uint32_t irqs_seen;
 	uint32_t taken[MACHINE_QUEUES];	/* completions that the driver has taken */
-	uint32_t executed;
+	struct mapping {
+		uint64_t addr;		/* 0: none */
+		uint64_t length;
+	} mappings[MAPPINGS];		/* what the device may touch */
+	uint64_t freed;			/* bytes that were cleared */
+	struct wait_queue_entry listener;
+	bool woken;
 } m;
 
 static char window[WINDOW_SIZE] __attribute__((aligned(4096)));
@@ -93,8 +100,10 @@ static bool is_free(const void *arg)
 	return !lock->state;
 }
 
-void machine_lock(struct mutex *lock)
+void machine_lock(struct mutex *lock, const char *function)
 {
+	if (m.exploring && explore_dropped(function, EXPLORE_LOCK))
+		return;
 	if (m.exploring) {
 		explore_point();
 		explore_until(is_free, lock);
@@ -111,12 +120,14 @@ int machine_trylock(struct mutex *lock)
 		explore_point();
 	if (lock->state)
 		return 0;
-	machine_lock(lock);
+	machine_lock(lock, __func__);
 	return 1;
 }
 
-void machine_unlock(struct mutex *lock)
+void machine_unlock(struct mutex *lock, const char *function)
 {
+	if (m.exploring && explore_dropped(function, EXPLORE_LOCK))
+		return;
 	if (m.exploring)
 		explore_release(lock);
 	lock->state = 0;
@@ -365,11 +376,54 @@ static void build_arena(const struct pto_dev_cmd *generic)
 	plan->image_size = 64;
 }
 
+static bool is_mapped(uint64_t addr, uint64_t length)
+{
+	uint32_t i;
+
+	for (i = 0; i < MAPPINGS; i++)
+		if (m.mappings[i].addr && addr < m.mappings[i].addr + m.mappings[i].length &&
+		    m.mappings[i].addr < addr + length)
+			return true;
+	return false;
+}
+
+/* MAP and UNMAP name the same range. */
+static void change_map(const struct pto_dev_cmd *generic)
+{
+	const struct pto_dev_cmd_map *cmd = (const void *)generic;
+	uint64_t wanted = cmd->opcode == PTO_DEV_MAP ? 0 : cmd->addr;
+	uint32_t i = 0;
+
+	while (m.mappings[i].addr != wanted)
+		if (++i == MAPPINGS)
+			abort();
+	if (cmd->opcode == PTO_DEV_MAP)
+		m.mappings[i] = (struct mapping){ cmd->addr, cmd->length };
+	else
+		m.mappings[i].addr = 0;
+}
+
+/* It takes its time, and may touch its memory until the end. */
+static void run(const struct pto_dev_cmd *generic)
+{
+	const struct pto_dev_cmd_run *cmd = (const void *)generic;
+	int i;
+
+	for (i = 0; m.exploring && i < 2; i++) {
+		if (cmd->args_addr && !is_mapped(cmd->args_addr, cmd->args_size))
+			explore_fail("a run's memory is not mapped any more");
+		explore_point();
+	}
+}
+
 void machine_execute(const struct pto_dev_cmd *cmd)
 {
 	if (cmd->opcode == PTO_DEV_ARENA_BUILD)
 		build_arena(cmd);
-	m.executed++;
+	else if (cmd->opcode == PTO_DEV_MAP || cmd->opcode == PTO_DEV_UNMAP)
+		change_map(cmd);
+	else if (cmd->opcode == PTO_DEV_RUN)
+		run(cmd);
 }
 
 static void serve(uint32_t queue)
@@ -414,8 +468,12 @@ static void machine_access_end(void *priv, void *addr)
 {
 }
 
+/* Of a piece of memory that is freed. */
 static int machine_clear(void *priv, u64 offset, u64 length)
 {
+	if (m.exploring && is_mapped((uintptr_t)window + offset, length))
+		explore_fail("memory is freed that the device has mapped");
+	m.freed += length;
 	return 0;
 }
 
@@ -489,7 +547,8 @@ bool machine_explored(const void *p)
 	if (!m.exploring)
 		return false;
 	return queue_of(p) || device_explored(p) || p == &m.irqs || p == &ctx->wq.head.next ||
-	       p == &ctx->poll_armed || p == &ctx->lost || of_queue(&ctx->control, p) ||
+	       p == &ctx->poll_armed || p == &ctx->lost || p == &ctx->run_seq ||
+	       p == &ctx->reclaim.count || of_queue(&ctx->control, p) ||
 	       of_queue(&ctx->default_stream->queue, p) ||
 	       within(p, machine_task, sizeof(machine_task));
 }
@@ -555,6 +614,18 @@ uint64_t machine_run(uint32_t stream, uint32_t args_bo)
 	fill_run(a, stream, args_bo);
 	call(PTO_RUN, &a->run, "run");
 	return a->run.first_id;
+}
+
+uint64_t machine_try_run(uint32_t args_bo)
+{
+	union argument *a = argument();
+	long err;
+
+	fill_run(a, PTO_STREAM_DEFAULT, args_bo);
+	err = pto_ctx_ioctl(m.ctx, PTO_RUN, &a->run);
+	if (err && err != -ENOENT)
+		explore_fail("run: %ld", err);
+	return err ? 0 : a->run.first_id;
 }
 
 void machine_run_and_wait(void)
@@ -677,6 +748,38 @@ void machine_poll_once(void)
 void machine_late_interrupt(void)
 {
 	pto_device_interrupt(m.pdev);
+}
+
+static bool has_freed(const void *pages)
+{
+	return m.freed >= *(const uint32_t *)pages * PAGE_SIZE;
+}
+
+void machine_until_freed(uint32_t pages)
+{
+	explore_until(has_freed, &pages);
+}
+
+static int note_wake(struct wait_queue_entry *entry, unsigned int mode, int flags, void *key)
+{
+	m.woken = true;
+	return 0;
+}
+
+static bool has_woken(const void *arg)
+{
+	return m.woken;
+}
+
+void machine_listen(void)
+{
+	init_waitqueue_func_entry(&m.listener, note_wake);
+	add_wait_queue(pto_ctx_waitqueue(m.ctx), &m.listener);
+}
+
+void machine_until_woken(void)
+{
+	explore_until(has_woken, NULL);
 }
 
 static bool has_slept(const void *arg)
@@ -827,6 +930,8 @@ void machine_reset(const struct machine_program *program)
 	make_callable();
 	if (program->ready)
 		program->ready();
+	m.hold = false;
+	m.freed = 0;
 	for (i = 1; i < MACHINE_QUEUES; i++) {
 		m.taken[i] = machine_queue(i)->cq_head;
 		if (!program->at_once)
@@ -841,6 +946,8 @@ void machine_ended(void)
 	uint32_t i;
 
 	m.exploring = false;
+	if (m.listener.func)
+		remove_wait_queue(pto_ctx_waitqueue(m.ctx), &m.listener);
 	if (m.program->ended)
 		m.program->ended();
 	ring_always();

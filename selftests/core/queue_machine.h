@@ -48,6 +48,7 @@ uint64_t machine_now(void);
 
 /* For the threads of a program: ioctls in short; whatever fails is a fault. */
 uint64_t machine_run(uint32_t stream, uint32_t args_bo);
+uint64_t machine_try_run(uint32_t args_bo);	/* 0: there is no such buffer any more */
 void machine_wait(uint64_t id);
 bool machine_done(uint64_t id);
 void machine_run_and_wait(void);
@@ -58,11 +59,14 @@ void machine_poll_once(void);	/* without waiting */
 uint32_t machine_stream(void);
 void machine_join_stream(uint32_t id);
 void machine_late_interrupt(void);	/* one that was raised some time ago */
+void machine_until_freed(uint32_t pages);	/* so many have been */
+void machine_until_woken(void);		/* who sleeps for the context has been, see below */
 void machine_until_asleep(void);	/* another thread of the application sleeps */
 void machine_gone(void);
 
 /* For what is done before the threads begin. */
-void machine_hold(bool hold);	/* the device does nothing until it is false again */
+void machine_listen(void);	/* for machine_until_woken() */
+void machine_hold(bool hold);	/* the device does nothing until it is false, or threads run */
 
 /* queue_device.c: the device's side */
 void device_reset(uint32_t slots);

@@ -529,6 +529,12 @@ void explore_fence(const char *function)
  * does; they are kept two bytes behind the lock, where there is no variable.
  */
 
+/** explore_dropped() - is what a function does with the test's own locks to be left out? */
+bool explore_dropped(const char *function, enum explore_op op)
+{
+	return mutation(function, op) == EXPLORE_DROP;
+}
+
 /** explore_acquire() - the thread has got a lock: it knows all that its holders did */
 void explore_acquire(const void *lock)
 {

@@ -40,6 +40,7 @@ enum explore_op {
 	EXPLORE_SWAP,
 	EXPLORE_CAS,
 	EXPLORE_FENCE,	/* a full barrier; EXPLORE_DROP is all that can happen to it */
+	EXPLORE_LOCK,	/* taking, and dropping, locks; likewise */
 };
 
 /* How an operation is mutated. */
@@ -117,6 +118,7 @@ void explore_wake(void);
 void explore_yield(void);
 void explore_point(void);
 void explore_passed(void);
+bool explore_dropped(const char *function, enum explore_op op);
 void explore_acquire(const void *lock);
 void explore_release(const void *lock);
 uint32_t explore_choose(uint32_t count);

@@ -62,7 +62,7 @@ static bool run(const struct explore_scenario *s, const struct explore_mutant *m
 	test.reset = reset;
 	test.preemptions = depths[depth].preemptions;
 	test.stale = s->no_stale ? 0 : depths[depth].stale;
-	test.limit = limit;
+	test.limit = s->times ? limit * s->times : limit;
 	test.mutant = mutant;
 	explore(&test, result);
 	return !result->fault[0];
@@ -94,7 +94,8 @@ static int check_scenario(const struct explore_scenario *s, uint32_t number, uin
 /* Is there a program that shows the mutation? */
 static int check_mutant(const struct explore_mutant *mutant, uint32_t number, uint64_t limit)
 {
-	static const char * const ops[] = { "load", "store", "add", "sub", "swap", "cas", "fence" };
+	static const char * const ops[] = { "load", "store", "add", "sub", "swap", "cas", "fence",
+		"lock" };
 	static const char * const hows[] = { "", "relaxed", "split", "dropped", "late", "blind" };
 	struct explore_result result;
 	bool survives = true;

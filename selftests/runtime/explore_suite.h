@@ -17,6 +17,7 @@ struct pto_rt;
  * @others: threads with other duties
  * @at_once: ready tasks from which on the orchestrator executes those itself that it submits,
  *	plus 1; 0: it executes none at once
+ * @times: as many times the limit of orders that other programs have; 0 as 1
  * @data: what else the test wants to know of it
  * @no_stale: no load gives an old value: what it checks holds most of the time, and need not
  */
@@ -26,6 +27,7 @@ struct explore_scenario {
 	uint32_t workers;
 	uint32_t others;
 	uint32_t at_once;
+	uint32_t times;
 	const void *data;
 	bool no_stale;
 };
