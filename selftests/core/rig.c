@@ -65,6 +65,8 @@ struct failure {
  * @aborted: contexts that were, a bit each
  * @irq: raises the interrupt
  * @pulse: the heartbeat
+ * @later: calls @later_func
+ * @later_func: what a test wants to happen
  * @fd: the window
  * @pages: the window once more, for access: nothing lies between one page and the next but a
  *	page that nobody may touch
@@ -83,6 +85,8 @@ struct rig_inside {
 	uint32_t aborted;
 	struct sim_timer irq;
 	struct sim_timer pulse;
+	struct sim_timer later;
+	void (*later_func)(struct rig *rig);
 	int fd;
 	char *pages;
 	bool shown[WINDOW_SIZE / PAGE_SIZE];
@@ -162,6 +166,11 @@ static bool fails(struct rig *rig, enum rig_op op)
 	}
 	unlock(rig);
 	return result;
+}
+
+void rig_log(bool on)
+{
+	sim_log_level = on ? 4 : 0;
 }
 
 void rig_rule(struct rig *rig, const struct rig_rule *rule)
@@ -579,6 +588,19 @@ static void beat(struct sim_timer *timer)
 	sim_timer_arm(timer, timer->expires + PULSE_NS);
 }
 
+static void happen_later(struct sim_timer *timer)
+{
+	struct rig_inside *in = container_of(timer, struct rig_inside, later);
+
+	in->later_func(in->late[0].rig);
+}
+
+void rig_later(struct rig *rig, uint64_t ns, void (*func)(struct rig *rig))
+{
+	rig->inside->later_func = func;
+	sim_timer_arm(&rig->inside->later, sim_clock_now() + ns);
+}
+
 static struct rig_inside *inside_new(struct rig *rig)
 {
 	struct rig_inside *in = calloc(1, sizeof(*in));
@@ -598,6 +620,7 @@ static struct rig_inside *inside_new(struct rig *rig)
 	}
 	in->irq.func = rig_raise;
 	in->pulse.func = beat;
+	in->later.func = happen_later;
 	return in;
 }
 

@@ -154,6 +154,9 @@ uint64_t rig_now(void);
 /** rig_advance() - let time pass: whatever happens meanwhile has happened when it returns */
 void rig_advance(uint64_t ns);
 
+/** rig_later() - let the device do something when so much time has passed; one thing at once */
+void rig_later(struct rig *rig, uint64_t ns, void (*func)(struct rig *rig));
+
 /** rig_settle() - let all others go on until they have nothing to do, or (virtual time) sleep */
 void rig_settle(void);
 
@@ -187,6 +190,9 @@ void rig_rule(struct rig *rig, const struct rig_rule *rule);
 
 /** rig_no_rules() - forget the rules; what they have begun goes on */
 void rig_no_rules(struct rig *rig);
+
+/** rig_log() - may the driver's warnings be seen? */
+void rig_log(bool on);
 
 /** rig_fail() - let something fail @times times, after it has worked @skip times more */
 void rig_fail(struct rig *rig, enum rig_op op, unsigned int skip, unsigned int times);
