@@ -11,6 +11,7 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
+#include "timens.h"
 #include "vdev.h"
 
 /**
@@ -36,6 +37,13 @@ static void pto_vdev_kick(void *priv, u32 queue)
 	pto_eventfd_signal(vdev->doorbell);
 }
 
+static s64 pto_vdev_clock(void *priv)
+{
+	const struct pto_vdev *vdev = priv;
+
+	return vdev->clock_ns;
+}
+
 static void pto_vdev_free(struct pto_vdev *vdev)
 {
 	if (!IS_ERR_OR_NULL(vdev->interrupt))
@@ -58,6 +66,7 @@ static const struct pto_transport_ops pto_vdev_ops = {
 	.access = pto_vdev_access,
 	.access_end = pto_vdev_access_end,
 	.clear = pto_vdev_clear,
+	.clock = pto_vdev_clock,
 	.kick = pto_vdev_kick,
 	.release = pto_vdev_release,
 };
@@ -153,6 +162,7 @@ static struct pto_vdev *pto_vdev_create(const struct pto_control_create *arg,
 
 	if (!vdev)
 		return ERR_PTR(-ENOMEM);
+	vdev->clock_ns = pto_time_offset();
 	INIT_WORK(&vdev->interrupt_work, pto_vdev_interrupt);
 	err = pto_vdev_take_memory(vdev, arg->memory_fd);
 	if (!err)

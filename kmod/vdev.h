@@ -18,6 +18,7 @@ struct user_struct;
 
 /**
  * struct pto_vdev - the transport's state: what the process handed over
+ * @clock_ns: how far its CLOCK_MONOTONIC is ahead of the kernel's: its time namespace's
  * @memory: the memfd, a reference. It cannot shrink, nor be sealed against writing
  * @size: bytes of it that are used; 0: @memory is not ours yet
  * @link: in the list of windows, if it is
@@ -36,6 +37,7 @@ struct user_struct;
  * Belongs to the core's device, whose last reference frees it.
  */
 struct pto_vdev {
+	s64 clock_ns;
 	struct file *memory;
 	u64 size;
 	struct list_head link;

@@ -158,6 +158,7 @@ static struct pto_device *pto_device_alloc(const struct pto_transport_ops *ops, 
 	pdev->ops = ops;
 	pdev->priv = priv;
 	pdev->index = index;
+	pdev->clock_ns = ops->clock ? ops->clock(priv) : 0;
 	pdev->next_image = 1;
 	init_waitqueue_head(&pdev->wq);
 	mutex_init(&pdev->mutex);

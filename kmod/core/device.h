@@ -86,6 +86,7 @@ struct pto_orphan {
  * @ops: transport
  * @priv: its state
  * @index: N of /dev/ptoN
+ * @clock_ns: how far its clock is ahead of the kernel's
  * @ident: the identification page as it was when the device came; never read again
  * @ident_page: the page itself, for its state and heartbeat
  * @beat: the heartbeat when it was last looked at
@@ -136,6 +137,7 @@ struct pto_device {
 	const struct pto_transport_ops *ops;
 	void *priv;
 	u32 index;
+	s64 clock_ns;
 	struct pto_dev_ident ident;
 	struct pto_dev_ident *ident_page;
 	u32 beat;

@@ -48,6 +48,8 @@ extern struct workqueue_struct *pto_wq;
  *	the page). ERR_PTR on failure. May sleep
  * @access_end: end of it; called on the same thread, innermost first
  * @clear: make whole pages read as zero, and give their memory back to the host if it can
+ * @clock: how far the device's CLOCK_MONOTONIC is ahead of the kernel's, in nanoseconds; NULL
+ *	if it is the same. Called once, when the device is created
  * @kick: ring the doorbell for queue @queue. Any context, does not sleep
  * @release: the last reference to the device is gone; free @priv
  *
@@ -60,6 +62,7 @@ struct pto_transport_ops {
 	void *(*access)(void *priv, u64 offset, size_t *length);
 	void (*access_end)(void *priv, void *addr);
 	int (*clear)(void *priv, u64 offset, u64 length);
+	s64 (*clock)(void *priv);
 	void (*kick)(void *priv, u32 queue);
 	void (*release)(void *priv);
 };

@@ -182,6 +182,17 @@ static void pto_queue_take(struct pto_queue *q, const struct pto_dev_cqe *cqe)
 		pto_queue_reply(q, cqe, report);
 }
 
+/* By the kernel's clock; 0 is none. */
+static void pto_queue_times(const struct pto_queue *q, struct pto_dev_cqe *cqe)
+{
+	u64 ahead = (u64)q->pdev->clock_ns;
+
+	if (likely(!ahead))
+		return;
+	cqe->start_ns -= cqe->start_ns ? ahead : 0;
+	cqe->end_ns -= cqe->end_ns ? ahead : 0;
+}
+
 /**
  * pto_queue_reap() - take the completions that are there
  * @q: the queue; its lock is held
@@ -210,6 +221,7 @@ unsigned int pto_queue_reap(struct pto_queue *q)
 			pto_device_fail(q->pdev, "completion of another command");
 			break;
 		}
+		pto_queue_times(q, &cqe);
 		pto_queue_take(q, &cqe);
 		WRITE_ONCE(q->cq_head, q->cq_head + 1);
 	}

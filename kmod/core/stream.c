@@ -11,6 +11,7 @@
 #include "ids.h"
 #include "queue.h"
 #include "stream.h"
+#include "timens.h"
 #include "wait.h"
 
 static int pto_stream_bind(struct pto_stream *s, u16 opcode, struct pto_reply *reply)
@@ -384,7 +385,7 @@ int pto_stream_wait(struct pto_call *call)
 	struct pto_stream_wait *arg = call->arg;
 	struct pto_ctx *ctx = call->ctx;
 	struct pto_wait_how how = {
-		.deadline_ns = arg->timeout_ns,
+		.deadline_ns = pto_time_from_caller(arg->timeout_ns),
 		.state = TASK_INTERRUPTIBLE,
 	};
 	struct pto_stream *s;

@@ -9,6 +9,7 @@
 #include "device.h"
 #include "queue.h"
 #include "stream.h"
+#include "timens.h"
 #include "wait.h"
 
 /**
@@ -66,7 +67,7 @@ static bool pto_wait_fetch(struct pto_queue *q, void *arg)
 static int pto_wait_run(struct pto_stream *s, u64 timeout_ns, struct pto_wanted *wanted)
 {
 	struct pto_wait_how how = {
-		.deadline_ns = timeout_ns,
+		.deadline_ns = pto_time_from_caller(timeout_ns),
 		.state = TASK_INTERRUPTIBLE,
 	};
 	int err = -ENOENT;
@@ -92,14 +93,15 @@ static void pto_wait_mark_read(struct pto_stream *s, u64 seq)
 static void pto_wait_fill(struct pto_wait *arg, const struct pto_wanted *wanted)
 {
 	const struct pto_run_record *run = &wanted->run;
+	s64 ahead = pto_time_offset();
 
 	arg->status = run->status;
 	arg->code = lower_32_bits(run->detail);
 	arg->subcode = upper_32_bits(run->detail);
 	arg->user_data = run->user_data;
-	arg->submit_ns = run->submit_ns;
-	arg->start_ns = run->start_ns;
-	arg->end_ns = run->end_ns;
+	arg->submit_ns = pto_time_to_caller(run->submit_ns, ahead);
+	arg->start_ns = pto_time_to_caller(run->start_ns, ahead);
+	arg->end_ns = pto_time_to_caller(run->end_ns, ahead);
 	arg->task = wanted->report.task;
 	arg->func_id = wanted->report.func_id;
 	arg->core = wanted->report.core;

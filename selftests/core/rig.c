@@ -536,6 +536,18 @@ static void rig_release_transport(void *priv)
 	rig->released++;
 }
 
+static s64 rig_clock(void *priv)
+{
+	const struct rig *rig = priv;
+
+	return rig->clock_ns;
+}
+
+void rig_callers_ahead(int64_t ns)
+{
+	sim_time_offset = ns;
+}
+
 static const struct pto_transport_ops rig_ops = {
 	.name = "rig",
 	.map = rig_map,
@@ -543,6 +555,7 @@ static const struct pto_transport_ops rig_ops = {
 	.access = rig_access,
 	.access_end = rig_access_end,
 	.clear = rig_clear,
+	.clock = rig_clock,
 	.kick = rig_kick,
 	.release = rig_release_transport,
 };
@@ -741,6 +754,7 @@ int rig_start(struct rig *rig)
 
 void rig_free(struct rig *rig)
 {
+	sim_time_offset = 0;
 	if (rig->pdev) {
 		/* Contexts that the device has not given up end with it. */
 		pto_device_gone(rig->pdev);

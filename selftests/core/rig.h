@@ -93,6 +93,7 @@ struct rig_rule {
  * @clearing: called before memory is cleared
  * @accessing: called before the driver reads or writes a page of the window itself
  * @latency_ns: how long every command takes (virtual time)
+ * @clock_ns: how far the device's clock is ahead of the driver's, set before rig_start()
  * @no_pulse: the heartbeat stands still
  * @stubborn: an ABORT changes nothing
  * @clear_fails: clearing memory fails
@@ -119,6 +120,7 @@ struct rig {
 	void (*clearing)(struct rig *rig);
 	void (*accessing)(struct rig *rig, uint64_t offset);
 	uint64_t latency_ns;
+	int64_t clock_ns;
 	bool no_pulse;
 	bool stubborn;
 	bool clear_fails;
@@ -187,6 +189,9 @@ void rig_join(struct rig_thread *thread);
 
 /** rig_rule() - add a rule; of those that fit a command the first one counts */
 void rig_rule(struct rig *rig, const struct rig_rule *rule);
+
+/** rig_callers_ahead() - callers' clock is so far ahead of the driver's, until rig_free() */
+void rig_callers_ahead(int64_t ns);
 
 /** rig_no_rules() - forget the rules; what they have begun goes on */
 void rig_no_rules(struct rig *rig);

@@ -7,10 +7,12 @@
 #include <linux/bitmap.h>
 #include <linux/printk.h>
 #include <linux/string.h>
+#include <linux/time_namespace.h>
 
 #include "sim_kernel.h"
 
 int sim_log_level = 4;
+s64 sim_time_offset;
 
 void sim_printk(int level, const char *fmt, ...)
 {

@@ -93,4 +93,7 @@ extern unsigned int sim_cpus;
 /** sim_log_level - messages of this kernel level (3 errors, 4 warnings, 6 all) go to stderr */
 extern int sim_log_level;
 
+/** sim_time_offset - nanoseconds that callers' CLOCK_MONOTONIC is ahead of the core's; else 0 */
+extern long long sim_time_offset;
+
 #endif /* SIM_KERNEL_H */

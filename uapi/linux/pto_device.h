@@ -521,8 +521,11 @@ struct pto_dev_graph_task {
  * @id: SQ index of the command
  * @status: PTO_DEV_OK ...
  * @detail: what the opcode or the status defines, else 0
- * @start_ns: CLOCK_MONOTONIC when it began
+ * @start_ns: CLOCK_MONOTONIC when it began, 0 if it never did
  * @end_ns: CLOCK_MONOTONIC when it ended
+ *
+ * The clock of a device that is a process is that of the time namespace in which it was
+ * when it became one.
  */
 struct pto_dev_cqe {
 	__u32 id;
