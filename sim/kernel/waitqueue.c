@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: MIT
+#include <linux/completion.h>
+#include <linux/sched/signal.h>
 #include <linux/wait.h>
 
 int autoremove_wake_function(struct wait_queue_entry *entry, unsigned int mode, int flags,
@@ -52,4 +54,29 @@ void sim_wake_up(struct wait_queue_head *wq, void *key)
 	list_for_each_entry_safe(entry, next, &wq->head, entry)
 		entry->func(entry, TASK_INTERRUPTIBLE | TASK_UNINTERRUPTIBLE, 0, key);
 	spin_unlock(&wq->lock);
+}
+
+void complete_all(struct completion *x)
+{
+	smp_store_release(&x->done, true);
+	wake_up_all(&x->wait);
+}
+
+int wait_for_completion_killable(struct completion *x)
+{
+	DEFINE_WAIT(wait);
+	int ret = 0;
+
+	for (;;) {
+		prepare_to_wait(&x->wait, &wait, TASK_KILLABLE);
+		if (smp_load_acquire(&x->done))
+			break;
+		if (signal_pending_state(TASK_KILLABLE, current)) {
+			ret = -ERESTARTSYS;
+			break;
+		}
+		sim_schedule(NULL);
+	}
+	finish_wait(&x->wait, &wait);
+	return ret;
 }

@@ -121,4 +121,41 @@ static inline void list_splice_tail_init(struct list_head *list, struct list_hea
 	     n = list_next_entry(pos, member); \
 	     &pos->member != (head); pos = n, n = list_next_entry(n, member))
 
+/* Lists with a head of one pointer. A node that is zeroed is in none. */
+
+static inline int hlist_unhashed(const struct hlist_node *node)
+{
+	return !node->pprev;
+}
+
+static inline void hlist_add_head(struct hlist_node *node, struct hlist_head *head)
+{
+	node->next = head->first;
+	node->pprev = &head->first;
+	if (node->next)
+		node->next->pprev = &node->next;
+	head->first = node;
+}
+
+static inline void hlist_del_init(struct hlist_node *node)
+{
+	if (hlist_unhashed(node))
+		return;
+	*node->pprev = node->next;
+	if (node->next)
+		node->next->pprev = node->pprev;
+	node->next = NULL;
+	node->pprev = NULL;
+}
+
+#define sim_hlist_entry(ptr, type, member) \
+	({ \
+		struct hlist_node *hlist_node_ = (ptr); \
+		hlist_node_ ? container_of(hlist_node_, type, member) : NULL; \
+	})
+
+#define hlist_for_each_entry(pos, head, member) \
+	for (pos = sim_hlist_entry((head)->first, __typeof__(*pos), member); pos; \
+	     pos = sim_hlist_entry(pos->member.next, __typeof__(*pos), member))
+
 #endif /* SIM_LINUX_LIST_H */
