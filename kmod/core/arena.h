@@ -6,6 +6,7 @@
 #define PTO_CORE_ARENA_H
 
 #include <linux/atomic.h>
+#include <linux/completion.h>
 #include <linux/list.h>
 #include <linux/types.h>
 
@@ -31,9 +32,11 @@ struct pto_arena_config {
 
 /**
  * struct pto_arena_image - what the device built of a ring configuration
- * @link: in its bucket of pdev->arena_images; empty if nobody may find it any more
+ * @link: in its bucket of pdev->arena_images; in none if nobody may find it any more
  * @idle: in pdev->arena_idle_list while it has no users, or on its way out
- * @users: arenas that are bound to it or will be
+ * @users: arenas that are bound to it or will be, and who makes it or waits for that
+ * @made: it has been built, or has not
+ * @failed: it has not; for those who waited for @made
  * @pdev: the device; no reference, as every user has one, and an orphan is its
  * @build: the command that builds it
  * @config: the configuration
@@ -41,13 +44,15 @@ struct pto_arena_config {
  * @image_size: bytes of the image, which follows the plan
  * @arena_size: bytes of an arena
  *
- * @link, @idle and @users: pdev->arena_lock; the rest is immutable. It outlives its last arena
- * as an idle image, see arena_image.c.
+ * @link, @idle and @users: pdev->arena_lock; the rest is immutable once it is made. It
+ * outlives its last arena as an idle image, see arena_image.c.
  */
 struct pto_arena_image {
-	struct list_head link;
+	struct hlist_node link;
 	struct list_head idle;
 	unsigned int users;
+	struct completion made;
+	bool failed;
 	struct pto_device *pdev;
 	struct pto_orphan build;
 	struct pto_arena_config config;

@@ -8,6 +8,9 @@
  * bound again, not images built again. Such idle images are bounded in number and bytes, the
  * one that became idle first goes first; all of them are given back when device memory runs
  * short, when the last context is closed, and when the device goes.
+ *
+ * An image that is being built is in the table already: who wants the same waits for it, and
+ * builds it if that fails. No image is built twice, and nobody waits for another one.
  */
 #include <linux/err.h>
 #include <linux/slab.h>
@@ -86,19 +89,13 @@ static int pto_arena_image_build(struct pto_ctx *ctx, struct pto_arena_image *im
 	return err == -ENOSPC ? -EIO : err;
 }
 
-/* The bucket of a configuration. Sizes are often powers of two: the multiplication mixes. */
-static struct list_head *pto_arena_image_bucket(struct pto_device *pdev,
-						const struct pto_arena_config *config)
+/* Applications choose configurations: only a secret keeps buckets short. */
+static struct hlist_head *pto_arena_image_bucket(struct pto_device *pdev,
+						 const struct pto_arena_config *config)
 {
-	u64 hash = 0;
-	int i;
+	u64 hash = siphash(config, sizeof(*config), &pdev->hash_key);
 
-	for (i = 0; i < PTO_RING_DEPTHS; i++) {
-		hash = (hash ^ config->task_window[i]) * 0x9e3779b97f4a7c15ULL;
-		hash = (hash ^ hash >> 32 ^ config->heap[i]) * 0x9e3779b97f4a7c15ULL;
-		hash = (hash ^ hash >> 32 ^ config->dep_pool[i]) * 0x9e3779b97f4a7c15ULL;
-	}
-	return &pdev->arena_images[(hash >> 32) % PTO_ARENA_BUCKETS];
+	return &pdev->arena_images[hash % PTO_ARENA_BUCKETS];
 }
 
 /* pdev->arena_lock is held: it is idle no more. */
@@ -109,30 +106,36 @@ static void pto_arena_image_rouse(struct pto_device *pdev, struct pto_arena_imag
 	pdev->arena_idle_bytes -= image->mem.length;
 }
 
-/* The image of a configuration if there is one, with one more user, or NULL. */
-static struct pto_arena_image *pto_arena_image_find(struct pto_device *pdev,
-						    const struct pto_arena_config *config)
+/* pdev->arena_lock is held: the image of a configuration if there is one, made or not. */
+static struct pto_arena_image *pto_arena_image_lookup(struct pto_device *pdev,
+						      const struct pto_arena_config *config)
 {
-	struct list_head *bucket = pto_arena_image_bucket(pdev, config);
-	struct pto_arena_image *image, *found = NULL;
+	struct pto_arena_image *image;
 
-	spin_lock(&pdev->arena_lock);
-	list_for_each_entry(image, bucket, link) {
-		if (!memcmp(&image->config, config, sizeof(*config))) {
-			if (!image->users++)
-				pto_arena_image_rouse(pdev, image);
-			found = image;
-			break;
-		}
+	hlist_for_each_entry(image, pto_arena_image_bucket(pdev, config), link) {
+		if (!memcmp(&image->config, config, sizeof(*config)))
+			return image;
 	}
-	spin_unlock(&pdev->arena_lock);
-	return found;
+	return NULL;
 }
 
-static void pto_arena_image_free(struct pto_device *pdev, struct pto_arena_image *image)
+/* The image in the table, with one more user: @fresh itself if there was none like it. */
+static struct pto_arena_image *pto_arena_image_enter(struct pto_device *pdev,
+						     struct pto_arena_image *fresh)
 {
-	pto_mem_free(pdev, &image->mem);
-	kfree(image);
+	struct pto_arena_image *image;
+
+	spin_lock(&pdev->arena_lock);
+	image = pto_arena_image_lookup(pdev, &fresh->config);
+	if (!image) {
+		image = fresh;
+		hlist_add_head(&image->link, pto_arena_image_bucket(pdev, &image->config));
+	} else if (!image->users) {
+		pto_arena_image_rouse(pdev, image);
+	}
+	image->users++;
+	spin_unlock(&pdev->arena_lock);
+	return image;
 }
 
 /* The device's work: the device does not write to an image any more that nobody waited for. */
@@ -141,10 +144,10 @@ static void pto_arena_image_answered(struct pto_orphan *orphan)
 	struct pto_arena_image *image = container_of(orphan, struct pto_arena_image, build);
 
 	pto_queue_forget(&image->pdev->admin, &orphan->reply);
-	pto_arena_image_free(image->pdev, image);
+	pto_arena_image_put(image->pdev, image);
 }
 
-/* An image that was not built; the device may still be at it. */
+/* An image that was not built; the device may still be at it, which then uses it. */
 static void pto_arena_image_abandon(struct pto_arena_image *image)
 {
 	struct pto_orphan *build = &image->build;
@@ -153,34 +156,54 @@ static void pto_arena_image_abandon(struct pto_arena_image *image)
 	if (build->reply.posted && !build->reply.done)
 		pto_device_adopt(image->pdev, build);
 	else
-		pto_arena_image_free(image->pdev, image);
+		pto_arena_image_put(image->pdev, image);
 }
 
-/* pdev->arena_mutex is held. The new image has one user. */
-static struct pto_arena_image *pto_arena_image_new(struct pto_ctx *ctx,
-						   const struct pto_arena_config *config)
+/* For whoever has put it in the table. Others wait: nobody will if it fails. */
+static int pto_arena_image_make(struct pto_ctx *ctx, struct pto_arena_image *image)
 {
 	struct pto_device *pdev = ctx->pdev;
-	struct pto_arena_image *image;
 	int err;
 
-	image = kzalloc(sizeof(*image), GFP_KERNEL_ACCOUNT);
-	if (!image)
-		return ERR_PTR(-ENOMEM);
-	image->pdev = pdev;
-	image->config = *config;
-	image->users = 1;
 	err = pto_arena_image_build(ctx, image);
 	if (err) {
-		pto_arena_image_abandon(image);
-		return ERR_PTR(err);
+		pto_arena_image_condemn(pdev, image);
+		image->failed = true;
+	} else {
+		atomic64_inc(&pdev->arena_image_count);
+		atomic64_add(image->mem.length, &pdev->arena_image_bytes);
+		atomic64_inc(&ctx->count.arena_builds);
 	}
-	atomic64_inc(&pdev->arena_image_count);
-	atomic64_add(image->mem.length, &pdev->arena_image_bytes);
-	atomic64_inc(&ctx->count.arena_builds);
-	spin_lock(&pdev->arena_lock);
-	list_add(&image->link, pto_arena_image_bucket(pdev, config));
-	spin_unlock(&pdev->arena_lock);
+	complete_all(&image->made);
+	if (err)
+		pto_arena_image_abandon(image);
+	return err;
+}
+
+/* Return: 0 when somebody else has made the image, -EAGAIN if he has not, -EINTR. */
+static int pto_arena_image_await(struct pto_device *pdev, struct pto_arena_image *image)
+{
+	int err = 0;
+
+	if (wait_for_completion_killable(&image->made))
+		err = -EINTR;
+	else if (image->failed)
+		err = -EAGAIN;
+	if (err)
+		pto_arena_image_put(pdev, image);
+	return err;
+}
+
+static struct pto_arena_image *pto_arena_image_alloc(struct pto_device *pdev,
+						     const struct pto_arena_config *config)
+{
+	struct pto_arena_image *image = kzalloc(sizeof(*image), GFP_KERNEL_ACCOUNT);
+
+	if (!image)
+		return NULL;
+	init_completion(&image->made);
+	image->pdev = pdev;
+	image->config = *config;
 	return image;
 }
 
@@ -190,7 +213,8 @@ static struct pto_arena_image *pto_arena_image_new(struct pto_ctx *ctx,
  * @config: the configuration
  * @built: set: was it built now?
  *
- * One that exists is found without waiting for any that are being built.
+ * Who finds one that is being built waits for that, and builds it if that fails. Nobody waits
+ * for an image of another configuration.
  *
  * Return: the image, with one more user, or ERR_PTR.
  */
@@ -198,21 +222,22 @@ struct pto_arena_image *pto_arena_image_get(struct pto_ctx *ctx,
 					    const struct pto_arena_config *config, bool *built)
 {
 	struct pto_device *pdev = ctx->pdev;
+	struct pto_arena_image *fresh = pto_arena_image_alloc(pdev, config);
 	struct pto_arena_image *image;
+	int err;
 
 	*built = false;
-	image = pto_arena_image_find(pdev, config);
-	if (image)
-		return image;
-	mutex_lock(&pdev->arena_mutex);
-	/* Another context may have had it built in the meantime. */
-	image = pto_arena_image_find(pdev, config);
-	if (!image) {
-		image = pto_arena_image_new(ctx, config);
-		*built = true;
-	}
-	mutex_unlock(&pdev->arena_mutex);
-	return image;
+	if (!fresh)
+		return ERR_PTR(-ENOMEM);
+	do {
+		image = pto_arena_image_enter(pdev, fresh);
+		*built = image == fresh;
+		err = *built ? pto_arena_image_make(ctx, image) :
+			       pto_arena_image_await(pdev, image);
+	} while (!*built && err == -EAGAIN);
+	if (!*built)
+		kfree(fresh);
+	return err ? ERR_PTR(err) : image;
 }
 
 /* pdev->arena_lock is held: nobody finds the idle image any more. */
@@ -220,7 +245,7 @@ static void pto_arena_image_take(struct pto_device *pdev, struct pto_arena_image
 				 struct list_head *taken)
 {
 	pto_arena_image_rouse(pdev, image);
-	list_del_init(&image->link);
+	hlist_del_init(&image->link);
 	list_add_tail(&image->idle, taken);
 }
 
@@ -233,40 +258,53 @@ static void pto_arena_idle_trim(struct pto_device *pdev, unsigned int count, u64
 							    struct pto_arena_image, idle), taken);
 }
 
+static void pto_arena_image_free(struct pto_device *pdev, struct pto_arena_image *image)
+{
+	if (!image->failed) {
+		atomic64_dec(&pdev->arena_image_count);
+		atomic64_sub(image->mem.length, &pdev->arena_image_bytes);
+	}
+	pto_mem_free(pdev, &image->mem);
+	kfree(image);
+}
+
 /* Free what was taken; no lock is held. Return: was there anything? */
 static bool pto_arena_idle_free(struct pto_device *pdev, struct list_head *taken)
 {
 	struct pto_arena_image *image, *next;
 	bool any = !list_empty(taken);
 
-	list_for_each_entry_safe(image, next, taken, idle) {
-		atomic64_dec(&pdev->arena_image_count);
-		atomic64_sub(image->mem.length, &pdev->arena_image_bytes);
+	list_for_each_entry_safe(image, next, taken, idle)
 		pto_arena_image_free(pdev, image);
-	}
 	return any;
+}
+
+/* pdev->arena_lock is held: an image without users waits for some, if it may. */
+static void pto_arena_image_idle(struct pto_device *pdev, struct pto_arena_image *image,
+				 struct list_head *taken)
+{
+	list_add_tail(&image->idle, &pdev->arena_idle_list);
+	pdev->arena_idle++;
+	pdev->arena_idle_bytes += image->mem.length;
+	if (hlist_unhashed(&image->link) || image->mem.length > PTO_IDLE_ARENA_BYTES ||
+	    pto_device_is_gone(pdev))
+		pto_arena_image_take(pdev, image, taken);
+	pto_arena_idle_trim(pdev, PTO_IDLE_ARENA_IMAGES, PTO_IDLE_ARENA_BYTES, taken);
 }
 
 /**
  * pto_arena_image_put() - one user less; the last one leaves it idle. May sleep
  * @pdev: the device
- * @image: the image; freed at once if it was condemned, if it alone is more than may be idle,
- *	or if the device is gone
+ * @image: the image; freed at once if it was condemned or not made, if it alone is more than
+ *	may be idle, or if the device is gone
  */
 void pto_arena_image_put(struct pto_device *pdev, struct pto_arena_image *image)
 {
 	LIST_HEAD(taken);
 
 	spin_lock(&pdev->arena_lock);
-	if (!--image->users) {
-		list_add_tail(&image->idle, &pdev->arena_idle_list);
-		pdev->arena_idle++;
-		pdev->arena_idle_bytes += image->mem.length;
-		if (list_empty(&image->link) || image->mem.length > PTO_IDLE_ARENA_BYTES ||
-		    pto_device_is_gone(pdev))
-			pto_arena_image_take(pdev, image, &taken);
-		pto_arena_idle_trim(pdev, PTO_IDLE_ARENA_IMAGES, PTO_IDLE_ARENA_BYTES, &taken);
-	}
+	if (!--image->users)
+		pto_arena_image_idle(pdev, image, &taken);
 	spin_unlock(&pdev->arena_lock);
 	pto_arena_idle_free(pdev, &taken);
 }
@@ -282,7 +320,7 @@ void pto_arena_image_put(struct pto_device *pdev, struct pto_arena_image *image)
 void pto_arena_image_condemn(struct pto_device *pdev, struct pto_arena_image *image)
 {
 	spin_lock(&pdev->arena_lock);
-	list_del_init(&image->link);
+	hlist_del_init(&image->link);
 	spin_unlock(&pdev->arena_lock);
 }
 

@@ -9,6 +9,7 @@
 #include <linux/mm.h>
 #include <linux/overflow.h>
 #include <linux/printk.h>
+#include <linux/random.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 
@@ -146,7 +147,6 @@ static struct pto_device *pto_device_alloc(const struct pto_transport_ops *ops, 
 					   u32 index)
 {
 	struct pto_device *pdev = kvzalloc(sizeof(*pdev), GFP_KERNEL);
-	int i;
 
 	if (!pdev)
 		return NULL;
@@ -166,18 +166,14 @@ static struct pto_device *pto_device_alloc(const struct pto_transport_ops *ops, 
 	spin_lock_init(&pdev->orphan_lock);
 	INIT_LIST_HEAD(&pdev->orphans);
 	INIT_WORK(&pdev->work, pto_device_work);
-	mutex_init(&pdev->image_mutex);
-	mutex_init(&pdev->arena_mutex);
+	spin_lock_init(&pdev->image_lock);
+	get_random_bytes(&pdev->hash_key, sizeof(pdev->hash_key));
 	spin_lock_init(&pdev->arena_lock);
 	spin_lock_init(&pdev->irq_lock);
 	INIT_LIST_HEAD(&pdev->leaks);
 	INIT_LIST_HEAD(&pdev->armed);
 	INIT_LIST_HEAD(&pdev->contexts);
 	INIT_LIST_HEAD(&pdev->arena_idle_list);
-	for (i = 0; i < PTO_IMAGE_BUCKETS; i++)
-		INIT_LIST_HEAD(&pdev->images[i]);
-	for (i = 0; i < PTO_ARENA_BUCKETS; i++)
-		INIT_LIST_HEAD(&pdev->arena_images[i]);
 	return pdev;
 }
 

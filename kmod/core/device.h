@@ -7,12 +7,11 @@
  *   mmap_lock			held by the kernel around mmap and the mapping callbacks
  *   pto_ctx.mutex		configuration of one hardware context
  *   pto_ctx.reclaim_mutex	freeing what the context has given up
- *   pto_device.arena_mutex	building arena images
- *   pto_device.image_mutex	images
  *   pto_device.mutex		numbers of contexts and queues
  *   pto_device.wake_mutex	list of contexts; waking
  *   xa_lock of an xarray	ids
  *   pto_device.arena_lock	table of arena images
+ *   pto_device.image_lock	table of images
  *   pto_ctx.lock		callable table, lists of the context
  *   pto_queue.lock		one queue pair
  *   pto_device.irq_lock	armed queues
@@ -34,6 +33,7 @@
 #include <linux/kref.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
+#include <linux/siphash.h>
 #include <linux/srcu.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
@@ -46,8 +46,8 @@
 
 struct gen_pool;
 
-#define PTO_IMAGE_BUCKETS	64
-#define PTO_ARENA_BUCKETS	64
+#define PTO_IMAGE_BUCKETS	4096	/* a page of device memory each is the least */
+#define PTO_ARENA_BUCKETS	1024
 
 /* How long a device that comes may take to say that it is ready. */
 #define PTO_READY_NS		(2 * (u64)NSEC_PER_SEC)
@@ -114,14 +114,14 @@ struct pto_orphan {
  * @ending: contexts that are not open any more, but that the device has not given up yet
  * @ended: counts those that it has given up since
  * @stream_count: control queues and streams of all contexts
- * @image_mutex: protects @images and the reference counts' way to zero
- * @images: images by key
+ * @hash_key: of the tables that applications put things in
+ * @image_lock: protects @images and the reference counts' way to zero
+ * @images: images by key, those that are being made included
  * @image_count: how many
  * @image_bytes: bytes of them
- * @next_image: number of the next image, never used twice (@image_mutex)
- * @arena_mutex: held while an arena image is built, so that none is built twice
+ * @next_image: number of the next image, never used twice (@image_lock)
  * @arena_lock: protects @arena_images, @arena_idle_list and what counts it
- * @arena_images: arena images by configuration
+ * @arena_images: arena images by configuration, those that are being built included
  * @arena_image_count: how many
  * @arena_image_bytes: device memory they take
  * @arena_idle_list: those that no arena is bound to, the one that was used last at the end
@@ -164,14 +164,14 @@ struct pto_device {
 	atomic_t ending;
 	atomic_t ended;
 	atomic_t stream_count;
-	struct mutex image_mutex;
-	struct list_head images[PTO_IMAGE_BUCKETS];
+	siphash_key_t hash_key;
+	spinlock_t image_lock;
+	struct hlist_head images[PTO_IMAGE_BUCKETS];
 	atomic64_t image_count;
 	atomic64_t image_bytes;
 	u64 next_image;
-	struct mutex arena_mutex;
 	spinlock_t arena_lock;
-	struct list_head arena_images[PTO_ARENA_BUCKETS];
+	struct hlist_head arena_images[PTO_ARENA_BUCKETS];
 	atomic64_t arena_image_count;
 	atomic64_t arena_image_bytes;
 	struct list_head arena_idle_list;

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0
 /*
  * Images: orchestration and kernel objects on the device, one for equal contents whoever
- * brings them. The Build-ID, or without one the SHA-256, leads to a bucket; only an image
- * with the same key, length and SHA-256 is the same.
+ * brings them. Only an image with the same Build-ID, length and SHA-256 is the same.
+ *
+ * Who brings contents that the device does not have makes the image: it is in the table from
+ * the beginning, and others who bring the same wait until it is made, or is not, and then try
+ * for themselves. Nobody waits for an image of other contents, nor for one that is freed.
  */
 #include <linux/err.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
@@ -15,126 +19,109 @@
 #include "image.h"
 #include "mem.h"
 
-#define PTO_HASH_CHUNK (64 * 1024UL)
+#define PTO_FETCH_CHUNK (64 * 1024UL)
 
 /**
  * struct pto_image_source - what an application brings
  * @data: the bytes, a copy that nobody can change
  * @size: how many
- * @digest: their SHA-256
- * @build_id: as in struct pto_image_create
- * @build_id_len: likewise
+ * @key: what is known of them
  */
 struct pto_image_source {
 	u8 *data;
 	u64 size;
-	u8 digest[SHA256_DIGEST_SIZE];
-	const u8 *build_id;
-	u32 build_id_len;
+	struct pto_image_key key;
 };
 
-/* Build-IDs and digests are as good as random: any byte is a hash. */
-static unsigned int pto_image_bucket(const u8 *build_id, u32 build_id_len, const u8 *digest)
+/* Applications choose Build-IDs, and can look for digests: only a secret keeps buckets short. */
+static struct hlist_head *pto_image_bucket(struct pto_device *pdev,
+					   const struct pto_image_key *key)
 {
-	return (build_id_len ? build_id[0] : digest[0]) % PTO_IMAGE_BUCKETS;
+	return &pdev->images[siphash(key, sizeof(*key), &pdev->hash_key) % PTO_IMAGE_BUCKETS];
 }
 
-static void pto_image_digest(struct pto_image_source *source)
+/* Copy the bytes, and make their digest. */
+static int pto_image_fetch(struct pto_image_source *source, u64 user_addr)
 {
 	struct sha256_state state;
 	u64 done = 0;
 
 	sha256_init(&state);
 	while (done < source->size) {
-		unsigned int n = min_t(u64, source->size - done, PTO_HASH_CHUNK);
+		unsigned int n = min_t(u64, source->size - done, PTO_FETCH_CHUNK);
 
+		if (copy_from_user(source->data + done, u64_to_user_ptr(user_addr + done), n))
+			return -EFAULT;
 		sha256_update(&state, source->data + done, n);
 		done += n;
+		if (fatal_signal_pending(current))
+			return -EINTR;
 		cond_resched();
 	}
-	sha256_final(&state, source->digest);
+	sha256_final(&state, source->key.digest);
+	return 0;
 }
 
-/* pdev->image_mutex is held; and so what is in the table has references. */
-static struct pto_image *pto_image_lookup(struct pto_device *pdev,
-					  const struct pto_image_source *source)
+static struct pto_image *pto_image_alloc(struct pto_device *pdev,
+					 const struct pto_image_source *source)
 {
-	unsigned int bucket = pto_image_bucket(source->build_id, source->build_id_len,
-					       source->digest);
+	struct pto_image *image = kzalloc(sizeof(*image), GFP_KERNEL_ACCOUNT);
+
+	if (!image)
+		return NULL;
+	kref_init(&image->ref);
+	init_completion(&image->made);
+	image->pdev = pdev;
+	image->key = source->key;
+	image->size = source->size;
+	return image;
+}
+
+/* pdev->image_lock is held; and so what is in the table has references. */
+static struct pto_image *pto_image_lookup(struct pto_device *pdev, const struct pto_image *like)
+{
 	struct pto_image *image;
 
-	list_for_each_entry(image, &pdev->images[bucket], link) {
-		if (image->size == source->size &&
-		    image->build_id_len == source->build_id_len &&
-		    !memcmp(image->build_id, source->build_id, PTO_BUILD_ID_MAX) &&
-		    !memcmp(image->digest, source->digest, SHA256_DIGEST_SIZE))
+	hlist_for_each_entry(image, pto_image_bucket(pdev, &like->key), link) {
+		if (image->size == like->size &&
+		    !memcmp(&image->key, &like->key, sizeof(image->key)))
 			return image;
 	}
 	return NULL;
 }
 
-static struct pto_image *pto_image_new(struct pto_device *pdev,
-				       const struct pto_image_source *source)
+/* The image in the table, with a reference: @fresh itself if there was none like it. */
+static struct pto_image *pto_image_enter(struct pto_device *pdev, struct pto_image *fresh)
 {
-	struct pto_image *image = kzalloc(sizeof(*image), GFP_KERNEL_ACCOUNT);
-	int err;
-
-	if (!image)
-		return ERR_PTR(-ENOMEM);
-	kref_init(&image->ref);
-	image->pdev = pdev;
-	image->size = source->size;
-	memcpy(image->digest, source->digest, SHA256_DIGEST_SIZE);
-	memcpy(image->build_id, source->build_id, PTO_BUILD_ID_MAX);
-	image->build_id_len = source->build_id_len;
-	err = pto_mem_alloc(pdev, source->size, &image->mem);
-	if (!err)
-		err = pto_mem_write(pdev, &image->mem, 0, source->data, source->size);
-	if (err) {
-		pto_mem_free(pdev, &image->mem);
-		kfree(image);
-		return ERR_PTR(err);
-	}
-	return image;
-}
-
-/*
- * The image with these contents, with a reference. The mutex is held while a new one is
- * written, so two threads that bring the same contents get the same image.
- */
-static struct pto_image *pto_image_get(struct pto_device *pdev,
-				       const struct pto_image_source *source, bool *shared)
-{
-	unsigned int bucket = pto_image_bucket(source->build_id, source->build_id_len,
-					       source->digest);
 	struct pto_image *image;
 
-	mutex_lock(&pdev->image_mutex);
-	image = pto_image_lookup(pdev, source);
-	*shared = image;
+	spin_lock(&pdev->image_lock);
+	image = pto_image_lookup(pdev, fresh);
 	if (image) {
 		kref_get(&image->ref);
 	} else {
-		image = pto_image_new(pdev, source);
-		if (!IS_ERR(image)) {
-			image->number = pdev->next_image++;
-			list_add(&image->link, &pdev->images[bucket]);
-			atomic64_inc(&pdev->image_count);
-			atomic64_add(image->size, &pdev->image_bytes);
-		}
+		image = fresh;
+		image->number = pdev->next_image++;
+		hlist_add_head(&image->link, pto_image_bucket(pdev, &image->key));
 	}
-	mutex_unlock(&pdev->image_mutex);
+	spin_unlock(&pdev->image_lock);
 	return image;
 }
 
-static void pto_image_release(struct kref *ref)
+/* pdev->image_lock is held. */
+static void pto_image_unlink(struct kref *ref)
 {
-	struct pto_image *image = container_of(ref, struct pto_image, ref);
+	hlist_del_init(&container_of(ref, struct pto_image, ref)->link);
+}
+
+static void pto_image_free(struct pto_image *image)
+{
 	struct pto_device *pdev = image->pdev;
 
-	list_del(&image->link);
-	atomic64_dec(&pdev->image_count);
-	atomic64_sub(image->size, &pdev->image_bytes);
+	if (!image->failed) {
+		atomic64_dec(&pdev->image_count);
+		atomic64_sub(image->size, &pdev->image_bytes);
+	}
 	pto_mem_free(pdev, &image->mem);
 	kfree(image);
 }
@@ -142,11 +129,67 @@ static void pto_image_release(struct kref *ref)
 /** pto_image_put() - drop a reference. May sleep */
 void pto_image_put(struct pto_image *image)
 {
-	struct mutex *mutex = &image->pdev->image_mutex;
+	struct pto_device *pdev = image->pdev;
+	int last;
 
-	mutex_lock(mutex);
-	kref_put(&image->ref, pto_image_release);
-	mutex_unlock(mutex);
+	spin_lock(&pdev->image_lock);
+	last = kref_put(&image->ref, pto_image_unlink);
+	spin_unlock(&pdev->image_lock);
+	if (last)
+		pto_image_free(image);
+}
+
+/* For whoever has put it in the table. Others wait: nobody will if it fails. */
+static int pto_image_make(struct pto_image *image, const struct pto_image_source *source)
+{
+	struct pto_device *pdev = image->pdev;
+	int err;
+
+	err = pto_mem_alloc(pdev, source->size, &image->mem);
+	if (!err)
+		err = pto_mem_write(pdev, &image->mem, 0, source->data, source->size);
+	if (err) {
+		spin_lock(&pdev->image_lock);
+		pto_image_unlink(&image->ref);
+		spin_unlock(&pdev->image_lock);
+		image->failed = true;
+	} else {
+		atomic64_inc(&pdev->image_count);
+		atomic64_add(image->size, &pdev->image_bytes);
+	}
+	complete_all(&image->made);
+	return err;
+}
+
+/* Return: 0 when somebody else has made the image, -EAGAIN if he has not, -EINTR. */
+static int pto_image_await(struct pto_image *image)
+{
+	if (wait_for_completion_killable(&image->made))
+		return -EINTR;
+	return image->failed ? -EAGAIN : 0;
+}
+
+/* The image with these contents, with a reference. *@shared: it was there, or in the making. */
+static struct pto_image *pto_image_get(struct pto_device *pdev,
+				       const struct pto_image_source *source, bool *shared)
+{
+	struct pto_image *fresh = pto_image_alloc(pdev, source);
+	struct pto_image *image;
+	int err;
+
+	*shared = false;
+	if (!fresh)
+		return ERR_PTR(-ENOMEM);
+	do {
+		image = pto_image_enter(pdev, fresh);
+		*shared = image != fresh;
+		err = *shared ? pto_image_await(image) : pto_image_make(image, source);
+		if (err)
+			pto_image_put(image);
+	} while (*shared && err == -EAGAIN);
+	if (*shared)
+		kfree(fresh);
+	return err ? ERR_PTR(err) : image;
 }
 
 /** pto_image_find() - the image with an id, with a reference, or NULL */
@@ -228,9 +271,9 @@ static int pto_image_create_from(struct pto_call *call, struct pto_image_source 
 	struct pto_image *image;
 	int err;
 
-	if (copy_from_user(source->data, u64_to_user_ptr(arg->data_ptr), source->size))
-		return -EFAULT;
-	pto_image_digest(source);
+	err = pto_image_fetch(source, arg->data_ptr);
+	if (err)
+		return err;
 	image = pto_image_bring(call, source);
 	if (IS_ERR(image))
 		return PTR_ERR(image);
@@ -248,16 +291,14 @@ static int pto_image_create_from(struct pto_call *call, struct pto_image_source 
 int pto_image_create(struct pto_call *call)
 {
 	struct pto_image_create *arg = call->arg;
-	struct pto_image_source source = {
-		.size = arg->length,
-		.build_id = arg->build_id,
-		.build_id_len = arg->build_id_len,
-	};
+	struct pto_image_source source = { .size = arg->length };
 	int err;
 
 	err = pto_image_check(arg);
 	if (err)
 		return err;
+	memcpy(source.key.build_id, arg->build_id, PTO_BUILD_ID_MAX);
+	source.key.build_id_len = arg->build_id_len;
 	source.data = kvmalloc(source.size, GFP_KERNEL_ACCOUNT);
 	if (!source.data)
 		return -ENOMEM;

@@ -5,6 +5,7 @@
 #ifndef PTO_CORE_IMAGE_H
 #define PTO_CORE_IMAGE_H
 
+#include <linux/completion.h>
 #include <linux/kref.h>
 #include <linux/list.h>
 #include <linux/types.h>
@@ -17,29 +18,44 @@
 #define PTO_MAX_IMAGE_SIZE	(64UL << 20)
 
 /**
+ * struct pto_image_key - which contents an image has
+ * @digest: their SHA-256
+ * @build_id: Build-ID, zero beyond its end
+ * @build_id_len: bytes of that, 0 if there is none
+ *
+ * Without padding: it is hashed and compared as it is.
+ */
+struct pto_image_key {
+	u8 digest[SHA256_DIGEST_SIZE];
+	u8 build_id[PTO_BUILD_ID_MAX];
+	u32 build_id_len;
+};
+
+/**
  * struct pto_image - an object on the device, shared by content
- * @ref: ids of contexts and callables that use it; the last put takes pdev->image_mutex
+ * @ref: ids of contexts and callables that use it, and who makes it or waits for that;
+ *	dropped under pdev->image_lock
  * @pdev: the device; no reference, as every user has one
- * @link: in its bucket of pdev->images (pdev->image_mutex)
+ * @link: in its bucket of pdev->images (pdev->image_lock)
+ * @made: it has been made, or has not
+ * @failed: it has not; for those who waited for @made
+ * @key: its contents
  * @mem: where it is
  * @size: bytes of it
  * @number: its name on the device, never used again
- * @digest: SHA-256
- * @build_id: Build-ID
- * @build_id_len: bytes of that, 0 if there is none
  *
- * Immutable.
+ * Immutable once it is made.
  */
 struct pto_image {
 	struct kref ref;
 	struct pto_device *pdev;
-	struct list_head link;
+	struct hlist_node link;
+	struct completion made;
+	bool failed;
+	struct pto_image_key key;
 	struct pto_mem mem;
 	u64 size;
 	u64 number;
-	u8 digest[SHA256_DIGEST_SIZE];
-	u8 build_id[PTO_BUILD_ID_MAX];
-	u32 build_id_len;
 };
 
 struct pto_image *pto_image_find(struct pto_ctx *ctx, u32 id);

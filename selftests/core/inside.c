@@ -8,6 +8,7 @@
 #include "arena.h"
 #include "ctx.h"
 #include "device.h"
+#include "image.h"
 #include "mem.h"
 
 #include "inside.h"
@@ -80,4 +81,23 @@ void inside_mapped(struct pto_bo *bo)
 void inside_munmap(struct pto_bo *bo)
 {
 	pto_bo_unmapped(bo);
+}
+
+unsigned int inside_longest_bucket(struct pto_device *pdev)
+{
+	unsigned int i, count, longest = 0;
+	struct pto_image *image;
+
+	for (i = 0; i < PTO_IMAGE_BUCKETS; i++) {
+		count = 0;
+		hlist_for_each_entry(image, &pdev->images[i], link)
+			count++;
+		longest = max(longest, count);
+	}
+	return longest;
+}
+
+uint64_t inside_hash_key(struct pto_device *pdev)
+{
+	return pdev->hash_key.key[0] ^ pdev->hash_key.key[1];
 }

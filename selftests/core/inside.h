@@ -36,4 +36,10 @@ void inside_mapped(struct pto_bo *bo);
 /** inside_munmap() - a mapping is gone */
 void inside_munmap(struct pto_bo *bo);
 
+/** inside_longest_bucket() - how many images the fullest bucket of a device's table has */
+unsigned int inside_longest_bucket(struct pto_device *pdev);
+
+/** inside_hash_key() - something of the secret that chooses buckets */
+uint64_t inside_hash_key(struct pto_device *pdev);
+
 #endif /* CORE_INSIDE_H */

@@ -129,6 +129,34 @@ TEST_F(killed, who_copies)
 	free(bytes);
 }
 
+#define LOOKS_OF_A_COPY (LARGE / 65536)
+
+/* In the middle of copying the bytes from the application, and of writing them to the device. */
+TEST_F(killed, who_brings_an_image)
+{
+	static char bytes[LARGE];
+	struct pto_image_create image = {
+		.size = sizeof(image),
+		.data_ptr = (uintptr_t)bytes,
+		.length = LARGE,
+	};
+	struct pto_device_usage before, after;
+
+	ASSERT_EQ(0, rig_usage(self->ctx, &before));
+	self->rig->accessed = 0;
+	rig_kill_after(2);
+	EXPECT_EQ(-EINTR, rig_ioctl(self->ctx, PTO_IMAGE_CREATE, &image));
+	EXPECT_EQ(0, self->rig->accessed);
+	rig_kill_after(LOOKS_OF_A_COPY + 5);
+	EXPECT_EQ(-EINTR, rig_ioctl(self->ctx, PTO_IMAGE_CREATE, &image));
+	EXPECT_GT(self->rig->accessed, 0);
+	EXPECT_LE(self->rig->accessed, LARGE / 8);
+	ASSERT_EQ(0, rig_usage(self->ctx, &after));
+	EXPECT_EQ(0, memcmp(&before, &after, sizeof(after)));
+	EXPECT_EQ(0, rig_ioctl(self->ctx, PTO_IMAGE_CREATE, &image));
+	EXPECT_EQ(0, image.shared);
+}
+
 #define BUFFERS 300
 
 /* Each buffer is a command, which the device answers before anybody sleeps. */

@@ -496,10 +496,10 @@ static void *rig_access(void *priv, u64 offset, size_t *length)
 {
 	struct rig *rig = priv;
 
-	if (fails(rig, RIG_ACCESS))
-		return ERR_PTR(-EIO);
 	if (rig->accessing)
 		rig->accessing(rig, offset);
+	if (fails(rig, RIG_ACCESS))
+		return ERR_PTR(-EIO);
 	*length = min_t(size_t, *length, PAGE_SIZE - offset_in_page(offset));
 	__atomic_fetch_add(&rig->accessed, *length, __ATOMIC_RELAXED);
 	__atomic_fetch_add(&rig->accesses, 1, __ATOMIC_RELAXED);
