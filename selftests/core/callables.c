@@ -183,6 +183,7 @@ TEST_F(callables, without_an_arena)
 	rig_no_rules(self->rig);
 	EXPECT_EQ(1, rig_count(self->rig, PTO_DEV_LOAD, before));
 	EXPECT_EQ(0, prepare_empty(other, id));
+	rig_settle();
 	EXPECT_EQ(1, rig_count(self->rig, PTO_DEV_UNLOAD, before));
 	rig_close(other);
 }
