@@ -112,6 +112,9 @@ int pto_ctx_command(struct pto_ctx *ctx, union pto_command *cmd, struct pto_repl
 
 /**
  * pto_ctx_admin() - have an admin command executed for the context; see pto_device_call()
+ * @ctx: the context
+ * @cmd: the command
+ * @reply: its completion, if there was one
  *
  * Without an answer the device may execute it yet, and the context is lost: all that the
  * command was about goes with it.

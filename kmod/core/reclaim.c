@@ -43,7 +43,7 @@ void pto_defer(struct pto_ctx *ctx, struct pto_deferred *d, const struct pto_def
 	spin_lock(&ctx->lock);
 	list_add_tail(&d->link, &ctx->reclaim.fresh);
 	atomic_inc(&ctx->reclaim.count);
-	ctx->reclaim.busy = true;
+	WRITE_ONCE(ctx->reclaim.busy, true);
 	spin_unlock(&ctx->lock);
 	pto_reclaim_start(ctx);
 }
@@ -240,7 +240,7 @@ static void pto_reclaim_calm(struct pto_ctx *ctx)
 	calm = list_empty(&ctx->reclaim.fresh) &&
 	       (list_empty(&ctx->reclaim.posted) || READ_ONCE(ctx->lost));
 	if (calm)
-		ctx->reclaim.busy = false;
+		WRITE_ONCE(ctx->reclaim.busy, false);
 	spin_unlock(&ctx->lock);
 	if (calm && wq_has_sleeper(&ctx->wq))
 		wake_up_all(&ctx->wq);
@@ -290,7 +290,7 @@ bool pto_reclaim_settle(struct pto_ctx *ctx)
 	return true;
 }
 
-/** pto_reclaim_alloc() - pto_mem_alloc(); what only waits to be freed is waited for */
+/** pto_reclaim_alloc() - pto_mem_alloc(), but that what only waits to be freed is waited for */
 int pto_reclaim_alloc(struct pto_ctx *ctx, u64 length, struct pto_mem *mem)
 {
 	int err = pto_mem_alloc(ctx->pdev, length, mem);
@@ -302,6 +302,9 @@ int pto_reclaim_alloc(struct pto_ctx *ctx, u64 length, struct pto_mem *mem)
 
 /**
  * pto_reclaim_command() - pto_ctx_command() for what takes something of the device
+ * @ctx: the context
+ * @cmd: the command
+ * @reply: its completion, if there was one
  *
  * What the device is short of may only wait to be given back.
  */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Patience: time for which somebody has waited and looked. Bounds for what others should get done are
- * measured with it. Where nobody looked for long the machine stood still, or was busy with something
- * else, or this process was stopped; then those who are waited for did not get on either.
+ * Patience: time for which somebody has waited and looked. Bounds for what others should get
+ * done are measured with it. Where nobody looked for long the machine stood still, or was busy with
+ * something else, or this process was stopped; then those who are waited for did not get on either.
  */
 #ifndef PTO_SIM_PATIENCE_H
 #define PTO_SIM_PATIENCE_H

@@ -5,6 +5,7 @@
 
 #define BUILD_BUG_ON_ZERO(e) ((int)(sizeof(struct { int : (-!!(e)); })))
 #define BUILD_BUG_ON(e) _Static_assert(!(e), "BUILD_BUG_ON")
-#define static_assert _Static_assert
+/* The text may be left out. */
+#define static_assert(expr, ...) _Static_assert(expr, #expr)
 
 #endif /* SIM_LINUX_BUILD_BUG_H */
