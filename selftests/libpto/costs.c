@@ -74,8 +74,8 @@ static void burst(void *arg)
 /*
  * On the simulator a run costs a call if the device has to be woken for it, on a kernel one
  * ioctl, see also calls.c. A machine that is busy elsewhere may make any run of the simulator
- * wait for so long that it sleeps; but if runs made more calls by themselves, no burst would
- * get by with these.
+ * wait for so long that it sleeps, now and then all of a burst and its last one twice; but if
+ * runs made one call more by themselves, no burst would get by with half of that.
  */
 PT_TEST_F(costs, warm_run_makes_one_system_call_at_most)
 {
@@ -86,7 +86,7 @@ PT_TEST_F(costs, warm_run_makes_one_system_call_at_most)
 		SKIP(return, "this kernel does not let us count (%s)", strerror((int)-calls));
 	for (i = 0; i < ATTEMPTS && calls > BURST; i++)
 		calls = count_syscalls(burst, self);
-	EXPECT_LE(calls, BURST);
+	EXPECT_LT(calls, BURST + BURST / 2);
 }
 
 PT_TEST_F(costs, warm_run_takes_its_arena_as_it_is)
