@@ -92,6 +92,23 @@ static void pto_vdev_interrupt(struct work_struct *work)
 	pto_device_interrupt(vdev->pdev);
 }
 
+/*
+ * While the machine goes to sleep the device's process is stopped as all others, so nobody must
+ * look whether it has: the work is frozen with them.
+ */
+static void pto_vdev_start_watch(struct pto_vdev *vdev)
+{
+	queue_delayed_work(system_freezable_wq, &vdev->watch, round_jiffies_relative(HZ));
+}
+
+static void pto_vdev_watch(struct work_struct *work)
+{
+	struct pto_vdev *vdev = container_of(to_delayed_work(work), struct pto_vdev, watch);
+
+	pto_device_watch(vdev->pdev);
+	pto_vdev_start_watch(vdev);
+}
+
 /**
  * struct pto_vdev_poll - what vfs_poll() carries to pto_vdev_queue()
  * @table: its argument
@@ -164,6 +181,7 @@ static struct pto_vdev *pto_vdev_create(const struct pto_control_create *arg,
 		return ERR_PTR(-ENOMEM);
 	vdev->clock_ns = pto_time_offset();
 	INIT_WORK(&vdev->interrupt_work, pto_vdev_interrupt);
+	INIT_DELAYED_WORK(&vdev->watch, pto_vdev_watch);
 	err = pto_vdev_take_memory(vdev, arg->memory_fd);
 	if (!err)
 		err = pto_vdev_take_events(vdev, arg->doorbell_fd, interrupt);
@@ -182,6 +200,7 @@ static void pto_vdev_end(struct pto_vdev *vdev, struct pto_device *pdev)
 {
 	pto_device_gone(pdev);
 	pto_vdev_ignore(vdev);
+	cancel_delayed_work_sync(&vdev->watch);
 	pto_device_put(pdev);
 }
 
@@ -204,6 +223,8 @@ static struct pto_chrdev *pto_vdev_bring_up(struct pto_vdev *vdev, struct file *
 		       pto_chrdev_create(pdev, index, &pto_vdev_pages_ops, vdev);
 	if (IS_ERR(chrdev))
 		pto_vdev_end(vdev, pdev);
+	else
+		pto_vdev_start_watch(vdev);
 	return chrdev;
 }
 

@@ -32,7 +32,8 @@ struct user_struct;
  *	pto_vdev_ignore()
  * @wqh: that wait queue; NULL before and after
  * @interrupt_work: queued by who signals @interrupt; not any more after pto_vdev_ignore()
- * @pdev: for the interrupt. No reference: the control file has one while it listens
+ * @watch: looks after the device once a second while it is in service
+ * @pdev: for both. No reference: the control file has one while they may run
  *
  * Belongs to the core's device, whose last reference frees it.
  */
@@ -49,6 +50,7 @@ struct pto_vdev {
 	wait_queue_entry_t wait;
 	wait_queue_head_t *wqh;
 	struct work_struct interrupt_work;
+	struct delayed_work watch;
 	struct pto_device *pdev;
 };
 

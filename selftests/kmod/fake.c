@@ -109,6 +109,11 @@ int fake_init(struct fake *fake, size_t size)
 	return fake_ident(fake->memory, size);
 }
 
+struct pto_dev_ident *fake_page(const struct fake *fake)
+{
+	return (void *)fake->window;
+}
+
 static struct pto_dev_queue *queue_at(const struct fake *fake, unsigned int i)
 {
 	return (void *)(fake->window + host_pages(DEV_PAGE) + i * queue_stride());
@@ -168,6 +173,8 @@ static void *device_thread(void *arg)
 	uint64_t count;
 
 	while (!fake->stop) {
+		if (!fake->no_pulse)
+			__atomic_fetch_add(&fake_page(fake)->heartbeat, 1, __ATOMIC_RELAXED);
 		if (serve(fake))
 			continue;
 		if (poll(&bell, 1, 1) == 1 && read(fake->doorbell, &count, sizeof(count)) < 0)

@@ -29,6 +29,7 @@
  * @size: bytes of it
  * @late: a command is not answered before the driver waits for an interrupt
  * @silent: no command is answered
+ * @no_pulse: the heartbeat stands still
  * @interrupts: how many were sent
  * @created: it exists, and @thread answers
  * @stop: @thread is to end
@@ -43,6 +44,7 @@ struct fake {
 	size_t size;
 	_Atomic bool late;
 	_Atomic bool silent;
+	_Atomic bool no_pulse;
 	_Atomic unsigned long interrupts;
 	bool created;
 	_Atomic bool stop;
@@ -69,6 +71,9 @@ int fake_open(const struct fake *fake, int flags);
 
 /** fake_signal() - raise an interrupt */
 void fake_signal(struct fake *fake);
+
+/** fake_page() - the identification page in the window */
+struct pto_dev_ident *fake_page(const struct fake *fake);
 
 /** fake_close() - close the control file: the device goes */
 void fake_close(struct fake *fake);
