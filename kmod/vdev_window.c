@@ -261,7 +261,8 @@ static int pto_vdev_mapping_show(struct pto_vdev *vdev, struct pto_vdev_mapping 
 
 void *pto_vdev_map(void *priv, u64 offset, u64 length)
 {
-	unsigned int count = length >> PAGE_SHIFT;
+	/* Queues end at a page of the device interface, which may be smaller than ours. */
+	unsigned int count = DIV_ROUND_UP_ULL(length, PAGE_SIZE);
 	struct pto_vdev *vdev = priv;
 	struct pto_vdev_mapping *map;
 

@@ -40,8 +40,9 @@ extern struct workqueue_struct *pto_wq;
 /**
  * struct pto_transport_ops - how the core reaches a device's memory window
  * @name: for struct pto_device_info.name and logs, such as "vdev"
- * @map: kernel mapping of a part of the window (whole pages) that lives until @unmap; used
- *	for the identification page and the queues. NULL on failure. May sleep
+ * @map: kernel mapping of a part of the window that lives until @unmap; used for the
+ *	identification page and the queues. @offset is a multiple of PAGE_SIZE, and the
+ *	whole page in which the part ends belongs to it. NULL on failure. May sleep
  * @unmap: end of it
  * @access: short mapping for a copy: returns a pointer to @offset, sets *@length to the
  *	bytes that may be used there (at most what it was on entry, at least the rest of

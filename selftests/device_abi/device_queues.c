@@ -45,6 +45,34 @@ TEST_F(device, heartbeat)
 	}
 }
 
+/*
+ * As on a machine with large pages: each part that a driver or a context maps by itself begins
+ * and ends at one. Runs show that the context has found its queues.
+ */
+TEST_F(device, large_pages)
+{
+	static const uint32_t sizes[] = { 4096, 16384, 65536 };
+	const struct pto_dev_ident *ident;
+	struct rig_ctx ctx;
+	struct rig rig;
+	unsigned int i;
+
+	for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		rig_page_size = sizes[i];
+		ASSERT_EQ(0, rig_create(&rig, PTO_ARCH_A2A3, 4, variant->isolate));
+		ident = rig.ident;
+		EXPECT_EQ(0, ident->queue_offset % sizes[i]);
+		EXPECT_EQ(0, ident->queue_stride % sizes[i]);
+		EXPECT_EQ(0, ident->heap_offset % sizes[i]);
+		EXPECT_EQ(0, ident->window_size % sizes[i]);
+		EXPECT_LE(sizes[i], ident->queue_offset);
+		ASSERT_EQ(0, rig_ctx_open(&rig, &ctx, 3));
+		ASSERT_EQ(0, rig_ctx_probe(&ctx, 0));
+		rig_destroy(&rig);
+	}
+	rig_page_size = 0;
+}
+
 TEST(architectures)
 {
 	struct rig rig;

@@ -45,6 +45,8 @@ static void rig_interrupt(void *arg)
 		abort();
 }
 
+uint32_t rig_page_size;
+
 int rig_create_bounded(struct rig *rig, uint32_t arch, uint32_t contexts, bool isolate,
 		       uint64_t timeout_ns)
 {
@@ -54,6 +56,7 @@ int rig_create_bounded(struct rig *rig, uint32_t arch, uint32_t contexts, bool i
 		.workers = 2,
 		.isolate = isolate,
 		.memory_size = 8ULL << 30,
+		.page_size = rig_page_size,
 		.name = "rig",
 		.default_timeout_ns = timeout_ns,
 		.interrupt = rig_interrupt,

@@ -99,6 +99,9 @@ struct rig_ctx {
 uint64_t rig_now(void);
 void rig_pause(unsigned int *tries);
 
+/* The page size of devices that are created; 0: the machine's */
+extern uint32_t rig_page_size;
+
 int rig_create(struct rig *rig, uint32_t arch, uint32_t contexts, bool isolate);
 int rig_create_bounded(struct rig *rig, uint32_t arch, uint32_t contexts, bool isolate,
 		       uint64_t timeout_ns);

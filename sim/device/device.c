@@ -32,7 +32,7 @@ uint64_t clock_ns(void)
 /* A context page by its number, which counts from 1. */
 struct ctx_page *ptodev_page(const struct ptodev *dev, uint32_t number)
 {
-	return &dev->pages[number - 1];
+	return (void *)((char *)dev->pages + (number - 1) * dev->page_stride);
 }
 
 /* A queue pair. */
@@ -90,15 +90,17 @@ static int ptodev_configure(struct ptodev *dev, const struct ptodev_config *conf
 		c->workers = processors();
 	if (!c->memory_size)
 		c->memory_size = 128ULL << 30;
+	if (!c->page_size)
+		c->page_size = (uint32_t)sysconf(_SC_PAGESIZE);
 	if (!c->default_timeout_ns)
 		c->default_timeout_ns = 50 * NSEC_PER_SEC;
 	dev->spin = processors() > 1;
 	dev->queue_count = 1 + c->max_contexts * QUEUES_PER_CONTEXT;
-	dev->queue_stride = PTO_DEV_QUEUE_BYTES(QUEUE_DEPTH);
-	dev->queue_offset = PTO_DEV_PAGE_SIZE;
+	dev->queue_stride = (uint32_t)round_up(PTO_DEV_QUEUE_BYTES(QUEUE_DEPTH), c->page_size);
+	dev->queue_offset = c->page_size;
 	dev->heap_offset = round_up(dev->queue_offset +
 				    (uint64_t)dev->queue_count * dev->queue_stride, 2ULL << 20);
-	c->memory_size -= c->memory_size % PTO_DEV_PAGE_SIZE;
+	c->memory_size -= c->memory_size % c->page_size;
 	if (c->memory_size > LONG_MAX || c->memory_size < dev->heap_offset + (1ULL << 20))
 		return -EINVAL;
 	return 0;
@@ -129,12 +131,13 @@ static int ptodev_make_shared(struct ptodev *dev)
 {
 	size_t head = round_up(sizeof(*dev->shared) +
 			       dev->queue_count * sizeof(dev->shared->owner[0]),
-			       PTO_DEV_PAGE_SIZE);
+			       dev->config.page_size);
 	void *shared;
 	uint32_t i;
 
 	dev->page_count = 2 * dev->config.max_contexts;
-	dev->shared_size = head + dev->page_count * sizeof(*dev->pages);
+	dev->page_stride = round_up(sizeof(*dev->pages), dev->config.page_size);
+	dev->shared_size = head + dev->page_count * dev->page_stride;
 	shared = mmap(NULL, dev->shared_size, PROT_READ | PROT_WRITE,
 		      MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (shared == MAP_FAILED)

@@ -26,6 +26,8 @@ struct ptodev;
  * @isolate: contexts are processes
  * @memory_size: bytes of window; 0: 128 GiB (sparse: only what is touched exists), enough
  *	for the default arenas of 64 contexts
+ * @page_size: bytes, a power of two from 4096 on: everything that is mapped by itself begins at
+ *	such a page; 0: the machine's
  * @default_timeout_ns: how long nothing may move in a run that gives no bound; 0: 50 s
  * @fail_hang: the Nth run never begins, and neither does anything behind it; 0: none.
  *	Without @isolate
@@ -41,6 +43,7 @@ struct ptodev_config {
 	uint32_t workers;
 	bool isolate;
 	uint64_t memory_size;
+	uint32_t page_size;
 	uint64_t default_timeout_ns;
 	uint64_t fail_hang;
 	uint64_t fail_lost;

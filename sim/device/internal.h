@@ -343,6 +343,7 @@ struct abandoned {
  * @shared_size: bytes of @shared and the context pages behind it
  * @pages: the context pages, counted from 1; more than contexts, because an abandoned
  *	thread keeps its page
+ * @page_stride: bytes from one to the next: a context process maps its own
  * @page_count: how many
  * @spin: this machine has processors to spin on
  * @admin_queue: admin: the admin queue
@@ -374,6 +375,7 @@ struct ptodev {
 	struct dev_shared *shared;
 	size_t shared_size;
 	struct ctx_page *pages;
+	size_t page_stride;
 	uint32_t page_count;
 	bool spin;
 

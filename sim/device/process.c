@@ -24,7 +24,7 @@ static int process_confine(struct ptodev *dev, struct ctx_page *page)
 
 	if (munmap(start, (size_t)(own - start)))
 		return -errno;
-	own += sizeof(*page);
+	own += dev->page_stride;
 	if (own < end && munmap(own, (size_t)(end - own)))
 		return -errno;
 	return window_hide_all(dev);

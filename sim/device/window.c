@@ -52,7 +52,7 @@ int window_hide(struct ptodev *dev, uint64_t offset, uint64_t size)
 /* Shows a part of the window to the device itself, read-only; NULL and errno on failure. */
 const void *window_peek(struct ptodev *dev, uint64_t offset, uint64_t size)
 {
-	uint64_t first = offset & ~(uint64_t)(PTO_DEV_PAGE_SIZE - 1);
+	uint64_t first = offset & ~(uint64_t)(dev->config.page_size - 1);
 	char *addr;
 
 	if (!dev->config.isolate)
@@ -65,7 +65,7 @@ const void *window_peek(struct ptodev *dev, uint64_t offset, uint64_t size)
 /* Ends window_peek(). */
 void window_peek_end(struct ptodev *dev, const void *addr, uint64_t size)
 {
-	uintptr_t in_page = (uintptr_t)addr & (PTO_DEV_PAGE_SIZE - 1);
+	uintptr_t in_page = (uintptr_t)addr & (dev->config.page_size - 1);
 
 	if (dev->config.isolate)
 		munmap((char *)(uintptr_t)addr - in_page, in_page + size);

@@ -9,6 +9,10 @@
  * memory that the driver hands out. A *device address* is memory_base plus the
  * offset in the window.
  *
+ * Where @queue_stride, offsets, sizes and memory_base are multiples of the page size, that is the
+ * host's, which is PTO_DEV_PAGE_SIZE or a multiple of it: the driver and applications map
+ * whole pages.
+ *
  * Queues
  *
  *   A submission queue (SQ) of 64-byte entries goes to the device, a completion
@@ -74,10 +78,12 @@
  * @max_contexts: contexts that can exist at once
  * @queue_count: queue pairs, the admin pair included
  * @queue_depth: entries of each queue, a power of two in [64, 4096]
- * @queue_stride: bytes from one pair to the next, at least PTO_DEV_QUEUE_BYTES(queue_depth)
+ * @queue_stride: bytes from one pair to the next, at least PTO_DEV_QUEUE_BYTES(queue_depth), a
+ *	multiple of the page size
  * @queue_offset: window offset of pair 0, a multiple of the page size
- * @heap_offset: window offset of the first byte that the driver may allocate, not 0
- * @window_size: bytes of the whole window
+ * @heap_offset: window offset of the first byte that the driver may allocate, not 0, a multiple
+ *	of the page size
+ * @window_size: bytes of the whole window, a multiple of the page size
  * @memory_base: device address of window offset 0, page aligned
  * @features: PTO_FEATURE_* bits the device has
  * @default_timeout_ns: how long nothing may move in a run that gives no bound
