@@ -280,7 +280,7 @@ bool pto_reclaim_settle(struct pto_ctx *ctx)
 	if (!pto_reclaim_pending(ctx))
 		return false;
 	while (again) {
-		prepare_to_wait(&ctx->wq, &wait, TASK_KILLABLE);
+		prepare_to_wait(&ctx->wq, &wait, TASK_KILLABLE | TASK_FREEZABLE);
 		again = !pto_reclaim_is_calm(ctx) &&
 			!signal_pending_state(TASK_KILLABLE, current);
 		if (again)
