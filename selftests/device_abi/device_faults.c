@@ -25,6 +25,7 @@
 
 #define ENTRY "aicpu_orchestration_entry"
 #define MOST_CALLS 300
+#define HOUR_NS 3600000000000ULL
 
 /* Shared with the processes that the device makes. */
 static struct {
@@ -37,6 +38,8 @@ static struct {
 	_Atomic bool stillborn;	/* the supervisor ends at once */
 	_Atomic bool undying;	/* a process that is killed does not end */
 	_Atomic long fickle;	/* so often the driver takes back what is just fetched */
+	_Atomic long looks;	/* looks at a clock until an hour is lost, 0: none is */
+	_Atomic uint64_t lost_ns; /* what has been lost */
 	_Atomic long met;	/* calls that were made otherwise for one of these */
 } *inject;
 
@@ -220,6 +223,33 @@ bool __wrap_queue_fetch FETCH_ARGS
 	__atomic_fetch_add(tail, 1, __ATOMIC_SEQ_CST);
 	return fetched;
 }
+
+/*
+ * The machine stands still, or all of the device is stopped, for an hour: the clocks go on. Before
+ * which look at one of them is up to the test.
+ */
+static uint64_t see_clock(uint64_t ns)
+{
+	long left = inject ? atomic_load(&inject->looks) : 0;
+
+	while (left > 0)
+		if (atomic_compare_exchange_weak(&inject->looks, &left, left - 1))
+			break;
+	if (left == 1)
+		atomic_fetch_add(&inject->lost_ns, HOUR_NS);
+	return ns + (inject ? atomic_load(&inject->lost_ns) : 0);
+}
+
+#define CLOCK(name) \
+	uint64_t __real_##name(void); \
+	uint64_t __wrap_##name(void); \
+	uint64_t __wrap_##name(void) \
+	{ \
+		return see_clock(__real_##name()); \
+	}
+
+CLOCK(clock_ns)
+CLOCK(engine_now)
 
 /* --- the tests ------------------------------------------------------------------------ */
 
@@ -458,7 +488,7 @@ TEST_F(device, linux_before_6_3)
 TEST_F(device, reads_that_signals_interrupt)
 {
 	if (!variant->isolate)
-		SKIP(return, "a thread reads the window where it is mapped");
+		SKIP(return, "it has the window itself");
 	atomic_store(&inject->signals, true);
 	EXPECT_EQ(PTO_DEV_OK, rig_ctx_probe(&self->ctx, 1));
 	EXPECT_MET(inject->signals);
@@ -526,6 +556,85 @@ TEST_F(device, supervisor_that_ends_at_once)
 	EXPECT_EQ(-ECHILD, rig_create(&rig, PTO_ARCH_A5, 4, true));
 	EXPECT_MET(inject->stillborn);
 	close(rig.interrupt_fd);
+}
+
+/* --- lost time ------------------------------------------------------------------------ */
+
+/* A device, a context, something that it executes; all of it comes to an end. */
+static int live(struct __test_metadata *_metadata, bool isolate)
+{
+	struct rig_ctx ctx;
+	struct rig rig;
+	int ret;
+
+	ret = rig_create(&rig, PTO_ARCH_A2A3, 4, isolate);
+	if (ret) {
+		TH_LOG("the device: %d", ret);
+		close(rig.interrupt_fd);
+		return ret;
+	}
+	ret = rig_ctx_open(&rig, &ctx, 1);
+	if (!ret)
+		ret = rig_ctx_probe(&ctx, 0);
+	if (!ret)
+		ret = rig_run(&ctx, 0, PROBE_BLOCKS, KERNEL_DOUBLE, 0);
+	if (!ret)
+		ret = rig_unload(&ctx, 0);
+	if (!ret)
+		ret = rig_ctx_close(&ctx);
+	if (ret)
+		TH_LOG("what it was asked for: %d", ret);
+	rig_destroy(&rig);
+	return ret;
+}
+
+/* An hour is lost before each of the first looks at a clock: bounds are for those who get on. */
+TEST_F(device, time_lost_anywhere)
+{
+	uint64_t before = atomic_load(&inject->lost_ns);
+	long looks;
+
+	for (looks = 1; looks <= 60; looks++) {
+		atomic_store(&inject->looks, looks);
+		EXPECT_EQ(0, live(_metadata, variant->isolate)) {
+			TH_LOG("an hour was lost before look %ld", looks);
+		}
+	}
+	atomic_store(&inject->looks, 0);
+	EXPECT_LE(30 * HOUR_NS, atomic_load(&inject->lost_ns) - before);
+}
+
+/* Waits until the admin has gone round so often: that is what the driver sees of it, too. */
+static void await_heartbeats(const struct rig *rig, uint32_t count)
+{
+	uint32_t begin = __atomic_load_n(&rig->ident->heartbeat, __ATOMIC_RELAXED);
+	unsigned int tries = 0;
+
+	while (__atomic_load_n(&rig->ident->heartbeat, __ATOMIC_RELAXED) - begin < count)
+		rig_pause(&tries);
+}
+
+/* It is lost while a program executes, which then has all of its time. */
+TEST_F(device, time_lost_in_a_run)
+{
+	const uint64_t scalars[] = { PROBE_LATE, 99 };
+	uint64_t *page = self->ctx.page;
+	struct pto_dev_cqe cqe;
+	uint32_t id;
+
+	*page = 0;
+	id = rig_submit_run(&self->ctx, 0, scalars, 2);
+	ASSERT_TRUE(rig_started(&self->ctx));
+	/* Whoever watches it has seen it. */
+	await_heartbeats(&self->rig, 2);
+	atomic_fetch_add(&inject->lost_ns, HOUR_NS);
+	await_heartbeats(&self->rig, 6);
+	__atomic_store_n(page, 99, __ATOMIC_RELEASE);
+	ASSERT_EQ(0, rig_wait(&self->rig, self->ctx.stream, id, &cqe));
+	EXPECT_EQ(PTO_DEV_OK, cqe.status) {
+		TH_LOG("%s", rig_why(&self->rig, self->ctx.stream, id));
+	}
+	EXPECT_EQ(PTO_DEV_OK, run(&self->ctx));
 }
 
 TEST_HARNESS_MAIN
