@@ -359,7 +359,7 @@ TEST_F(conditions, no_room)
 {
 	self->machine.run.sched_timeout_ns = 100 * MS;
 	while (machine_run(&self->machine, entry_flood) != PTO_DEV_PROGRAM &&
-	       self->machine.run.sched_timeout_ns < 4000 * MS)
+	       self->machine.run.sched_timeout_ns < 60000 * MS)
 		self->machine.run.sched_timeout_ns *= 2;
 	EXPECT_EQ(103, self->machine.report.code);
 	EXPECT_EQ(FUNC_EXPECT, self->machine.report.func_id);
@@ -424,7 +424,7 @@ TEST_F(conditions, timeout)
 	self->machine.run.sched_timeout_ns = 60 * MS;
 	while (machine_run(&self->machine, entry_forgotten) == PTO_DEV_TIMEOUT &&
 	       self->machine.report.subcode != 4 &&
-	       self->machine.run.sched_timeout_ns < 4000 * MS) {
+	       self->machine.run.sched_timeout_ns < 60000 * MS) {
 		self->machine.run.sched_timeout_ns *= 2;
 		memset(counters, 0, sizeof(counters));
 	}

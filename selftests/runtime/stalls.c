@@ -122,7 +122,7 @@ static void entry_good(struct pto_rt *rt, const struct pto_orch_args *args)
 } while (0)
 
 #define FIRST_BOUND (60 * MS)
-#define LAST_BOUND (4000 * MS)
+#define LAST_BOUND (60000 * MS)
 
 /* Runs with @bound, a field of the run, growing until the run ends as it should. */
 static void run_stalled(struct machine *m, pto_orch_entry_fn entry, uint64_t *bound, uint32_t class,

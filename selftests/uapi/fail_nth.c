@@ -296,7 +296,7 @@ static void take(const struct job *job, const struct step *step, struct snapshot
 static bool as_before(const struct job *job, const struct step *step,
 		      const struct snapshot *before)
 {
-	uint64_t deadline = pt_now() + 10 * PT_SECOND;
+	uint64_t deadline = pt_deadline();
 	struct snapshot now;
 
 	for (;;) {

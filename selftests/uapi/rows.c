@@ -135,7 +135,7 @@ static bool no_more_used(const struct pto_device_usage *before, const struct pto
 /* What the device has to be told to forget is given back soon, but not at once. */
 static bool as_before(const struct env *env, const struct snapshot *before)
 {
-	uint64_t deadline = pt_now() + 10 * PT_SECOND;
+	uint64_t deadline = pt_deadline();
 	struct snapshot now;
 
 	for (;;) {
