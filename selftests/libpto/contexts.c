@@ -90,10 +90,13 @@ TEST_F(contexts, list_of_devices)
 		{ 1 | 1ull << 16, 2 }, { 1 | 1ull << 17, 1 },
 		{ 1 | 1ull << 10 | 1ull << 20 | 1ull << 30 | 1ull << 40, 5 },
 	};
+	const char *mode = getenv("PTO_SELFTEST");
 	struct pto_device_desc list[6];
 	size_t i;
 	int n;
 
+	if (mode && !strcmp(mode, "kernel"))
+		SKIP(return, "the nodes of this machine are found, too");
 	for (i = 0; i < ARRAY_SIZE(sets); i++) {
 		rehearsal.devices = sets[i].devices;
 		for (n = 0; n <= 5; n++) {

@@ -220,7 +220,11 @@ void sim_map_fork_child(void)
 {
 	struct map **link = &maps, *map;
 
-	pthread_mutex_init(&map_lock, NULL);
+	/* Its own thread's change of the list was interrupted by a signal handler that forks. */
+	if (map_locked)
+		pthread_mutex_init(&map_lock, NULL);
+	else
+		pthread_mutex_unlock(&map_lock);
 	map_locked = false;
 	while ((map = *link)) {
 		map->inherited = true;
