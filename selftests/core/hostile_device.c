@@ -227,7 +227,7 @@ TEST_F(hostile, queue_has_nothing_of_its_last_owner)
 	char text[64];
 	struct pto_wait wait = { .log_ptr = (uintptr_t)text, .log_size = sizeof(text) };
 	struct pto_bo_create bo;
-	const char *pair, *p;
+	const char *pair, *end, *p;
 	uint64_t id;
 
 	self->rig->opcode = PTO_DEV_RUN;
@@ -241,7 +241,8 @@ TEST_F(hostile, queue_has_nothing_of_its_last_owner)
 	ASSERT_EQ(0, rig_ready(self->ctx, &bo));
 	ASSERT_EQ(self->stream, rig_last_bound(self->rig));
 	pair = (const char *)rig_queue(self->rig, self->stream);
-	for (p = pair + sizeof(struct pto_dev_queue); p < pair + PTO_DEV_QUEUE_BYTES(RIG_DEPTH); p++)
+	end = pair + PTO_DEV_QUEUE_BYTES(RIG_DEPTH);
+	for (p = pair + sizeof(struct pto_dev_queue); p < end; p++)
 		ASSERT_EQ(0, *p) TH_LOG("byte %td", p - pair);
 	ASSERT_EQ(0, rig_run(self->ctx, 0, 0, &id));
 	ASSERT_EQ(0, rig_wait(self->ctx, id, PTO_WAIT_FOREVER, &wait));

@@ -184,7 +184,7 @@ static const struct explore_scenario scenarios[] = {
 	PROGRAM(free_while_submitting, .thread = { run_in_buffer, give_up_buffer },
 		.worker = true, .ready = make_buffer),
 	LONG_PROGRAM(free_second, .thread = { run_in_second, give_up_two }, .worker = true,
-		.ready = make_two_buffers),
+		     .ready = make_two_buffers),
 	PROGRAM(join, .thread = { join_stream, run }, .ready = run_first),
 };
 

@@ -151,7 +151,8 @@ static void before(struct rig *rig, uint32_t queue, struct pto_dev_cqe *cqe)
 /* One that may have been read, or not. What was refused stays so: the rig remembers. */
 static void spoil_published(struct rig *rig, uint32_t queue)
 {
-	struct pto_dev_cqe *cqe = rig_cqe(rig, queue, rig_queue(rig, queue)->cq_tail - 1 - below(4));
+	uint32_t last = rig_queue(rig, queue)->cq_tail - 1;
+	struct pto_dev_cqe *cqe = rig_cqe(rig, queue, last - below(4));
 	uint32_t status = cqe->status;
 
 	spoil_completion(cqe);
@@ -161,7 +162,6 @@ static void spoil_published(struct rig *rig, uint32_t queue)
 
 static void after(struct rig *rig, uint32_t queue)
 {
-
 	if (below(dose))
 		return;
 	switch (below(4)) {
