@@ -542,7 +542,9 @@ int pto_object_copy(struct pto_object *obj, const void *data, size_t bytes, cons
 	obj->data = malloc(bytes + 1);
 	if (!obj->data)
 		return read_error(obj->name, -ENOMEM, error, size);
-	memcpy(obj->data, data, bytes);
+	/* (Nothing may come from nowhere.) */
+	if (bytes)
+		memcpy(obj->data, data, bytes);
 	obj->bytes = bytes;
 	rc = parse_object(obj, error, size);
 	if (rc)

@@ -715,7 +715,7 @@ int main(int argc, char **argv)
 		[PREPARE_FIRST] = { "prepare, first of the context", "prepare_first", .count = 0 },
 		[PREPARE_AGAIN] = { "prepare, image on the device", "prepare_again", .count = 0 },
 	} };
-	struct floors floors = { NULL };
+	struct floors floors = { 0 };
 	int err;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &s);
