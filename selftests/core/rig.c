@@ -803,20 +803,26 @@ unsigned int rig_count(const struct rig *rig, uint16_t opcode, unsigned int from
 {
 	unsigned int i, count = 0;
 
+	/* The driver's work may be having something executed at this moment. */
+	pthread_mutex_lock(&rig->inside->lock);
 	for (i = from; i < rig->logged; i++)
 		count += rig->log[i % RIG_LOG].cmd.opcode == opcode;
+	pthread_mutex_unlock(&rig->inside->lock);
 	return count;
 }
 
 const struct rig_log_entry *rig_last(const struct rig *rig, uint16_t opcode)
 {
+	const struct rig_log_entry *last = NULL;
 	unsigned int i;
 
-	for (i = rig->logged; i--;) {
+	pthread_mutex_lock(&rig->inside->lock);
+	for (i = rig->logged; i-- && !last;) {
 		if (rig->log[i % RIG_LOG].cmd.opcode == opcode)
-			return &rig->log[i % RIG_LOG];
+			last = &rig->log[i % RIG_LOG];
 	}
-	return NULL;
+	pthread_mutex_unlock(&rig->inside->lock);
+	return last;
 }
 
 uint32_t rig_last_bound(const struct rig *rig)
