@@ -344,7 +344,7 @@ static void pto_arena_install(struct pto_ctx *ctx, struct pto_arena *arena, int 
 }
 
 /*
- * ctx->mutex is held. The arena stays in the table at least as long. If memory is short, the
+ * ctx->claim is held. The arena stays in the table at least as long. If memory is short, the
  * arena that has to make room does so first, and is gone even if it was not enough.
  */
 static struct pto_arena *pto_arena_get(struct pto_ctx *ctx,

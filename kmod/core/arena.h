@@ -72,7 +72,7 @@ struct pto_arena_image {
  * @built: its image was built for it, it did not find one
  * @epoch: runs that used it
  * @last_run: number of the last run that used it, 0 if none has
- * @last_named: likewise, when an application last asked for it (ctx->mutex)
+ * @last_named: likewise, when an application last asked for it (ctx->claim)
  *
  * In ctx->arenas until it is dropped; freed when the runs before that have ended.
  */

@@ -185,7 +185,7 @@ static int pto_arena_image_await(struct pto_device *pdev, struct pto_arena_image
 {
 	int err = 0;
 
-	if (wait_for_completion_killable(&image->made))
+	if (wait_for_completion_state(&image->made, TASK_KILLABLE | TASK_FREEZABLE))
 		err = -EINTR;
 	else if (image->failed)
 		err = -EAGAIN;

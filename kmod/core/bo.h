@@ -23,7 +23,7 @@
  * @id: its id
  * @placement: PTO_PLACE_*
  * @mappings: user mappings
- * @link: in ctx->bo_list while the hardware context knows it (ctx->mutex)
+ * @link: in ctx->bo_list while the hardware context knows it (ctx->claim)
  * @deferred: freeing it: with the last reference, when the runs before have ended
  *
  * Runs hold no references: pto_ctx_defer() waits for them.

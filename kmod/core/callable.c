@@ -238,7 +238,7 @@ static bool pto_handle_take(struct pto_callable *cal)
 	return handle < PTO_DEV_MAX_HANDLES;
 }
 
-/* Take a cid and a handle; ctx->mutex is held. Handles may only wait for their UNLOAD. */
+/* Take a cid and a handle; ctx->claim is held. Handles may only wait for their UNLOAD. */
 static int pto_callable_reserve(struct pto_callable *cal, s32 cid)
 {
 	struct pto_ctx *ctx = cal->ctx;

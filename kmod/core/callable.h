@@ -28,14 +28,14 @@ struct pto_callable_kernel {
 /**
  * struct pto_callable - a callable on the device
  * @ctx: the context
- * @link: in ctx->loaded (ctx->mutex)
+ * @link: in ctx->loaded (ctx->claim)
  * @deferred: unloading it
  * @kind: PTO_KIND_*
  * @cid: its slot
  * @generation: the slot's generation
  * @handle: its name on the device
  * @orch: the orchestration object; a reference. NULL if it runs in the host process
- * @desc: the description, while the device reads it (ctx->mutex)
+ * @desc: the description, while the device reads it (ctx->claim)
  * @entry: symbol of the entry
  * @config: symbol of the configuration function
  * @load_flags: PTO_DEV_LOAD_*

@@ -7,6 +7,7 @@
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
+#include <linux/wait_bit.h>
 
 #include "arena.h"
 #include "bo.h"
@@ -30,16 +31,17 @@
  * pto_ctx_begin() - begin to change the context's configuration
  * @ctx: the context
  *
- * pto_ctx_end() follows.
+ * pto_ctx_end() follows. The claim is no mutex, because its owner waits for the device: a machine
+ * that goes to sleep has to be able to freeze both the owner and those who wait for him.
  *
  * Return: 0; -EINTR when the thread is being killed, -ENODEV.
  */
 int pto_ctx_begin(struct pto_ctx *ctx)
 {
-	if (mutex_lock_killable(&ctx->mutex))
+	if (wait_on_bit_lock(&ctx->claim, PTO_CTX_CLAIMED, TASK_KILLABLE | TASK_FREEZABLE))
 		return -EINTR;
 	if (pto_device_is_gone(ctx->pdev)) {
-		mutex_unlock(&ctx->mutex);
+		pto_ctx_end(ctx);
 		return -ENODEV;
 	}
 	return 0;
@@ -60,7 +62,7 @@ int pto_ctx_begin_hw(struct pto_ctx *ctx)
 /** pto_ctx_end() - the end of either */
 void pto_ctx_end(struct pto_ctx *ctx)
 {
-	mutex_unlock(&ctx->mutex);
+	clear_and_wake_up_bit(PTO_CTX_CLAIMED, &ctx->claim);
 }
 
 /** pto_ctx_lose() - the device's state of this context is no use any more */
@@ -228,7 +230,6 @@ static struct pto_ctx *pto_ctx_alloc(struct pto_device *pdev)
 	ctx->next_arena = 1;
 	ctx->next_stream = PTO_STREAM_DEFAULT;
 	init_waitqueue_head(&ctx->wq);
-	mutex_init(&ctx->mutex);
 	spin_lock_init(&ctx->lock);
 	INIT_LIST_HEAD(&ctx->stream_list);
 	INIT_LIST_HEAD(&ctx->bo_list);
@@ -262,7 +263,6 @@ static void pto_ctx_free(struct pto_ctx *ctx)
 	pto_ctx_close_control(ctx);
 	pto_ctx_drop_id(ctx);
 	xa_destroy(&ctx->stream_ids);
-	mutex_destroy(&ctx->mutex);
 	kvfree(ctx);
 	pto_device_put(pdev);
 }
@@ -614,7 +614,7 @@ int pto_ctx_reset(struct pto_call *call)
 
 	if (arg->flags)
 		return -EOPNOTSUPP;
-	/* From here on nothing is submitted, and who waits for a command gives the mutex up. */
+	/* From here on nothing is submitted, and who waits for a command gives the claim up. */
 	pto_ctx_lose(ctx);
 	pto_queue_stop(&ctx->control);
 	err = pto_ctx_begin(ctx);

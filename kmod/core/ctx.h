@@ -36,7 +36,7 @@ struct pto_stream;
  * @reply: the completion of that
  *
  * Part of the object that is freed, so that giving something up needs no memory.
- * @link: the list's lock; the rest: ctx->reclaim_mutex.
+ * @link: the list's lock; the rest: pto_reclaim.mutex.
  */
 struct pto_deferred {
 	struct list_head link;
@@ -120,7 +120,7 @@ enum pto_hw_state {
  * @wq: who waits for anything of this context sleeps here
  * @default_stream: the stream that lives as long as the context
  * @callables: prepared callables by cid; written under @lock, read under any queue's lock
- * @arenas: arenas, NULL where there is none; written under @mutex and @lock, read under
+ * @arenas: arenas, NULL where there is none; written under @claim and @lock, read under
  *	either or under any queue's lock
  * @run_seq: number of the last run of any stream; raised under the stream's queue lock. Not
  *	every number is a run's
@@ -128,16 +128,17 @@ enum pto_hw_state {
  * @lost: the device lost this context's state
  * @reclaim: what it has given up
  * @hw_id: hardware context
- * @hw: whether the device has it (@mutex)
- * @leaking: it would not end, so what it was told of must not be used again (@mutex; the work
+ * @hw: whether the device has it (@claim)
+ * @leaking: it would not end, so what it was told of must not be used again (@claim; the work
  *	reads it without)
- * @created: completion of the command that makes it (@mutex)
- * @ended: the command that destroys it (@mutex)
- * @mutex: what the hardware context has been told, and in what order
+ * @created: completion of the command that makes it (@claim)
+ * @ended: the command that destroys it (@claim)
+ * @claim: bit %PTO_CTX_CLAIMED: somebody changes the configuration, which is what the hardware
+ *	context has been told, and in what order; from pto_ctx_begin() to pto_ctx_end()
  * @lock: see the other members
  * @control: control queue
  * @stream_list: bound streams (@lock)
- * @stream_ids: streams that have an id; ids are taken under @mutex
+ * @stream_ids: streams that have an id; ids are taken under @claim
  * @next_stream: where the search for the next one begins (the lock of @stream_ids)
  * @bo_list: buffers that are mapped in the hardware context (@lock; only reclaiming removes)
  * @bo_count: buffers that have memory, with an id or without
@@ -150,7 +151,7 @@ enum pto_hw_state {
  * @generations: generation of each cid (@lock)
  * @handles: device handles in use (@lock)
  * @loaded: callables that the hardware context has (@lock; only reclaiming removes)
- * @next_arena: id of the next arena (@mutex)
+ * @next_arena: id of the next arena (@claim)
  * @link: in pdev->contexts (pdev->wake_mutex)
  * @count: counters
  *
@@ -174,7 +175,7 @@ struct pto_ctx {
 	bool leaking;
 	struct pto_reply created;
 	struct pto_orphan ended;
-	struct mutex mutex;
+	unsigned long claim;
 	spinlock_t lock;
 	struct pto_queue control;
 	struct list_head stream_list;
@@ -195,6 +196,9 @@ struct pto_ctx {
 	struct list_head link;
 	struct pto_counters count;
 };
+
+/* The bit of pto_ctx.claim */
+#define PTO_CTX_CLAIMED	0
 
 int pto_ctx_begin(struct pto_ctx *ctx);
 int pto_ctx_begin_hw(struct pto_ctx *ctx);

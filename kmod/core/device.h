@@ -5,8 +5,8 @@
  * Lock order, outermost first; a thread that holds one may take those below it:
  *
  *   mmap_lock			held by the kernel around mmap and the mapping callbacks
- *   pto_ctx.mutex		configuration of one hardware context
- *   pto_ctx.reclaim_mutex	freeing what the context has given up
+ *   pto_ctx.claim		configuration of one hardware context, a bit that is waited for
+ *   pto_reclaim.mutex		freeing what the context has given up
  *   pto_device.mutex		numbers of contexts and queues
  *   pto_device.wake_mutex	list of contexts; waking
  *   xa_lock of an xarray	ids
@@ -18,8 +18,9 @@
  *   pto_ctx.wq, pto_device.wq
  *
  * Under mmap_lock only the spinlocks are taken. No lock of the driver is held over
- * copy_*_user(), nor across a wait for runs; pto_ctx.mutex, and only it, is held across the
- * wait for a command of its own context. Nobody is woken under irq_lock.
+ * copy_*_user(), nor across a wait for runs; pto_ctx.claim, and only it, is held across the
+ * wait for a command of its own context. All who wait for the device, and all who wait for those,
+ * can be frozen. Nobody is woken under irq_lock.
  *
  * Sections. Whoever touches the device's window is in a section (struct pto_section), an SRCU
  * read side of the device that cannot be entered any more once the device is gone. A section

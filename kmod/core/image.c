@@ -164,7 +164,7 @@ static int pto_image_make(struct pto_image *image, const struct pto_image_source
 /* Return: 0 when somebody else has made the image, -EAGAIN if he has not, -EINTR. */
 static int pto_image_await(struct pto_image *image)
 {
-	if (wait_for_completion_killable(&image->made))
+	if (wait_for_completion_state(&image->made, TASK_KILLABLE | TASK_FREEZABLE))
 		return -EINTR;
 	return image->failed ? -EAGAIN : 0;
 }

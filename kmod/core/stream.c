@@ -36,7 +36,7 @@ int pto_stream_bind_all(struct pto_ctx *ctx)
 	struct pto_stream *s;
 	int err;
 
-	/* The list changes only under ctx->mutex, which is held. */
+	/* The list changes only under ctx->claim, which is held. */
 	list_for_each_entry(s, &ctx->stream_list, link) {
 		err = pto_stream_bind(s, PTO_DEV_QUEUE_BIND, &reply);
 		if (err)
@@ -179,7 +179,7 @@ static void pto_stream_settle(struct pto_stream *s)
 
 /**
  * pto_stream_unbind() - forget a stream
- * @s: the stream, not bound to a queue of the device any more. ctx->mutex is held, or the
+ * @s: the stream, not bound to a queue of the device any more. ctx->claim is held, or the
  *	context is being closed
  */
 void pto_stream_unbind(struct pto_stream *s)
@@ -281,7 +281,7 @@ static struct pto_stream *pto_stream_make(struct pto_ctx *ctx)
 }
 
 /*
- * Take a stream that nobody can find out of service. ctx->mutex is held. A queue that the device
+ * Take a stream that nobody can find out of service. ctx->claim is held. A queue that the device
  * does not give back goes with the hardware context, which is lost.
  */
 static void pto_stream_drop(struct pto_stream *s)

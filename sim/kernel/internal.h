@@ -5,5 +5,6 @@
 
 void sim_workqueue_fork_child(void);
 void sim_uaccess_fork_child(void);
+void sim_wait_bit_fork_child(void);
 
 #endif /* SIM_KERNEL_INTERNAL_H */

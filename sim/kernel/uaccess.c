@@ -359,4 +359,5 @@ void sim_fork_child(void)
 {
 	sim_workqueue_fork_child();
 	sim_uaccess_fork_child();
+	sim_wait_bit_fork_child();
 }

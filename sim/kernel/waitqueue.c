@@ -2,6 +2,9 @@
 #include <linux/completion.h>
 #include <linux/sched/signal.h>
 #include <linux/wait.h>
+#include <linux/wait_bit.h>
+
+#include "internal.h"
 
 int autoremove_wake_function(struct wait_queue_entry *entry, unsigned int mode, int flags,
 			     void *key)
@@ -62,16 +65,16 @@ void complete_all(struct completion *x)
 	wake_up_all(&x->wait);
 }
 
-int wait_for_completion_killable(struct completion *x)
+int wait_for_completion_state(struct completion *x, unsigned int state)
 {
 	DEFINE_WAIT(wait);
 	int ret = 0;
 
 	for (;;) {
-		prepare_to_wait(&x->wait, &wait, TASK_KILLABLE);
+		prepare_to_wait(&x->wait, &wait, (int)state);
 		if (smp_load_acquire(&x->done))
 			break;
-		if (signal_pending_state(TASK_KILLABLE, current)) {
+		if (signal_pending_state(state, current)) {
 			ret = -ERESTARTSYS;
 			break;
 		}
@@ -79,4 +82,44 @@ int wait_for_completion_killable(struct completion *x)
 	}
 	finish_wait(&x->wait, &wait);
 	return ret;
+}
+
+/* Who waits for a bit, whichever it is */
+static struct wait_queue_head bit_waiters = { .head = LIST_HEAD_INIT(bit_waiters.head) };
+
+static bool bit_take(unsigned long *word, int bit)
+{
+	unsigned long mask = 1UL << bit;
+
+	return !(__atomic_fetch_or(word, mask, __ATOMIC_ACQUIRE) & mask);
+}
+
+int wait_on_bit_lock(unsigned long *word, int bit, unsigned int mode)
+{
+	DEFINE_WAIT(wait);
+	bool taken;
+
+	if (likely(bit_take(word, bit)))
+		return 0;
+	for (;;) {
+		prepare_to_wait(&bit_waiters, &wait, (int)mode);
+		taken = bit_take(word, bit);
+		if (taken || signal_pending_state(mode, current))
+			break;
+		sim_schedule(NULL);
+	}
+	finish_wait(&bit_waiters, &wait);
+	return taken ? 0 : -EINTR;
+}
+
+void clear_and_wake_up_bit(int bit, unsigned long *word)
+{
+	__atomic_fetch_and(word, ~(1UL << bit), __ATOMIC_RELEASE);
+	if (wq_has_sleeper(&bit_waiters))
+		wake_up_all(&bit_waiters);
+}
+
+void sim_wait_bit_fork_child(void)
+{
+	init_waitqueue_head(&bit_waiters);
 }

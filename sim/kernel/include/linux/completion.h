@@ -23,7 +23,7 @@ static inline void init_completion(struct completion *x)
 
 /* For all who wait, and will. */
 void complete_all(struct completion *x);
-/* 0, or -ERESTARTSYS if the thread is being killed. */
-int __must_check wait_for_completion_killable(struct completion *x);
+/* 0, or -ERESTARTSYS if the thread has a signal for that state. */
+int __must_check wait_for_completion_state(struct completion *x, unsigned int state);
 
 #endif /* SIM_LINUX_COMPLETION_H */
