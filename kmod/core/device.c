@@ -498,8 +498,7 @@ int pto_device_call(struct pto_device *pdev, const union pto_command *cmd,
 {
 	int err = pto_device_ask(pdev, cmd, reply);
 
-	if (reply->done)
-		return err;
+	/* As in pto_queue_call(). */
 	return pto_queue_forget(&pdev->admin, reply) ? pto_status_errno(reply->status) : err;
 }
 

@@ -560,8 +560,7 @@ int pto_queue_call(struct pto_queue *q, const union pto_command *cmd, struct pto
 {
 	int err = pto_queue_ask(q, cmd, reply, how);
 
-	if (reply->done)
-		return err;
+	/* The answer may have come when the wait was over: it counts, whatever ended that. */
 	return pto_queue_forget(q, reply) ? pto_status_errno(reply->status) : err;
 }
 

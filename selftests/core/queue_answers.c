@@ -10,6 +10,7 @@
 #include "ptotest.h"
 #include "rig.h"
 
+#define ADMIN	0
 #define PAGE	4096u
 
 FIXTURE(answers) {
@@ -276,6 +277,76 @@ TEST_F(answers, nobody_wants_it_any_more)
 	ASSERT_EQ(0, rig_stats(self->ctx, &after));
 	EXPECT_EQ(before.bo_bytes, after.bo_bytes);
 	EXPECT_EQ(0, rig_bo(self->ctx, PAGE, &bo));
+}
+
+/* --- an answer at the last moment -------------------------------------------------- */
+
+/* What happens when a call has decided to give up: its answer comes, and somebody else takes it. */
+static struct {
+	struct rig *rig;
+	struct pto_ctx *ctx;
+	struct pto_ctx *opened;
+	uint32_t queue;
+	int result;
+} moment;
+
+static void answered(void)
+{
+	moment.rig->held = 0;
+	rig_release(moment.rig, moment.queue, RIG_DEPTH);
+}
+
+static void control_answered(void)
+{
+	struct pto_context_stats stats;
+
+	answered();
+	moment.result = rig_stats(moment.ctx, &stats);
+}
+
+static void admin_answered(void)
+{
+	answered();
+	moment.result = rig_open(moment.rig, &moment.opened);
+}
+
+/* An answer counts, although the call would have ended without it: what was made is there. */
+TEST_F(answers, buffer_at_the_last_moment)
+{
+	struct pto_bo_create bo;
+	uint64_t id;
+
+	moment.rig = self->rig;
+	moment.ctx = self->ctx;
+	moment.queue = self->control;
+	moment.result = 1;
+	self->rig->held = 1u << self->control;
+	rig_kill_late(control_answered);
+	EXPECT_EQ(0, rig_bo(self->ctx, PAGE, &bo));
+	EXPECT_EQ(0, moment.result);
+	EXPECT_EQ(0, rig_run(self->ctx, 0, bo.id, &id));
+	EXPECT_EQ(0, rig_bo_destroy(self->ctx, bo.id));
+	rig_settle();
+	EXPECT_EQ(1, rig_count(self->rig, PTO_DEV_UNMAP, 0));
+	EXPECT_EQ(0, self->rig->early);
+}
+
+TEST_F(answers, stream_at_the_last_moment)
+{
+	struct pto_stream_create create = { .size = sizeof(create) };
+	struct pto_stream_destroy destroy = { .size = sizeof(destroy) };
+
+	moment.rig = self->rig;
+	moment.queue = ADMIN;
+	moment.result = 1;
+	self->rig->held = 1u << ADMIN;
+	rig_kill_late(admin_answered);
+	EXPECT_EQ(0, rig_ioctl(self->ctx, PTO_STREAM_CREATE, &create));
+	ASSERT_EQ(0, moment.result);
+	destroy.id = create.id;
+	EXPECT_EQ(0, rig_ioctl(self->ctx, PTO_STREAM_DESTROY, &destroy));
+	EXPECT_EQ(1, rig_count(self->rig, PTO_DEV_QUEUE_UNBIND, 0));
+	rig_close(moment.opened);
 }
 
 TEST_HARNESS_MAIN

@@ -884,7 +884,12 @@ void rig_user_free(void *page)
 
 void rig_kill_after(unsigned int looks)
 {
-	sim_kill_after(looks);
+	sim_kill_after(looks, NULL);
+}
+
+void rig_kill_late(void (*call)(void))
+{
+	sim_kill_after(1, call);
 }
 
 unsigned int rig_poll(struct pto_ctx *ctx)

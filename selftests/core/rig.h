@@ -270,6 +270,9 @@ void rig_user_free(void *page);
 /** rig_kill_after() - the next call finds its thread being killed at its nth look for that */
 void rig_kill_after(unsigned int looks);
 
+/** rig_kill_late() - at its first look, when it has done what @call does: that came too late */
+void rig_kill_late(void (*call)(void));
+
 /** rig_poll() - POLL* bits */
 unsigned int rig_poll(struct pto_ctx *ctx);
 

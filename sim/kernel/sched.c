@@ -230,9 +230,10 @@ void sim_kill(struct task_struct *task)
 		wake_up_process(task);
 }
 
-void sim_kill_after(unsigned int looks)
+void sim_kill_after(unsigned int looks, void (*at_look)(void))
 {
 	current->looks = looks;
+	current->at_look = at_look;
 }
 
 long sim_syscall_return(long ret)

@@ -54,8 +54,12 @@ struct task_struct *sim_current(void);
  */
 void sim_kill(struct task_struct *task);
 
-/** sim_kill_after() - the driver finds it at its nth look, in the calling thread; 0: no more */
-void sim_kill_after(unsigned int looks);
+/**
+ * sim_kill_after() - the driver finds it at its nth look, in the calling thread
+ * @looks: n; 0: no more
+ * @at_look: called just before it does, or NULL; may call the driver
+ */
+void sim_kill_after(unsigned int looks, void (*at_look)(void));
 
 /**
  * sim_fork_child() - in the child of a fork(): forget the threads that are not there

@@ -22,7 +22,8 @@
  * @state: TASK_*; the futex it sleeps on. A waker stores TASK_RUNNING
  * @signalled: a signal handler ran while it slept interruptibly
  * @killed: it is being killed, see sim_kill()
- * @looks: so many looks for that from now on find it so; 0: none will
+ * @looks: the look for that, counted from now on, that finds it so; 0: none will
+ * @at_look: called by that look before it does, or NULL
  * @flags: PF_*; none is ever set
  * @exit_code: 0
  *
@@ -34,6 +35,7 @@ struct task_struct {
 	bool signalled;
 	bool killed;
 	unsigned int looks;
+	void (*at_look)(void);
 	unsigned int flags;
 	int exit_code;
 };

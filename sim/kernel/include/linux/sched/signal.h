@@ -20,8 +20,11 @@
 
 #define fatal_signal_pending(task) \
 	({ \
-		if (unlikely((task)->looks) && !--(task)->looks) \
+		if (unlikely((task)->looks) && !--(task)->looks) { \
+			if ((task)->at_look) \
+				(task)->at_look(); \
 			WRITE_ONCE((task)->killed, true); \
+		} \
 		unlikely(__atomic_load_n(&(task)->killed, __ATOMIC_SEQ_CST)); \
 	})
 
