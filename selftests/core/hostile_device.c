@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "harness.h"
 #include "rig.h"
@@ -658,6 +660,38 @@ TEST_F(patient, sleeper_wakes_by_interrupt)
 	EXPECT_EQ(0, rig_queue(self->rig, self->stream)->cq_flags);
 	ASSERT_EQ(0, rig_stats(self->ctx, &stats));
 	EXPECT_EQ(1, stats.runs_completed);
+}
+
+static unsigned int count_lines(int fd)
+{
+	char text[4096];
+	ssize_t i, n = pread(fd, text, sizeof(text), 0);
+	unsigned int lines = 0;
+
+	for (i = 0; i < n; i++)
+		lines += text[i] == '\n';
+	return lines;
+}
+
+/* A device goes out of service once, and that is said once, however often it is found out. */
+TEST_F(patient, one_line_in_the_log)
+{
+	int log = memfd_create("log", MFD_CLOEXEC), old = dup(STDERR_FILENO), err;
+	struct pto_wait wait = { 0 };
+	uint64_t id;
+
+	ASSERT_LE(0, log);
+	ASSERT_LE(0, old);
+	self->rig->opcode = PTO_DEV_RUN;
+	self->rig->spoil = wrong_id;
+	ASSERT_EQ(0, rig_run(self->ctx, 0, 0, &id));
+	dup2(log, STDERR_FILENO);
+	err = rig_wait(self->ctx, id, PTO_WAIT_FOREVER, &wait);
+	dup2(old, STDERR_FILENO);
+	EXPECT_EQ(-ENODEV, err);
+	EXPECT_EQ(1, count_lines(log));
+	close(old);
+	close(log);
 }
 
 /* --- identification pages that are not acceptable ------------------------------- */

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "harness.h"
+#include "inside.h"
 #include "rig.h"
 
 #define BYTES	(150u << 10)	/* the digest is made in parts of 64 KiB */
@@ -145,6 +146,21 @@ TEST_F(images, build_ids_count)
 		ASSERT_EQ(0, bring(self->ctx, 100, ids[i], &arg));
 		EXPECT_EQ(1, arg.shared);
 	}
+}
+
+/*
+ * All of a digest counts: these were found by trying. Their digests begin with the same 32 bits,
+ * and they meet in a bucket.
+ */
+TEST_F(images, digests_that_begin_alike)
+{
+	uint32_t first, second;
+
+	inside_no_secret(self->rig->pdev);
+	ASSERT_EQ(0, rig_image(self->ctx, "object 742559", &first));
+	ASSERT_EQ(0, rig_image(self->ctx, "object 885933", &second));
+	EXPECT_EQ(2, inside_longest_bucket(self->rig->pdev));
+	EXPECT_USAGE(self, 2, 26);
 }
 
 /* Exactly as many names, and then again as many. */

@@ -3,8 +3,10 @@
 #include <linux/err.h>
 #include <linux/kernel.h>
 #include <linux/sched.h>
+#include <linux/string.h>
 #include <linux/wait.h>
 
+#include "arena.h"
 #include "arena.h"
 #include "ctx.h"
 #include "device.h"
@@ -34,12 +36,14 @@ void inside_exits(bool exits, int code)
 	current->exit_code = code;
 }
 
+static struct wait_queue_entry poller;
+static unsigned int woken;
+
 static int poller_wakes(struct wait_queue_entry *entry, unsigned int mode, int flags, void *key)
 {
+	__atomic_fetch_add(&woken, 1, __ATOMIC_RELAXED);
 	return 0;
 }
-
-static struct wait_queue_entry poller;
 
 void inside_polls(struct pto_ctx *ctx)
 {
@@ -51,6 +55,11 @@ void inside_polls(struct pto_ctx *ctx)
 void inside_polls_no_more(struct pto_ctx *ctx)
 {
 	remove_wait_queue(pto_ctx_waitqueue(ctx), &poller);
+}
+
+unsigned int inside_polls_woken(void)
+{
+	return __atomic_load_n(&woken, __ATOMIC_RELAXED);
 }
 
 int inside_has_memory(struct pto_device *pdev, uint64_t length)
@@ -95,6 +104,25 @@ unsigned int inside_longest_bucket(struct pto_device *pdev)
 		longest = max(longest, count);
 	}
 	return longest;
+}
+
+unsigned int inside_longest_arena_bucket(struct pto_device *pdev)
+{
+	unsigned int i, count, longest = 0;
+	struct pto_arena_image *image;
+
+	for (i = 0; i < PTO_ARENA_BUCKETS; i++) {
+		count = 0;
+		hlist_for_each_entry(image, &pdev->arena_images[i], link)
+			count++;
+		longest = max(longest, count);
+	}
+	return longest;
+}
+
+void inside_no_secret(struct pto_device *pdev)
+{
+	memset(&pdev->hash_key, 0, sizeof(pdev->hash_key));
 }
 
 uint64_t inside_hash_key(struct pto_device *pdev)

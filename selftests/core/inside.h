@@ -23,6 +23,9 @@ void inside_exits(bool exits, int code);
 void inside_polls(struct pto_ctx *ctx);
 void inside_polls_no_more(struct pto_ctx *ctx);
 
+/** inside_polls_woken() - how often the poller has been woken */
+unsigned int inside_polls_woken(void);
+
 /** inside_has_memory() - could @length bytes of device memory be allocated at this moment? */
 int inside_has_memory(struct pto_device *pdev, uint64_t length);
 
@@ -38,6 +41,12 @@ void inside_munmap(struct pto_bo *bo);
 
 /** inside_longest_bucket() - how many images the fullest bucket of a device's table has */
 unsigned int inside_longest_bucket(struct pto_device *pdev);
+
+/** inside_longest_arena_bucket() - the same of arena images */
+unsigned int inside_longest_arena_bucket(struct pto_device *pdev);
+
+/** inside_no_secret() - everybody knows which bucket something is in; nothing is in one yet */
+void inside_no_secret(struct pto_device *pdev);
 
 /** inside_hash_key() - something of the secret that chooses buckets */
 uint64_t inside_hash_key(struct pto_device *pdev);

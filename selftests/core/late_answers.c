@@ -4,9 +4,12 @@
  * stays in service, and what it has not given up yet is kept until it has.
  */
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 
 #include "harness.h"
+#include "inside.h"
+#include "ptotest.h"
 #include "rig.h"
 
 #define ADMIN	0	/* the queue pair of admin commands */
@@ -241,6 +244,38 @@ TEST_F(late, stream_that_is_bound_late)
 	EXPECT_EQ(0, rig_run(self->ctx, 0, self->bo.id, &run));
 	id = new_stream(self->ctx);
 	EXPECT_LT(0, (int)id);
+}
+
+/* Who polls is told that the context is lost, although nothing comes from the device. */
+TEST_F(late, who_polls_when_it_is_lost)
+{
+	unsigned int wakes;
+
+	inside_polls(self->ctx);
+	wakes = inside_polls_woken();
+	self->rig->held = 1u << ADMIN;
+	EXPECT_EQ((uint32_t)-ETIMEDOUT, new_stream(self->ctx));
+	EXPECT_LT(wakes, inside_polls_woken());
+	EXPECT_TRUE(rig_poll(self->ctx) & POLLERR);
+	inside_polls_no_more(self->ctx);
+}
+
+/* No interrupt comes: who takes an answer that nobody waits for any more sees to it. */
+TEST_F(late, answer_that_another_takes)
+{
+	struct pto_device_usage before, after;
+	struct pto_ctx *other;
+
+	ASSERT_EQ(0, rig_usage(self->ctx, &before));
+	self->rig->held = 1u << ADMIN;
+	EXPECT_EQ(-ETIMEDOUT, rig_open(self->rig, &other));
+	rig_fail(self->rig, RIG_INTERRUPT, 0, 1000);
+	self->rig->held = 0;
+	EXPECT_LT(0, (int)new_stream(self->ctx));
+	rig_settle();
+	EXPECT_EQ(1, rig_count(self->rig, PTO_DEV_CTX_DESTROY, 0));
+	ASSERT_EQ(0, rig_usage(self->ctx, &after));
+	EXPECT_EQ(before.streams + 1, after.streams);
 }
 
 static int prewarm(struct pto_ctx *ctx, uint64_t heap)

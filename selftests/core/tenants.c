@@ -13,6 +13,7 @@
 
 #define ADMIN	0	/* queue pair of the commands that build arena images */
 #define PAGE	4096
+#define CONFIGURATIONS	20	/* that are kept: four in use and sixteen idle ones */
 
 FIXTURE(tenants) {
 	struct rig *rig;
@@ -461,6 +462,20 @@ TEST_F(tenants, buckets_cannot_be_chosen)
 	ASSERT_EQ(0, rig_start(second));
 	EXPECT_NE(inside_hash_key(self->rig->pdev), inside_hash_key(second->pdev));
 	rig_free(second);
+}
+
+/* Nor does who asks for configurations that are nearly the same. */
+TEST_F(tenants, configurations_that_differ_in_one_size)
+{
+	int64_t first;
+	unsigned int i;
+
+	for (i = 0; i < CONFIGURATIONS; i++) {
+		first = prewarm(self->ctx, 64 * i);
+		ASSERT_LT(0, first);
+	}
+	EXPECT_USAGE(self, arena_images, CONFIGURATIONS);
+	EXPECT_LE(inside_longest_arena_bucket(self->rig->pdev), 4);
 }
 
 TEST_HARNESS_MAIN
