@@ -69,7 +69,7 @@ struct pto_reclaim {
 };
 
 /**
- * struct pto_counters - what a context did; see struct pto_context_stats
+ * struct pto_counters - what a context did; see structs pto_context_stats and pto_debug_stats
  *
  * Off the warm path. Counters of the warm path are the streams' own and are summed up when
  * somebody asks; a stream that is destroyed leaves its here.

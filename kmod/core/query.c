@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0
 /*
- * PTO_QUERY: what the device is, what the context did, what is in use.
+ * PTO_QUERY: what the device is, what the context did, what is in use, how the driver worked.
  */
 #include <linux/mm.h>
 #include <linux/string.h>
@@ -59,19 +59,14 @@ static void pto_query_streams(struct pto_ctx *ctx, struct pto_context_stats *sta
 	stats->runs_submitted = atomic64_read(&ctx->count.runs_submitted);
 	stats->runs_completed = atomic64_read(&ctx->count.runs_completed);
 	stats->runs_failed = atomic64_read(&ctx->count.runs_failed);
-	stats->doorbells = atomic64_read(&ctx->count.doorbells);
 	list_for_each_entry(s, &ctx->stream_list, link) {
 		spin_lock(&s->queue.lock);
 		stats->arena_hits += s->arena_hits;
 		stats->runs_submitted += s->submitted;
 		stats->runs_completed += s->completed;
 		stats->runs_failed += s->failed;
-		stats->doorbells += s->queue.doorbells;
 		spin_unlock(&s->queue.lock);
 	}
-	spin_lock(&ctx->control.lock);
-	stats->doorbells += ctx->control.doorbells;
-	spin_unlock(&ctx->control.lock);
 	spin_unlock(&ctx->lock);
 }
 
@@ -123,8 +118,6 @@ void pto_ctx_stats(struct pto_ctx *ctx, struct pto_context_stats *stats)
 		.arena_misses = atomic64_read(&count->arena_misses),
 		.arena_builds = atomic64_read(&count->arena_builds),
 		.arena_rebinds = atomic64_read(&count->arena_rebinds),
-		.interrupts = atomic64_read(&count->interrupts),
-		.device_commands = atomic64_read(&count->device_commands),
 		.resets = atomic64_read(&count->resets),
 		.host_dlopen_count = atomic64_read(&count->host_dlopens),
 		.progress = progress,
@@ -151,11 +144,43 @@ static void pto_query_usage(struct pto_ctx *ctx, struct pto_device_usage *usage)
 	};
 }
 
+static u64 pto_queue_doorbells(struct pto_queue *q)
+{
+	u64 doorbells;
+
+	spin_lock(&q->lock);
+	doorbells = q->doorbells;
+	spin_unlock(&q->lock);
+	return doorbells;
+}
+
+/* Not part of the stable interface. Nothing is reaped: looking is not to change what is seen. */
+static void pto_query_debug(struct pto_ctx *ctx, struct pto_debug_stats *stats)
+{
+	struct pto_stream *s;
+
+	*stats = (struct pto_debug_stats){
+		.size = sizeof(*stats),
+		.interrupts = atomic64_read(&ctx->count.interrupts),
+		.device_commands = atomic64_read(&ctx->count.device_commands),
+	};
+	spin_lock(&ctx->lock);
+	stats->doorbells = atomic64_read(&ctx->count.doorbells);
+	list_for_each_entry(s, &ctx->stream_list, link)
+		stats->doorbells += pto_queue_doorbells(&s->queue);
+	stats->doorbells += pto_queue_doorbells(&ctx->control);
+	spin_unlock(&ctx->lock);
+}
+
+/* The context's counters can be read even when the device is gone; they are the driver's. */
+static bool pto_query_needs_device(u32 item)
+{
+	return item != PTO_QUERY_CONTEXT && item != PTO_QUERY_DEBUG;
+}
+
 /**
  * pto_query() - PTO_QUERY
  * @call: the call
- *
- * The context's counters can be read even when the device is gone; they are the driver's.
  */
 int pto_query(struct pto_call *call)
 {
@@ -164,6 +189,7 @@ int pto_query(struct pto_call *call)
 		struct pto_device_info device;
 		struct pto_context_stats context;
 		struct pto_device_usage usage;
+		struct pto_debug_stats debug;
 	} answer;
 	struct pto_query *arg = call->arg;
 	struct pto_ctx *ctx = call->ctx;
@@ -171,7 +197,7 @@ int pto_query(struct pto_call *call)
 
 	if (arg->pad)
 		return -EINVAL;
-	if (arg->item != PTO_QUERY_CONTEXT && pto_device_is_gone(ctx->pdev))
+	if (pto_query_needs_device(arg->item) && pto_device_is_gone(ctx->pdev))
 		return -ENODEV;
 	switch (arg->item) {
 	case PTO_QUERY_DEVICE:
@@ -182,6 +208,9 @@ int pto_query(struct pto_call *call)
 		break;
 	case PTO_QUERY_USAGE:
 		pto_query_usage(ctx, &answer.usage);
+		break;
+	case PTO_QUERY_DEBUG:
+		pto_query_debug(ctx, &answer.debug);
 		break;
 	default:
 		return -EOPNOTSUPP;

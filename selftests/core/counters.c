@@ -20,6 +20,7 @@ FIXTURE(counters) {
 	struct pto_bo_create bo;
 	uint32_t streams[STREAMS + 1];
 	struct pto_context_stats last;
+	struct pto_debug_stats debug;
 	unsigned int first;
 	long memory;
 };
@@ -53,6 +54,7 @@ FIXTURE_SETUP(counters)
 	ASSERT_EQ(0, rig_ready(self->ctx, &self->bo));
 	self->streams[0] = PTO_STREAM_DEFAULT;
 	ASSERT_EQ(0, rig_stats(self->ctx, &self->last));
+	ASSERT_EQ(0, rig_debug_stats(self->ctx, &self->debug));
 }
 
 FIXTURE_TEARDOWN(counters)
@@ -140,6 +142,7 @@ static int step(FIXTURE_DATA(counters) *self, struct pto_context_stats *want)
 TEST_F(counters, random_steps)
 {
 	struct pto_context_stats now, want = self->last;
+	struct pto_debug_stats debug;
 	int i;
 
 	for (i = 0; i < STEPS; i++) {
@@ -148,6 +151,10 @@ TEST_F(counters, random_steps)
 		}
 		ASSERT_EQ(0, rig_stats(self->ctx, &now));
 		ASSERT_EQ(-1, pt_counter_fell(&self->last, &now)) {
+			TH_LOG("seed %u, step %d", self->first, i);
+		}
+		ASSERT_EQ(0, rig_debug_stats(self->ctx, &debug));
+		ASSERT_EQ(-1, pt_debug_counter_fell(&self->debug, &debug)) {
 			TH_LOG("seed %u, step %d", self->first, i);
 		}
 		ASSERT_EQ(want.streams_created, now.streams_created);
@@ -162,26 +169,47 @@ TEST_F(counters, random_steps)
 		ASSERT_EQ(want.callables_live, now.callables_live);
 		ASSERT_EQ(want.images_live, now.images_live);
 		self->last = now;
+		self->debug = debug;
 	}
 }
 
 /* Each time that the device was woken, for whichever queue, and each command but runs. */
 TEST_F(counters, doorbells_and_commands)
 {
-	struct pto_context_stats before, after;
+	struct pto_debug_stats before, after;
 	struct pto_bo_create bo;
 	unsigned int rung, commands;
 
-	ASSERT_EQ(0, rig_stats(self->ctx, &before));
+	ASSERT_EQ(0, rig_debug_stats(self->ctx, &before));
 	rung = self->rig->calls[RIG_KICK];
 	commands = self->rig->logged;
 	ASSERT_EQ(0, run_on(self->ctx, PTO_STREAM_DEFAULT, 1));
 	ASSERT_EQ(0, rig_bo(self->ctx, 100, &bo));
-	ASSERT_EQ(0, rig_stats(self->ctx, &after));
+	ASSERT_EQ(0, rig_debug_stats(self->ctx, &after));
 	EXPECT_EQ(2, self->rig->calls[RIG_KICK] - rung);
 	EXPECT_EQ(2, self->rig->logged - commands);
 	EXPECT_EQ(2, after.doorbells - before.doorbells);
 	EXPECT_EQ(1, after.device_commands - before.device_commands);
+}
+
+/* What a stream has counted stays when it goes. */
+TEST_F(counters, doorbells_of_a_stream_that_went)
+{
+	struct pto_stream_destroy destroy = { .size = sizeof(destroy) };
+	struct pto_debug_stats before, after;
+	unsigned int rung;
+
+	ASSERT_EQ(0, rig_debug_stats(self->ctx, &before));
+	rung = self->rig->calls[RIG_KICK];
+	ASSERT_EQ(0, add_stream(self->ctx, &destroy.id));
+	ASSERT_EQ(0, run_on(self->ctx, destroy.id, 1));
+	ASSERT_EQ(0, run_on(self->ctx, destroy.id, 1));
+	ASSERT_EQ(0, rig_ioctl(self->ctx, PTO_STREAM_DESTROY, &destroy));
+	rig_settle();
+	ASSERT_EQ(0, rig_debug_stats(self->ctx, &after));
+	/* The stream is bound and unbound by the device's own queue. */
+	EXPECT_EQ(2 + 2, self->rig->calls[RIG_KICK] - rung);
+	EXPECT_EQ(2, after.doorbells - before.doorbells);
 }
 
 static int device_info(struct pto_ctx *ctx, struct pto_device_info *info)

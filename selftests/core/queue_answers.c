@@ -146,15 +146,15 @@ TEST_F(answers, taken_by_another)
 TEST_F(answers, interrupts_are_counted)
 {
 	const struct rig_rule late = { .opcode = PTO_DEV_RUN, .late_ns = 7 * RIG_SECOND };
-	struct pto_context_stats before, after;
+	struct pto_debug_stats before, after;
 	struct pto_wait wait = { 0 };
 	uint64_t id;
 
-	ASSERT_EQ(0, rig_stats(self->ctx, &before));
+	ASSERT_EQ(0, rig_debug_stats(self->ctx, &before));
 	rig_rule(self->rig, &late);
 	ASSERT_EQ(0, rig_run(self->ctx, 0, 0, &id));
 	ASSERT_EQ(0, rig_wait(self->ctx, id, PTO_WAIT_FOREVER, &wait));
-	ASSERT_EQ(0, rig_stats(self->ctx, &after));
+	ASSERT_EQ(0, rig_debug_stats(self->ctx, &after));
 	EXPECT_EQ(1, after.interrupts - before.interrupts);
 }
 

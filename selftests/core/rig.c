@@ -1024,6 +1024,11 @@ int rig_usage(struct pto_ctx *ctx, struct pto_device_usage *usage)
 	return query(ctx, PTO_QUERY_USAGE, usage, sizeof(*usage));
 }
 
+int rig_debug_stats(struct pto_ctx *ctx, struct pto_debug_stats *stats)
+{
+	return query(ctx, PTO_QUERY_DEBUG, stats, sizeof(*stats));
+}
+
 int rig_ready(struct pto_ctx *ctx, struct pto_bo_create *bo)
 {
 	uint32_t image;

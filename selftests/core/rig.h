@@ -288,6 +288,7 @@ int rig_run_and_wait(struct pto_ctx *ctx, int cid, struct pto_run *arg);
 int rig_wait(struct pto_ctx *ctx, uint64_t id, uint64_t timeout_ns, struct pto_wait *arg);
 int rig_stats(struct pto_ctx *ctx, struct pto_context_stats *stats);
 int rig_usage(struct pto_ctx *ctx, struct pto_device_usage *usage);
+int rig_debug_stats(struct pto_ctx *ctx, struct pto_debug_stats *stats);
 
 /** rig_ready() - an image, a callable of it as cid 0, and a buffer. Return: 0 or -errno */
 int rig_ready(struct pto_ctx *ctx, struct pto_bo_create *bo);

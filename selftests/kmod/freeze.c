@@ -105,7 +105,7 @@ PT_TEST_F(freeze, while_somebody_waits_for_the_device)
 		{ create, 0, 0 }, { create, 0, 0 }, { prewarm, 1, -EIO }, { prewarm, 2, -EIO },
 	};
 	pthread_t threads[ARRAY_SIZE(calls)];
-	struct pto_context_stats stats;
+	struct pto_debug_stats stats;
 	unsigned int i;
 	void *result;
 
@@ -116,7 +116,7 @@ PT_TEST_F(freeze, while_somebody_waits_for_the_device)
 	for (i = 0; i < 2; i++) {
 		do {
 			pt_pause();
-			ASSERT_EQ(0, pt_stats(self->fds[i], &stats));
+			ASSERT_EQ(0, pt_debug_stats(self->fds[i], &stats));
 		} while (!stats.device_commands);
 	}
 	usleep(100000);

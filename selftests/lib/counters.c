@@ -36,3 +36,17 @@ int pt_counter_fell(const struct pto_context_stats *before, const struct pto_con
 	}
 	return -1;
 }
+
+int pt_debug_counter_fell(const struct pto_debug_stats *before, const struct pto_debug_stats *now)
+{
+	uint64_t old[sizeof(*before) / sizeof(uint64_t)], new[sizeof(old) / sizeof(old[0])];
+	size_t i;
+
+	memcpy(old, before, sizeof(old));
+	memcpy(new, now, sizeof(new));
+	for (i = 1; i < sizeof(old) / sizeof(old[0]); i++) {
+		if (new[i] < old[i])
+			return (int)i;
+	}
+	return -1;
+}

@@ -44,6 +44,11 @@ int pt_usage(int fd, struct pto_device_usage *usage)
 	return query(fd, PTO_QUERY_USAGE, usage, sizeof(*usage));
 }
 
+int pt_debug_stats(int fd, struct pto_debug_stats *stats)
+{
+	return query(fd, PTO_QUERY_DEBUG, stats, sizeof(*stats));
+}
+
 int pt_open_path(const char *path)
 {
 	int fd = open(path, O_RDWR | O_CLOEXEC);

@@ -61,6 +61,7 @@ int pt_device_path(uint32_t arch, char *path, size_t size);
 int pt_info(int fd, struct pto_device_info *info);
 int pt_stats(int fd, struct pto_context_stats *stats);
 int pt_usage(int fd, struct pto_device_usage *usage);
+int pt_debug_stats(int fd, struct pto_debug_stats *stats);
 
 /**
  * pt_usage_settles() - wait until the device's usage is as @want says, contexts_opened apart
@@ -86,6 +87,9 @@ bool pt_usage_same(const struct pto_device_usage *a, const struct pto_device_usa
  * Return: which word of the struct, or -1.
  */
 int pt_counter_fell(const struct pto_context_stats *before, const struct pto_context_stats *now);
+
+/** pt_debug_counter_fell() - the same of the driver's own counters */
+int pt_debug_counter_fell(const struct pto_debug_stats *before, const struct pto_debug_stats *now);
 
 /* --- buffers (buffer.c) ------------------------------------------------------ */
 

@@ -208,6 +208,7 @@ PT_TEST_F(rings, prewarm_from_the_environment)
 		"x", "8:4K:8:8", "64,64", "3", "8:1023", "8;8;8;8;8", "64 ", "8:99999999999G",
 	};
 	struct pto_ring_config rings = rings_of(64, 64 << 10, 64);
+	struct pto_debug_stats debug_before, debug_after;
 	struct pto_context_stats before, after;
 	struct pto_context *ctx;
 	size_t i;
@@ -232,11 +233,13 @@ PT_TEST_F(rings, prewarm_from_the_environment)
 	EXPECT_EQ(2, before.arena_builds + before.arena_rebinds);
 	EXPECT_EQ(0, prepare(ctx));
 	ASSERT_EQ(0, pto_query_stats(ctx, &before));
+	ASSERT_EQ(0, pt_debug_stats(pto_context_fd(ctx), &debug_before));
 	EXPECT_EQ(0, run(ctx, &rings));
 	ASSERT_EQ(0, pto_query_stats(ctx, &after));
+	ASSERT_EQ(0, pt_debug_stats(pto_context_fd(ctx), &debug_after));
 	EXPECT_EQ(before.arena_misses, after.arena_misses);
 	EXPECT_EQ(before.arena_hits + 1, after.arena_hits);
-	EXPECT_EQ(before.device_commands, after.device_commands);
+	EXPECT_EQ(debug_before.device_commands, debug_after.device_commands);
 	pto_close(ctx);
 }
 
@@ -259,12 +262,12 @@ static int turns(struct pto_context *ctx, int count, int rounds)
 static int commands_settle(struct pto_context *ctx, uint64_t commands)
 {
 	uint64_t deadline = pt_deadline();
-	struct pto_context_stats stats;
+	struct pto_debug_stats stats;
 	int err;
 
 	do {
 		pt_pause();
-		err = pto_query_stats(ctx, &stats);
+		err = pt_debug_stats(pto_context_fd(ctx), &stats);
 	} while (!err && stats.device_commands < commands && pt_now() < deadline);
 	return err;
 }
@@ -272,40 +275,46 @@ static int commands_settle(struct pto_context *ctx, uint64_t commands)
 /* As many as the context keeps: every run finds its own as it is. */
 PT_TEST_F(rings, as_many_as_are_kept)
 {
+	struct pto_debug_stats debug_before, debug_after;
 	struct pto_context_stats before, after;
 
-	ASSERT_EQ(0, pto_query_stats(self->ctx, &before));
+	ASSERT_EQ(0, pt_debug_stats(pto_context_fd(self->ctx), &debug_before));
 	ASSERT_EQ(0, turns(self->ctx, KEPT, 1));
 	/* The arenas, and the default one that made room. */
-	ASSERT_EQ(0, commands_settle(self->ctx, before.device_commands + 2 * KEPT + 2));
+	ASSERT_EQ(0, commands_settle(self->ctx, debug_before.device_commands + 2 * KEPT + 2));
 	ASSERT_EQ(0, pto_query_stats(self->ctx, &before));
+	ASSERT_EQ(0, pt_debug_stats(pto_context_fd(self->ctx), &debug_before));
 	EXPECT_EQ(0, turns(self->ctx, KEPT, 5));
 	ASSERT_EQ(0, pto_query_stats(self->ctx, &after));
+	ASSERT_EQ(0, pt_debug_stats(pto_context_fd(self->ctx), &debug_after));
 	EXPECT_EQ(before.arena_hits + 5 * KEPT, after.arena_hits);
 	EXPECT_EQ(before.arena_misses, after.arena_misses);
 	EXPECT_EQ(before.arena_builds, after.arena_builds);
 	EXPECT_EQ(before.arena_rebinds, after.arena_rebinds);
-	EXPECT_EQ(before.device_commands, after.device_commands);
+	EXPECT_EQ(debug_before.device_commands, debug_after.device_commands);
 }
 
 /* One more: each is bound again, with commands that are counted, and none is built again. */
 PT_TEST_F(rings, one_more_than_is_kept)
 {
+	struct pto_debug_stats debug_before, debug_after;
 	struct pto_context_stats before, after;
 	const int runs = 5 * (KEPT + 1);
 
 	ASSERT_EQ(0, turns(self->ctx, KEPT + 1, 1));
 	ASSERT_EQ(0, pto_query_stats(self->ctx, &before));
+	ASSERT_EQ(0, pt_debug_stats(pto_context_fd(self->ctx), &debug_before));
 	EXPECT_EQ(0, turns(self->ctx, KEPT + 1, 5));
-	ASSERT_EQ(0, commands_settle(self->ctx, before.device_commands + 4 * runs));
+	ASSERT_EQ(0, commands_settle(self->ctx, debug_before.device_commands + 4 * runs));
 	ASSERT_EQ(0, pto_query_stats(self->ctx, &after));
+	ASSERT_EQ(0, pt_debug_stats(pto_context_fd(self->ctx), &debug_after));
 	EXPECT_EQ(before.arena_hits + runs, after.arena_hits);
 	EXPECT_EQ(before.arena_misses + runs, after.arena_misses);
 	EXPECT_EQ(before.arena_builds, after.arena_builds);
 	EXPECT_EQ(before.arena_rebinds + runs, after.arena_rebinds);
 	/* Two arenas may have been on their way out at the begin. */
-	EXPECT_LE(before.device_commands + 4 * runs, after.device_commands);
-	EXPECT_GE(before.device_commands + 4 * runs + 4, after.device_commands);
+	EXPECT_LE(debug_before.device_commands + 4 * runs, debug_after.device_commands);
+	EXPECT_GE(debug_before.device_commands + 4 * runs + 4, debug_after.device_commands);
 	EXPECT_EQ(before.image_upload_bytes, after.image_upload_bytes);
 }
 

@@ -83,6 +83,7 @@ PT_TEST_F(streams, are_never_made_per_prepare_or_run)
 /* The arena is built by the first prepare; the first run finds all there is to find. */
 PT_TEST_F(streams, first_run_contains_no_bootstrap)
 {
+	struct pto_debug_stats debug_ready, debug;
 	struct pto_context_stats ready, stats;
 	struct pt_vec vec;
 	int i;
@@ -91,13 +92,15 @@ PT_TEST_F(streams, first_run_contains_no_bootstrap)
 	ASSERT_EQ(0, pt_prepare(self->fd, 0, &add, NULL));
 	pt_vec_fill(&vec, 1, 2);
 	ASSERT_EQ(0, pt_stats(self->fd, &ready));
+	ASSERT_EQ(0, pt_debug_stats(self->fd, &debug_ready));
 	EXPECT_EQ(1, ready.arena_misses);
 	EXPECT_EQ(1, ready.aicpu_dlopen_count);
 	EXPECT_EQ(1, ready.kernel_load_count);
 	for (i = 1; i <= 3; i++) {
 		ASSERT_EQ(0, pt_run(self->fd, 0, &vec.args, vec.args_bytes));
 		ASSERT_EQ(0, pt_stats(self->fd, &stats));
-		EXPECT_EQ(ready.device_commands, stats.device_commands);
+		ASSERT_EQ(0, pt_debug_stats(self->fd, &debug));
+		EXPECT_EQ(debug_ready.device_commands, debug.device_commands);
 		EXPECT_EQ(ready.arena_misses, stats.arena_misses);
 		EXPECT_EQ(ready.arena_builds, stats.arena_builds);
 		EXPECT_EQ(ready.arena_rebinds, stats.arena_rebinds);

@@ -54,6 +54,7 @@ static void query_rows(struct env *env)
 	query_sizes(env, PTO_QUERY_DEVICE, bytes, "DEVICE");
 	query_sizes(env, PTO_QUERY_CONTEXT, sizeof(struct pto_context_stats), "CONTEXT");
 	query_sizes(env, PTO_QUERY_USAGE, sizeof(struct pto_device_usage), "USAGE");
+	query_sizes(env, PTO_QUERY_DEBUG, sizeof(struct pto_debug_stats), "DEBUG");
 	row_true(info->pad == 0 && info->max_callables == PTO_MAX_CALLABLES &&
 		 info->max_func_id == PTO_MAX_FUNC_ID && info->page_size >= 4096,
 		 "QUERY DEVICE says the limits");
@@ -61,6 +62,8 @@ static void query_rows(struct env *env)
 	edge_new(&edge);
 	query_item(env, 0, info, bytes, -EOPNOTSUPP, "item 0");
 	query_item(env, 4, info, bytes, -EOPNOTSUPP, "item 4");
+	query_item(env, PTO_QUERY_DEBUG - 1, info, bytes, -EOPNOTSUPP, "item below DEBUG");
+	query_item(env, PTO_QUERY_DEBUG + 1, info, bytes, -EOPNOTSUPP, "item above DEBUG");
 	query_item(env, UINT32_MAX, info, bytes, -EOPNOTSUPP, "item ~0");
 	query_item(env, 1, (void *)KERNEL_POINTER, bytes, -EFAULT, "into kernel memory");
 	query_item(env, 1, edge.end, bytes, -EFAULT, "into an unmapped page");

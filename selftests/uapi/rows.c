@@ -84,11 +84,13 @@ void row_true(bool is, const char *format, ...)
 }
 
 #define BO_BYTES 4	/* in struct snapshot */
+#define DEBUG_WORDS 1000	/* numbers of those of struct pto_debug_stats begin here */
 
 /* What a failing call must leave as it was, and counters that no call makes smaller. */
 struct snapshot {
 	struct pto_device_usage usage;
 	struct pto_context_stats stats;
+	struct pto_debug_stats debug;
 	uint64_t live[10];
 };
 
@@ -97,7 +99,8 @@ static void take(const struct env *env, struct snapshot *snap)
 	struct pto_context_stats *stats = &snap->stats;
 
 	memset(snap, 0, sizeof(*snap));
-	if (pt_stats(env->fd, stats) || pt_usage(env->fd, &snap->usage))
+	if (pt_stats(env->fd, stats) || pt_usage(env->fd, &snap->usage) ||
+	    pt_debug_stats(env->fd, &snap->debug))
 		ksft_exit_fail_msg("PTO_QUERY fails\n");
 	snap->live[0] = stats->state;
 	snap->live[1] = stats->streams_live;
@@ -153,10 +156,14 @@ static bool as_before(const struct env *env, const struct snapshot *before)
 static int fell(const struct env *env, const struct snapshot *before)
 {
 	struct snapshot now;
+	int word;
 
 	take(env, &now);
 	if (now.usage.contexts_opened < before->usage.contexts_opened)
 		return INT_MAX;
+	word = pt_debug_counter_fell(&before->debug, &now.debug);
+	if (word >= 0)
+		return DEBUG_WORDS + word;
 	return pt_counter_fell(&before->stats, &now.stats);
 }
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 /* ptoctl info: what a device is. ptoctl stats: what is in use on it. */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #include "ptoctl.h"
 
@@ -185,9 +187,6 @@ static void print_stats(const struct pto_context_stats *s, bool json)
 		{ "runs_submitted", s->runs_submitted },
 		{ "runs_completed", s->runs_completed },
 		{ "runs_failed", s->runs_failed },
-		{ "doorbells", s->doorbells },
-		{ "interrupts", s->interrupts },
-		{ "device_commands", s->device_commands },
 		{ "resets", s->resets },
 		{ "progress", s->progress },
 	};
@@ -195,25 +194,67 @@ static void print_stats(const struct pto_context_stats *s, bool json)
 	print_figures("context", figures, sizeof(figures) / sizeof(figures[0]), json);
 }
 
+static void print_debug(const struct pto_debug_stats *s, bool json)
+{
+	const struct figure figures[] = {
+		{ "doorbells", s->doorbells },
+		{ "interrupts", s->interrupts },
+		{ "device_commands", s->device_commands },
+	};
+
+	print_figures("debug", figures, sizeof(figures) / sizeof(figures[0]), json);
+}
+
+/* Not stable, so not in libpto: a driver may have none. Return: 0, or -1 and a message. */
+static int query_debug(struct pto_context *ctx, struct pto_debug_stats *stats)
+{
+	struct pto_query query = {
+		.size = sizeof(query),
+		.item = PTO_QUERY_DEBUG,
+		.data_ptr = (uintptr_t)stats,
+		.data_size = sizeof(*stats),
+	};
+
+	memset(stats, 0, sizeof(*stats));
+	if (!ioctl(pto_context_fd(ctx), PTO_QUERY, &query))
+		return 0;
+	if (errno == EOPNOTSUPP)
+		fputs("ptoctl: this driver has no counters for its own debugging\n", stderr);
+	else
+		perror("ptoctl: PTO_QUERY_DEBUG");
+	return -1;
+}
+
+/* Return: 0, or -1 and a message is printed */
+static int query_stats(struct pto_context *ctx, struct pto_device_usage *usage,
+		       struct pto_context_stats *stats)
+{
+	if (!pto_query_usage(ctx, usage) && !pto_query_stats(ctx, stats))
+		return 0;
+	fprintf(stderr, "ptoctl: %s\n", pto_context_error(ctx));
+	return -1;
+}
+
 int cmd_stats(const struct options *opt)
 {
 	struct pto_context *ctx = open_device(opt);
 	struct pto_context_stats stats;
 	struct pto_device_usage usage;
+	struct pto_debug_stats debug;
 	int rc;
 
 	if (!ctx)
 		return EXIT_FAILED;
-	rc = pto_query_usage(ctx, &usage);
-	if (!rc)
-		rc = pto_query_stats(ctx, &stats);
-	if (rc) {
-		fprintf(stderr, "ptoctl: %s\n", pto_context_error(ctx));
-	} else {
+	rc = query_stats(ctx, &usage, &stats);
+	if (!rc && opt->debug)
+		rc = query_debug(ctx, &debug);
+	if (!rc) {
 		if (opt->json)
 			json_open(NULL, '{');
 		print_usage(&usage, opt->json);
 		print_stats(&stats, opt->json);
+		if (opt->debug)
+			print_debug(&debug, opt->json);
 		if (opt->json)
 			json_close('}');
 	}

@@ -8,17 +8,20 @@
 
 #include "ptoctl.h"
 
+#define OPT_DEBUG 256	/* no character: there is no short form */
+
 static const struct command {
 	const char *name;
 	int (*fn)(const struct options *opt);
 	bool takes_device;
 	bool takes_files;
+	bool takes_debug;
 } commands[] = {
-	{ "list", cmd_list, false, false },
-	{ "info", cmd_info, true, false },
-	{ "stats", cmd_stats, true, false },
-	{ "inspect", cmd_inspect, false, true },
-	{ "errors", cmd_errors, false, false },
+	{ "list", cmd_list, false, false, false },
+	{ "info", cmd_info, true, false, false },
+	{ "stats", cmd_stats, true, false, true },
+	{ "inspect", cmd_inspect, false, true, false },
+	{ "errors", cmd_errors, false, false, false },
 };
 
 static void usage(FILE *out)
@@ -35,6 +38,7 @@ static void usage(FILE *out)
 	      "Options:\n"
 	      "  -d, --device=DEV  device node or number; $PTO_DEVICE or /dev/pto0 without it\n"
 	      "  -j, --json        answer in JSON\n"
+	      "      --debug       stats: also what the driver counts to debug itself; not stable\n"
 	      "  -h, --help        this text\n"
 	      "  -V, --version     version\n"
 	      "\n"
@@ -108,6 +112,8 @@ static int run_command(const char *name, struct options *opt)
 			continue;
 		if (opt->device && !command->takes_device)
 			return wrong_usage("no device is used by this command", name);
+		if (opt->debug && !command->takes_debug)
+			return wrong_usage("nothing to debug in this command", name);
 		if (opt->file_count && !command->takes_files)
 			return wrong_usage("unexpected argument", opt->files[0]);
 		if (!opt->file_count && command->takes_files)
@@ -122,6 +128,7 @@ int main(int argc, char **argv)
 	static const struct option longs[] = {
 		{ "device", required_argument, NULL, 'd' },
 		{ "json", no_argument, NULL, 'j' },
+		{ "debug", no_argument, NULL, OPT_DEBUG },
 		{ "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'V' },
 		{ NULL, 0, NULL, 0 },
@@ -136,6 +143,9 @@ int main(int argc, char **argv)
 			break;
 		case 'j':
 			opt.json = true;
+			break;
+		case OPT_DEBUG:
+			opt.debug = true;
 			break;
 		case 'h':
 			usage(stdout);

@@ -16,12 +16,14 @@
  * struct options - what the command line says
  * @device: device node, or NULL for the default
  * @json: answer in JSON
+ * @debug: with what is not stable
  * @files: arguments behind the command
  * @file_count: how many
  */
 struct options {
 	const char *device;
 	bool json;
+	bool debug;
 	char **files;
 	int file_count;
 };

@@ -32,9 +32,9 @@
  *      EAGAIN      the stream has no room for another run at the moment
  *      ENOEXEC     the device cannot load this object
  *      EIO         the context lost its device state: see PTO_CTX_RESET
- *      ENODEV      the device is gone (PTO_QUERY_CONTEXT still answers), or the file
- *                  belongs to another process (simulator only: a simulated context is
- *                  its process's own)
+ *      ENODEV      the device is gone (PTO_QUERY_CONTEXT and PTO_QUERY_DEBUG still answer),
+ *                  or the file belongs to another process (simulator only: a simulated
+ *                  context is its process's own)
  *    A call that fails changes nothing, and writes nothing but the log buffer.
  *  - Only fixed-width types, 8-byte alignment, explicit padding, pointers as
  *    __u64. No enums, bit-fields or unions. One layout for 32 and 64 bit.
@@ -104,6 +104,7 @@
 #define PTO_QUERY_DEVICE	1	/* struct pto_device_info */
 #define PTO_QUERY_CONTEXT	2	/* struct pto_context_stats */
 #define PTO_QUERY_USAGE		3	/* struct pto_device_usage */
+#define PTO_QUERY_DEBUG		0x10000	/* struct pto_debug_stats: not stable */
 
 /**
  * struct pto_query - argument of PTO_QUERY
@@ -202,9 +203,6 @@ struct pto_device_info {
  * @runs_submitted: runs accepted
  * @runs_completed: runs that have ended, well or not
  * @runs_failed: runs that ended with a status other than 0
- * @doorbells: times the device was woken for this context's queues
- * @interrupts: times a waiter of this context slept and was woken
- * @device_commands: commands other than runs sent for this context
  * @resets: successful PTO_CTX_RESET
  * @host_dlopen_count: orchestration objects that the process has loaded: one for each
  *	successful PTO_PREPARE of kind PTO_KIND_HOST_GRAPH; never falls
@@ -235,9 +233,6 @@ struct pto_context_stats {
 	__u64 runs_submitted;
 	__u64 runs_completed;
 	__u64 runs_failed;
-	__u64 doorbells;
-	__u64 interrupts;
-	__u64 device_commands;
 	__u64 resets;
 	__u64 host_dlopen_count;
 	__u64 progress;
@@ -273,6 +268,30 @@ struct pto_device_usage {
 	__u64 arena_image_bytes;
 	__u64 streams;
 	__u64 contexts_opened;
+};
+
+/**
+ * struct pto_debug_stats - answer of PTO_QUERY_DEBUG: what the driver did for this context
+ * @size: bytes that the driver filled
+ * @pad: 0
+ * @doorbells: times the device was woken for this context's queues
+ * @interrupts: times a waiter of this context slept and was woken
+ * @device_commands: commands other than runs sent for this context
+ *
+ * NOT STABLE, as the only part of this interface. It is for the driver's own tests and for
+ * people who debug the driver. Its members say how this version of the driver does its work, so
+ * they can get another meaning, or go, with any version, and so can the item: it is
+ * EOPNOTSUPP then. A member that goes leaves a 0 in its place, and new ones are appended. What a
+ * program should rely on is in struct pto_context_stats.
+ *
+ * All counters are monotonic.
+ */
+struct pto_debug_stats {
+	__u32 size;
+	__u32 pad;
+	__u64 doorbells;
+	__u64 interrupts;
+	__u64 device_commands;
 };
 
 /* Placements of a buffer object. */
@@ -775,9 +794,10 @@ PTO_ABI_SIZE(pto_query, 24);
 PTO_ABI_SIZE(pto_device_info, 152);
 PTO_ABI_OFFSET(pto_device_info, memory_size, 72);
 PTO_ABI_OFFSET(pto_device_info, arch_name, 96);
-PTO_ABI_SIZE(pto_context_stats, 216);
+PTO_ABI_SIZE(pto_context_stats, 192);
 PTO_ABI_OFFSET(pto_context_stats, aicpu_dlopen_count, 72);
 PTO_ABI_SIZE(pto_device_usage, 72);
+PTO_ABI_SIZE(pto_debug_stats, 32);
 PTO_ABI_SIZE(pto_bo_create, 40);
 PTO_ABI_SIZE(pto_bo_info, 48);
 PTO_ABI_SIZE(pto_bo_destroy, 8);
