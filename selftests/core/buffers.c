@@ -15,6 +15,7 @@
 
 #define PAGE	4096u
 #define COUNT	30
+#define IDS	65536	/* of buffers of a context */
 #define WINDOW	(RIG_HEAP + (1ull << 20))	/* more than the rig's is */
 
 FIXTURE(buffers) {
@@ -114,6 +115,44 @@ TEST_F(buffers, refused)
 	EXPECT_EQ(0, rig_count(self->rig, PTO_DEV_UNMAP, self->logged));
 	EXPECT_NOTHING_LEFT(self);
 	ASSERT_EQ(0, rig_bo(self->ctx, PAGE, &bo));
+}
+
+/* Which id is next? */
+static uint32_t next_id(FIXTURE_DATA(buffers) *self)
+{
+	struct pto_bo_create bo;
+
+	if (rig_bo(self->ctx, PAGE, &bo) || rig_bo_destroy(self->ctx, bo.id))
+		return 0;
+	rig_settle();
+	return bo.id;
+}
+
+/* Whatever it is that there is no memory for: a round of the ids has all of them. */
+TEST_F(buffers, without_memory)
+{
+	const struct rig_rule rule = { .opcode = PTO_DEV_MAP, .status = PTO_DEV_NOMEM };
+	struct pto_bo_create bo;
+	uint32_t id, i;
+	long nth = 0;
+	int err;
+
+	do {
+		rig_fail_nth(++nth);
+		err = rig_bo(self->ctx, PAGE, &bo);
+		rig_fail_nth(0);
+		ASSERT_TRUE(!err || err == -ENOMEM);
+	} while (err);
+	EXPECT_LT(3, nth);
+	ASSERT_EQ(0, rig_bo_destroy(self->ctx, bo.id));
+	id = next_id(self);
+	EXPECT_NE(0, id);
+	rig_rule(self->rig, &rule);
+	for (i = 1; i < IDS; i++)
+		ASSERT_EQ(-ENOMEM, rig_bo(self->ctx, PAGE, &bo));
+	rig_no_rules(self->rig);
+	EXPECT_EQ(id, next_id(self));
+	EXPECT_NOTHING_LEFT(self);
 }
 
 /* The device has it, but the caller cannot be told. */

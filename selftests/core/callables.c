@@ -254,6 +254,70 @@ TEST_F(callables, generations)
 	EXPECT_NE(first, second);
 }
 
+static const struct {
+	uint32_t first;
+	uint32_t second;
+	int error;
+} func_ids[] = {
+	{ 0, 1, 0 },
+	{ 1, 0, 0 },
+	{ PTO_MAX_FUNC_ID - 1, 0, 0 },
+	{ 0, PTO_MAX_FUNC_ID - 1, 0 },
+	{ 3, 3, -EINVAL },
+	{ 0, 0, -EINVAL },
+	{ PTO_MAX_FUNC_ID - 1, PTO_MAX_FUNC_ID - 1, -EINVAL },
+	{ PTO_MAX_FUNC_ID, 0, -EINVAL },
+	{ 0, PTO_MAX_FUNC_ID, -EINVAL },
+	{ 0, -1U, -EINVAL },
+};
+
+/* Each kernel has a func_id of its own, below the limit. */
+TEST_F(callables, func_ids)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(func_ids) / sizeof(func_ids[0]); i++) {
+		struct pto_kernel kernels[] = {
+			{ func_ids[i].first, PTO_CORE_AIV, 2, 0 },
+			{ func_ids[i].second, PTO_CORE_AIV, 2, 0 },
+		};
+		struct pto_prepare arg = {
+			.size = sizeof(arg),
+			.cid = 1,
+			.kind = PTO_KIND_DEVICE_ORCH,
+			.image = 1,
+			.kernel_count = 2,
+			.kernel_stride = sizeof(kernels[0]),
+			.kernels_ptr = (uintptr_t)kernels,
+		};
+
+		EXPECT_EQ(func_ids[i].error, rig_ioctl(self->ctx, PTO_PREPARE, &arg)) {
+			TH_LOG("func_ids %u and %u", func_ids[i].first, func_ids[i].second);
+		}
+		ASSERT_EQ(0, rig_unprepare(self->ctx, 1));
+	}
+}
+
+/* An empty slot that is emptied counts for nothing. */
+TEST_F(callables, counted)
+{
+	struct pto_context_stats now;
+	int i;
+
+	for (i = 0; i < 3; i++) {
+		ASSERT_EQ(1, prepare_device(self, 1));
+		ASSERT_EQ(-EEXIST, prepare_device(self, 1));
+		ASSERT_EQ(0, rig_stats(self->ctx, &now));
+		EXPECT_EQ(self->before.callables_live + 1, now.callables_live);
+		ASSERT_EQ(0, rig_unprepare(self->ctx, 1));
+		ASSERT_EQ(0, rig_unprepare(self->ctx, 1));
+		ASSERT_EQ(0, rig_stats(self->ctx, &now));
+		EXPECT_EQ(self->before.callables_live, now.callables_live);
+		EXPECT_EQ(self->before.prepares + i + 1, now.prepares);
+		EXPECT_EQ(self->before.unprepares + i + 1, now.unprepares);
+	}
+}
+
 /* Loads are counted where they take place. */
 TEST_F(callables, of_both_kinds)
 {

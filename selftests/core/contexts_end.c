@@ -403,6 +403,60 @@ TEST_F(ends, who_sleeps_when_the_device_goes)
 	EXPECT_GE(gone + SOON, w.until);
 }
 
+struct caller {
+	struct pto_ctx *ctx;
+	uint64_t heap;
+	int result;
+};
+
+static void makes_buffer(void *arg)
+{
+	struct caller *c = arg;
+	struct pto_bo_create bo;
+
+	c->result = rig_bo(c->ctx, PAGE, &bo);
+}
+
+static void prewarms(void *arg)
+{
+	struct caller *c = arg;
+	struct pto_prewarm prewarm = { .size = sizeof(prewarm), .heap = { c->heap } };
+
+	c->result = rig_ioctl(c->ctx, PTO_PREWARM, &prewarm);
+}
+
+/* One has the context, the other waits for it; what he wants is there, but the device is not. */
+TEST_F(ends, who_waits_for_the_context_when_the_device_goes)
+{
+	struct caller first = { .ctx = self->ctx }, second = { .ctx = self->ctx, .heap = 2048 };
+	struct rig_thread threads[2];
+
+	prewarms(&second);
+	ASSERT_EQ(0, second.result);
+	self->rig->held = 1u << self->control;
+	rig_thread(&threads[0], makes_buffer, &first);
+	rig_settle();
+	rig_thread(&threads[1], prewarms, &second);
+	rig_settle();
+	rig_gone(self->rig);
+	rig_join(&threads[0]);
+	rig_join(&threads[1]);
+	EXPECT_EQ(-ENODEV, first.result);
+	EXPECT_EQ(-ENODEV, second.result);
+}
+
+/* Nothing of a device that is gone is mapped. */
+TEST_F(ends, open_when_the_device_is_gone)
+{
+	struct pto_ctx *third;
+	unsigned int maps;
+
+	rig_gone(self->rig);
+	maps = self->rig->calls[RIG_MAP];
+	EXPECT_EQ(-ENODEV, rig_open(self->rig, &third));
+	EXPECT_EQ(maps, self->rig->calls[RIG_MAP]);
+}
+
 /* An interrupt does not end the polling of who is still there. */
 TEST_F(ends, who_goes_on_polling)
 {

@@ -71,7 +71,17 @@ FIXTURE_SETUP(copies)
 
 FIXTURE_TEARDOWN(copies)
 {
+	struct pto_context_stats stats;
+	int i;
+
 	munmap(self->user, BYTES + PAGE);
+	/* No copy, whether it was done or not, keeps a buffer. */
+	for (i = 0; i < 2; i++)
+		EXPECT_EQ(0, rig_bo_destroy(self->ctx, self->ids[i]));
+	rig_settle();
+	EXPECT_EQ(2, rig_count(self->rig, PTO_DEV_UNMAP, 0));
+	EXPECT_EQ(0, rig_stats(self->ctx, &stats));
+	EXPECT_EQ(0, stats.bo_bytes);
 	rig_close(self->ctx);
 	EXPECT_EQ(0, self->rig->accesses);
 	rig_free(self->rig);

@@ -212,6 +212,79 @@ TEST_F(counters, doorbells_of_a_stream_that_went)
 	EXPECT_EQ(2, after.doorbells - before.doorbells);
 }
 
+/* Who is awake is not woken. */
+TEST_F(counters, no_doorbell_for_who_is_awake)
+{
+	struct pto_dev_queue *queue = rig_queue(self->rig, rig_last_bound(self->rig));
+	struct pto_debug_stats before, after;
+	struct pto_wait wait = { 0 };
+	unsigned int rung;
+	uint64_t id;
+
+	ASSERT_EQ(0, rig_debug_stats(self->ctx, &before));
+	rung = self->rig->calls[RIG_KICK];
+	queue->sq_flags = 0;
+	ASSERT_EQ(0, rig_run(self->ctx, 0, 0, &id));
+	ASSERT_EQ(0, rig_debug_stats(self->ctx, &after));
+	EXPECT_EQ(rung, self->rig->calls[RIG_KICK]);
+	EXPECT_EQ(before.doorbells, after.doorbells);
+	EXPECT_EQ(-ETIMEDOUT, rig_wait(self->ctx, id, 0, &wait));
+	queue->sq_flags = PTO_DEV_NEED_WAKEUP;
+	ASSERT_EQ(0, rig_run(self->ctx, 0, 0, &id));
+	EXPECT_EQ(0, rig_wait(self->ctx, id, 0, &wait));
+}
+
+/* All commands that the device is sent for a context, but its runs. */
+TEST_F(counters, commands_of_a_reset)
+{
+	struct pto_ctx_reset reset = { .size = sizeof(reset) };
+	struct pto_debug_stats before, after;
+	unsigned int from, sent;
+	uint64_t id;
+
+	ASSERT_EQ(0, rig_debug_stats(self->ctx, &before));
+	from = self->rig->logged;
+	self->rig->held = 1u << rig_last_bound(self->rig);
+	ASSERT_EQ(0, rig_run(self->ctx, 0, 0, &id));
+	ASSERT_EQ(0, rig_ioctl(self->ctx, PTO_CTX_RESET, &reset));
+	self->rig->held = 0;
+	ASSERT_EQ(0, rig_unprepare(self->ctx, 0));
+	ASSERT_EQ(0, rig_bo_destroy(self->ctx, self->bo.id));
+	rig_settle();
+	ASSERT_EQ(0, rig_debug_stats(self->ctx, &after));
+	sent = self->rig->logged - from - rig_count(self->rig, PTO_DEV_RUN, from);
+	EXPECT_EQ(1, rig_count(self->rig, PTO_DEV_ABORT, from));
+	EXPECT_EQ(1, rig_count(self->rig, PTO_DEV_CTX_CREATE, from));
+	EXPECT_EQ(1, rig_count(self->rig, PTO_DEV_UNLOAD, from));
+	EXPECT_EQ(sent, after.device_commands - before.device_commands);
+}
+
+/* A context has a control stream and a default one, and counts as long as it is open. */
+TEST_F(counters, contexts)
+{
+	struct pto_device_usage before, after;
+	struct pto_context_stats stats;
+	struct pto_ctx *other;
+	int i;
+
+	for (i = 0; i < 2 * RIG_QUEUES; i++) {
+		ASSERT_EQ(0, rig_usage(self->ctx, &before));
+		ASSERT_EQ(0, rig_open(self->rig, &other));
+		ASSERT_EQ(0, rig_stats(other, &stats));
+		EXPECT_EQ(2, stats.streams_created);
+		EXPECT_EQ(2, stats.streams_live);
+		ASSERT_EQ(0, rig_usage(self->ctx, &after));
+		EXPECT_EQ(before.contexts + 1, after.contexts);
+		EXPECT_EQ(before.contexts_opened + 1, after.contexts_opened);
+		EXPECT_EQ(before.streams + 2, after.streams);
+		rig_close(other);
+		ASSERT_EQ(0, rig_usage(self->ctx, &after));
+		EXPECT_EQ(before.contexts, after.contexts);
+		EXPECT_EQ(before.contexts_opened + 1, after.contexts_opened);
+		EXPECT_EQ(before.streams, after.streams);
+	}
+}
+
 static int device_info(struct pto_ctx *ctx, struct pto_device_info *info)
 {
 	struct pto_query arg = {

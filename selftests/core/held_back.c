@@ -229,6 +229,52 @@ TEST_F(held, readiness)
 	EXPECT_EQ(0, rig_poll(self->ctx));
 }
 
+static int run_on(struct pto_ctx *ctx, uint32_t stream, uint64_t *id)
+{
+	struct pto_run_entry entry = { 0 };
+	struct pto_run run = {
+		.size = sizeof(run),
+		.stream = stream,
+		.count = 1,
+		.stride = sizeof(entry),
+		.entries_ptr = (uintptr_t)&entry,
+	};
+	int err = rig_ioctl(ctx, PTO_RUN, &run);
+
+	*id = run.first_id;
+	return err;
+}
+
+/* Who polls later asks for what is in flight already, on each stream where something is. */
+TEST_F(held, readiness_of_each_stream)
+{
+	struct pto_stream_create create = { .size = sizeof(create) };
+	uint32_t ids[3] = { PTO_STREAM_DEFAULT }, queues[3] = { self->stream };
+	struct pto_wait wait = { 0 };
+	uint64_t id;
+	int i, j;
+
+	for (i = 1; i < 3; i++) {
+		ASSERT_EQ(0, rig_ioctl(self->ctx, PTO_STREAM_CREATE, &create));
+		ids[i] = create.id;
+		queues[i] = rig_last_bound(self->rig);
+		self->rig->held |= 1u << queues[i];
+	}
+	for (i = 0; i < 3; i++) {
+		ASSERT_EQ(0, run_on(self->ctx, ids[i], &id));
+		EXPECT_EQ(0, rig_queue(self->rig, queues[i])->cq_flags);
+		EXPECT_EQ(0, rig_poll(self->ctx));
+		for (j = 0; j < 3; j++)
+			EXPECT_EQ(i == j, !!rig_queue(self->rig, queues[j])->cq_flags);
+		rig_release(self->rig, queues[i], 1);
+		EXPECT_EQ(POLLIN, rig_poll(self->ctx) & (POLLIN | POLLERR));
+		EXPECT_EQ(0, rig_wait(self->ctx, id, 0, &wait));
+		/* The interrupt finds nobody who polls. */
+		rig_advance(1);
+		EXPECT_EQ(0, rig_queue(self->rig, queues[i])->cq_flags);
+	}
+}
+
 /* Who polled once is not sent interrupts for ever, even if each comes when all is done. */
 TEST_F(held, late_interrupts)
 {

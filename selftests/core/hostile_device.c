@@ -472,14 +472,26 @@ TEST_F(hostile, memory_that_cannot_be_cleared)
 	EXPECT_EQ(0, rig_bo(self->ctx, 4096, &self->bo));
 }
 
+/* The queue pair of the control queue of the latest context. */
+static uint32_t last_control(struct rig *rig)
+{
+	struct pto_dev_cmd_queue create;
+
+	memcpy(&create, &rig_last(rig, PTO_DEV_CTX_CREATE)->cmd, sizeof(create));
+	return create.queue;
+}
+
 TEST_F(hostile, context_that_will_not_end)
 {
 	struct pto_device_usage before, after;
+	uint32_t control, stream;
 	struct pto_bo_create bo;
 	struct pto_ctx *other;
 
 	ASSERT_EQ(0, rig_usage(self->ctx, &before));
 	ASSERT_EQ(0, rig_open(self->rig, &other));
+	control = last_control(self->rig);
+	stream = rig_last_bound(self->rig);
 	ASSERT_EQ(0, rig_bo(other, 4096, &bo));
 	memset(self->rig->window + bo.mmap_offset, 7, 4096);
 	self->rig->opcode = PTO_DEV_CTX_DESTROY;
@@ -493,7 +505,32 @@ TEST_F(hostile, context_that_will_not_end)
 	EXPECT_EQ(7, self->rig->window[bo.mmap_offset]);
 	ASSERT_EQ(0, rig_open(self->rig, &other));
 	EXPECT_EQ(3, rig_last(self->rig, PTO_DEV_CTX_CREATE)->cmd.ctx);
+	EXPECT_NE(control, last_control(self->rig));
+	EXPECT_NE(control, rig_last_bound(self->rig));
+	EXPECT_NE(stream, last_control(self->rig));
+	EXPECT_NE(stream, rig_last_bound(self->rig));
 	rig_close(other);
+}
+
+/* The old hardware context may be there still: there is no new one, however often it is tried. */
+TEST_F(hostile, reset_of_a_context_that_will_not_end)
+{
+	struct pto_ctx_reset reset = { .size = sizeof(reset) };
+	unsigned int from = self->rig->logged;
+	uint64_t id;
+	int i;
+
+	self->rig->opcode = PTO_DEV_CTX_DESTROY;
+	self->rig->spoil = no_answer_fits;
+	for (i = 0; i < 2; i++) {
+		EXPECT_EQ(-EIO, rig_ioctl(self->ctx, PTO_CTX_RESET, &reset));
+		EXPECT_EQ(-EIO, rig_run(self->ctx, 0, 0, &id));
+		self->rig->spoil = NULL;
+	}
+	EXPECT_EQ(0, rig_count(self->rig, PTO_DEV_CTX_CREATE, from));
+	rig_close(self->ctx);
+	self->ctx = NULL;
+	EXPECT_EQ(1, rig_count(self->rig, PTO_DEV_CTX_DESTROY, from));
 }
 
 static void crashes(struct rig *rig, uint32_t queue, struct pto_dev_cqe *cqe)
@@ -712,12 +749,24 @@ TEST_F(patient, one_line_in_the_log)
 	rig_free(rig); \
 } while (0)
 
+/* Half as many queue pairs, of twice the size. */
+static void other_depth(struct pto_dev_ident *id, uint32_t depth)
+{
+	id->queue_depth = depth;
+	id->queue_stride *= 2;
+	id->queue_count /= 2;
+}
+
 TEST(identification)
 {
 	long memory = rig_memory();
 	struct rig *good = rig_new();
 
 	ASSERT_EQ(0, rig_start(good));
+	rig_free(good);
+	good = rig_new();
+	other_depth(good->ident, 2 * RIG_DEPTH);
+	EXPECT_EQ(0, rig_start(good));
 	rig_free(good);
 	REFUSED(id->magic++);
 	REFUSED(id->abi_version += 1 << 16);
@@ -733,6 +782,8 @@ TEST(identification)
 	REFUSED(id->queue_depth = 0);
 	REFUSED(id->queue_depth = 32);
 	REFUSED(id->queue_depth = 96);
+	REFUSED(other_depth(id, 96));
+	REFUSED(other_depth(id, 2 * RIG_DEPTH - 1));
 	REFUSED(id->queue_depth = 1u << 31);
 	REFUSED(id->queue_stride = 0);
 	REFUSED(id->queue_stride -= 4096);

@@ -260,6 +260,25 @@ TEST_F(late, who_polls_when_it_is_lost)
 	inside_polls_no_more(self->ctx);
 }
 
+/* Its answers come one by one, and each is asked for. */
+TEST_F(late, answers_that_come_apart)
+{
+	struct pto_device_usage before, after;
+	struct pto_ctx *other;
+
+	ASSERT_EQ(0, rig_usage(self->ctx, &before));
+	self->rig->held = 1u << ADMIN;
+	EXPECT_EQ(-ETIMEDOUT, rig_open(self->rig, &other));
+	rig_release(self->rig, ADMIN, 1);
+	rig_advance(1);
+	EXPECT_EQ(0, rig_count(self->rig, PTO_DEV_CTX_DESTROY, 0));
+	rig_release(self->rig, ADMIN, 1);
+	rig_advance(1);
+	EXPECT_EQ(1, rig_count(self->rig, PTO_DEV_CTX_DESTROY, 0));
+	ASSERT_EQ(0, rig_usage(self->ctx, &after));
+	EXPECT_EQ(before.streams, after.streams);
+}
+
 /* No interrupt comes: who takes an answer that nobody waits for any more sees to it. */
 TEST_F(late, answer_that_another_takes)
 {

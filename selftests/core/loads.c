@@ -39,15 +39,18 @@ static void read_load(struct rig *rig, uint32_t queue, struct pto_dev_cqe *cqe)
 	       cmd.desc_size < sizeof(desc) ? cmd.desc_size : sizeof(desc));
 }
 
-/* Objects of different lengths, each of its own. */
+/* Objects of different lengths, each of its own; one of several pages. */
+static char long_one[3 * 4096 + 77];
 static const char *const bytes[KERNELS + 1] = {
-	"the orchestration", "a kernel", "another kernel", "the third of the kernels",
+	"the orchestration", "a kernel", "another kernel", long_one,
 };
 
 FIXTURE_SETUP(loads)
 {
-	int i;
+	unsigned int i;
 
+	for (i = 0; i < sizeof(long_one) - 1; i++)
+		long_one[i] = 'a' + (i * 7 + i / 4096) % 26;
 	self->memory = rig_memory();
 	self->rig = rig_new();
 	self->rig->ident->features |= PTO_FEATURE_HOST_GRAPH;
@@ -150,6 +153,25 @@ TEST_F(loads, symbols)
 	EXPECT_EQ(0, strcmp("aicpu_orchestration_entry", (char *)desc.head.entry));
 	EXPECT_EQ(0, strcmp("my_config", (char *)desc.head.config));
 	EXPECT_EQ(0, desc.head.flags);
+}
+
+/* A name has an end. The longest one leaves room for it. */
+TEST_F(loads, longest_symbols)
+{
+	struct pto_prepare arg = {
+		.size = sizeof(arg), .cid = 9, .kind = PTO_KIND_DEVICE_ORCH,
+		.image = self->images[0],
+	};
+
+	memset(arg.entry, 'e', sizeof(arg.entry));
+	EXPECT_EQ(-EINVAL, rig_ioctl(self->ctx, PTO_PREPARE, &arg));
+	arg.entry[PTO_SYMBOL_MAX - 1] = '\0';
+	memset(arg.config, 'c', sizeof(arg.config));
+	EXPECT_EQ(-EINVAL, rig_ioctl(self->ctx, PTO_PREPARE, &arg));
+	arg.config[PTO_SYMBOL_MAX - 1] = '\0';
+	EXPECT_EQ(0, rig_ioctl(self->ctx, PTO_PREPARE, &arg));
+	EXPECT_EQ(PTO_SYMBOL_MAX - 1, strlen((char *)desc.head.entry));
+	EXPECT_EQ(PTO_SYMBOL_MAX - 1, strlen((char *)desc.head.config));
 }
 
 /* The description is the device's while it reads it, and then nobody's. */

@@ -119,6 +119,8 @@ static int destroy(FIXTURE_DATA(memory) *self, int c)
 	if (err || rig_bo_destroy(self->ctx[c], buffer->id) != -ENOENT)
 		return -EBADMSG;
 	rig_settle();
+	/* For the next one: with the transport's help, or page by page. */
+	self->rig->clear_fails = below(2);
 	self->used -= buffer->length;
 	*buffer = self->buffers[c][--self->count[c]];
 	return 0;
@@ -161,6 +163,20 @@ TEST_F(memory, random_buffers)
 	while (self->count[1])
 		ASSERT_EQ(0, destroy(self, 1));
 	EXPECT_EQ(0, check_usage(self));
+}
+
+/* A device that keeps the driver from clearing memory is no use to anybody. */
+TEST_F(memory, that_cannot_be_cleared)
+{
+	struct pto_context_stats stats;
+
+	ASSERT_EQ(0, create(self, 0));
+	self->rig->clear_fails = true;
+	rig_fail(self->rig, RIG_ACCESS, 0, 1);
+	ASSERT_EQ(0, rig_bo_destroy(self->ctx[0], self->buffers[0][0].id));
+	rig_settle();
+	ASSERT_EQ(0, rig_stats(self->ctx[1], &stats));
+	EXPECT_EQ(PTO_CTX_GONE, stats.state);
 }
 
 static int error_while_clearing;

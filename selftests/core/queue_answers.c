@@ -41,6 +41,7 @@ FIXTURE_TEARDOWN(answers)
 {
 	self->rig->held = 0;
 	rig_no_rules(self->rig);
+	EXPECT_EQ(0, self->rig->early);
 	rig_close(self->ctx);
 	rig_free(self->rig);
 	EXPECT_EQ(self->memory, rig_memory());
@@ -277,6 +278,34 @@ TEST_F(answers, nobody_wants_it_any_more)
 	ASSERT_EQ(0, rig_stats(self->ctx, &after));
 	EXPECT_EQ(before.bo_bytes, after.bo_bytes);
 	EXPECT_EQ(0, rig_bo(self->ctx, PAGE, &bo));
+}
+
+static __attribute__((noinline)) int prepare_and_be_killed(struct pto_ctx *ctx)
+{
+	rig_kill_after(2);
+	return rig_prepare(ctx, 1, 1);
+}
+
+/* A callable that may have been loaded is unloaded, and all of it can be had again. */
+TEST_F(answers, nobody_wants_the_callable_any_more)
+{
+	struct pto_device_usage before, after;
+
+	ASSERT_EQ(0, rig_usage(self->ctx, &before));
+	self->rig->held = 1u << self->control;
+	ASSERT_NE(0, prepare_and_be_killed(self->ctx));
+	rig_kill_after(0);
+	/* The device may read the description yet. */
+	ASSERT_EQ(0, rig_usage(self->ctx, &after));
+	EXPECT_LT(before.memory_used, after.memory_used);
+	EXPECT_EQ(0, rig_count(self->rig, PTO_DEV_UNLOAD, 0));
+	EXPECT_EQ(0, answer_late(self->rig, self->control));
+	rig_settle();
+	EXPECT_EQ(2, rig_count(self->rig, PTO_DEV_LOAD, 0));
+	EXPECT_EQ(1, rig_count(self->rig, PTO_DEV_UNLOAD, 0));
+	ASSERT_EQ(0, rig_usage(self->ctx, &after));
+	EXPECT_EQ(before.memory_used, after.memory_used);
+	EXPECT_EQ(0, rig_prepare(self->ctx, 1, 1));
 }
 
 /* --- an answer at the last moment -------------------------------------------------- */

@@ -194,17 +194,27 @@ TEST_F(resets, results_stay)
 	EXPECT_STREQ("the text of an earlier time", text);
 }
 
-/* The device is asked to end what runs, if anything does. */
+/* The device is asked to end what runs, if anything does, on whichever stream. */
 TEST_F(resets, abort_what_runs)
 {
+	struct pto_stream_create create = { .size = sizeof(create) };
+	uint32_t ids[3] = { PTO_STREAM_DEFAULT };
 	uint64_t id;
+	int i;
 
+	for (i = 1; i < 3; i++) {
+		ASSERT_EQ(0, rig_ioctl(self->ctx, PTO_STREAM_CREATE, &create));
+		ids[i] = create.id;
+	}
 	ASSERT_EQ(0, reset(self->ctx));
 	EXPECT_EQ(0, rig_count(self->rig, PTO_DEV_ABORT, 0));
-	self->rig->held = 1u << self->stream;
-	ASSERT_EQ(0, rig_run(self->ctx, 0, 0, &id));
-	ASSERT_EQ(0, reset(self->ctx));
-	EXPECT_EQ(1, rig_count(self->rig, PTO_DEV_ABORT, 0));
+	for (i = 0; i < 3; i++) {
+		self->rig->held = ~1u;
+		ASSERT_EQ(0, run_on(self->ctx, ids[i], &id));
+		self->rig->held = 0;
+		ASSERT_EQ(0, reset(self->ctx));
+		EXPECT_EQ(i + 1, rig_count(self->rig, PTO_DEV_ABORT, 0));
+	}
 }
 
 /* Runs that the device never completes are over all the same, though there is no new context. */
@@ -280,6 +290,34 @@ TEST_F(resets, who_waits_for_a_run)
 	EXPECT_EQ(0, c.result);
 	EXPECT_EQ(-ECANCELED, c.status);
 	EXPECT_GT(begin + RIG_SECOND / 100, c.until);
+}
+
+/* There is nothing to be told to a new context, since there is none: he is told all the same. */
+TEST_F(resets, who_waits_when_there_is_no_new_context)
+{
+	const struct rig_rule late = {
+		.opcode = PTO_DEV_CTX_DESTROY, .times = 1, .late_ns = RIG_SECOND / 4,
+	};
+	const struct rig_rule no = {
+		.opcode = PTO_DEV_CTX_CREATE, .times = 1, .status = PTO_DEV_NOSPACE,
+	};
+	struct caller c = { .ctx = self->ctx };
+	struct rig_thread thread;
+	uint64_t begin;
+
+	rig_rule(self->rig, &late);
+	rig_rule(self->rig, &no);
+	self->rig->held = 1u << self->stream;
+	self->rig->stubborn = true;
+	ASSERT_EQ(0, rig_run(self->ctx, 0, 0, &c.id));
+	rig_thread(&thread, waits, &c);
+	rig_settle();
+	begin = rig_now();
+	EXPECT_EQ(-ENOSPC, reset(self->ctx));
+	rig_join(&thread);
+	EXPECT_EQ(0, c.result);
+	EXPECT_EQ(-ECANCELED, c.status);
+	EXPECT_GT(begin + RIG_SECOND / 2, c.until);
 }
 
 /* His command will not be answered any more: he makes room for the reset at once. */

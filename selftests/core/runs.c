@@ -213,6 +213,27 @@ TEST_F(runs, arrays_are_submitted_whole)
 	}
 }
 
+/* Each run is told as it is, and has its own result, in whichever lap of the ring. */
+TEST_F(runs, laps)
+{
+	struct pto_dev_cmd_run cmd;
+	struct pto_wait wait = { 0 };
+	uint32_t i;
+
+	for (i = 0; i < 4 * RIG_DEPTH; i++) {
+		struct pto_run_entry entry = {
+			.timeout_ns = (i + 1) * MSEC, .user_data = 7 * i,
+		};
+
+		cmd = sent(self, &entry);
+		ASSERT_EQ(i, cmd.id);
+		ASSERT_EQ(i + 1, cmd.timeout_ms);
+		ASSERT_EQ(0, rig_wait(self->ctx, (uint64_t)PTO_STREAM_DEFAULT << 48 | (i + 1), 0,
+				      &wait));
+		ASSERT_EQ(7 * i, wait.user_data);
+	}
+}
+
 /* What has ended makes room, whether or not anybody has looked. */
 TEST_F(runs, stream_full_of_what_has_ended)
 {

@@ -113,8 +113,9 @@ TEST_F(slow, mapping_fails)
 	int i;
 
 	ASSERT_EQ(0, rig_usage(self->ctx, &before));
-	for (i = 0; i < 2; i++) {
-		rig_fail(self->rig, RIG_MAP, i, 1);
+	/* The control queue's pair, or the stream's. */
+	for (i = 0; i < 4 * RIG_QUEUES; i++) {
+		rig_fail(self->rig, RIG_MAP, i % 2, 1);
 		EXPECT_EQ(-ENOMEM, rig_open(self->rig, &other));
 	}
 	ASSERT_EQ(0, rig_usage(self->ctx, &after));
