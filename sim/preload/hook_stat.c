@@ -309,11 +309,9 @@ SIM_EXPORT char *realpath(const char *path, char *resolved)
 	index = device_at(AT_FDCWD, path, failed);
 	if (index < 0)
 		return NULL;
-	snprintf(name, sizeof(name), "/dev/pto%d", index);
-	if (!resolved)
-		return strdup(name);
 	errno = saved;
-	return strcpy(resolved, name);
+	snprintf(name, sizeof(name), "/dev/pto%d", index);
+	return resolved ? strcpy(resolved, name) : strdup(name);
 }
 
 SIM_EXPORT char *__realpath_chk(const char *path, char *resolved, size_t size)
