@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -73,6 +74,82 @@ static int act_run_all(void)
 	}
 	close(fd);
 	return count;
+}
+
+static uint32_t state_of(int fd)
+{
+	struct pto_context_stats stats;
+
+	return pt_stats(fd, &stats) ? UINT32_MAX : stats.state;
+}
+
+/* PTO_RUN of @count runs of the callable 0. Return: its error */
+static int run_many(int fd, uint32_t stream, uint32_t count)
+{
+	struct pto_run_entry entries[8] = { 0 };
+	struct pto_run run = {
+		.size = sizeof(run),
+		.stream = stream,
+		.count = count,
+		.stride = sizeof(entries[0]),
+		.accepted = 8,	/* of a run that is refused, nothing counts */
+		.entries_ptr = (uintptr_t)entries,
+	};
+
+	return pt_ioctl(fd, PTO_RUN, &run);
+}
+
+/*
+ * Runs in arrays of so many, and as many that are refused. Return: how many were accepted when the
+ * device had gone, 200 and more for what was not as it should be
+ */
+static int run_arrays_until_gone(uint32_t array)
+{
+	int fd = pt_open(0), count = 0;
+
+	if (fd < 0 || pt_prepare(fd, 0, &empty, NULL))
+		return 255;
+	while (count < 100 && state_of(fd) == PTO_CTX_OK) {
+		if (!run_many(fd, 77, array))
+			return 254;
+		if (state_of(fd) != PTO_CTX_OK)
+			return 253;
+		if (run_many(fd, PTO_STREAM_DEFAULT, array))
+			return 252;
+		count += array;
+		if (state_of(fd) == PTO_CTX_OK &&
+		    pt_stream_wait(fd, PTO_STREAM_DEFAULT, pt_deadline()))
+			return 251;
+	}
+	close(fd);
+	return count;
+}
+
+/* The bound of a device's runs, in units of 1/4 s. */
+static int act_timeout(void)
+{
+	struct pto_device_info info;
+	int fd = pt_open(0);
+
+	if (fd < 0 || pt_info(fd, &info) || info.default_timeout_ns % (PT_SECOND / 4))
+		return 255;
+	return info.default_timeout_ns / (PT_SECOND / 4);
+}
+
+/* Leaves a context with two buffers open, or closes what it had. */
+static int act_leave(bool open)
+{
+	int fd = pt_open(0);
+	struct pt_buf buf[2];
+
+	if (fd < 0 || pt_buf_new(fd, 4096, &buf[0]) || pt_buf_new(fd, 8192, &buf[1]))
+		return 255;
+	if (!open) {
+		pt_buf_free(fd, &buf[0]);
+		pt_buf_free(fd, &buf[1]);
+		close(fd);
+	}
+	return 0;
 }
 
 static int wait_run(int fd, uint64_t id, uint64_t deadline, int *status)
@@ -151,6 +228,17 @@ static void __attribute__((constructor)) act(void)
 		_exit(act_mishap());
 	if (!strcmp(action, "memory"))
 		_exit(act_memory());
+	if (!strcmp(action, "arrays of 1"))
+		_exit(run_arrays_until_gone(1));
+	if (!strcmp(action, "arrays of 3"))
+		_exit(run_arrays_until_gone(3));
+	if (!strcmp(action, "timeout"))
+		_exit(act_timeout());
+	/* What is left is looked for at a regular end. */
+	if (!strcmp(action, "leave open"))
+		exit(act_leave(true));
+	if (!strcmp(action, "close"))
+		exit(act_leave(false));
 	_exit(255);
 }
 
@@ -177,8 +265,8 @@ struct variable {
 	const char *value;
 };
 
-/* Start this program again; @quiet: what it says on stderr is expected. Return: exit status */
-static int again(const char *action, const struct variable *variables, bool quiet)
+/* Start this program again; its stderr is @err, if that is not -1. Return: exit status */
+static int started(const char *action, const struct variable *variables, int err)
 {
 	int status, i;
 	pid_t child = fork();
@@ -186,8 +274,11 @@ static int again(const char *action, const struct variable *variables, bool quie
 	if (child < 0)
 		return -1;
 	if (!child) {
-		if (quiet)
-			dup2(open("/dev/null", O_WRONLY), STDERR_FILENO);
+		if (err >= 0)
+			dup2(err, STDERR_FILENO);
+		/* So that what is wrong is the variable of the test. */
+		unsetenv("PTO_SIM_DEVICES");
+		unsetenv("PTO_SIM_ARCH");
 		setenv(ACTION, action, 1);
 		for (i = 0; variables[i].name; i++)
 			setenv(variables[i].name, variables[i].value, 1);
@@ -197,6 +288,35 @@ static int again(const char *action, const struct variable *variables, bool quie
 	if (waitpid(child, &status, 0) != child || !WIFEXITED(status))
 		return -1;
 	return WEXITSTATUS(status);
+}
+
+/* The same; @quiet: what it says on stderr is expected. */
+static int again(const char *action, const struct variable *variables, bool quiet)
+{
+	int null = quiet ? open("/dev/null", O_WRONLY | O_CLOEXEC) : -1;
+	int ret = started(action, variables, null);
+
+	if (quiet)
+		close(null);
+	return ret;
+}
+
+/* The same; what it says on stderr goes to @text. */
+static int again_said(const char *action, const char *name, const char *value, char *text,
+		      size_t size)
+{
+	const struct variable variables[] = { { name, value }, { NULL, NULL } };
+	int file = memfd_create("stderr", MFD_CLOEXEC), ret = started(action, variables, file);
+	ssize_t length = pread(file, text, size - 1, 0);
+
+	text[length < 0 ? 0 : length] = '\0';
+	close(file);
+	return ret;
+}
+
+static bool begins(const char *text, const char *with)
+{
+	return !strncmp(text, with, strlen(with));
 }
 
 #define AGAIN(action, quiet, ...) \
@@ -222,6 +342,35 @@ PT_TEST_F(environment, wrong_values_open_nothing)
 	EXPECT_EQ(0, AGAIN("list", true, { "PTO_SIM_DEVICES", "3" },
 			   { "PTO_SIM_ARCH", "a2a3,a5" }));
 	EXPECT_EQ(0, AGAIN("list", true, { "PTO_SIM_FAIL", "everything" }));
+	EXPECT_EQ(0, AGAIN("list", true, { "PTO_SIM_DEVICES", "1x" }));
+	EXPECT_EQ(0, AGAIN("list", true, { "PTO_SIM_DEVICES", " 1" }));
+	EXPECT_EQ(0, AGAIN("list", true, { "PTO_SIM_DEVICES", "18446744073709551617" }));
+	EXPECT_EQ(0, AGAIN("list", true, { "PTO_SIM_DEVICES", "184467440737095516161" }));
+	EXPECT_EQ(0, AGAIN("list", true, { "PTO_SIM_DEVICES", "1" },
+			   { "PTO_SIM_ARCH", "a2a3,a5" }));
+	EXPECT_EQ(0, AGAIN("list", true, { "PTO_SIM_ARCH", "a5," }));
+	EXPECT_EQ(0, AGAIN("list", true, { "PTO_SIM_MEMORY", "63M" }));
+	EXPECT_EQ(0, AGAIN("list", true, { "PTO_SIM_MEMORY", "1GB" }));
+	EXPECT_EQ(0, AGAIN("list", true, { "PTO_SIM_MEMORY", "16385G" }));
+	EXPECT_EQ(0, AGAIN("list", true, { "PTO_SIM_WORKERS", "257" }));
+	EXPECT_EQ(0, AGAIN("list", true, { "PTO_SIM_WORKERS", "0" }));
+	EXPECT_EQ(0, AGAIN("list", true, { "PTO_SIM_TIMEOUT_MS", "86400001" }));
+	EXPECT_EQ(0, AGAIN("list", true, { "PTO_SIM_FAIL", "gone:0" }));
+	EXPECT_EQ(0, AGAIN("list", true, { "PTO_SIM_FAIL", "gone:1x" }));
+	EXPECT_EQ(0, AGAIN("list", true, { "PTO_SIM_FAIL", "gone:1,,kick:2" }));
+	EXPECT_EQ(0, AGAIN("list", true, { "PTO_SIM_CHECK", "yes" }));
+}
+
+PT_TEST_F(environment, wrong_value_is_named_once)
+{
+	char text[1024], *newline;
+
+	EXPECT_EQ(0, again_said("list", "PTO_SIM_MEMORY", "63M", text, sizeof(text)));
+	EXPECT_TRUE(begins(text, "pto: PTO_SIM_MEMORY=\"63M\"")) {
+		TH_LOG("'%s'", text);
+	}
+	newline = strchr(text, '\n');
+	EXPECT_TRUE(newline && !newline[1]);
 }
 
 PT_TEST_F(environment, device_goes_away_when_told_to)
@@ -229,6 +378,12 @@ PT_TEST_F(environment, device_goes_away_when_told_to)
 	EXPECT_EQ(100, AGAIN("run until gone", false, { "PTO_SIM_FAIL", "" }));
 	EXPECT_LT(AGAIN("run until gone", true, { "PTO_SIM_FAIL", "gone:5" }), 6);
 	EXPECT_LT(AGAIN("run until gone", true, { "PTO_SIM_FAIL", "gone:1" }), 2);
+	/* With the run that is told, also when that is one in the middle of an array. */
+	EXPECT_EQ(1, AGAIN("arrays of 1", true, { "PTO_SIM_FAIL", "gone:1" }));
+	EXPECT_EQ(5, AGAIN("arrays of 1", true, { "PTO_SIM_FAIL", "gone:5" }));
+	EXPECT_EQ(6, AGAIN("arrays of 3", true, { "PTO_SIM_FAIL", "gone:5" }));
+	EXPECT_EQ(6, AGAIN("arrays of 3", true, { "PTO_SIM_FAIL", "gone:6" }));
+	EXPECT_EQ(9, AGAIN("arrays of 3", true, { "PTO_SIM_FAIL", "gone:7" }));
 }
 
 PT_TEST_F(environment, lost_interrupts_and_doorbells_are_made_up_for)
@@ -249,6 +404,35 @@ PT_TEST_F(environment, memory_size)
 
 	EXPECT_GT(units, 32);
 	EXPECT_LE(units, 64);
+	EXPECT_EQ(units, AGAIN("memory", false, { "PTO_SIM_MEMORY", "1024m" }));
+	EXPECT_EQ(units, AGAIN("memory", false, { "PTO_SIM_MEMORY", "1048576K" }));
+	EXPECT_EQ(units, AGAIN("memory", false, { "PTO_SIM_MEMORY", "1073741824" }));
+	EXPECT_LT(AGAIN("memory", false, { "PTO_SIM_MEMORY", "64M" }), 5);
+}
+
+PT_TEST_F(environment, bound_of_runs)
+{
+	EXPECT_EQ(1, AGAIN("timeout", false, { "PTO_SIM_TIMEOUT_MS", "250" }));
+	EXPECT_EQ(120, AGAIN("timeout", false, { "PTO_SIM_TIMEOUT_MS", "30000" }));
+}
+
+/* What is left open is said, and nothing else is; a program that leaves nothing is not told. */
+PT_TEST_F(environment, what_is_open_at_exit)
+{
+	char text[1024], *newline;
+
+	EXPECT_EQ(0, again_said("leave open", "PTO_SIM_CHECK", "1", text, sizeof(text)));
+	EXPECT_TRUE(begins(text, "pto: open at exit: fd "));
+	EXPECT_NE(NULL, strstr(text, "2 buffers (12288 bytes)"));
+	newline = strchr(text, '\n');
+	EXPECT_TRUE(newline && !newline[1]) {
+		TH_LOG("'%s'", text);
+	}
+	EXPECT_EQ(0, again_said("leave open", "PTO_SIM_CHECK", "abort", text, sizeof(text)));
+	EXPECT_EQ(0, again_said("leave open", "PTO_SIM_CHECK", "0", text, sizeof(text)));
+	EXPECT_STREQ("", text);
+	EXPECT_EQ(0, again_said("close", "PTO_SIM_CHECK", "1", text, sizeof(text)));
+	EXPECT_STREQ("", text);
 }
 
 TEST_HARNESS_MAIN

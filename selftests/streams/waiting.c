@@ -409,24 +409,86 @@ PT_TEST_F(waiting, many_threads_may_submit_to_one_stream)
 	EXPECT_EQ(400, stats.runs_completed);
 }
 
-/* A lost context is told by poll(), too. */
-PT_TEST_F(waiting, pollerr_when_the_context_is_lost)
+/* --- a lost context ------------------------------------------------------------------------ */
+
+/* A run that heeds nobody costs the context; the driver learns it from the next command. */
+static int lose(int fd)
 {
 	static const struct pt_callable hang = { .orch = "orch_hang" };
 	struct pto_run_entry entry = { .timeout_ns = PT_SECOND / 10 };
+	struct pto_bo_create create = { .size = sizeof(create), .length = 1 };
 	struct pto_context_stats stats;
 	uint64_t id;
-	int events;
 
-	entry.cid = pt_prepare(self->fd, -1, &hang, NULL);
-	ASSERT_GE(entry.cid, 0);
-	ASSERT_EQ(0, pt_submit_entry(self->fd, PTO_STREAM_DEFAULT, &entry, &id));
-	EXPECT_EQ(-ETIMEDOUT, pt_finish(self->fd, id));
-	ASSERT_EQ(0, pt_stats(self->fd, &stats));
-	events = poll_now(self->fd);
-	EXPECT_EQ(stats.state == PTO_CTX_LOST ? POLLERR : 0, events & POLLERR);
+	entry.cid = pt_prepare(fd, -1, &hang, NULL);
+	if (entry.cid < 0 || pt_submit_entry(fd, PTO_STREAM_DEFAULT, &entry, &id) ||
+	    pt_finish(fd, id) != -ETIMEDOUT || pt_ioctl(fd, PTO_BO_CREATE, &create) != -EIO)
+		return -EBADMSG;
+	return pt_stats(fd, &stats) || stats.state != PTO_CTX_LOST ? -EBADMSG : 0;
+}
+
+PT_TEST_F(waiting, pollerr_when_the_context_is_lost)
+{
+	struct epoll_event event = { .events = EPOLLIN };
+	struct pollfd pollfd = { .fd = self->fd };
+	struct timeval none = { 0 };
+	fd_set set;
+	int epfd;
+
+	epfd = epoll_create1(EPOLL_CLOEXEC);
+	ASSERT_GE(epfd, 0);
+	ASSERT_EQ(0, epoll_ctl(epfd, EPOLL_CTL_ADD, self->fd, &event));
+	ASSERT_EQ(0, lose(self->fd));
+	EXPECT_EQ(POLLERR, poll_now(self->fd) & POLLERR);
+	/* Whoever asks for nothing is told of errors, too. */
+	EXPECT_EQ(1, poll(&pollfd, 1, 0));
+	EXPECT_EQ(POLLERR, pollfd.revents);
+	FD_ZERO(&set);
+	FD_SET(self->fd, &set);
+	EXPECT_EQ(1, select(self->fd + 1, &set, NULL, NULL, &none));
+	EXPECT_EQ(1, epoll_wait(epfd, &event, 1, POLL_PATIENCE_MS));
 	ASSERT_EQ(0, pt_reset(self->fd));
 	EXPECT_EQ(0, poll_now(self->fd));
+	EXPECT_EQ(0, epoll_wait(epfd, &event, 1, 0));
+	close(epfd);
+}
+
+static void *lose_later(void *arg)
+{
+	int fd = *(int *)arg;
+
+	return (void *)(intptr_t)lose(fd);
+}
+
+/* Nothing but the loss can end this wait, and it ends with it, not with its time. */
+PT_TEST_F(waiting, poll_for_errors_alone_ends_with_the_loss)
+{
+	struct pollfd pollfd = { .fd = self->fd };
+	uint64_t start = pt_now();
+	pthread_t loser;
+	void *ret;
+
+	ASSERT_EQ(0, pthread_create(&loser, NULL, lose_later, &self->fd));
+	EXPECT_EQ(1, poll(&pollfd, 1, POLL_PATIENCE_MS));
+	EXPECT_EQ(POLLERR, pollfd.revents);
+	EXPECT_GT(start + POLL_PATIENCE_MS * 1000000ull, pt_now());
+	pthread_join(loser, &ret);
+	EXPECT_EQ(NULL, ret);
+}
+
+/* A device is never ready for writing, whoever asks. */
+PT_TEST_F(waiting, never_writable)
+{
+	struct epoll_event event = { .events = EPOLLOUT };
+	struct pollfd pollfd = { .fd = self->fd, .events = POLLOUT };
+	int epfd;
+
+	epfd = epoll_create1(EPOLL_CLOEXEC);
+	ASSERT_GE(epfd, 0);
+	ASSERT_EQ(0, epoll_ctl(epfd, EPOLL_CTL_ADD, self->fd, &event));
+	EXPECT_EQ(0, epoll_wait(epfd, &event, 1, 0));
+	EXPECT_EQ(0, poll(&pollfd, 1, 0));
+	close(epfd);
 }
 
 TEST_HARNESS_MAIN
