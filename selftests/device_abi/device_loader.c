@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* LOAD, UNLOAD and the validation of runs. */
 #include <elf.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -229,6 +230,27 @@ LOAD_CHANGE(new_kind, desc->kind = 77)
 LOAD_CHANGE(new_flag, desc->flags = 2)
 LOAD_CHANGE(new_both, desc->kind = 78; desc->flags = 4)
 LOAD_CHANGE(endless_symbol, memset(desc->config, 'x', sizeof(desc->config)))
+LOAD_CHANGE(endless_entry, memset(desc->entry, 'x', sizeof(desc->entry)))
+LOAD_CHANGE(no_entry, desc->entry[0] = '\0')
+LOAD_CHANGE(no_config_name, desc->config[0] = '\0')
+LOAD_CHANGE(other_size, desc->size += 8)
+LOAD_CHANGE(small_size, desc->size -= 8)
+LOAD_CHANGE(kernel_cut_off, desc->kernel_count = 1)
+LOAD_CHANGE(config_that_is_not_there, desc->flags = 0)
+
+/* Of a host graph nothing is said but its kernels. */
+static void host_graph(struct pto_dev_load *desc)
+{
+	*desc = (struct pto_dev_load){ .size = sizeof(*desc), .kind = PTO_KIND_HOST_GRAPH };
+}
+
+LOAD_CHANGE(host_alone, host_graph(desc))
+LOAD_CHANGE(host_addr, host_graph(desc); desc->image_addr = cmd->desc_addr)
+LOAD_CHANGE(host_size, host_graph(desc); desc->image_size = 8)
+LOAD_CHANGE(host_id, host_graph(desc); desc->image_id = 1)
+LOAD_CHANGE(host_flags, host_graph(desc); desc->flags = PTO_DEV_LOAD_CONFIG_OPTIONAL)
+LOAD_CHANGE(host_entry, host_graph(desc); desc->entry[0] = 'x')
+LOAD_CHANGE(host_config, host_graph(desc); desc->config[0] = 'x')
 
 TEST_F(device, load_descriptions)
 {
@@ -245,6 +267,19 @@ TEST_F(device, load_descriptions)
 		/* The first reason is the one that counts. */
 		{ new_both, PTO_DEV_UNSUPPORTED, "kind 78 is not supported" },
 		{ endless_symbol, PTO_DEV_INVALID, "not terminated" },
+		{ endless_entry, PTO_DEV_INVALID, "not terminated" },
+		{ no_entry, PTO_DEV_INVALID, "is empty" },
+		{ no_config_name, PTO_DEV_INVALID, "is empty" },
+		{ other_size, PTO_DEV_INVALID, "a description of size" },
+		{ small_size, PTO_DEV_INVALID, "a description of size" },
+		{ kernel_cut_off, PTO_DEV_INVALID, "with 1 kernels is not" },
+		{ config_that_is_not_there, PTO_DEV_NOEXEC, "its configuration function" },
+		{ host_addr, PTO_DEV_INVALID, "has no orchestration object" },
+		{ host_size, PTO_DEV_INVALID, "has no orchestration object" },
+		{ host_id, PTO_DEV_INVALID, "has no orchestration object" },
+		{ host_flags, PTO_DEV_INVALID, "has no orchestration object" },
+		{ host_entry, PTO_DEV_INVALID, "has no orchestration object" },
+		{ host_config, PTO_DEV_INVALID, "has no orchestration object" },
 	};
 	size_t i;
 
@@ -255,11 +290,41 @@ TEST_F(device, load_descriptions)
 		EXPECT_WHY(rows[i].text, 1);
 	}
 	EXPECT_EQ(PTO_DEV_OK, load_with(&self->ctx, other_image_id));
+	EXPECT_EQ(PTO_DEV_OK, rig_unload(&self->ctx, 1));
+	EXPECT_EQ(PTO_DEV_OK, load_with(&self->ctx, host_alone));
+}
+
+/* A load whose last kernel is none has loaded nothing, and keeps nothing. */
+TEST_F(device, kernels_of_a_load_that_fails)
+{
+	struct rig_object probe, kernel;
+	struct pto_dev_kernel kernels[2];
+	uint64_t detail = 99;
+
+	ASSERT_EQ(0, rig_object(&self->rig, "probe.so", &probe));
+	ASSERT_EQ(0, rig_object(&self->rig, "kernel.so", &kernel));
+	kernels[0] = kernel_of(0, PTO_CORE_AIV, &kernel);
+	kernels[1] = kernel_of(1, PTO_CORE_AIV, &probe);
+	EXPECT_EQ(PTO_DEV_NOEXEC, rig_load(&self->ctx, 1, &probe, ENTRY, kernels, 2, &detail));
+	EXPECT_EQ(0, detail);
+	EXPECT_EQ(PTO_DEV_OK, rig_load(&self->ctx, 1, &probe, ENTRY, kernels, 1, &detail));
+	EXPECT_EQ(1, detail);
+}
+
+static unsigned int descriptors(void)
+{
+	unsigned int count = 0;
+	int fd;
+
+	for (fd = 0; fd < 1024; fd++)
+		count += fcntl(fd, F_GETFD) >= 0;
+	return count;
 }
 
 /* Nothing of an unloaded object stays. */
 TEST_F(device, nothing_left)
 {
+	unsigned int before = descriptors();
 	struct rig_object probe;
 	char line[512];
 	FILE *maps;
@@ -273,6 +338,7 @@ TEST_F(device, nothing_left)
 		ASSERT_EQ(0, rig_load(&self->ctx, 0, &probe, ENTRY, NULL, 0, NULL));
 		ASSERT_EQ(0, rig_unload(&self->ctx, 0));
 	}
+	EXPECT_EQ(before, descriptors());
 	maps = fopen("/proc/self/maps", "r");
 	ASSERT_NE(NULL, maps);
 	while (fgets(line, sizeof(line), maps))
