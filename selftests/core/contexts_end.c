@@ -14,6 +14,7 @@
 #define ADMIN	0
 #define PAGE	4096u
 #define SOON	(RIG_SECOND / 100)
+#define IMAGE	(2 * PAGE)	/* an arena image with its plan */
 
 FIXTURE(ends) {
 	struct rig *rig;
@@ -53,6 +54,7 @@ FIXTURE_TEARDOWN(ends)
 {
 	self->rig->held = 0;
 	rig_no_rules(self->rig);
+	EXPECT_EQ(0, self->rig->early);
 	if (self->ctx)
 		rig_close(self->ctx);
 	rig_close(self->other);
@@ -213,14 +215,48 @@ TEST_F(ends, close_by_a_process_that_ends)
 	EXPECT_LE(begin + 2 * RIG_SECOND, rig_now());
 }
 
-/* The device has answered nothing yet of what was given up: it goes with the context. */
+/*
+ * The device has answered nothing yet of what was given up: it goes with the context. An arena
+ * that made room for another one is among it.
+ */
 TEST_F(ends, what_was_on_its_way)
 {
-	self->rig->held = 1u << self->control;
+	const struct rig_rule silent = { .opcode = PTO_DEV_ARENA_DROP, .silent = true };
+	struct pto_prewarm prewarm;
+	int i;
+
+	rig_rule(self->rig, &silent);
+	for (i = 0; i < 4; i++) {
+		prewarm = (struct pto_prewarm){
+			.size = sizeof(prewarm), .heap = { PAGE + 64 * i },
+		};
+		ASSERT_EQ(0, rig_ioctl(self->ctx, PTO_PREWARM, &prewarm));
+	}
 	ASSERT_EQ(0, rig_bo_destroy(self->ctx, self->bo.id));
 	ASSERT_EQ(0, rig_unprepare(self->ctx, 0));
 	rig_settle();
+	EXPECT_EQ(0, rig_count(self->rig, PTO_DEV_ARENA_DROP, 0));
+	EXPECT_TRUE(self->rig->held != 0);
 	close_ctx(self);
+	/* But for the images of the four configurations, which are idle. */
+	self->usage.memory_used += 4 * IMAGE;
+	EXPECT_ALL_BACK(self);
+}
+
+/* What waits for a run goes when the context has ended. The device is not told of it before. */
+TEST_F(ends, what_waits_for_a_run)
+{
+	const struct rig_rule late = { .opcode = PTO_DEV_CTX_DESTROY, .late_ns = RIG_SECOND / 2 };
+	uint64_t id;
+
+	rig_rule(self->rig, &late);
+	self->rig->held = 1u << self->stream;
+	ASSERT_EQ(0, rig_run(self->ctx, 0, self->bo.id, &id));
+	ASSERT_EQ(0, rig_bo_destroy(self->ctx, self->bo.id));
+	rig_settle();
+	close_ctx(self);
+	EXPECT_EQ(1, rig_count(self->rig, PTO_DEV_ABORT, 0));
+	EXPECT_EQ(0, rig_count(self->rig, PTO_DEV_UNMAP, 0));
 	EXPECT_ALL_BACK(self);
 }
 
@@ -343,22 +379,71 @@ TEST_F(ends, refused)
 	rig_close(third);
 }
 
-/* There is not even room for the command that ends it. */
-TEST_F(ends, full_admin_queue)
+/* Nobody is told that the context has ended before all commands for that have been executed. */
+TEST_F(ends, in_two_steps)
 {
-	struct pto_ctx_reset reset = { .size = sizeof(reset) };
+	uint64_t id, used;
+
+	self->rig->held = 1u << ADMIN | 1u << self->stream;
+	ASSERT_EQ(0, rig_run(self->ctx, 0, self->bo.id, &id));
+	used = memory_used(self->other);
+	close_ctx(self);
+	rig_release(self->rig, ADMIN, 1);
+	rig_interrupt(self->rig);
+	rig_settle();
+	EXPECT_EQ(1, rig_count(self->rig, PTO_DEV_ABORT, 0));
+	EXPECT_EQ(0, rig_count(self->rig, PTO_DEV_CTX_DESTROY, 0));
+	EXPECT_EQ(used, memory_used(self->other));
+	rig_release(self->rig, ADMIN, 1);
+	rig_interrupt(self->rig);
+	rig_settle();
+	EXPECT_EQ(1, rig_count(self->rig, PTO_DEV_CTX_DESTROY, 0));
+	EXPECT_ALL_BACK(self);
+}
+
+/* Commands that are not answered, until so many are in the queue. */
+static void fill_admin_queue(struct __test_metadata *_metadata, FIXTURE_DATA(ends) *self,
+			     unsigned int count)
+{
 	struct pto_dev_queue *admin = rig_queue(self->rig, ADMIN);
 	struct pto_prewarm prewarm;
-	int i;
+	unsigned int i;
 
-	self->rig->held = 1u << ADMIN;
-	for (i = 0; admin->sq_tail - admin->cq_head < RIG_DEPTH && i <= RIG_DEPTH; i++) {
+	self->rig->held |= 1u << ADMIN;
+	for (i = 0; admin->sq_tail - admin->cq_head < count && i <= count; i++) {
 		prewarm = (struct pto_prewarm){
 			.size = sizeof(prewarm), .heap = { PAGE + 64 * i },
 		};
 		EXPECT_EQ(-ETIMEDOUT, rig_ioctl(self->ctx, PTO_PREWARM, &prewarm));
 	}
-	EXPECT_EQ(RIG_DEPTH, admin->sq_tail - admin->cq_head);
+	EXPECT_EQ(count, admin->sq_tail - admin->cq_head);
+}
+
+/* There is room for one of the two commands that end it: it gets neither. */
+TEST_F(ends, nearly_full_admin_queue)
+{
+	struct pto_dev_queue *admin = rig_queue(self->rig, ADMIN);
+	uint64_t id;
+
+	fill_admin_queue(_metadata, self, RIG_DEPTH - 1);
+	self->rig->held |= 1u << self->stream;
+	ASSERT_EQ(0, rig_run(self->ctx, 0, self->bo.id, &id));
+	close_ctx(self);
+	EXPECT_EQ(RIG_DEPTH - 1, admin->sq_tail - admin->cq_head);
+	wake_up(self->rig, ADMIN);
+	rig_interrupt(self->rig);
+	rig_settle();
+	EXPECT_EQ(1, rig_count(self->rig, PTO_DEV_ABORT, 0));
+	EXPECT_EQ(1, rig_count(self->rig, PTO_DEV_CTX_DESTROY, 0));
+	EXPECT_ALL_BACK(self);
+}
+
+/* There is not even room for the command that ends it. */
+TEST_F(ends, full_admin_queue)
+{
+	struct pto_ctx_reset reset = { .size = sizeof(reset) };
+
+	fill_admin_queue(_metadata, self, RIG_DEPTH);
 	EXPECT_EQ(-ETIMEDOUT, rig_ioctl(self->ctx, PTO_CTX_RESET, &reset));
 	close_ctx(self);
 	wake_up(self->rig, ADMIN);

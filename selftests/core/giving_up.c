@@ -97,6 +97,54 @@ TEST_F(given, oldest_run_of_all_streams)
 	EXPECT_EQ(2, rig_count(self->rig, PTO_DEV_UNMAP, 0));
 }
 
+/* Of a stream's runs the oldest counts, not the latest. */
+TEST_F(given, oldest_run_of_a_stream)
+{
+	struct pto_bo_create second;
+	uint64_t id;
+
+	ASSERT_EQ(0, rig_bo(self->ctx, PAGE, &second));
+	self->rig->held = 1u << self->stream;
+	ASSERT_EQ(0, rig_run(self->ctx, 0, self->bo.id, &id));
+	ASSERT_EQ(0, rig_bo_destroy(self->ctx, self->bo.id));
+	rig_settle();
+	ASSERT_EQ(0, rig_run(self->ctx, 0, second.id, &id));
+	ASSERT_EQ(0, rig_bo_destroy(self->ctx, second.id));
+	rig_settle();
+	EXPECT_EQ(0, rig_count(self->rig, PTO_DEV_UNMAP, 0));
+	rig_release(self->rig, self->stream, 1);
+	rig_advance(1);
+	EXPECT_EQ(1, rig_count(self->rig, PTO_DEV_UNMAP, 0));
+	rig_release(self->rig, self->stream, 1);
+	rig_advance(1);
+	EXPECT_EQ(2, rig_count(self->rig, PTO_DEV_UNMAP, 0));
+}
+
+/* A device that answers at once need not say so: what there is room for then goes as well. */
+TEST_F(given, more_than_there_is_room_for_without_interrupts)
+{
+	struct pto_context_stats stats;
+	struct pto_wait wait = { 0 };
+	struct pto_bo_create bo;
+	uint64_t id;
+	int i;
+
+	self->rig->held = 1u << self->stream;
+	ASSERT_EQ(0, rig_run(self->ctx, 0, 0, &id));
+	for (i = 0; i < 3 * RIG_DEPTH; i++) {
+		ASSERT_EQ(0, rig_bo(self->ctx, PAGE, &bo));
+		ASSERT_EQ(0, rig_bo_destroy(self->ctx, bo.id));
+	}
+	rig_settle();
+	rig_fail(self->rig, RIG_INTERRUPT, 0, 1000);
+	rig_release(self->rig, self->stream, 1);
+	ASSERT_EQ(0, rig_wait(self->ctx, id, 0, &wait));
+	rig_settle();
+	EXPECT_EQ(3 * RIG_DEPTH, rig_count(self->rig, PTO_DEV_UNMAP, 0));
+	ASSERT_EQ(0, rig_stats(self->ctx, &stats));
+	EXPECT_EQ(3 * PAGE, stats.bo_bytes);
+}
+
 /* More of it than the control queue has room for, and nobody calls the driver meanwhile. */
 TEST_F(given, more_than_there_is_room_for)
 {

@@ -67,6 +67,24 @@ TEST_F(killed, who_submits_long_entries)
 	run_many(_metadata, self, 4096);
 }
 
+/* The call cannot begin again: the run has been submitted. */
+TEST_F(killed, who_waits_for_what_he_has_submitted)
+{
+	uint32_t stream = rig_last_bound(self->rig);
+	struct pto_context_stats stats;
+	struct pto_run run;
+
+	self->rig->held = 1u << stream;
+	rig_kill_after(1);
+	EXPECT_EQ(0, rig_run_and_wait(self->ctx, 0, &run));
+	EXPECT_EQ(1, run.accepted);
+	EXPECT_EQ(-EINTR, run.wait_error);
+	ASSERT_EQ(0, rig_stats(self->ctx, &stats));
+	EXPECT_EQ(1, stats.runs_submitted);
+	self->rig->held = 0;
+	rig_release(self->rig, stream, 1);
+}
+
 TEST_F(killed, who_prepares_many_kernels)
 {
 	struct pto_kernel kernels[PTO_MAX_FUNC_ID] = {};

@@ -199,8 +199,8 @@ TEST_F(resets, abort_what_runs)
 {
 	struct pto_stream_create create = { .size = sizeof(create) };
 	uint32_t ids[3] = { PTO_STREAM_DEFAULT };
+	unsigned int i;
 	uint64_t id;
-	int i;
 
 	for (i = 1; i < 3; i++) {
 		ASSERT_EQ(0, rig_ioctl(self->ctx, PTO_STREAM_CREATE, &create));
@@ -392,6 +392,33 @@ TEST_F(resets, given_up_while_lost)
 	ASSERT_EQ(0, rig_stats(self->ctx, &stats));
 	EXPECT_EQ(0, stats.bo_bytes);
 	EXPECT_EQ(1, rig_count(self->rig, PTO_DEV_LOAD, 0));
+}
+
+/* However far it is on its way: the new hardware context hears nothing of it. */
+TEST_F(resets, given_up_at_each_stage)
+{
+	struct pto_context_stats stats;
+	struct pto_bo_create bo;
+	unsigned int from;
+	uint64_t id;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		ASSERT_EQ(0, rig_bo(self->ctx, 7 * PAGE, &bo));
+		/* It waits for a run, or for the device's answer. */
+		self->rig->held = 1u << (i ? self->control : self->stream);
+		ASSERT_EQ(0, rig_run(self->ctx, 0, bo.id, &id));
+		ASSERT_EQ(0, rig_bo_destroy(self->ctx, bo.id));
+		rig_settle();
+		ASSERT_EQ(0, rig_stats(self->ctx, &stats));
+		ASSERT_EQ(10 * PAGE, stats.bo_bytes);
+		from = self->rig->logged;
+		self->rig->held = 0;
+		ASSERT_EQ(0, reset(self->ctx));
+		ASSERT_EQ(0, rig_stats(self->ctx, &stats));
+		EXPECT_EQ(3 * PAGE, stats.bo_bytes);
+		EXPECT_EQ(0, told(self->rig, from, PTO_DEV_MAP, bo.device_addr, 7 * PAGE));
+	}
 }
 
 TEST_HARNESS_MAIN

@@ -62,6 +62,7 @@ struct failure {
  * @mapping_count: number of these
  * @late: by queue
  * @owner: context of each queue, 0 for none
+ * @alive: contexts that there are, a bit each
  * @aborted: contexts that were, a bit each
  * @irq: raises the interrupt
  * @pulse: the heartbeat
@@ -80,8 +81,9 @@ struct rig_inside {
 	struct failure failures[RIG_OPS];
 	struct mapping mappings[MAPPINGS];
 	unsigned int mapping_count;
-	struct late late[RIG_QUEUES];
-	uint32_t owner[RIG_QUEUES];
+	struct late late[RIG_QUEUES_MAX];
+	uint32_t owner[RIG_QUEUES_MAX];
+	uint32_t alive;
 	uint32_t aborted;
 	struct sim_timer irq;
 	struct sim_timer pulse;
@@ -289,7 +291,8 @@ static void end_context(struct rig *rig, uint32_t ctx)
 {
 	uint32_t i;
 
-	for (i = 0; i < RIG_QUEUES; i++)
+	rig->inside->alive &= ~(1u << ctx);
+	for (i = 0; i < RIG_QUEUES_MAX; i++)
 		if (rig->inside->owner[i] == ctx)
 			end_queue(rig, i);
 	unmap_memory(rig, ctx, 0, 0);
@@ -328,7 +331,7 @@ static void abort_context(struct rig *rig, uint32_t ctx)
 	if (rig->stubborn)
 		return;
 	rig->inside->aborted |= 1u << ctx;
-	for (i = 1; i < RIG_QUEUES; i++)
+	for (i = 1; i < RIG_QUEUES_MAX; i++)
 		if (rig->inside->owner[i] == ctx)
 			rig_release(rig, i, RIG_DEPTH);
 }
@@ -341,6 +344,7 @@ static void effect(struct rig *rig, const struct pto_dev_cmd *cmd)
 
 	switch (cmd->opcode) {
 	case PTO_DEV_CTX_CREATE:
+		rig->inside->alive |= 1u << cmd->ctx;
 		rig->inside->aborted &= ~(1u << cmd->ctx);
 		begin_queue(rig, cmd->ctx, bind->queue);
 		break;
@@ -365,16 +369,28 @@ static void effect(struct rig *rig, const struct pto_dev_cmd *cmd)
 	}
 }
 
+/* A queue takes commands of its context only, and is given to one that there is. */
+static bool of_its_context(struct rig *rig, uint32_t queue, const struct pto_dev_cmd *cmd)
+{
+	struct rig_inside *in = rig->inside;
+
+	if (cmd->opcode == PTO_DEV_QUEUE_BIND || cmd->opcode == PTO_DEV_QUEUE_UNBIND)
+		return in->alive >> cmd->ctx & 1;
+	return !in->owner[queue] || in->owner[queue] == cmd->ctx;
+}
+
 static void execute(struct rig *rig, uint32_t queue, const struct rig_rule *rule)
 {
 	struct pto_dev_cmd cmd = next_command(rig, queue);
 	uint32_t id = rig->next[queue]++;
-	struct pto_dev_cqe cqe = { .id = id, .start_ns = 1, .end_ns = 2 };
+	struct pto_dev_cqe cqe = { .id = cmd.id, .start_ns = 1, .end_ns = 2 };
 	bool special = cmd.opcode == rig->opcode;
 
 	rig->log[rig->logged++ % RIG_LOG] = (struct rig_log_entry){ queue, cmd };
 	if (rig->inside->owner[queue] && rig->inside->aborted >> rig->inside->owner[queue] & 1)
 		cqe.status = PTO_DEV_ABORTED;
+	if (!of_its_context(rig, queue, &cmd))
+		cqe.status = PTO_DEV_INVALID;
 	if (cmd.opcode == PTO_DEV_ARENA_BUILD)
 		build_arena(rig, &cmd, &cqe);
 	if (rule && rule->status) {
@@ -415,12 +431,17 @@ static bool stopped_by(struct rig *rig, uint32_t queue, const struct rig_rule *r
 	return true;
 }
 
+static bool is_held(struct rig *rig, uint32_t queue)
+{
+	return queue < 32 && rig->held >> queue & 1;
+}
+
 /* The queue goes on, until something stops it. */
 static void run_queue(struct rig *rig, uint32_t queue)
 {
 	const struct rig_rule *rule;
 
-	while (!rig->silent && !(rig->held >> queue & 1) && !rig->inside->late[queue].waits &&
+	while (!rig->silent && !is_held(rig, queue) && !rig->inside->late[queue].waits &&
 	       queue_pending(rig, queue)) {
 		rule = rule_of(rig, next_command(rig, queue).opcode);
 		if (stopped_by(rig, queue, rule))
@@ -437,7 +458,7 @@ static void late_command(struct sim_timer *timer)
 	lock(rig);
 	if (late->waits) {
 		late->waits = false;
-		if (!rig->silent && !(rig->held >> late->queue & 1))
+		if (!rig->silent && !is_held(rig, late->queue))
 			execute(rig, late->queue, late->ruled ? &late->rule : NULL);
 		run_queue(rig, late->queue);
 	}
@@ -626,7 +647,7 @@ static struct rig_inside *inside_new(struct rig *rig)
 	pthread_mutexattr_settype(&attr, PTHREAD_MUTEX_RECURSIVE);
 	pthread_mutex_init(&in->lock, &attr);
 	pthread_mutexattr_destroy(&attr);
-	for (i = 0; i < RIG_QUEUES; i++) {
+	for (i = 0; i < RIG_QUEUES_MAX; i++) {
 		in->late[i].timer.func = late_command;
 		in->late[i].rig = rig;
 		in->late[i].queue = i;

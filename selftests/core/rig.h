@@ -24,7 +24,8 @@ struct rig;
 struct task_struct;
 
 #define RIG_DEPTH	64
-#define RIG_QUEUES	8
+#define RIG_QUEUES	8	/* unless a test makes room in the window for more */
+#define RIG_QUEUES_MAX	80
 #define RIG_CONTEXTS	3
 #define RIG_HEAP	(8UL << 20)
 #define RIG_LOG		512
@@ -86,7 +87,8 @@ struct rig_rule {
  * @log: the latest commands
  * @logged: how many there were
  * @silent: executes nothing
- * @held: queues that execute nothing, a bit each; a test changes it while a worker rings
+ * @held: of the first 32 queues those that execute nothing, a bit each; a test changes it while a
+ *	worker rings
  * @opcode: what to do with commands of this opcode (PTO_DEV_*), if @spoil
  * @spoil: called for such a command before its completion is published: may change it
  * @after: called after it was published
@@ -131,7 +133,7 @@ struct rig {
 	unsigned int early;
 	unsigned int calls[RIG_OPS];
 	unsigned int interrupts;
-	uint32_t next[RIG_QUEUES];
+	uint32_t next[RIG_QUEUES_MAX];
 	/* private: */
 	struct rig_inside *inside;
 };

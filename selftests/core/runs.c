@@ -213,6 +213,44 @@ TEST_F(runs, arrays_are_submitted_whole)
 	}
 }
 
+/* Entries that are longer than the driver's, by zeros, lie further apart. */
+TEST_F(runs, longer_entries)
+{
+	const uint32_t count = 20, strides[] = { sizeof(struct pto_run_entry) + 8, 512, 4096 };
+	char *entries = calloc(count, 4096);
+	struct pto_wait wait = { 0 };
+	struct pto_run arg;
+	uint32_t i, j;
+
+	ASSERT_NE(NULL, entries);
+	for (j = 0; j < ARRAY_SIZE(strides); j++) {
+		memset(entries, 0, count * 4096);
+		for (i = 0; i < count; i++) {
+			struct pto_run_entry entry = { .user_data = 100 * j + i };
+
+			memcpy(entries + i * strides[j], &entry, sizeof(entry));
+		}
+		arg = (struct pto_run){
+			.size = sizeof(arg),
+			.stream = PTO_STREAM_DEFAULT,
+			.count = count,
+			.stride = strides[j],
+			.entries_ptr = (uintptr_t)entries,
+		};
+		ASSERT_EQ(0, rig_ioctl(self->ctx, PTO_RUN, &arg));
+		ASSERT_EQ(count, arg.accepted);
+		for (i = 0; i < count; i++) {
+			ASSERT_EQ(0, rig_wait(self->ctx, arg.first_id + i, 0, &wait));
+			EXPECT_EQ(100 * j + i, wait.user_data);
+		}
+		/* What the driver does not know is zero, or refused. */
+		entries[(count - 1) * strides[j] + sizeof(struct pto_run_entry)] = 1;
+		ASSERT_EQ(0, rig_ioctl(self->ctx, PTO_RUN, &arg));
+		EXPECT_GT(count, arg.accepted);
+	}
+	free(entries);
+}
+
 /* Each run is told as it is, and has its own result, in whichever lap of the ring. */
 TEST_F(runs, laps)
 {

@@ -151,4 +151,81 @@ TEST_F(streams, that_the_device_keeps)
 	rig_close(other);
 }
 
+/* More often than there are ids. */
+TEST_F(streams, refused_again_and_again)
+{
+	const struct rig_rule no = { .opcode = PTO_DEV_QUEUE_BIND, .status = PTO_DEV_NOMEM };
+	uint32_t id;
+	int i;
+
+	rig_rule(self->rig, &no);
+	for (i = 0; i < UINT16_MAX + 10; i++)
+		ASSERT_EQ(-ENOMEM, create(self->ctx, &id));
+	rig_no_rules(self->rig);
+	EXPECT_EQ(0, create(self->ctx, &id));
+}
+
+/* Whatever was done with it, a stream that is destroyed is gone. */
+TEST_F(streams, used_and_destroyed)
+{
+	struct pto_run_entry entry = { 0 };
+	struct pto_run run = {
+		.size = sizeof(run),
+		.count = 1,
+		.stride = sizeof(entry),
+		.entries_ptr = (uintptr_t)&entry,
+	};
+	struct pto_stream_wait join = { .size = sizeof(join), .timeout_ns = PTO_WAIT_FOREVER };
+	struct pto_wait wait = { 0 };
+	struct pto_bo_create bo;
+	int i;
+
+	ASSERT_EQ(0, rig_ready(self->ctx, &bo));
+	for (i = 0; i < 2 * RIG_QUEUES; i++) {
+		ASSERT_EQ(0, create(self->ctx, &run.stream));
+		ASSERT_EQ(0, rig_ioctl(self->ctx, PTO_RUN, &run));
+		ASSERT_EQ(0, rig_wait(self->ctx, run.first_id, PTO_WAIT_FOREVER, &wait));
+		join.id = run.stream;
+		ASSERT_EQ(0, rig_ioctl(self->ctx, PTO_STREAM_WAIT, &join));
+		ASSERT_EQ(0, destroy(self->ctx, run.stream));
+		ASSERT_EQ(-ENOENT, rig_ioctl(self->ctx, PTO_RUN, &run));
+		ASSERT_EQ(-ENOENT, rig_wait(self->ctx, run.first_id, 0, &wait));
+		ASSERT_EQ(-ENOENT, rig_ioctl(self->ctx, PTO_STREAM_WAIT, &join));
+		self->stats.streams_created++;
+	}
+	EXPECT_NOTHING_LEFT(self);
+}
+
+/* A device that has more queues than a context may have streams. */
+TEST(as_many_as_are_said)
+{
+	struct pto_device_info info;
+	struct pto_query query = {
+		.size = sizeof(query), .item = PTO_QUERY_DEVICE,
+		.data_ptr = (uintptr_t)&info, .data_size = sizeof(info),
+	};
+	struct rig *rig = rig_new();
+	uint32_t ids[RIG_QUEUES_MAX];
+	struct pto_ctx *ctx;
+	uint32_t n = 0, id;
+	int err = 0;
+
+	rig->ident->heap_offset += (RIG_QUEUES_MAX - RIG_QUEUES) * rig->ident->queue_stride;
+	rig->ident->queue_count = RIG_QUEUES_MAX;
+	ASSERT_EQ(0, rig_start(rig));
+	ASSERT_EQ(0, rig_open(rig, &ctx));
+	ASSERT_EQ(0, rig_ioctl(ctx, PTO_QUERY, &query));
+	EXPECT_GT(RIG_QUEUES_MAX - 2, info.max_streams);
+	/* One of them is there from the beginning. */
+	for (n = 1; n < RIG_QUEUES_MAX && !err; n += !err)
+		err = create(ctx, &ids[n]);
+	EXPECT_EQ(-ENOSPC, err);
+	EXPECT_EQ(info.max_streams, n);
+	ASSERT_EQ(0, destroy(ctx, ids[1]));
+	EXPECT_EQ(0, create(ctx, &id));
+	EXPECT_EQ(-ENOSPC, create(ctx, &id));
+	rig_close(ctx);
+	rig_free(rig);
+}
+
 TEST_HARNESS_MAIN

@@ -245,15 +245,20 @@ static int look(FIXTURE_DATA(waits) *self)
 	return !!(rig_poll(self->ctx) & POLLIN) == (completed > latest_read) ? 0 : -EBADMSG;
 }
 
+/* The stream fills, and then drains. */
 TEST_F(waits, random_reading)
 {
+	bool draining;
 	int i, err = 0;
 
 	for (i = 0; i < STEPS && submitted < RUNS; i++) {
+		draining = i / 200 % 2;
 		switch (below(7)) {
 		case 0:
-		case 1:
 			err = submit(self);
+			break;
+		case 1:
+			err = draining ? end_one(self) : submit(self);
 			break;
 		case 2:
 			err = end_one(self);
