@@ -157,13 +157,16 @@ TEST_F(device, detail_of_a_failure)
 		.sched_timeout_ms = UINT32_MAX,
 		.op_timeout_ms = 20,
 	};
+	struct pto_dev_cqe cqe;
 	uint64_t detail = 0;
 
-	EXPECT_EQ(PTO_DEV_TIMEOUT, rig_do(&self->rig, 2, &cmd, &detail));
+	ASSERT_EQ(0, rig_wait(&self->rig, 2, rig_submit(&self->rig, 2, &cmd), &cqe));
+	EXPECT_EQ(PTO_DEV_TIMEOUT, cqe.status);
+	EXPECT_LE(20 * 1000000, cqe.end_ns - cqe.start_ns);
 	report = rig_report(&self->rig, 2, cmd.id);
 	EXPECT_EQ(cmd.id, report->id);
 	EXPECT_NE(0, report->code);
-	EXPECT_EQ(report->code | (uint64_t)report->subcode << 32, detail);
+	EXPECT_EQ(report->code | (uint64_t)report->subcode << 32, cqe.detail);
 	cmd.op_timeout_ms = UINT32_MAX;
 	cmd.sched_timeout_ms = 20;
 	cmd.epoch++;
@@ -692,6 +695,9 @@ TEST_F(device, doorbell_for_all_queues)
 	*self->ctx.page = 0;
 	rig_submit_run(&self->ctx, 0, scalars, 2);
 	ASSERT_TRUE(rig_started(&self->ctx));
+	/* Who is awake asks for no doorbell. */
+	EXPECT_EQ(0, __atomic_load_n(&rig_queue(&self->rig, 1)->sq_flags, __ATOMIC_SEQ_CST));
+	EXPECT_EQ(0, __atomic_load_n(&rig_queue(&self->rig, 2)->sq_flags, __ATOMIC_SEQ_CST));
 	/* Nothing is waiting: nobody is woken. */
 	rung = atomic_load(&bell->rung);
 	ptodev_kick(self->rig.dev, PTODEV_ALL_QUEUES);

@@ -122,6 +122,55 @@ TEST_F(device, timeout)
 	EXPECT_EQ(1, *self->ctx.page);
 }
 
+/* One that has a bound has all of it, whatever the watchdog thinks of it meanwhile. */
+TEST_F(device, bound_is_all_of_it)
+{
+	const uint64_t scalar = PROBE_SPIN;
+	struct pto_dev_cmd_run cmd = {
+		.opcode = PTO_DEV_RUN,
+		.ctx = 1,
+		.args_addr = rig_addr(&self->rig, self->ctx.args),
+		.args_size = rig_args(&self->ctx, &scalar, 1),
+		.epoch = ++self->ctx.epoch,
+		.arena_addr = self->ctx.arena,
+		.timeout_ms = 3 * EXPIRE_GRACE_NS / NSEC_PER_MSEC,
+	};
+	struct pto_dev_cqe cqe;
+
+	ASSERT_EQ(0, rig_wait(&self->rig, 2, rig_submit(&self->rig, 2, &cmd), &cqe));
+	EXPECT_EQ(PTO_DEV_TIMEOUT, cqe.status);
+	EXPECT_LE(3 * EXPIRE_GRACE_NS, cqe.end_ns - cqe.start_ns);
+}
+
+/* One that has none goes on as long as something moves in it, and the driver is told of that. */
+TEST_F(device, no_bound_for_what_moves)
+{
+	const uint64_t bound = 2 * NSEC_PER_SEC, scalars[] = { PROBE_WALK, 99 };
+	uint64_t until = rig_now() + RIG_BOUND_NS;
+	struct pto_dev_queue *control;
+	unsigned int tries = 0;
+	uint32_t id, progress;
+
+	rig_destroy(&self->rig);
+	ASSERT_EQ(0, rig_create_bounded(&self->rig, PTO_ARCH_A2A3, 4, variant->isolate, bound));
+	ASSERT_EQ(0, rig_ctx_open(&self->rig, &self->ctx, 1));
+	ASSERT_EQ(0, rig_ctx_probe(&self->ctx, 0));
+	control = rig_queue(&self->rig, self->ctx.control);
+	*self->ctx.page = 0;
+	id = rig_submit_run(&self->ctx, 0, scalars, 2);
+	ASSERT_TRUE(rig_started(&self->ctx));
+	progress = __atomic_load_n(&control->progress, __ATOMIC_RELAXED);
+	usleep((bound + 3 * EXPIRE_GRACE_NS) / 1000);
+	while (__atomic_load_n(&control->progress, __ATOMIC_RELAXED) == progress &&
+	       rig_now() < until)
+		rig_pause(&tries);
+	EXPECT_NE(progress, __atomic_load_n(&control->progress, __ATOMIC_RELAXED));
+	__atomic_store_n(self->ctx.page, 99, __ATOMIC_RELEASE);
+	EXPECT_EQ(PTO_DEV_OK, status_of(&self->ctx, 2, id)) {
+		TH_LOG("report: %s", rig_why(&self->rig, 2, id));
+	}
+}
+
 /* One that does not heed the end of its time is left where it is. */
 TEST_F(device, timeout_hang)
 {
@@ -235,6 +284,8 @@ TEST_F(device, late_end)
 	while (pt_threads() >= before && rig_now() < until)
 		rig_pause(&tries);
 	EXPECT_GT(before, pt_threads());
+	/* Nobody was waiting for it any more: it has completed nothing. */
+	EXPECT_EQ(id + 1, __atomic_load_n(&rig_queue(&self->rig, 2)->cq_tail, __ATOMIC_ACQUIRE));
 	ASSERT_EQ(PTO_DEV_OK, rig_ctx_open(&self->rig, &self->ctx, 1));
 }
 
@@ -412,6 +463,34 @@ TEST_F(device, destroy_many_hopeless)
 		EXPECT_LT(run.end_ns, first.end_ns);
 }
 
+/*
+ * While one is ended the admin looks at what comes next, and not at what lies behind that: an
+ * entry that was not submitted ends nobody.
+ */
+TEST_F(device, entry_behind_the_tail)
+{
+	struct pto_dev_cmd abort = { .opcode = PTO_DEV_ABORT, .ctx = 2 };
+	struct rig_ctx other;
+	uint32_t id;
+
+	ASSERT_EQ(0, rig_ctx_open(&self->rig, &other, 2));
+	ASSERT_EQ(0, rig_ctx_probe(&other, 0));
+	submit(&self->ctx, PROBE_DEAF);
+	*other.page = 0;
+	id = submit(&other, PROBE_SPIN);
+	ASSERT_TRUE(rig_started(&self->ctx));
+	ASSERT_TRUE(rig_started(&other));
+	abort.id = rig_queue(&self->rig, 0)->sq_tail + 1;
+	*rig_sqe(&self->rig, 0, abort.id) = abort;
+	EXPECT_EQ(PTO_DEV_OK, rig_ctx_close(&self->ctx));
+	/* It has had the time to end, if it had been asked to. */
+	usleep(100000);
+	EXPECT_EQ(id, __atomic_load_n(&rig_queue(&self->rig, other.stream)->cq_tail,
+				      __ATOMIC_ACQUIRE));
+	EXPECT_EQ(PTO_DEV_OK, rig_simple(&self->rig, 0, PTO_DEV_ABORT, 2));
+	EXPECT_EQ(PTO_DEV_ABORTED, status_of(&other, other.stream, id));
+}
+
 /* A driver that has changed its mind: the context begins first, and ends then. */
 TEST_F(device, create_and_destroy_at_once)
 {
@@ -546,6 +625,21 @@ TEST_F(device, crash_in_foreign_queue)
 	};
 
 	NEEDS_PROCESSES();
+	check_crash(_metadata, self, scalars, "SIGSEGV at address 0x");
+}
+
+/* What was its own queue is not when that has been unbound. */
+TEST_F(device, crash_in_unbound_queue)
+{
+	const uint64_t scalars[] = {
+		PROBE_WRITE, rig_addr(&self->rig, rig_queue(&self->rig, 40)), 1
+	};
+	struct pto_dev_cmd nop = { .opcode = PTO_DEV_NOP, .ctx = 1 };
+
+	NEEDS_PROCESSES();
+	ASSERT_EQ(0, rig_bind(&self->rig, PTO_DEV_QUEUE_BIND, 1, 40));
+	ASSERT_EQ(0, rig_do(&self->rig, 40, &nop, NULL));
+	ASSERT_EQ(0, rig_bind(&self->rig, PTO_DEV_QUEUE_UNBIND, 1, 40));
 	check_crash(_metadata, self, scalars, "SIGSEGV at address 0x");
 }
 

@@ -181,6 +181,26 @@ TEST_F(device, destructor_that_hangs)
 	EXPECT_SOUND(&other);
 }
 
+/* Behind a destructor that hangs no other one is called: one command takes one bound. */
+TEST_F(device, destructors_behind_one_that_hangs)
+{
+	struct phases hangs = { .fini = PHASE_HANG }, what = { .fini = PHASE_SOUND };
+	struct rig_object orch, object;
+	struct pto_dev_kernel list;
+	struct rig_ctx other;
+
+	RESTART_BOUNDED(&other);
+	what.trace = rig_addr(&self->rig, self->ctx.page);
+	ASSERT_EQ(0, phases_object(&self->rig, &what, &orch));
+	ASSERT_EQ(0, phases_object(&self->rig, &hangs, &object));
+	list = (struct pto_dev_kernel){ 5, PTO_CORE_AIV, object.addr, object.size, object.id };
+	*self->ctx.page = 0;
+	ASSERT_EQ(PTO_DEV_OK, rig_load(&self->ctx, 1, &orch, ENTRY, &list, 1, NULL));
+	EXPECT_EQ(PTO_DEV_TIMEOUT, rig_unload(&self->ctx, 1));
+	EXPECT_EQ(0, *self->ctx.page);
+	EXPECT_SOUND(&self->ctx);
+}
+
 /* It is a part of the run, and has the run's bounds. */
 TEST_F(device, configuration_that_hangs)
 {

@@ -17,6 +17,8 @@ void kernel_entry(int64_t *args)
 	case KERNEL_DOUBLE:
 		*data *= 2;
 		break;
+	case KERNEL_NOTHING:
+		break;
 	case KERNEL_CRASH:
 		*nowhere = 1;
 		break;

@@ -96,6 +96,25 @@ static void probe_fail(struct pto_rt *rt, const struct pto_orch_args *args)
 	pto_report_fatal(rt, PTO_FATAL_EXPLICIT, "enough");
 }
 
+static void probe_walk(struct pto_rt *rt, const struct pto_orch_args *args)
+{
+	const struct pto_tensor *t = pto_orch_tensor(args, 0);
+	const struct pto_tensor own = *t;
+	struct pto_task_args task;
+
+	probe_result(args, PROBE_STARTED);
+	while (__atomic_load_n((uint64_t *)(uintptr_t)t->addr, __ATOMIC_ACQUIRE) !=
+	       pto_orch_scalar(args, 1)) {
+		pto_scope_begin(rt, PTO_SCOPE_AUTO);
+		pto_task_args_init(&task);
+		pto_add_no_dep(&task, &own);
+		pto_add_scalar(&task, KERNEL_NOTHING);
+		pto_submit_aiv(rt, 5, &task);
+		pto_scope_end(rt);
+		usleep(20000);
+	}
+}
+
 static void probe_write(const struct pto_orch_args *args)
 {
 	*(volatile uint64_t *)(uintptr_t)pto_orch_scalar(args, 1) = pto_orch_scalar(args, 2);
@@ -152,6 +171,9 @@ void aicpu_orchestration_entry(struct pto_rt *rt, const struct pto_orch_args *ar
 		break;
 	case PROBE_FAIL:
 		probe_fail(rt, args);
+		break;
+	case PROBE_WALK:
+		probe_walk(rt, args);
 		break;
 	case PROBE_PID:
 		probe_result(args, (uint64_t)getpid());

@@ -29,8 +29,9 @@
 #define PROBE_FAIL	14	/* the same in blocks of workers; fails once one has begun */
 #define PROBE_WRITE_EXIT 15	/* as PROBE_WRITE, and _exit(0) */
 #define PROBE_WRITE_DEAF 16	/* as PROBE_WRITE, and PROBE_DEAF */
+#define PROBE_WALK	17	/* a task every 20 ms until the result is scalar 1 */
 
-#define PROBE_STARTED	0x7374617274656421ULL	/* result of SPIN, HANG and DEAF at once */
+#define PROBE_STARTED	0x7374617274656421ULL	/* result of SPIN, HANG, DEAF, WALK at once */
 
 /* What kernel.so does with the result word. */
 #define KERNEL_DOUBLE		0
@@ -38,6 +39,7 @@
 #define KERNEL_CRASH_INSIDE	2	/* crashes in the C library */
 #define KERNEL_HANG		3	/* for ever */
 #define KERNEL_DEAF		4	/* for ever, and no signal reaches it */
+#define KERNEL_NOTHING		5
 
 /* Every wait ends with a failure after this. */
 #define RIG_BOUND_NS	(60 * 1000000000ULL)

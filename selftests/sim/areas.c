@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -187,30 +186,6 @@ PT_TEST_F(areas, mapping_calls_that_fail)
 	EXPECT_EQ(0, munmap(at, 8192));
 	EXPECT_EQ(0, mappings(self->fd, bo.id));
 	EXPECT_EQ(0, pt_bo_destroy(self->fd, bo.id));
-}
-
-/* A mapping that the library has let pass, and for which the kernel has no room. */
-PT_TEST_F(areas, mapping_that_there_is_no_room_for)
-{
-	struct pto_bo_create bo = { .size = sizeof(bo), .length = 8192 };
-	struct rlimit limit, none;
-	int error;
-	void *at;
-
-	ASSERT_EQ(0, pt_ioctl(self->fd, PTO_BO_CREATE, &bo));
-	EXPECT_EQ(0, mappings(self->fd, bo.id));
-	ASSERT_EQ(0, getrlimit(RLIMIT_AS, &limit));
-	none = limit;
-	none.rlim_cur = 0;
-	ASSERT_EQ(0, setrlimit(RLIMIT_AS, &none));
-	at = mmap(NULL, 8192, PROT_READ, MAP_SHARED, self->fd, bo.mmap_offset);
-	error = errno;
-	ASSERT_EQ(0, setrlimit(RLIMIT_AS, &limit));
-	EXPECT_EQ(MAP_FAILED, at);
-	EXPECT_EQ(ENOMEM, error);
-	EXPECT_EQ(0, mappings(self->fd, bo.id));
-	EXPECT_EQ(0, pt_bo_destroy(self->fd, bo.id));
-	EXPECT_EQ(0, pt_usage_settles(self->fd, &self->base, NULL));
 }
 
 PT_TEST_F(areas, mapping_calls_by_number)
