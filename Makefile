@@ -30,10 +30,13 @@ demo: ## build, then prepare and run vector_example on the simulator
 	@LD_LIBRARY_PATH=$(O)/lib LD_PRELOAD=$(O)/lib/libptosim.so \
 		$(O)/examples/vector_example/vector_example
 
-.PHONY: test
-test: ## every test, on the simulator and in virtual machines
-	@$(DEPS) build module test vm style
-	@$(SUBMAKE) test-all
+.PHONY: test test-full test-rest
+test: ## STAGES="...": the tests to run before a clone is trusted
+	@tools/test/run-all --build $(O) $(or $(STAGES),basic)
+test-full: ## STAGES="...": every test, on all kernels and with all sanitizers
+	@tools/test/run-all --build $(O) $(or $(STAGES),full)
+test-rest: ## STAGES="...": those of test-full that test does not run
+	@tools/test/run-all --build $(O) $(or $(STAGES),rest)
 
 .PHONY: bench
 bench: ## BENCH="...": latencies on the simulator; the task runtime beside others (task_runtimes --help)

@@ -39,10 +39,10 @@ vm-shell: ## KERNEL=NAME: a shell in a virtual machine with the module loaded an
 
 # --- tests ----------------------------------------------------------------------------
 
-STAGES ?=
-
 .PHONY: selftests
-selftests: libs tools examples ## build the selftests
+selftests: ## build the selftests
+	@tools/setup/deps.sh build test
+	@$(MAKE) --no-print-directory libs tools examples
 	@$(MAKE) --no-print-directory -C selftests O=$(abspath $(O)) \
 		KSELFTEST_DIR=$(or $(KSELFTEST_DIR),$$(tools/setup/kernel.sh src-6.12)/tools/testing/selftests)
 
@@ -51,6 +51,7 @@ SEED ?= $(shell date +%s)
 
 .PHONY: fuzz-runtime
 fuzz-runtime: ## N=COUNT SEED=FIRST: random programs on the task runtime, against serial execution
+	@tools/setup/deps.sh build test
 	@mkdir -p $(O)/selftests/runtime $(O)/fuzz
 	@$(MAKE) -s --no-print-directory -C selftests/runtime O=$(abspath $(O)) \
 		OUTPUT=$(abspath $(O))/selftests/runtime USERCFLAGS="$(SANFLAGS)" USERLDFLAGS="$(SANFLAGS)" \
@@ -60,6 +61,7 @@ fuzz-runtime: ## N=COUNT SEED=FIRST: random programs on the task runtime, agains
 
 .PHONY: fuzz-objects
 fuzz-objects: ## N=COUNT SEED=SEED: objects and host-built graphs with bytes changed, for their readers
+	@tools/setup/deps.sh build test
 	@$(MAKE) -s --no-print-directory -C selftests TARGETS=fuzz O=$(abspath $(O)) \
 		USERCFLAGS="$(SANFLAGS)" USERLDFLAGS="$(SANFLAGS)" \
 		KSELFTEST_DIR=$(or $(KSELFTEST_DIR),$$(tools/setup/kernel.sh src-6.12)/tools/testing/selftests)
@@ -77,10 +79,6 @@ JOBS ?= 2
 mutants: ## JOBS=N ONLY="PATTERN...": do the selftests find faults that are put into the sources?
 	@tools/setup/deps.sh build test
 	@tools/mutants/run --build $(abspath $(O))/mutants --jobs $(JOBS) $(ONLY)
-
-.PHONY: test-all
-test-all: ## STAGES="...": what "make test" runs (tools/test/run-all --list names the stages)
-	@MAKE="$(MAKE)" exec tools/test/run-all --build $(O) $(STAGES)
 
 .PHONY: fresh
 fresh: ## make demo, build, the module for both of Debian's kernels, a virtual machine: on a fresh system

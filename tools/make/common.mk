@@ -35,7 +35,14 @@ PTO_LDFLAGS := -pthread -Wl,-z,relro,-z,now -Wl,--build-id $(SANFLAGS)
 # Flags of a folder: FLAG_DIRS += folder, CFLAGS-folder := ...; for everything below it.
 obj_flags = $(foreach d,$(FLAG_DIRS),$(if $(filter $(d)/%,$(1)),$(CFLAGS-$(d))))
 
-$(O)/obj/%.o: %.c
+# Before the first object, so that who lacks something is told what to do about it
+.PHONY: compiler
+compiler:
+	@$(CC) -E -include gelf.h -include nettle/sha2.h -x c /dev/null >/dev/null 2>&1 || { \
+		echo "$(CC), or the headers of libelf or nettle, are missing;" \
+			"on Debian, tools/setup/deps.sh build installs them." >&2; exit 1; }
+
+$(O)/obj/%.o: %.c | compiler
 	@mkdir -p $(@D)
 	$(call quiet,CC,$(CC) $(PTO_CFLAGS) $(call obj_flags,$<) $(CFLAGS) -c $< -o $@)
 
