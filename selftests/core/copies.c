@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * PTO_BO_COPY against memmove(): random copies of every direction, over all edges of pages, on
- * a transport that gives access to one page at a time.
+ * a transport that gives access to one page at a time. The simulator has two ways to get at the
+ * application's memory: the kernel's calls for that, and one for where there are none.
  */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "harness.h"
 #include "ptotest.h"
@@ -27,6 +30,14 @@ FIXTURE(copies) {
 	long memory;
 };
 
+FIXTURE_VARIANT(copies) {
+	int denied;	/* the answer to process_vm_readv() and process_vm_writev(), 0: theirs */
+};
+
+FIXTURE_VARIANT_ADD(copies, allowed) { .denied = 0 };
+FIXTURE_VARIANT_ADD(copies, forbidden) { .denied = EPERM };
+FIXTURE_VARIANT_ADD(copies, unknown) { .denied = ENOSYS };
+
 static char model[2][BYTES];	/* what should be in the buffers */
 static char mine[BYTES];	/* and in the memory */
 static unsigned int seed;
@@ -46,7 +57,7 @@ FIXTURE_SETUP(copies)
 {
 	const char *given = getenv("PTO_SELFTEST_SEED");
 	struct pto_bo_create bo;
-	int i;
+	int err, i;
 
 	seed = given ? strtoul(given, NULL, 10) : pt_now();
 	self->first = seed;
@@ -67,6 +78,13 @@ FIXTURE_SETUP(copies)
 	ASSERT_EQ(0, mprotect(self->user + BYTES, PAGE, PROT_NONE));
 	scribble(mine, BYTES);
 	memcpy(self->user, mine, BYTES);
+	if (!variant->denied)
+		return;
+	err = pt_deny_call(SYS_process_vm_readv, variant->denied);
+	if (err == -EINVAL)
+		SKIP(return, "this kernel has no filters of system calls");
+	ASSERT_EQ(0, err);
+	ASSERT_EQ(0, pt_deny_call(SYS_process_vm_writev, variant->denied));
 }
 
 FIXTURE_TEARDOWN(copies)
@@ -181,6 +199,26 @@ TEST_F(copies, memory_that_ends_before_the_copy)
 		arg.length--;
 		EXPECT_EQ(0, copy(self, &arg));
 	}
+}
+
+/* The application may close each descriptor that it finds, and open another one in its place. */
+TEST_F(copies, no_descriptor_is_kept)
+{
+	struct pto_bo_copy arg = {
+		.direction = PTO_COPY_TO_DEVICE,
+		.dst_id = self->ids[0],
+		.user_ptr = (uintptr_t)self->user,
+		.length = BYTES,
+	};
+	int fd = dup(STDERR_FILENO);
+
+	ASSERT_LE(0, fd);
+	close(fd);
+	ASSERT_EQ(0, copy(self, &arg));
+	arg.user_ptr += PAGE;
+	ASSERT_EQ(-EFAULT, copy(self, &arg));
+	EXPECT_EQ(fd, dup(STDERR_FILENO));
+	close(fd);
 }
 
 /* A transport that fails in the middle of it. */

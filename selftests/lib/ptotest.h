@@ -44,6 +44,13 @@ void pt_pause(void);
 /** pt_threads() - how many threads this process has; 0 if nobody can tell */
 unsigned int pt_threads(void);
 
+/**
+ * pt_deny_call() - a system call answers @err from now on, in this thread and its children
+ *
+ * As in a container that forbids it, or on a kernel that does not have it. Return: 0 or -errno
+ */
+int pt_deny_call(long number, int err);
+
 /* --- devices (device.c) ------------------------------------------------------ */
 
 /** pt_ioctl() - ioctl() with the kernel's convention. Return: 0 or -errno */

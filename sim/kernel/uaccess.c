@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -18,7 +17,6 @@
 #include "internal.h"
 
 #define MAX_MAPPINGS 64
-#define PIPE_CHUNK 4096
 
 __thread struct sim_stack sim_stack;
 
@@ -137,73 +135,57 @@ static pid_t own_pid(void)
 }
 
 /*
- * Where process_vm_*() is forbidden (some containers), a pipe copies: write() and read()
- * answer EFAULT as well. Two system calls, one thread at a time.
+ * Where there is no process_vm_*() (some containers and kernels), a file in memory copies: write
+ * and read answer EFAULT as well, and neither ever waits. It lives for one copy, so that there is
+ * no descriptor that the application could close and open as something else.
  */
-static struct {
-	struct mutex lock;
-	int fd[2];
-	bool open;
-} copier;
-
-static bool copier_open(void)
+static ssize_t copy_by_file(int fd, char *to, const char *from, size_t bytes)
 {
-	if (!copier.open)
-		copier.open = !pipe2(copier.fd, O_CLOEXEC);
-	return copier.open;
+	ssize_t n;
+
+	do {
+		n = syscall(SYS_pwrite64, fd, from, bytes, 0L);
+	} while (n < 0 && errno == EINTR);
+	if (n <= 0)
+		return n;
+	bytes = (size_t)n;
+	do {
+		n = syscall(SYS_pread64, fd, to, bytes, 0L);
+	} while (n < 0 && errno == EINTR);
+	return n;
 }
 
-static void copier_drain(size_t bytes)
+/*
+ * A step ends with a page of @user, whichever of the two that is: a kernel may refuse the whole of
+ * a write of which only the end cannot be read, and what can be copied has to be.
+ */
+static size_t copier_copy(char *to, const char *from, size_t bytes, const void *user)
 {
-	char scratch[PIPE_CHUNK];
+	uintptr_t addr = (uintptr_t)user;
+	int fd = memfd_create("pto-copy", MFD_CLOEXEC);
 
+	if (fd < 0)
+		return bytes;
 	while (bytes) {
-		ssize_t n = read(copier.fd[0], scratch, bytes);
-
-		if (n > 0)
-			bytes -= (size_t)n;
-		else if (n == 0 || errno != EINTR)
-			break;
-	}
-}
-
-static ssize_t copier_chunk(char *to, const char *from, size_t bytes)
-{
-	ssize_t in, out;
-
-	do {
-		in = write(copier.fd[1], from, bytes);
-	} while (in < 0 && errno == EINTR);
-	if (in <= 0)
-		return -1;
-	do {
-		out = read(copier.fd[0], to, (size_t)in);
-	} while (out < 0 && errno == EINTR);
-	if (out < in)
-		copier_drain((size_t)(out < 0 ? in : in - out));
-	return out;
-}
-
-static size_t copier_copy(char *to, const char *from, size_t bytes)
-{
-	mutex_lock(&copier.lock);
-	while (bytes && copier_open()) {
-		ssize_t n = copier_chunk(to, from, min_t(size_t, bytes, PIPE_CHUNK));
+		size_t step = min_t(size_t, bytes, PAGE_SIZE - (addr & ~PAGE_MASK));
+		ssize_t n = copy_by_file(fd, to, from, step);
 
 		if (n <= 0)
 			break;
+		addr += (size_t)n;
 		to += n;
 		from += n;
 		bytes -= (size_t)n;
 	}
-	mutex_unlock(&copier.lock);
+	close(fd);
 	return bytes;
 }
 
-static size_t copied(ssize_t n, char *to, const char *from, size_t bytes)
+/* What process_vm_*() has left of it, if there is such a call. */
+static size_t copied(ssize_t n, void *to, const void *from, size_t bytes, const void *user)
 {
 	if (n < 0 && (errno == ENOSYS || errno == EPERM))
-		return copier_copy(to, from, bytes);
+		return copier_copy(to, from, bytes, user);
 	return n < 0 ? bytes : bytes - (size_t)n;
 }
 
@@ -221,7 +203,7 @@ size_t sim_copy_from_user_slow(void *to, const void *from, size_t bytes)
 	}
 	/* The last one goes by way of the stack, where an int would leave its upper half open. */
 	bytes = copied(syscall(SYS_process_vm_readv, own_pid(), &local, 1UL, &remote, 1UL, 0UL),
-		       to, from, bytes);
+		       to, from, bytes, from);
 	errno = saved;
 	return bytes;
 }
@@ -265,7 +247,7 @@ size_t sim_copy_to_user_slow(void *to, const void *from, size_t bytes)
 		return 0;
 	}
 	bytes = copied(syscall(SYS_process_vm_writev, own_pid(), &local, 1UL, &remote, 1UL, 0UL),
-		       to, from, bytes);
+		       to, from, bytes, to);
 	errno = saved;
 	return bytes;
 }
@@ -347,12 +329,6 @@ size_t fault_in_writeable(char *uaddr, size_t size)
 void sim_uaccess_fork_child(void)
 {
 	mutex_init(&mappings_lock);
-	mutex_init(&copier.lock);
-	if (copier.open) {
-		close(copier.fd[0]);
-		close(copier.fd[1]);
-		copier.open = false;
-	}
 }
 
 void sim_fork_child(void)
