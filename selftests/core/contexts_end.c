@@ -530,6 +530,29 @@ TEST_F(ends, who_waits_for_the_context_when_the_device_goes)
 	EXPECT_EQ(-ENODEV, second.result);
 }
 
+/* Who waits for him who has the context can be killed. */
+TEST_F(ends, who_is_killed_while_he_waits_for_the_context)
+{
+	struct caller first = { .ctx = self->ctx, .result = 1 };
+	struct caller second = { .ctx = self->ctx, .heap = 2048 };
+	struct rig_thread threads[2];
+
+	self->rig->held = 1u << self->control;
+	rig_thread(&threads[0], makes_buffer, &first);
+	rig_settle();
+	rig_thread(&threads[1], prewarms, &second);
+	rig_settle();
+	rig_kill(&threads[1]);
+	rig_settle();
+	EXPECT_TRUE(threads[1].ended == true);
+	EXPECT_TRUE(threads[0].ended == false);
+	wake_up(self->rig, self->control);
+	rig_join(&threads[0]);
+	rig_join(&threads[1]);
+	EXPECT_EQ(0, first.result);
+	EXPECT_EQ(-EINTR, second.result);
+}
+
 /* Nothing of a device that is gone is mapped. */
 TEST_F(ends, open_when_the_device_is_gone)
 {

@@ -259,6 +259,21 @@ TEST_F(counters, commands_of_a_reset)
 	EXPECT_EQ(sent, after.device_commands - before.device_commands);
 }
 
+/* What the device says of its progress is told as it is. */
+TEST_F(counters, progress)
+{
+	struct pto_dev_cmd_queue create;
+	struct pto_context_stats stats;
+	uint32_t i;
+
+	memcpy(&create, &rig_last(self->rig, PTO_DEV_CTX_CREATE)->cmd, sizeof(create));
+	for (i = 1; i; i *= 16) {
+		rig_queue(self->rig, create.queue)->progress = i;
+		ASSERT_EQ(0, rig_stats(self->ctx, &stats));
+		EXPECT_EQ(i, stats.progress);
+	}
+}
+
 /* A context has a control stream and a default one, and counts as long as it is open. */
 TEST_F(counters, contexts)
 {

@@ -288,6 +288,7 @@ TEST_F(late, answer_that_another_takes)
 	ASSERT_EQ(0, rig_usage(self->ctx, &before));
 	self->rig->held = 1u << ADMIN;
 	EXPECT_EQ(-ETIMEDOUT, rig_open(self->rig, &other));
+	rig_settle();
 	rig_fail(self->rig, RIG_INTERRUPT, 0, 1000);
 	self->rig->held = 0;
 	EXPECT_LT(0, (int)new_stream(self->ctx));

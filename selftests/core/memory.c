@@ -179,6 +179,44 @@ TEST_F(memory, that_cannot_be_cleared)
 	EXPECT_EQ(PTO_CTX_GONE, stats.state);
 }
 
+/* Memory is cleared in parts, and as many places are looked at. */
+static bool cleared(FIXTURE_DATA(memory) *self, const struct pto_bo_create *bo, uint64_t length)
+{
+	uint64_t at;
+
+	for (at = 0; at < length; at += PAGE)
+		if (self->rig->window[bo->mmap_offset + at] ||
+		    self->rig->window[bo->mmap_offset + at + PAGE - 1])
+			return false;
+	return true;
+}
+
+TEST(a_large_buffer)
+{
+	const uint64_t length = 40 << 20;
+	FIXTURE_DATA(memory) self = { 0 };
+	struct pto_bo_create bo;
+	struct pto_ctx *ctx;
+	int round;
+
+	self.rig = rig_new();
+	self.rig->window_size += RIG_HEAP_MAX - RIG_HEAP;
+	self.rig->ident->window_size = self.rig->window_size;
+	ASSERT_EQ(0, rig_start(self.rig));
+	ASSERT_EQ(0, rig_open(self.rig, &ctx));
+	for (round = 0; round < 3; round++) {
+		ASSERT_EQ(0, rig_bo(ctx, length, &bo));
+		EXPECT_TRUE(cleared(&self, &bo, length));
+		memset(self.rig->window + bo.mmap_offset, 0xa5, length);
+		/* With the transport's help, and without it. */
+		self.rig->clear_fails = round == 1;
+		ASSERT_EQ(0, rig_bo_destroy(ctx, bo.id));
+		rig_settle();
+	}
+	rig_close(ctx);
+	rig_free(self.rig);
+}
+
 static int error_while_clearing;
 static bool asking;
 

@@ -19,6 +19,7 @@
 #define QUEUE_BYTES	PTO_DEV_QUEUE_BYTES(RIG_DEPTH)
 #define HEAP_OFFSET	(PAGE_SIZE + RIG_QUEUES * QUEUE_BYTES)
 #define WINDOW_SIZE	(HEAP_OFFSET + RIG_HEAP)
+#define WINDOW_MAX	(HEAP_OFFSET + RIG_HEAP_MAX)
 #define MAPPINGS	4096
 #define PULSE_NS	(RIG_SECOND / 20)
 
@@ -64,6 +65,7 @@ struct failure {
  * @owner: context of each queue, 0 for none
  * @alive: contexts that there are, a bit each
  * @aborted: contexts that were, a bit each
+ * @loaded: handles in use, by context
  * @irq: raises the interrupt
  * @pulse: the heartbeat
  * @later: calls @later_func
@@ -85,13 +87,14 @@ struct rig_inside {
 	uint32_t owner[RIG_QUEUES_MAX];
 	uint32_t alive;
 	uint32_t aborted;
+	bool loaded[32][PTO_DEV_MAX_HANDLES];
 	struct sim_timer irq;
 	struct sim_timer pulse;
 	struct sim_timer later;
 	void (*later_func)(struct rig *rig);
 	int fd;
 	char *pages;
-	bool shown[WINDOW_SIZE / PAGE_SIZE];
+	bool shown[WINDOW_MAX / PAGE_SIZE];
 };
 
 static void lock(struct rig *rig)
@@ -345,6 +348,7 @@ static void effect(struct rig *rig, const struct pto_dev_cmd *cmd)
 	switch (cmd->opcode) {
 	case PTO_DEV_CTX_CREATE:
 		rig->inside->alive |= 1u << cmd->ctx;
+		memset(rig->inside->loaded[cmd->ctx], 0, sizeof(rig->inside->loaded[0]));
 		rig->inside->aborted &= ~(1u << cmd->ctx);
 		begin_queue(rig, cmd->ctx, bind->queue);
 		break;
@@ -360,6 +364,9 @@ static void effect(struct rig *rig, const struct pto_dev_cmd *cmd)
 	case PTO_DEV_ABORT:
 		abort_context(rig, cmd->ctx);
 		break;
+	case PTO_DEV_LOAD:
+		rig->inside->loaded[cmd->ctx][cmd->handle] = true;
+		break;
 	case PTO_DEV_MAP:
 		map_memory(rig, cmd);
 		break;
@@ -369,14 +376,26 @@ static void effect(struct rig *rig, const struct pto_dev_cmd *cmd)
 	}
 }
 
-/* A queue takes commands of its context only, and is given to one that there is. */
-static bool of_its_context(struct rig *rig, uint32_t queue, const struct pto_dev_cmd *cmd)
+/*
+ * A queue takes commands of its context only, and is given to one that there is; what is loaded
+ * and run has a handle of its own.
+ */
+static bool is_possible(struct rig *rig, uint32_t queue, const struct pto_dev_cmd *cmd)
 {
 	struct rig_inside *in = rig->inside;
 
 	if (cmd->opcode == PTO_DEV_QUEUE_BIND || cmd->opcode == PTO_DEV_QUEUE_UNBIND)
 		return in->alive >> cmd->ctx & 1;
-	return !in->owner[queue] || in->owner[queue] == cmd->ctx;
+	if (in->owner[queue] && in->owner[queue] != cmd->ctx)
+		return false;
+	switch (cmd->opcode) {
+	case PTO_DEV_LOAD:
+		return cmd->handle < PTO_DEV_MAX_HANDLES && !in->loaded[cmd->ctx][cmd->handle];
+	case PTO_DEV_RUN:
+	case PTO_DEV_UNLOAD:
+		return cmd->handle < PTO_DEV_MAX_HANDLES && in->loaded[cmd->ctx][cmd->handle];
+	}
+	return true;
 }
 
 static void execute(struct rig *rig, uint32_t queue, const struct rig_rule *rule)
@@ -389,8 +408,11 @@ static void execute(struct rig *rig, uint32_t queue, const struct rig_rule *rule
 	rig->log[rig->logged++ % RIG_LOG] = (struct rig_log_entry){ queue, cmd };
 	if (rig->inside->owner[queue] && rig->inside->aborted >> rig->inside->owner[queue] & 1)
 		cqe.status = PTO_DEV_ABORTED;
-	if (!of_its_context(rig, queue, &cmd))
+	if (!is_possible(rig, queue, &cmd))
 		cqe.status = PTO_DEV_INVALID;
+	else if (cmd.opcode == PTO_DEV_UNLOAD)
+		/* Whatever it says, but for what a context does not survive. */
+		rig->inside->loaded[cmd.ctx][cmd.handle] = false;
 	if (cmd.opcode == PTO_DEV_ARENA_BUILD)
 		build_arena(rig, &cmd, &cqe);
 	if (rule && rule->status) {
@@ -663,10 +685,10 @@ static void make_window(struct rig *rig)
 	struct rig_inside *in = rig->inside;
 
 	in->fd = memfd_create("pto-rig", MFD_CLOEXEC);
-	if (in->fd < 0 || ftruncate(in->fd, WINDOW_SIZE))
+	if (in->fd < 0 || ftruncate(in->fd, WINDOW_MAX))
 		abort();
-	rig->window = mmap(NULL, WINDOW_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, in->fd, 0);
-	in->pages = mmap(NULL, 2 * WINDOW_SIZE, PROT_NONE,
+	rig->window = mmap(NULL, WINDOW_MAX, PROT_READ | PROT_WRITE, MAP_SHARED, in->fd, 0);
+	in->pages = mmap(NULL, 2 * WINDOW_MAX, PROT_NONE,
 			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (rig->window == MAP_FAILED || in->pages == MAP_FAILED)
 		abort();
@@ -680,6 +702,7 @@ struct rig *rig_new(void)
 		abort();
 	rig->inside = inside_new(rig);
 	make_window(rig);
+	rig->window_size = WINDOW_SIZE;
 	rig->ident = (struct pto_dev_ident *)(void *)rig->window;
 	fill_ident(rig->ident, rig->window);
 	rig_queue(rig, 0)->sq_flags = PTO_DEV_NEED_WAKEUP;
@@ -765,7 +788,7 @@ void rig_join(struct rig_thread *thread)
 
 int rig_start(struct rig *rig)
 {
-	struct pto_device *pdev = pto_device_create(&rig_ops, rig, 0, WINDOW_SIZE);
+	struct pto_device *pdev = pto_device_create(&rig_ops, rig, 0, rig->window_size);
 
 	if (IS_ERR(pdev))
 		return (int)PTR_ERR(pdev);
@@ -781,14 +804,17 @@ void rig_free(struct rig *rig)
 		pto_device_gone(rig->pdev);
 		pto_device_put(rig->pdev);
 		rig_settle();
+		/* Nobody has a reference any more, and the transport is told so, once. */
+		if (rig->released != 1)
+			abort();
 	}
 	if (rig->inside->virtual)
 		sim_clock_stop();
 	virtual_time = false;
 	rig_bounds(2000, 10000, 60000);
 	sim_cpus = 0;
-	munmap(rig->window, WINDOW_SIZE);
-	munmap(rig->inside->pages, 2 * WINDOW_SIZE);
+	munmap(rig->window, WINDOW_MAX);
+	munmap(rig->inside->pages, 2 * WINDOW_MAX);
 	close(rig->inside->fd);
 	pthread_mutex_destroy(&rig->inside->lock);
 	free(rig->inside);

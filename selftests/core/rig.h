@@ -27,7 +27,8 @@ struct task_struct;
 #define RIG_QUEUES	8	/* unless a test makes room in the window for more */
 #define RIG_QUEUES_MAX	80
 #define RIG_CONTEXTS	3
-#define RIG_HEAP	(8UL << 20)
+#define RIG_HEAP	(8UL << 20)	/* unless a test makes the window larger */
+#define RIG_HEAP_MAX	(48UL << 20)
 #define RIG_LOG		512
 #define RIG_ARENA_SIZE	8192
 #define RIG_IMAGE_SIZE	6000	/* does not fit the first try */
@@ -83,6 +84,7 @@ struct rig_rule {
  * struct rig - the device
  * @pdev: the driver's side of it
  * @window: its memory
+ * @window_size: as long as the transport says it is
  * @ident: the identification page
  * @log: the latest commands
  * @logged: how many there were
@@ -111,6 +113,7 @@ struct rig_rule {
 struct rig {
 	struct pto_device *pdev;
 	char *window;
+	uint64_t window_size;
 	struct pto_dev_ident *ident;
 	struct rig_log_entry log[RIG_LOG];
 	unsigned int logged;

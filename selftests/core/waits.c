@@ -252,10 +252,10 @@ TEST_F(waits, random_reading)
 	int i, err = 0;
 
 	for (i = 0; i < STEPS && submitted < RUNS; i++) {
-		draining = i / 200 % 2;
+		draining = i / 100 % 2;
 		switch (below(7)) {
 		case 0:
-			err = submit(self);
+			err = draining && below(2) ? end_one(self) : submit(self);
 			break;
 		case 1:
 			err = draining ? end_one(self) : submit(self);
