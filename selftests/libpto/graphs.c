@@ -304,6 +304,46 @@ TEST_F(graphs, do_not_depend_on_earlier_ones)
 	}
 }
 
+static long pages(void)
+{
+	FILE *statm = fopen("/proc/self/statm", "re");
+	long size = -1;
+
+	if (!statm || fscanf(statm, "%ld", &size) != 1)
+		abort();
+	fclose(statm);
+	return size;
+}
+
+/* What graphs are made in is replaced for a larger task window, and given back. */
+TEST_F(graphs, larger_windows)
+{
+	struct pto_ring_config rings = { .task_window = { 0 } };
+	struct pto_run_options options = PTO_RUN_OPTIONS_INIT;
+	struct pto_context *ctx;
+	long before = 0;
+	int i;
+
+	if (!fence_here())
+		SKIP(return, "a sanitizer keeps what was freed");
+	rehearsal.devices = 3;
+	options.rings = &rings;
+	set_args(self, HOST_MANY, 10, 0);
+	for (i = 0; i < 24; i++) {
+		if (i == 4)
+			before = pages();
+		ASSERT_EQ(0, pto_open_index(1, &ctx));
+		ASSERT_EQ(0, pto_prepare(ctx, 0, self->callable));
+		rings.task_window[0] = 1024;
+		ASSERT_EQ(0, pto_run(ctx, 0, self->args, &options, NULL));
+		rings.task_window[0] = 2048;
+		ASSERT_EQ(0, pto_run(ctx, 0, self->args, &options, NULL));
+		pto_close(ctx);
+	}
+	/* Room for 1024 tasks is more than a hundred pages. */
+	EXPECT_LT(pages(), before + 20 * 100);
+}
+
 static int refuse_runs(unsigned long nr, void *arg)
 {
 	return nr == PTO_RUN ? -EPERM : 0;

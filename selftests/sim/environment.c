@@ -152,6 +152,27 @@ static int act_leave(bool open)
 	return 0;
 }
 
+/* Calls for which PTO_SIM_TRACE has lines. */
+static int act_trace(void)
+{
+	struct pto_bo_create bo = { .size = sizeof(bo) };
+	int fd = pt_open(0);
+	void *at;
+
+	if (fd < 0 || pt_ioctl(fd, PTO_BO_CREATE, &bo) != -EINVAL)
+		return 255;
+	bo.length = 4096;
+	if (pt_ioctl(fd, PTO_BO_CREATE, &bo))
+		return 254;
+	at = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, bo.mmap_offset);
+	if (at == MAP_FAILED || munmap(at, 4096))
+		return 253;
+	if (pt_prepare(fd, 3, &empty, NULL) != 3 || pt_run(fd, 3, NULL, 0))
+		return 252;
+	close(fd);
+	return 0;
+}
+
 static int wait_run(int fd, uint64_t id, uint64_t deadline, int *status)
 {
 	struct pto_wait wait = { .size = sizeof(wait), .run = id, .timeout_ns = deadline };
@@ -234,6 +255,8 @@ static void __attribute__((constructor)) act(void)
 		_exit(run_arrays_until_gone(3));
 	if (!strcmp(action, "timeout"))
 		_exit(act_timeout());
+	if (!strcmp(action, "trace"))
+		_exit(act_trace());
 	/* What is left is looked for at a regular end. */
 	if (!strcmp(action, "leave open"))
 		exit(act_leave(true));
@@ -433,6 +456,53 @@ PT_TEST_F(environment, what_is_open_at_exit)
 	EXPECT_STREQ("", text);
 	EXPECT_EQ(0, again_said("close", "PTO_SIM_CHECK", "1", text, sizeof(text)));
 	EXPECT_STREQ("", text);
+}
+
+/* What must be in a trace, each behind the one before. */
+static const char *missing_of(const char *text)
+{
+	static const char *const parts[] = {
+		"pto-sim[", "]: pto0 context 1 opened as fd ", "PTO_BO_CREATE = EINVAL (", " us)\n",
+		"PTO_BO_CREATE id=1 length=4096 device_addr=0x", " = 0 (",
+		"pto0 mmap offset 0x", " length 4096 = 0x", "munmap 0x", " length 4096 = 0\n",
+		"PTO_PREPARE cid=3 image=", " = 0 (", "PTO_RUN stream=", " count=1 accepted=1 first_id=",
+		"PTO_WAIT run=", " status=0 code=0 = 0 (", "pto0 context 1 closed\n",
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		text = strstr(text, parts[i]);
+		if (!text)
+			return parts[i];
+		text += strlen(parts[i]);
+	}
+	return NULL;
+}
+
+PT_TEST_F(environment, trace)
+{
+	char path[] = "/tmp/pto-selftest-XXXXXX", text[8192];
+	int file = mkstemp(path), i;
+	ssize_t length, before = 0;
+
+	ASSERT_LE(0, file);
+	EXPECT_EQ(0, again_said("trace", "PTO_SIM_TRACE", "1", text, sizeof(text)));
+	EXPECT_EQ(NULL, missing_of(text)) {
+		TH_LOG("no \"%s\" in: %s", missing_of(text), text);
+	}
+	/* To the end of a file, and then nothing is said. */
+	for (i = 0; i < 2; i++) {
+		EXPECT_EQ(0, again_said("trace", "PTO_SIM_TRACE", path, text, sizeof(text)));
+		EXPECT_STREQ("", text);
+		length = pread(file, text, sizeof(text) - 1, before);
+		text[length < 0 ? 0 : length] = '\0';
+		EXPECT_EQ(NULL, missing_of(text));
+		before += length;
+	}
+	EXPECT_EQ(0, again_said("trace", "PTO_SIM_TRACE", "0", text, sizeof(text)));
+	EXPECT_STREQ("", text);
+	close(file);
+	unlink(path);
 }
 
 TEST_HARNESS_MAIN
