@@ -573,6 +573,9 @@ TEST_F(device, crash_of_kernel)
 	NEEDS_PROCESSES();
 	check_crash(_metadata, self, scalars,
 		    "SIGSEGV at address 0x18, in the kernel of func_id 5");
+	/* Not only in words. The run was the context's first command. */
+	EXPECT_EQ(5, rig_report(&self->rig, 2, 0)->func_id);
+	EXPECT_NE(UINT64_MAX, rig_report(&self->rig, 2, 0)->task);
 }
 
 TEST_F(device, crash_inside_kernel)
@@ -625,6 +628,35 @@ TEST_F(device, crash_in_foreign_queue)
 	};
 
 	NEEDS_PROCESSES();
+	check_crash(_metadata, self, scalars, "SIGSEGV at address 0x");
+}
+
+/* What may only be read. */
+TEST_F(device, crash_in_read_only_memory)
+{
+	uint64_t *word = rig_alloc(&self->rig, PTO_DEV_PAGE_SIZE);
+	const uint64_t scalars[] = { PROBE_WRITE, rig_addr(&self->rig, word), 1 };
+	struct pto_dev_cmd_map map = {
+		.opcode = PTO_DEV_MAP, .ctx = 1, .addr = scalars[1], .length = PTO_DEV_PAGE_SIZE,
+		.prot = PTO_DEV_PROT_READ,
+	};
+
+	NEEDS_PROCESSES();
+	*word = 4711;
+	ASSERT_EQ(PTO_DEV_OK, rig_do(&self->rig, 1, &map, NULL));
+	EXPECT_EQ(PTO_DEV_OK, rig_run(&self->ctx, 0, PROBE_READ, scalars[1], 0));
+	EXPECT_EQ(4711, *self->ctx.page);
+	check_crash(_metadata, self, scalars, "SIGSEGV at address 0x");
+	EXPECT_EQ(4711, *word);
+}
+
+/* What another context shares with the admin. */
+TEST_F(device, crash_in_foreign_page)
+{
+	uint64_t scalars[] = { PROBE_WRITE, 0, 1 };
+
+	NEEDS_PROCESSES();
+	scalars[1] = (uintptr_t)ptodev_page(self->rig.dev, 2);
 	check_crash(_metadata, self, scalars, "SIGSEGV at address 0x");
 }
 
