@@ -56,7 +56,7 @@ __attribute__((constructor(101))) static void init_first(void)
 	trace = trace * 10 + 2;
 }
 
-__attribute__((constructor(102))) static void init_second(void)
+__attribute__((constructor)) static void init_second(void)
 {
 	trace = trace * 10 + 3;
 	phase(phases.init);

@@ -344,6 +344,26 @@ TEST_F(graphs, larger_windows)
 	EXPECT_LT(pages(), before + 20 * 100);
 }
 
+/* Of a run that its orchestration fails, and that nobody waits for, nothing is kept. */
+TEST_F(graphs, failing_runs_without_a_handle)
+{
+	struct pto_stream *stream = pto_default_stream(self->ctx);
+	long before = 0;
+	int i;
+
+	if (!fence_here())
+		SKIP(return, "a sanitizer has the allocator");
+	set_args(self, HOST_FATAL, 0, 0);
+	fence_begin();
+	for (i = 0; i < 40; i++) {
+		if (i == 10)
+			before = fence_live();
+		ASSERT_EQ(0, pto_submit(stream, 0, self->args, NULL, NULL));
+	}
+	EXPECT_EQ(before, fence_live());
+	fence_end();
+}
+
 static int refuse_runs(unsigned long nr, void *arg)
 {
 	return nr == PTO_RUN ? -EPERM : 0;
