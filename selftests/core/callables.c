@@ -97,12 +97,25 @@ TEST_F(callables, prepared_and_unprepared)
 	EXPECT_ALL_FREE(self);
 }
 
+static int prepare_empty(struct pto_ctx *ctx, uint32_t image)
+{
+	struct pto_prepare arg = {
+		.size = sizeof(arg), .cid = 0, .kind = PTO_KIND_DEVICE_ORCH, .image = image,
+	};
+
+	return rig_ioctl(ctx, PTO_PREPARE, &arg);
+}
+
 TEST_F(callables, of_images_that_do_not_exist)
 {
 	int i;
 
 	for (i = 0; i < ROUNDS; i++)
 		ASSERT_EQ(-ENOENT, prepare(self->ctx, -1, PTO_KIND_DEVICE_ORCH, 77));
+	ASSERT_EQ(0, rig_unprepare(self->ctx, 0));
+	for (i = 0; i < ROUNDS; i++)
+		ASSERT_EQ(-ENOENT, prepare_empty(self->ctx, 77));
+	ASSERT_EQ(0, prepare_empty(self->ctx, 1));
 	EXPECT_ALL_FREE(self);
 }
 
@@ -156,15 +169,6 @@ TEST_F(callables, without_a_handle)
 	rig_poll(self->ctx);
 	rig_settle();
 	EXPECT_ALL_FREE(self);
-}
-
-static int prepare_empty(struct pto_ctx *ctx, uint32_t image)
-{
-	struct pto_prepare arg = {
-		.size = sizeof(arg), .cid = 0, .kind = PTO_KIND_DEVICE_ORCH, .image = image,
-	};
-
-	return rig_ioctl(ctx, PTO_PREPARE, &arg);
 }
 
 /* It is on the device already when no arena can be made for it. */

@@ -544,8 +544,8 @@ TEST_F(ends, who_is_killed_while_he_waits_for_the_context)
 	rig_settle();
 	rig_kill(&threads[1]);
 	rig_settle();
-	EXPECT_TRUE(threads[1].ended == true);
-	EXPECT_TRUE(threads[0].ended == false);
+	EXPECT_TRUE(threads[1].ended);
+	EXPECT_FALSE(threads[0].ended);
 	wake_up(self->rig, self->control);
 	rig_join(&threads[0]);
 	rig_join(&threads[1]);

@@ -104,9 +104,12 @@ TEST_F(killed, who_prepares_many_kernels)
 	for (i = 0; i < PTO_MAX_FUNC_ID; i++)
 		kernels[i] = (struct pto_kernel){ .func_id = i, .image = prepare.image };
 	from = self->rig->logged;
+	self->rig->accessed = 0;
 	rig_kill_after(5);
 	EXPECT_EQ(-EINTR, rig_ioctl(self->ctx, PTO_PREPARE, &prepare));
 	EXPECT_EQ(from, self->rig->logged);
+	/* Not even the description has been written. */
+	EXPECT_EQ(0, self->rig->accessed);
 	/* No reference is left, and the cid is free. */
 	EXPECT_EQ(0, rig_prepare(self->ctx, 1, prepare.image));
 	EXPECT_EQ(0, rig_unprepare(self->ctx, 1));

@@ -88,6 +88,22 @@ TEST_F(late, open_fails_and_the_device_stays)
 		rig_close(other[i]);
 }
 
+/* What takes long, but not too long, is waited for. */
+TEST_F(late, open_that_takes_its_time)
+{
+	const struct rig_rule create = { .opcode = PTO_DEV_CTX_CREATE, .late_ns = 9 * RIG_SECOND };
+	const struct rig_rule bind = { .opcode = PTO_DEV_QUEUE_BIND, .late_ns = 9 * RIG_SECOND };
+	uint64_t begin = rig_now();
+	struct pto_ctx *other;
+
+	rig_rule(self->rig, &create);
+	rig_rule(self->rig, &bind);
+	ASSERT_EQ(0, rig_open(self->rig, &other));
+	EXPECT_LE(begin + 18 * RIG_SECOND, rig_now());
+	EXPECT_GE(begin + 19 * RIG_SECOND, rig_now());
+	rig_close(other);
+}
+
 /* One that was made after all, and one that was not. */
 static void no_room(struct rig *rig, uint32_t queue, struct pto_dev_cqe *cqe)
 {

@@ -378,4 +378,32 @@ TEST_F(answers, stream_at_the_last_moment)
 	rig_close(moment.opened);
 }
 
+/* A context that could not be made: it has ended when it is left to the device to end it. */
+TEST_F(answers, end_at_the_last_moment)
+{
+	const struct rig_rule no = {
+		.opcode = PTO_DEV_QUEUE_BIND, .times = 1, .status = PTO_DEV_NOMEM,
+	};
+	const struct rig_rule silent = { .opcode = PTO_DEV_CTX_DESTROY, .silent = true };
+	struct pto_device_usage before, after;
+	struct pto_ctx *other;
+
+	ASSERT_EQ(0, rig_usage(self->ctx, &before));
+	rig_rule(self->rig, &no);
+	rig_rule(self->rig, &silent);
+	moment.rig = self->rig;
+	moment.queue = ADMIN;
+	moment.result = 1;
+	rig_kill_late(admin_answered);
+	EXPECT_EQ(-ENOMEM, rig_open(self->rig, &other));
+	rig_kill_after(0);
+	ASSERT_EQ(0, moment.result);
+	rig_settle();
+	EXPECT_EQ(1, rig_count(self->rig, PTO_DEV_CTX_DESTROY, 0));
+	ASSERT_EQ(0, rig_usage(self->ctx, &after));
+	EXPECT_EQ(before.streams + 2, after.streams);
+	rig_no_rules(self->rig);
+	rig_close(moment.opened);
+}
+
 TEST_HARNESS_MAIN
