@@ -442,4 +442,59 @@ TEST_F(arenas, bases)
 	EXPECT_EQ(1 + 3 * KEPT + KEPT, binds);
 }
 
+#define HOLE 8	/* pages, enough for an image and an arena */
+
+/* Nothing is free. Then the buffer that is made first is given up. Return: 0 or -errno */
+static int leave_a_hole(struct pto_ctx *ctx)
+{
+	struct pto_bo_create hole, bo;
+	int err = rig_bo(ctx, HOLE * PAGE, &hole);
+
+	if (err)
+		return err;
+	while (!rig_bo(ctx, 64 * PAGE, &bo))
+		;
+	while (!rig_bo(ctx, PAGE, &bo))
+		;
+	err = rig_bo_destroy(ctx, hole.id);
+	rig_settle();
+	return err;
+}
+
+/* Memory that is neither an image's nor free. */
+static uint64_t other_memory(struct pto_ctx *ctx)
+{
+	struct pto_device_usage usage = { 0 };
+
+	return rig_usage(ctx, &usage) ? ~0ULL : usage.memory_used - usage.arena_image_bytes;
+}
+
+/* When there is room for its image only, that is kept for the next one, and nothing else. */
+TEST_F(arenas, no_memory_for_it)
+{
+	unsigned int pages, images_only = 0;
+	struct pto_context_stats before, after;
+	struct pto_bo_create bo;
+	uint64_t used, built;
+	int64_t id = -ENOMEM;
+
+	ASSERT_EQ(0, leave_a_hole(self->ctx));
+	ASSERT_EQ(0, rig_stats(self->ctx, &before));
+	used = other_memory(self->ctx);
+	for (pages = 1; pages < HOLE && id == -ENOMEM; pages++) {
+		built = images(self->ctx);
+		ASSERT_EQ(0, rig_bo(self->ctx, (HOLE - pages) * PAGE, &bo));
+		id = prewarm(self->ctx, 1);
+		if (id == -ENOMEM)
+			images_only += images(self->ctx) > built;
+		ASSERT_EQ(0, rig_bo_destroy(self->ctx, bo.id));
+		rig_settle();
+		EXPECT_EQ(used + (id > 0 ? RIG_ARENA_SIZE : 0), other_memory(self->ctx));
+		ASSERT_EQ(0, rig_stats(self->ctx, &after));
+		EXPECT_EQ(before.arena_misses + (id > 0), after.arena_misses);
+	}
+	EXPECT_LT(0, id);
+	EXPECT_EQ(1, images_only);
+}
+
 TEST_HARNESS_MAIN

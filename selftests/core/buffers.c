@@ -15,7 +15,7 @@
 
 #define PAGE	4096u
 #define COUNT	30
-#define IDS	65536	/* of buffers of a context */
+#define IDS	65536	/* of buffers of a context, which cannot have more */
 #define WINDOW	(RIG_HEAP + (1ull << 20))	/* more than the rig's is */
 
 FIXTURE(buffers) {
@@ -268,6 +268,24 @@ TEST_F(buffers, mapping_keeps_its_buffer)
 	settle(self);
 	EXPECT_EQ(1, rig_count(self->rig, PTO_DEV_UNMAP, self->logged));
 	EXPECT_NOTHING_LEFT(self);
+}
+
+/* Buffers that are being freed count, too: who gives up and makes anew is waited for. */
+TEST_F(buffers, as_many_as_there_can_be)
+{
+	struct pto_bo_create arg, other;
+
+	ASSERT_EQ(0, rig_bo(self->ctx, PAGE, &other));
+	inside_count_bos(self->ctx, IDS - 2);
+	ASSERT_EQ(0, rig_bo(self->ctx, PAGE, &arg));
+	EXPECT_EQ(-ENOSPC, rig_bo(self->ctx, PAGE, &arg));
+	EXPECT_EQ(-ENOSPC, rig_bo(self->ctx, PAGE, &arg));
+	ASSERT_EQ(0, rig_bo_destroy(self->ctx, other.id));
+	ASSERT_EQ(0, rig_bo(self->ctx, PAGE, &other));
+	EXPECT_EQ(-ENOSPC, rig_bo(self->ctx, PAGE, &arg));
+	inside_count_bos(self->ctx, 2 - IDS);
+	ASSERT_EQ(0, rig_bo_destroy(self->ctx, other.id));
+	ASSERT_EQ(0, rig_bo(self->ctx, PAGE, &arg));
 }
 
 TEST_HARNESS_MAIN

@@ -260,6 +260,46 @@ TEST_F(ends, what_waits_for_a_run)
 	EXPECT_ALL_BACK(self);
 }
 
+/* --- who waits for a context ------------------------------------------------------- */
+
+struct maker {
+	struct pto_ctx *ctx;
+	int result;
+};
+
+static void makes_a_buffer(void *arg)
+{
+	struct maker *m = arg;
+	struct pto_bo_create bo;
+
+	m->result = rig_bo(m->ctx, 4096, &bo);
+}
+
+/* One waits for the device, others until he is done with the context. None waits any longer. */
+TEST_F(ends, device_goes_while_some_change_a_context)
+{
+	struct maker makers[3];
+	unsigned int before = rig_count(self->rig, PTO_DEV_MAP, 0);
+	struct rig_thread threads[3];
+	uint64_t begin = rig_now();
+	int i;
+
+	self->rig->held = 1u << self->control;
+	for (i = 0; i < 3; i++) {
+		makers[i].ctx = self->ctx;
+		rig_thread(&threads[i], makes_a_buffer, &makers[i]);
+		rig_settle();
+		EXPECT_FALSE(threads[i].ended);
+	}
+	rig_gone(self->rig);
+	for (i = 0; i < 3; i++) {
+		rig_join(&threads[i]);
+		EXPECT_EQ(-ENODEV, makers[i].result);
+	}
+	EXPECT_EQ(before, rig_count(self->rig, PTO_DEV_MAP, 0));
+	EXPECT_GE(begin + SOON, rig_now());
+}
+
 /* --- contexts that are about to end ----------------------------------------------- */
 
 struct opener {

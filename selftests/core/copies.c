@@ -240,4 +240,27 @@ TEST_F(copies, access_that_fails)
 	EXPECT_EQ(0, copy(self, &arg));
 }
 
+/* A page that cannot be reached: the copy says so, ends there, and leaves nothing open. */
+TEST_F(copies, memory_that_cannot_be_reached)
+{
+	struct pto_bo_copy arg = { .length = 2 * PAGE };
+	uint32_t direction;
+	unsigned int skip;
+
+	for (direction = PTO_COPY_TO_DEVICE; direction <= PTO_COPY_DEVICE; direction++) {
+		arg.direction = direction;
+		arg.src_id = direction == PTO_COPY_TO_DEVICE ? 0 : self->ids[0];
+		arg.dst_id = direction == PTO_COPY_FROM_DEVICE ? 0 : self->ids[1];
+		arg.user_ptr = direction == PTO_COPY_DEVICE ? 0 : (uintptr_t)self->user;
+		for (skip = 0; skip < 2; skip++) {
+			rig_fail(self->rig, RIG_ACCESS, skip, 1);
+			EXPECT_EQ(-EIO, copy(self, &arg)) {
+				TH_LOG("direction %u, access %u", direction, skip);
+			}
+			EXPECT_EQ(0, self->rig->accesses);
+		}
+		EXPECT_EQ(0, copy(self, &arg));
+	}
+}
+
 TEST_HARNESS_MAIN

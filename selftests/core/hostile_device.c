@@ -472,6 +472,18 @@ TEST_F(hostile, memory_that_cannot_be_cleared)
 	EXPECT_EQ(0, rig_bo(self->ctx, 4096, &self->bo));
 }
 
+/* Nobody may find what was in it, so nobody gets any more of this device's memory. */
+TEST_F(hostile, memory_that_cannot_be_reached_either)
+{
+	memset(self->rig->window + self->bo.mmap_offset, 7, 4096);
+	self->rig->clear_fails = true;
+	rig_fail(self->rig, RIG_ACCESS, 0, 1);
+	EXPECT_EQ(0, rig_bo_destroy(self->ctx, self->bo.id));
+	rig_settle();
+	EXPECT_EQ(7, self->rig->window[self->bo.mmap_offset]);
+	expect_gone(_metadata, self->rig, self->ctx);
+}
+
 /* The queue pair of the control queue of the latest context. */
 static uint32_t last_control(struct rig *rig)
 {
@@ -531,6 +543,34 @@ TEST_F(hostile, reset_of_a_context_that_will_not_end)
 	rig_close(self->ctx);
 	self->ctx = NULL;
 	EXPECT_EQ(1, rig_count(self->rig, PTO_DEV_CTX_DESTROY, from));
+}
+
+/* Nor can it be written down that the context has it: then the device cannot be used any more. */
+TEST_F(hostile, context_that_will_not_end_and_no_memory)
+{
+	struct pto_context_stats stats;
+	struct pto_bo_create bo, next;
+	struct pto_ctx *other;
+	long nth = 0;
+
+	do {
+		ASSERT_EQ(0, rig_open(self->rig, &other)) {
+			TH_LOG("allocation %ld", nth);
+		}
+		ASSERT_EQ(0, rig_bo(other, 4096, &bo));
+		memset(self->rig->window + bo.mmap_offset, 7, 4096);
+		self->rig->opcode = PTO_DEV_CTX_DESTROY;
+		self->rig->spoil = no_answer_fits;
+		rig_fail_nth(++nth);
+		rig_close(other);
+		rig_settle();
+		EXPECT_FALSE(rig_fail_pending());
+		rig_fail_nth(0);
+		self->rig->spoil = NULL;
+		ASSERT_EQ(0, rig_stats(self->ctx, &stats));
+	} while (stats.state == PTO_CTX_OK && nth < 2);
+	EXPECT_EQ(PTO_CTX_GONE, stats.state);
+	EXPECT_EQ(-ENODEV, rig_bo(self->ctx, 4096, &next));
 }
 
 static void crashes(struct rig *rig, uint32_t queue, struct pto_dev_cqe *cqe)

@@ -77,4 +77,36 @@ TEST(name_without_an_end)
 	rig_free(rig);
 }
 
+static void becomes_ready(struct rig *rig)
+{
+	__atomic_store_n(&rig->ident->state, PTO_DEV_STATE_READY, __ATOMIC_RELEASE);
+}
+
+/* It is waited for, and looked at only then. */
+TEST(begins_late)
+{
+	struct rig *rig = rig_new();
+	struct pto_device_info info;
+
+	rig_virtual_time(rig, 1);
+	rig->ident->state = PTO_DEV_STATE_INIT;
+	rig_later(rig, RIG_SECOND, becomes_ready);
+	ASSERT_EQ(0, rig_start(rig));
+	EXPECT_LE(RIG_START_NS + RIG_SECOND, rig_now());
+	EXPECT_EQ(0, device_info(rig, &info));
+	rig_free(rig);
+}
+
+TEST(never_begins)
+{
+	struct rig *rig = rig_new();
+
+	rig_virtual_time(rig, 1);
+	rig->ident->state = PTO_DEV_STATE_INIT;
+	EXPECT_EQ(-ENODEV, rig_start(rig));
+	EXPECT_LE(RIG_START_NS + RIG_SECOND, rig_now());
+	EXPECT_GE(RIG_START_NS + 10 * RIG_SECOND, rig_now());
+	rig_free(rig);
+}
+
 TEST_HARNESS_MAIN

@@ -7,7 +7,6 @@
 #include <linux/wait.h>
 
 #include "arena.h"
-#include "arena.h"
 #include "ctx.h"
 #include "device.h"
 #include "image.h"
@@ -25,6 +24,11 @@ void inside_age(struct pto_ctx *ctx)
 		if (ctx->arenas[i])
 			atomic_set(&ctx->arenas[i]->epoch, -1);
 	ctx->next_arena = U32_MAX;
+}
+
+void inside_count_bos(struct pto_ctx *ctx, int more)
+{
+	atomic_add(more, &ctx->bo_count);
 }
 
 void inside_exits(bool exits, int code)

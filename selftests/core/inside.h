@@ -16,6 +16,9 @@ struct pto_device;
 /** inside_age() - every number of a context that counts up and wraps is about to */
 void inside_age(struct pto_ctx *ctx);
 
+/** inside_count_bos() - a context has so many buffers more, or less */
+void inside_count_bos(struct pto_ctx *ctx, int more);
+
 /** inside_exits() - is this thread one of a process that ends, with this exit code? */
 void inside_exits(bool exits, int code);
 

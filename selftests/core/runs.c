@@ -292,4 +292,38 @@ TEST_F(runs, stream_full_of_what_has_ended)
 	}
 }
 
+static struct rig *leaving;
+
+static void leaves(void)
+{
+	rig_gone(leaving);
+}
+
+/* It leaves when the call has begun: nothing is submitted any more. */
+TEST_F(runs, device_that_leaves_before_it)
+{
+	struct pto_wait wait = { .size = sizeof(wait) };
+	struct pto_run_entry entry = { 0 };
+	struct pto_run arg = {
+		.size = sizeof(arg),
+		.stream = PTO_STREAM_DEFAULT,
+		.count = 1,
+		.stride = sizeof(entry),
+		.entries_ptr = (uintptr_t)&entry,
+	};
+	unsigned int before = self->rig->logged;
+	struct pto_wait *trap = rig_trap(&wait, sizeof(wait), leaves);
+	struct pto_context_stats stats;
+
+	leaving = self->rig;
+	arg.wait_ptr = (uintptr_t)trap;
+	EXPECT_EQ(-ENODEV, rig_ioctl(self->ctx, PTO_RUN, &arg));
+	EXPECT_EQ(before, self->rig->logged);
+	EXPECT_EQ(0, arg.accepted);
+	ASSERT_EQ(0, rig_stats(self->ctx, &stats));
+	EXPECT_EQ(PTO_CTX_GONE, stats.state);
+	EXPECT_EQ(0, stats.runs_submitted);
+	rig_user_free(trap);
+}
+
 TEST_HARNESS_MAIN

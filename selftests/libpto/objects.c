@@ -195,6 +195,29 @@ TEST_F(objects, with_either_hash_table)
 	EXPECT_EQ(-ENOEXEC, pto_object_visit_symbols(self->path, see, NULL));
 }
 
+/* The text is cut to the room that there is for it, which may be none. */
+TEST_F(objects, refused_with_little_room_for_the_reason)
+{
+	char text[sizeof(self->error)], untouched[sizeof(text)];
+	size_t length, room;
+
+	keep_hashes(&self->made, false, false);
+	REFUSED(inspect(self), "no dynamic symbol table");
+	length = strlen(self->error);
+	memset(untouched, 'x', sizeof(untouched));
+	for (room = 0; room <= length + 1; room++) {
+		memset(text, 'x', sizeof(text));
+		ASSERT_EQ(-ENOEXEC, pto_object_inspect(self->path, &self->info, text, room));
+		ASSERT_EQ(0, memcmp(text + room, untouched, sizeof(text) - room));
+		if (!room)
+			continue;
+		ASSERT_EQ(room - 1, strlen(text));
+		ASSERT_EQ(0, memcmp(self->error, text, room - 1));
+	}
+	EXPECT_EQ(-ENOEXEC, pto_object_inspect(self->path, &self->info, NULL, 0));
+	EXPECT_EQ(-ENOEXEC, pto_object_inspect(self->path, &self->info, NULL, sizeof(text)));
+}
+
 TEST_F(objects, visit_ends_when_it_is_told_to)
 {
 	struct seen seen = { .stop_at = 2, .stop_with = 4711 };

@@ -403,4 +403,24 @@ TEST_F(ring, without_memory_for_more_than_one_run)
 	finish(_metadata, self);
 }
 
+/* A run of a graph takes two. If it cannot be sent, the older one has been left behind. */
+TEST_F(ring, both_chunks_of_a_run_that_was_not_sent)
+{
+	struct pto_chunk first = { 0 }, second = { 0 };
+
+	ASSERT_EQ(0, pto_stage_alloc(&self->staging, 64, &first));
+	ASSERT_EQ(0, pto_stage_alloc(&self->staging, 2 * FIRST_SIZE, &second));
+	EXPECT_NE(first.segment, second.segment);
+	EXPECT_EQ(2, device.buffers);
+	pto_stage_cancel(&second);
+	EXPECT_EQ(2, device.buffers);
+	pto_stage_cancel(&first);
+	EXPECT_EQ(1, device.buffers);
+	EXPECT_EQ(NULL, first.segment);
+	/* Nothing of it is left: a cancelled chunk is cancelled again without an effect. */
+	pto_stage_cancel(&first);
+	EXPECT_EQ(1, device.buffers);
+	finish(_metadata, self);
+}
+
 TEST_HARNESS_MAIN

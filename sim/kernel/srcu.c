@@ -4,6 +4,7 @@
 #include <linux/delay.h>
 #include <linux/kernel.h>
 #include <linux/sched.h>
+#include <linux/slab.h>
 #include <linux/srcu.h>
 
 #define SPINS 1000
@@ -21,6 +22,9 @@ unsigned int sim_srcu_choose_slot(void)
 int init_srcu_struct(struct srcu_struct *ssp)
 {
 	memset(ssp, 0, sizeof(*ssp));
+	ssp->memory = kmalloc(1, GFP_KERNEL);
+	if (!ssp->memory)
+		return -ENOMEM;
 	mutex_init(&ssp->sync);
 	return 0;
 }
@@ -31,6 +35,7 @@ void cleanup_srcu_struct(struct srcu_struct *ssp)
 
 	for (i = 0; i < SIM_SRCU_STRIPES; i++)
 		WARN_ON(ssp->stripe[i].readers[0] || ssp->stripe[i].readers[1]);
+	kfree(ssp->memory);
 }
 
 static void wait_for_readers(struct srcu_struct *ssp, unsigned int phase)

@@ -27,7 +27,7 @@
  *      ENOENT      an id that does not exist, or a generation that is over
  *      EOVERFLOW   offset and length overflow 64 bits
  *      EFAULT      a pointer does not point to accessible memory
- *      ENOSPC      a table (cids, streams, contexts) is full
+ *      ENOSPC      a table (cids, streams, contexts, buffers, images) is full
  *      ENOMEM      device or host memory is exhausted
  *      EAGAIN      the stream has no room for another run at the moment
  *      ENOEXEC     the device cannot load this object
@@ -310,7 +310,8 @@ struct pto_debug_stats {
  *	MAP_SHARED, not executable, and lie within the buffer
  *
  * The memory reads as zero. EOVERFLOW if rounding overflows, ENOMEM if the
- * device's memory does not suffice, EIO and ENODEV as for every ioctl.
+ * device's memory does not suffice, ENOSPC if the context has 65536 buffers,
+ * those that are being freed included; EIO and ENODEV as for every ioctl.
  */
 struct pto_bo_create {
 	__u32 size;

@@ -23,6 +23,7 @@ struct srcu_struct {
 	unsigned int phase;
 	struct mutex sync;
 	struct sim_srcu_stripe stripe[SIM_SRCU_STRIPES];
+	void *memory;	/* unused: the kernel allocates, which can fail, and has to be freed */
 };
 
 extern __thread unsigned int sim_srcu_slot __attribute__((tls_model("initial-exec")));
