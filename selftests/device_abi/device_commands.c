@@ -174,6 +174,14 @@ TEST_F(device, detail_of_a_failure)
 	report = rig_report(&self->rig, 2, cmd.id);
 	EXPECT_NE(0, report->subcode);
 	EXPECT_EQ(report->code | (uint64_t)report->subcode << 32, detail);
+	/* The bound of the run is the engine's, too, which knows more than the watchdog. */
+	cmd.sched_timeout_ms = UINT32_MAX;
+	cmd.timeout_ms = 20;
+	cmd.epoch++;
+	EXPECT_EQ(PTO_DEV_TIMEOUT, rig_do(&self->rig, 2, &cmd, &detail));
+	report = rig_report(&self->rig, 2, cmd.id);
+	EXPECT_NE(0, report->subcode);
+	EXPECT_EQ(5, report->func_id);
 	EXPECT_EQ(PTO_DEV_OK, rig_run(&self->ctx, 0, PROBE_ECHO, 5, 0));
 }
 
