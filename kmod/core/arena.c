@@ -157,8 +157,8 @@ static int pto_arena_attach(struct pto_arena *arena, struct pto_attached *attach
 	int err;
 
 	pto_arena_map_command(arena, PTO_DEV_MAP, &cmd);
-	err = pto_reclaim_command(arena->ctx, &cmd, &reply);
-	attached->known = !err || !reply.done;
+	err = pto_reclaim_give(arena->ctx, &cmd, &arena->deferred);
+	attached->known = pto_reclaim_given(arena->ctx, &arena->deferred);
 	attached->refused = false;
 	if (err)
 		return err;

@@ -91,19 +91,17 @@ struct pto_bo *pto_bo_find(struct pto_ctx *ctx, u32 id)
 	return bo;
 }
 
-static int pto_bo_map(struct pto_bo *bo, struct pto_reply *reply)
+static int pto_bo_map(struct pto_bo *bo)
 {
 	union pto_command cmd;
 
-	reply->report = NULL;
 	pto_bo_command(bo, PTO_DEV_MAP, &cmd);
-	return pto_reclaim_command(bo->ctx, &cmd, reply);
+	return pto_reclaim_give(bo->ctx, &cmd, &bo->deferred);
 }
 
 /** pto_bo_map_all() - tell a new hardware context what the old one had; see pto_ctx_reset() */
 int pto_bo_map_all(struct pto_ctx *ctx)
 {
-	struct pto_reply reply;
 	struct pto_bo *bo;
 	int err;
 
@@ -111,7 +109,7 @@ int pto_bo_map_all(struct pto_ctx *ctx)
 		/* There can be many, and a device that answers at once lets nobody sleep. */
 		if (fatal_signal_pending(current))
 			return -EINTR;
-		err = pto_bo_map(bo, &reply);
+		err = pto_bo_map(bo);
 		if (err)
 			return err;
 	}
@@ -213,7 +211,6 @@ err_free:
 static int pto_bo_attach(struct pto_bo *bo, bool *known)
 {
 	struct pto_ctx *ctx = bo->ctx;
-	struct pto_reply reply;
 	int err;
 
 	*known = false;
@@ -223,8 +220,8 @@ static int pto_bo_attach(struct pto_bo *bo, bool *known)
 	spin_lock(&ctx->lock);
 	list_add_tail(&bo->link, &ctx->bo_list);
 	spin_unlock(&ctx->lock);
-	err = pto_bo_map(bo, &reply);
-	*known = !err || !reply.done;
+	err = pto_bo_map(bo);
+	*known = pto_reclaim_given(ctx, &bo->deferred);
 	if (!*known) {
 		spin_lock(&ctx->lock);
 		list_del_init(&bo->link);

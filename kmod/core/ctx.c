@@ -81,6 +81,30 @@ void pto_ctx_free_mem(struct pto_ctx *ctx, struct pto_mem *mem)
 		pto_mem_free(ctx->pdev, mem);
 }
 
+/* @done: tells whether the answer is here, and what becomes of @reply if it is not. */
+static int pto_ctx_call(struct pto_ctx *ctx, union pto_command *cmd, struct pto_reply *reply,
+			bool (*done)(struct pto_queue *q, struct pto_reply *reply))
+{
+	struct pto_wait_how how = {
+		.deadline_ns = ktime_get_ns() + PTO_CONTROL_NS,
+		.state = TASK_KILLABLE,
+		.patience_ns = PTO_CONTROL_NS,
+	};
+	int err;
+
+	cmd->any.ctx = ctx->hw_id;
+	atomic64_inc(&ctx->count.device_commands);
+	err = pto_queue_ask(&ctx->control, cmd, reply, &how);
+	/* The answer may have come when the wait was over: it counts, whatever ended that. */
+	if (done(&ctx->control, reply))
+		err = pto_status_errno(reply->status);
+	else if (err == -ETIMEDOUT)
+		pto_ctx_lose(ctx);
+	if (err && err != -ENODEV && err != -ERESTARTSYS && READ_ONCE(ctx->lost))
+		err = -EIO;
+	return err;
+}
+
 /**
  * pto_ctx_command() - have a command of the control queue executed
  * @ctx: the context; between pto_ctx_begin() and pto_ctx_end()
@@ -95,21 +119,13 @@ void pto_ctx_free_mem(struct pto_ctx *ctx, struct pto_mem *mem)
  */
 int pto_ctx_command(struct pto_ctx *ctx, union pto_command *cmd, struct pto_reply *reply)
 {
-	struct pto_wait_how how = {
-		.deadline_ns = ktime_get_ns() + PTO_CONTROL_NS,
-		.state = TASK_KILLABLE,
-		.patience_ns = PTO_CONTROL_NS,
-	};
-	int err;
+	return pto_ctx_call(ctx, cmd, reply, pto_queue_forget);
+}
 
-	cmd->any.ctx = ctx->hw_id;
-	atomic64_inc(&ctx->count.device_commands);
-	err = pto_queue_call(&ctx->control, cmd, reply, &how);
-	if (err == -ETIMEDOUT && !reply->done)
-		pto_ctx_lose(ctx);
-	if (err && err != -ENODEV && err != -ERESTARTSYS && READ_ONCE(ctx->lost))
-		err = -EIO;
-	return err;
+/** pto_ctx_give() - the same; without an answer the queue goes on to know @reply, if posted */
+int pto_ctx_give(struct pto_ctx *ctx, union pto_command *cmd, struct pto_reply *reply)
+{
+	return pto_ctx_call(ctx, cmd, reply, pto_queue_answered);
 }
 
 /**

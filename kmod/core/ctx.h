@@ -34,9 +34,11 @@ struct pto_stream;
  * @opcode: and then for a command of the control queue, the last of those that take it from
  *	the hardware context
  * @reply: the completion of that
+ * @given: the completion of the command that gave it to the hardware context. The queue knows it
+ *	until it comes, whoever waits for it: if the command was refused, there is nothing to take
  *
  * Part of the object that is freed, so that giving something up needs no memory.
- * @link: the list's lock; the rest: pto_reclaim.mutex.
+ * @link: the list's lock; @given: see struct pto_reply; the rest: pto_reclaim.mutex.
  */
 struct pto_deferred {
 	struct list_head link;
@@ -44,6 +46,7 @@ struct pto_deferred {
 	u64 run_seq;
 	u16 opcode;
 	struct pto_reply reply;
+	struct pto_reply given;
 };
 
 /**
@@ -204,6 +207,7 @@ int pto_ctx_begin(struct pto_ctx *ctx);
 int pto_ctx_begin_hw(struct pto_ctx *ctx);
 void pto_ctx_end(struct pto_ctx *ctx);
 int pto_ctx_command(struct pto_ctx *ctx, union pto_command *cmd, struct pto_reply *reply);
+int pto_ctx_give(struct pto_ctx *ctx, union pto_command *cmd, struct pto_reply *reply);
 int pto_ctx_admin(struct pto_ctx *ctx, const union pto_command *cmd, struct pto_reply *reply);
 void pto_ctx_lose(struct pto_ctx *ctx);
 void pto_ctx_free_mem(struct pto_ctx *ctx, struct pto_mem *mem);

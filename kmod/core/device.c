@@ -498,7 +498,7 @@ int pto_device_call(struct pto_device *pdev, const union pto_command *cmd,
 {
 	int err = pto_device_ask(pdev, cmd, reply);
 
-	/* As in pto_queue_call(). */
+	/* As in pto_ctx_call(): what came when the wait was over counts. */
 	return pto_queue_forget(&pdev->admin, reply) ? pto_status_errno(reply->status) : err;
 }
 

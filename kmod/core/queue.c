@@ -501,6 +501,17 @@ bool pto_queue_refused(struct pto_queue *q, const struct pto_reply *reply)
 	return refused;
 }
 
+/** pto_queue_answered() - was the command of a reply answered? */
+bool pto_queue_answered(struct pto_queue *q, struct pto_reply *reply)
+{
+	bool done;
+
+	spin_lock(&q->lock);
+	done = reply->done;
+	spin_unlock(&q->lock);
+	return done;
+}
+
 /**
  * pto_queue_forget() - the completion of a command is not wanted any more
  * @q: the queue
@@ -552,16 +563,6 @@ int pto_queue_ask(struct pto_queue *q, const union pto_command *cmd, struct pto_
 	if (err)
 		return err;
 	return reply->done ? pto_status_errno(reply->status) : -EIO;
-}
-
-/** pto_queue_call() - the same; without an answer the completion is not wanted any more */
-int pto_queue_call(struct pto_queue *q, const union pto_command *cmd, struct pto_reply *reply,
-		   struct pto_wait_how *how)
-{
-	int err = pto_queue_ask(q, cmd, reply, how);
-
-	/* The answer may have come when the wait was over: it counts, whatever ended that. */
-	return pto_queue_forget(q, reply) ? pto_status_errno(reply->status) : err;
 }
 
 /** pto_status_errno() - what a completion's status is to an application */

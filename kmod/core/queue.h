@@ -138,11 +138,10 @@ void pto_queue_disarm(struct pto_queue *q);
 int pto_queue_post(struct pto_queue *q, const union pto_command *cmd, unsigned int count,
 		   struct pto_reply *reply);
 bool pto_queue_refused(struct pto_queue *q, const struct pto_reply *reply);
+bool pto_queue_answered(struct pto_queue *q, struct pto_reply *reply);
 bool pto_queue_forget(struct pto_queue *q, struct pto_reply *reply);
 int pto_queue_ask(struct pto_queue *q, const union pto_command *cmd, struct pto_reply *reply,
 		  struct pto_wait_how *how);
-int pto_queue_call(struct pto_queue *q, const union pto_command *cmd, struct pto_reply *reply,
-		   struct pto_wait_how *how);
 int pto_queue_wait(struct pto_queue *q, pto_queue_cond cond, void *arg,
 		   struct pto_wait_how *how);
 bool pto_queue_replied(struct pto_queue *q, void *reply);

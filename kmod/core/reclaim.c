@@ -157,25 +157,16 @@ static void pto_reclaim_release(struct pto_ctx *ctx, struct pto_deferred *d)
 }
 
 /*
- * Did the device give the object up? An UNLOAD that timed out has freed the handle, and one of
- * a handle that it does not know follows a LOAD that nobody waited for, and that failed.
+ * Did the device give the object up? It never had what it refused when nobody waited for that any
+ * more. An UNLOAD that timed out has freed the handle, and one of a handle that it does not know
+ * follows a LOAD that nobody waited for, and that failed.
  */
-static bool pto_reclaim_accepted(const struct pto_deferred *d)
+static bool pto_reclaim_accepted(struct pto_ctx *ctx, const struct pto_deferred *d)
 {
-	if (d->reply.status == PTO_DEV_OK)
+	if (d->reply.status == PTO_DEV_OK || pto_queue_refused(&ctx->control, &d->given))
 		return true;
 	return d->opcode == PTO_DEV_UNLOAD &&
 	       (d->reply.status == PTO_DEV_TIMEOUT || d->reply.status == PTO_DEV_INVALID);
-}
-
-static bool pto_reclaim_replied(struct pto_ctx *ctx, struct pto_deferred *d)
-{
-	bool done;
-
-	spin_lock(&ctx->control.lock);
-	done = d->reply.done;
-	spin_unlock(&ctx->control.lock);
-	return done;
 }
 
 /* Return: true if something was freed. */
@@ -185,8 +176,8 @@ static bool pto_reclaim_posted(struct pto_ctx *ctx)
 	bool any = false;
 
 	while ((d = list_first_entry_or_null(&ctx->reclaim.posted, struct pto_deferred, link)) &&
-	       pto_reclaim_replied(ctx, d)) {
-		if (pto_reclaim_accepted(d)) {
+	       pto_queue_answered(&ctx->control, &d->reply)) {
+		if (pto_reclaim_accepted(ctx, d)) {
 			pto_reclaim_release(ctx, d);
 		} else {
 			list_move_tail(&d->link, &ctx->reclaim.kept);
@@ -315,6 +306,32 @@ int pto_reclaim_command(struct pto_ctx *ctx, union pto_command *cmd, struct pto_
 	if ((err == -ENOSPC || err == -ENOMEM) && reply->done && pto_reclaim_settle(ctx))
 		err = pto_ctx_command(ctx, cmd, reply);
 	return err;
+}
+
+/**
+ * pto_reclaim_give() - the same for a command that gives the hardware context an object
+ * @ctx: the context
+ * @cmd: the command
+ * @d: part of the object; @d->given becomes the completion
+ *
+ * Afterwards the object can be freed at once only if pto_reclaim_given() says no.
+ */
+int pto_reclaim_give(struct pto_ctx *ctx, union pto_command *cmd, struct pto_deferred *d)
+{
+	int err;
+
+	d->given.report = NULL;
+	err = pto_ctx_give(ctx, cmd, &d->given);
+	/* (These two come from the device only: it has answered.) */
+	if ((err == -ENOSPC || err == -ENOMEM) && pto_reclaim_settle(ctx))
+		err = pto_ctx_give(ctx, cmd, &d->given);
+	return err;
+}
+
+/** pto_reclaim_given() - does the hardware context have the object, or may it get it yet? */
+bool pto_reclaim_given(struct pto_ctx *ctx, const struct pto_deferred *d)
+{
+	return d->given.posted && !pto_queue_refused(&ctx->control, &d->given);
 }
 
 /** pto_reclaim_init() - nothing to free yet */

@@ -30,6 +30,8 @@ void pto_reclaim_reap(struct pto_ctx *ctx);
 bool pto_reclaim_settle(struct pto_ctx *ctx);
 int pto_reclaim_alloc(struct pto_ctx *ctx, u64 length, struct pto_mem *mem);
 int pto_reclaim_command(struct pto_ctx *ctx, union pto_command *cmd, struct pto_reply *reply);
+int pto_reclaim_give(struct pto_ctx *ctx, union pto_command *cmd, struct pto_deferred *d);
+bool pto_reclaim_given(struct pto_ctx *ctx, const struct pto_deferred *d);
 void pto_reclaim_all(struct pto_ctx *ctx);
 
 /* After completions were taken: is there something they may have been holding up? */

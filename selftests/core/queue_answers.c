@@ -308,6 +308,133 @@ TEST_F(answers, nobody_wants_the_callable_any_more)
 	EXPECT_EQ(0, rig_prepare(self->ctx, 1, 1));
 }
 
+static int make_buffer(struct pto_ctx *ctx)
+{
+	struct pto_bo_create bo;
+
+	return rig_bo(ctx, PAGE, &bo);
+}
+
+static int make_arena(struct pto_ctx *ctx)
+{
+	struct pto_prewarm arg = { .size = sizeof(arg), .heap = { 2048 } };
+
+	return rig_ioctl(ctx, PTO_PREWARM, &arg);
+}
+
+static int make_callable(struct pto_ctx *ctx)
+{
+	return rig_prepare(ctx, 1, 1);
+}
+
+static const struct {
+	uint16_t give;
+	uint16_t take;
+	int (*make)(struct pto_ctx *ctx);
+} objects[] = {
+	{ PTO_DEV_MAP, PTO_DEV_UNMAP, make_buffer },
+	{ PTO_DEV_MAP, PTO_DEV_UNMAP, make_arena },
+	{ PTO_DEV_LOAD, PTO_DEV_UNLOAD, make_callable },
+};
+
+static uint16_t taken;
+
+static void refuse(struct rig *rig, uint32_t queue, struct pto_dev_cqe *cqe)
+{
+	cqe->status = PTO_DEV_INVALID;
+	rig->spoil = NULL;
+}
+
+static void refuse_both(struct rig *rig, uint32_t queue, struct pto_dev_cqe *cqe)
+{
+	cqe->status = PTO_DEV_NOMEM;
+	rig->opcode = taken;
+	rig->spoil = refuse;
+}
+
+/* Killed as soon as there is a command in the queue. */
+static __attribute__((noinline)) int killed_while_it_waits(FIXTURE_DATA(answers) *self,
+							   int (*make)(struct pto_ctx *ctx))
+{
+	struct pto_dev_queue *queue = rig_queue(self->rig, self->control);
+	uint32_t tail = queue->sq_tail;
+	unsigned int looks;
+	int err = 0;
+
+	self->rig->held = 1u << self->control;
+	for (looks = 1; queue->sq_tail == tail && looks < 100; looks++) {
+		rig_kill_after(looks);
+		err = make(self->ctx);
+	}
+	rig_kill_after(0);
+	return err;
+}
+
+/* Who takes back what was refused when nobody waited any more is refused, too: nothing is lost. */
+TEST_F(answers, nobody_wants_what_is_refused)
+{
+	struct pto_device_usage before, after;
+	struct pto_context_stats stats;
+	struct pto_ctx *other;
+	size_t i;
+
+	/* The image of the arena is there, then, and stays. */
+	ASSERT_EQ(0, rig_open(self->rig, &other));
+	ASSERT_EQ(0, make_arena(other));
+	rig_close(other);
+	ASSERT_EQ(0, rig_usage(self->ctx, &before));
+	for (i = 0; i < sizeof(objects) / sizeof(objects[0]); i++) {
+		self->rig->opcode = objects[i].give;
+		self->rig->spoil = refuse_both;
+		taken = objects[i].take;
+		ASSERT_GT(0, killed_while_it_waits(self, objects[i].make));
+		EXPECT_EQ(0, answer_late(self->rig, self->control));
+		EXPECT_EQ(NULL, self->rig->spoil);
+		ASSERT_EQ(0, rig_stats(self->ctx, &stats));
+		ASSERT_EQ(PTO_CTX_OK, stats.state);
+		ASSERT_EQ(0, rig_usage(self->ctx, &after));
+		EXPECT_EQ(before.memory_used, after.memory_used);
+		EXPECT_EQ(0, self->rig->early);
+	}
+	for (i = 0; i < sizeof(objects) / sizeof(objects[0]); i++)
+		EXPECT_EQ(0, objects[i].make(self->ctx));
+}
+
+/* What is kept by a device that was told to give it back, and had it, is lost as ever. */
+TEST_F(answers, nobody_wants_what_is_kept)
+{
+	struct pto_context_stats stats;
+
+	self->rig->opcode = PTO_DEV_UNMAP;
+	self->rig->spoil = refuse;
+	ASSERT_GT(0, killed_while_it_waits(self, make_buffer));
+	EXPECT_EQ(0, answer_late(self->rig, self->control));
+	ASSERT_EQ(0, rig_stats(self->ctx, &stats));
+	EXPECT_EQ(PTO_CTX_LOST, stats.state);
+}
+
+/* There was no room for the command: nothing needs to be taken back. */
+TEST_F(answers, nobody_was_asked)
+{
+	struct pto_bo_create bo[RIG_DEPTH];
+	struct pto_context_stats stats;
+	int i;
+
+	for (i = 0; i < RIG_DEPTH; i++)
+		ASSERT_EQ(0, rig_bo(self->ctx, PAGE, &bo[i]));
+	self->rig->held = 1u << self->control;
+	for (i = 0; i < RIG_DEPTH; i++)
+		ASSERT_EQ(0, rig_bo_destroy(self->ctx, bo[i].id));
+	rig_settle();
+	ASSERT_GT(0, make_and_be_killed(self->ctx));
+	rig_kill_after(0);
+	EXPECT_EQ(0, answer_late(self->rig, self->control));
+	EXPECT_EQ(RIG_DEPTH, rig_count(self->rig, PTO_DEV_UNMAP, 0));
+	ASSERT_EQ(0, rig_stats(self->ctx, &stats));
+	EXPECT_EQ(PTO_CTX_OK, stats.state);
+	EXPECT_EQ(self->bo.length, stats.bo_bytes);
+}
+
 /* --- an answer at the last moment -------------------------------------------------- */
 
 /* What happens when a call has decided to give up: its answer comes, and somebody else takes it. */
