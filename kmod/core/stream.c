@@ -29,15 +29,24 @@ static int pto_stream_bind(struct pto_stream *s, u16 opcode, struct pto_reply *r
 	return pto_ctx_admin(ctx, &cmd, reply);
 }
 
-/** pto_stream_bind_all() - bind the streams to a new hardware context */
+/**
+ * pto_stream_bind_all() - bind the streams to a new hardware context
+ * @ctx: the context
+ *
+ * Those that the old one kept for itself have gone with it.
+ */
 int pto_stream_bind_all(struct pto_ctx *ctx)
 {
+	struct pto_stream *s, *next;
 	struct pto_reply reply;
-	struct pto_stream *s;
 	int err;
 
 	/* The list changes only under ctx->claim, which is held. */
-	list_for_each_entry(s, &ctx->stream_list, link) {
+	list_for_each_entry_safe(s, next, &ctx->stream_list, link) {
+		if (READ_ONCE(s->doomed)) {
+			pto_stream_unbind(s);
+			continue;
+		}
 		err = pto_stream_bind(s, PTO_DEV_QUEUE_BIND, &reply);
 		if (err)
 			return err;
@@ -132,8 +141,10 @@ static int pto_stream_attach(struct pto_stream *s)
 	if (!err)
 		return 0;
 	xa_release(&s->queue.ctx->stream_ids, s->id);
-	if (!reply.done)
+	if (!reply.done) {
+		WRITE_ONCE(s->doomed, true);
 		return err;
+	}
 	pto_stream_unbind(s);
 	return err == -ENOSPC || err == -ENOMEM ? err : -EIO;
 }
@@ -292,10 +303,12 @@ static void pto_stream_drop(struct pto_stream *s)
 
 	if (ctx->hw != PTO_HW_NONE)
 		err = pto_stream_bind(s, PTO_DEV_QUEUE_UNBIND, &reply);
-	if (err)
+	if (err) {
+		WRITE_ONCE(s->doomed, true);
 		pto_ctx_lose(ctx);
-	else
+	} else {
 		pto_stream_unbind(s);
+	}
 }
 
 /** pto_stream_create() - PTO_STREAM_CREATE */
@@ -325,6 +338,8 @@ int pto_stream_create(struct pto_call *call)
 	if (!pto_ctx_begin(ctx)) {
 		pto_stream_drop(s);
 		pto_ctx_end(ctx);
+	} else {
+		WRITE_ONCE(s->doomed, true);
 	}
 	return err;
 }

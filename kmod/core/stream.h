@@ -68,6 +68,8 @@ struct pto_run_report {
  * @reports: of the latest failures, at sequence number % PTO_DEV_REPORTS
  * @ref: its place in the context, and waiters
  * @id: its id
+ * @doomed: nobody can find it, and the device may have its queue: both end with the hardware
+ *	context (ctx->claim)
  * @link: in ctx->stream_list (ctx->lock)
  *
  * What is not said to be otherwise is protected by @queue.lock. The default stream lives as
@@ -85,6 +87,7 @@ struct pto_stream {
 	struct pto_run_report *reports;
 	struct kref ref;
 	u32 id;
+	bool doomed;
 	struct list_head link;
 };
 

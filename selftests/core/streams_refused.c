@@ -130,6 +130,7 @@ TEST_F(streams, that_the_device_keeps)
 	uint32_t ids[RIG_QUEUES], queue;
 	struct pto_context_stats stats;
 	struct pto_ctx *other;
+	unsigned int from;
 	int i, n;
 
 	ASSERT_EQ(0, create(self->ctx, &ids[0]));
@@ -147,8 +148,34 @@ TEST_F(streams, that_the_device_keeps)
 	EXPECT_EQ(RIG_QUEUES - 6, n);
 	for (i = 0; i < n; i++)
 		ASSERT_EQ(0, destroy(other, ids[i]));
+	from = self->rig->logged;
 	EXPECT_EQ(0, rig_ioctl(self->ctx, PTO_CTX_RESET, &reset));
+	EXPECT_EQ(1, rig_count(self->rig, PTO_DEV_QUEUE_BIND, from));
+	ASSERT_EQ(0, rig_stats(self->ctx, &stats));
+	EXPECT_EQ(self->stats.streams_live, stats.streams_live);
+	EXPECT_EQ(RIG_QUEUES - 5, fill(other, ids));
 	rig_close(other);
+}
+
+/* A queue that the device may bind when nobody waits any more is the hardware context's. */
+TEST_F(streams, that_nobody_waited_for)
+{
+	struct pto_ctx_reset reset = { .size = sizeof(reset) };
+	uint32_t ids[RIG_QUEUES];
+	unsigned int from;
+
+	self->rig->held = 1;
+	rig_kill_after(2);
+	ASSERT_GT(0, create(self->ctx, &ids[0]));
+	rig_kill_after(0);
+	self->rig->held = 0;
+	rig_release(self->rig, 0, RIG_DEPTH);
+	from = self->rig->logged;
+	ASSERT_EQ(2, rig_count(self->rig, PTO_DEV_QUEUE_BIND, 0));
+	EXPECT_EQ(0, rig_ioctl(self->ctx, PTO_CTX_RESET, &reset));
+	EXPECT_EQ(1, rig_count(self->rig, PTO_DEV_QUEUE_BIND, from));
+	EXPECT_NOTHING_LEFT(self);
+	EXPECT_EQ(RIG_QUEUES - 3, fill(self->ctx, ids));
 }
 
 /* More often than there are ids. */
