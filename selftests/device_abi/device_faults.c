@@ -39,6 +39,9 @@ static struct {
 	_Atomic bool undying;	/* a process that is killed does not end */
 	_Atomic long fickle;	/* so often the driver takes back what is just fetched */
 	_Atomic long looks;	/* looks at a clock until an hour is lost, 0: none is */
+	_Atomic bool stalls;	/* STALL_NS are lost before each look at clock_ns() */
+	_Atomic long stalled;	/* so often they were */
+	struct ctx_page *held;	/* its lock is dropped after HOLDER_STALLS, NULL: nobody's is */
 	_Atomic uint64_t lost_ns; /* what has been lost */
 	_Atomic long met;	/* calls that were made otherwise for one of these */
 } *inject;
@@ -167,6 +170,28 @@ int __wrap_sched_getaffinity(pid_t pid, size_t size, cpu_set_t *set)
 	return __real_sched_getaffinity(pid, size, set);
 }
 
+#define STALL_NS	1000000000ULL
+#define HOLDER_STALLS	100
+
+/* The machine is so busy that a moment goes by for each thing that is done. */
+static void stall(void)
+{
+	if (!inject || !atomic_load(&inject->stalls))
+		return;
+	atomic_fetch_add(&inject->lost_ns, STALL_NS);
+	if (atomic_fetch_add(&inject->stalled, 1) == HOLDER_STALLS && inject->held)
+		ctx_page_unlock(inject->held);
+}
+
+/* A new context comes as far as here, and goes on when there were so many stalls. */
+static void await_stalls(void)
+{
+	unsigned int tries = 0;
+
+	while (atomic_load(&inject->stalls) && atomic_load(&inject->stalled) < HOLDER_STALLS)
+		rig_pause(&tries);
+}
+
 static bool orphaned;	/* this process is about to find out that it is one */
 
 int __real_prctl(int option, ...);
@@ -181,8 +206,10 @@ int __wrap_prctl(int option, ...)
 	arg = va_arg(ap, long);
 	va_end(ap);
 	/* Contexts ask for SIGKILL, the supervisor for another one. */
-	if (option == PR_SET_PDEATHSIG && arg == SIGKILL)
+	if (option == PR_SET_PDEATHSIG && arg == SIGKILL) {
 		orphaned = meets(&inject->orphans, 0);
+		await_stalls();
+	}
 	if (option == PR_SET_PDEATHSIG && arg != SIGKILL && meets(&inject->stillborn, 0))
 		_exit(1);
 	return __real_prctl(option, arg);
@@ -240,16 +267,17 @@ static uint64_t see_clock(uint64_t ns)
 	return ns + (inject ? atomic_load(&inject->lost_ns) : 0);
 }
 
-#define CLOCK(name) \
+#define CLOCK(name, before) \
 	uint64_t __real_##name(void); \
 	uint64_t __wrap_##name(void); \
 	uint64_t __wrap_##name(void) \
 	{ \
+		before; \
 		return see_clock(__real_##name()); \
 	}
 
-CLOCK(clock_ns)
-CLOCK(engine_now)
+CLOCK(clock_ns, stall())
+CLOCK(engine_now, (void)0)
 
 /* --- the tests ------------------------------------------------------------------------ */
 
@@ -602,6 +630,36 @@ TEST_F(device, time_lost_anywhere)
 	}
 	atomic_store(&inject->looks, 0);
 	EXPECT_LE(30 * HOUR_NS, atomic_load(&inject->lost_ns) - before);
+}
+
+/*
+ * A machine that stalls before each look at a clock: who is waited for gets a little further each
+ * time, and is waited for. A context's process, when it begins:
+ */
+TEST_F(device, machine_that_stalls)
+{
+	struct rig_ctx ctx;
+
+	atomic_store(&inject->stalled, 0);
+	atomic_store(&inject->stalls, true);
+	EXPECT_EQ(PTO_DEV_OK, rig_ctx_open(&self->rig, &ctx, 2));
+	atomic_store(&inject->stalls, false);
+	EXPECT_EQ(PTO_DEV_OK, rig_ctx_close(&ctx));
+}
+
+/* Whoever holds the lock that a context shares with the admin: */
+TEST_F(device, machine_that_stalls_while_a_lock_is_held)
+{
+	inject->held = ptodev_page(self->rig.dev, 1);
+	ASSERT_TRUE(ctx_page_trylock(inject->held, RIG_BOUND_NS));
+	atomic_store(&inject->stalled, 0);
+	atomic_store(&inject->stalls, true);
+	EXPECT_EQ(PTO_DEV_OK, rig_bind(&self->rig, PTO_DEV_QUEUE_BIND, 1, 20));
+	atomic_store(&inject->stalls, false);
+	inject->held = NULL;
+	EXPECT_EQ(PTO_DEV_OK, run(&self->ctx)) {
+		TH_LOG("%s", rig_why(&self->rig, self->ctx.stream, 0));
+	}
 }
 
 /* Waits until the admin has gone round so often: that is what the driver sees of it, too. */

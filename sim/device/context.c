@@ -20,25 +20,24 @@ static inline void cpu_relax(void)
 }
 
 /*
- * Takes the lock; gives up after @bound_ns, because a dead process may hold it, but not before
- * it has given its processor away a few times.
+ * Takes the lock; gives up after @bound_ns of waiting, because a dead process may hold it.
  */
 bool ctx_page_trylock(struct ctx_page *page, uint64_t bound_ns)
 {
 	struct patience patience = { .seen = 0 };
+	unsigned int spins = 0, tries = 0;
 	uint64_t since = 0, now;
-	unsigned int tries;
 
-	for (tries = 1; atomic_exchange_explicit(&page->lock, 1, memory_order_acquire); tries++) {
+	while (atomic_exchange_explicit(&page->lock, 1, memory_order_acquire)) {
 		cpu_relax();
-		if (tries % 64)
+		if (++spins % 64)
 			continue;
-		now = patience_look(&patience, clock_ns(), bound_ns / 8);
+		now = patience_look(&patience, clock_ns(), PAUSE_MOST_NS);
 		if (!since)
 			since = now;
 		else if (now - since > bound_ns)
 			return false;
-		sched_yield();
+		pause_step(&tries);
 	}
 	return true;
 }

@@ -18,20 +18,26 @@ uint64_t patience_ns(struct ptodev *dev)
 
 /*
  * One step of waiting for another thread or process: gives the processor away, later
- * sleeps, longer each time. Return: false when @until, by patience_ns(), has passed
+ * sleeps, longer each time.
  */
-bool pause_until(struct ptodev *dev, unsigned int *tries, uint64_t until)
+void pause_step(unsigned int *tries)
 {
 	struct timespec ts = { .tv_sec = 0 };
 
-	if (patience_ns(dev) > until)
-		return false;
 	if ((*tries)++ < 64) {
 		sched_yield();
-		return true;
+		return;
 	}
-	ts.tv_nsec = *tries < 128 ? 100000 : 1000000;
+	ts.tv_nsec = *tries < 128 ? PAUSE_NS / 10 : PAUSE_NS;
 	nanosleep(&ts, NULL);
+}
+
+/* The same with a bound. Return: false when @until, by patience_ns(), has passed */
+bool pause_until(struct ptodev *dev, unsigned int *tries, uint64_t until)
+{
+	if (patience_look(&dev->patience, clock_ns(), PAUSE_MOST_NS) > until)
+		return false;
+	pause_step(tries);
 	return true;
 }
 

@@ -61,6 +61,13 @@
 #define IDLE_SLEEP_NS		(500 * NSEC_PER_MSEC)
 
 /*
+ * The longest sleep of a step of waiting for another thread or process, and what a step counts at
+ * most: on a machine that stalls at each step who is waited for has no more time than that.
+ */
+#define PAUSE_NS		NSEC_PER_MSEC
+#define PAUSE_MOST_NS		(2 * PAUSE_NS)
+
+/*
  * A run that has passed its bound by this much is told to end. Before that the engine,
  * which knows more about it, may have found out itself.
  */
@@ -432,6 +439,7 @@ void home_expire(struct ptodev *dev, uint32_t id);
 void home_stop_all(struct ptodev *dev);
 void home_reap(struct ptodev *dev);
 uint64_t patience_ns(struct ptodev *dev);
+void pause_step(unsigned int *tries);
 bool pause_until(struct ptodev *dev, unsigned int *tries, uint64_t until);
 
 /* thread.c: contexts that are threads */
