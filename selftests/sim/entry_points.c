@@ -568,10 +568,17 @@ static int memory_number_reused(int accmode)
 
 	memset(bytes, 'm', sizeof(bytes));
 	fd = open(PATH, accmode | O_CLOEXEC);
-	number = memory_fd(accmode);
-	if (file < 0 || !is_device(fd) || number < 0 ||
-	    write(file, bytes, sizeof(bytes)) != sizeof(bytes))
+	if (fd < 0) {
+		fprintf(stderr, "# open: %s\n", strerror(errno));
 		return 1;
+	}
+	if (!is_device(fd))
+		return 6;
+	number = memory_fd(accmode);
+	if (number < 0)
+		return 7;
+	if (file < 0 || write(file, bytes, sizeof(bytes)) != sizeof(bytes))
+		return 8;
 	if (pt_ioctl(fd, PTO_BO_CREATE, &create))
 		return 2;
 	if (raw_call(SYS_dup2, file, number) != number)
