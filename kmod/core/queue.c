@@ -86,6 +86,20 @@ void pto_queue_close(struct pto_queue *q)
 	kvfree(q->replies);
 }
 
+/*
+ * Interrupts, queries and those who wait look at the header without the queue's lock, and it may
+ * still be armed.
+ */
+static void pto_queue_clear_head(struct pto_queue *q)
+{
+	u32 *words = (u32 *)q->head;
+	size_t i;
+
+	pto_queue_disarm(q);
+	for (i = 0; i < sizeof(*q->head) / sizeof(*words); i++)
+		WRITE_ONCE(words[i], 0);
+}
+
 /**
  * pto_queue_reset() - begin with empty queues; the pair is not bound
  * @q: the queue
@@ -95,7 +109,9 @@ void pto_queue_close(struct pto_queue *q)
 void pto_queue_reset(struct pto_queue *q)
 {
 	spin_lock(&q->lock);
-	memset(q->head, 0, PTO_DEV_QUEUE_BYTES(q->pdev->ident.queue_depth));
+	pto_queue_clear_head(q);
+	memset(q->head + 1, 0,
+	       PTO_DEV_QUEUE_BYTES(q->pdev->ident.queue_depth) - sizeof(*q->head));
 	WRITE_ONCE(q->sq_tail, 0);
 	WRITE_ONCE(q->cq_head, 0);
 	WRITE_ONCE(q->stopped, false);
