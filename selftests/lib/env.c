@@ -6,10 +6,12 @@
 #include <limits.h>
 #include <link.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <pthread.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -78,6 +80,60 @@ unsigned int pt_threads(void)
 	closedir(tasks);
 	return count;
 }
+
+#if defined(__SANITIZE_ADDRESS__)
+#define ADDRESS_SANITIZER 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define ADDRESS_SANITIZER 1
+#endif
+#endif
+
+#ifdef ADDRESS_SANITIZER
+#define LOOKS 20	/* a thread that never sleeps is waited for in vain */
+
+/* Does no thread of this process but the calling one execute? */
+static bool others_sleep(void)
+{
+	DIR *tasks = opendir("/proc/self/task");
+	bool sleep = true;
+	struct dirent *task;
+
+	while (tasks && (task = readdir(tasks))) {
+		char path[sizeof(task->d_name) + 32], line[512], *name;
+		FILE *file;
+
+		snprintf(path, sizeof(path), "/proc/self/task/%s/stat", task->d_name);
+		file = atoi(task->d_name) == gettid() ? NULL : fopen(path, "r");
+		if (!file)
+			continue;
+		name = fgets(line, sizeof(line), file) ? strrchr(line, ')') : NULL;
+		if (name && !strncmp(name, ") R", 3))
+			sleep = false;
+		fclose(file);
+	}
+	if (tasks)
+		closedir(tasks);
+	return sleep;
+}
+
+/*
+ * The allocator of this sanitizer (gcc 12's) does not know fork(): a lock of its that another thread
+ * has at that moment is never dropped in the child. A device's threads allocate when they begin.
+ */
+static void await_others(void)
+{
+	unsigned int looks;
+
+	for (looks = 0; looks < LOOKS && !others_sleep(); looks++)
+		usleep(1000);
+}
+
+__attribute__((constructor)) static void await_others_before_fork(void)
+{
+	pthread_atfork(await_others, NULL, NULL);
+}
+#endif
 
 int pt_deny_call(long number, int err)
 {
