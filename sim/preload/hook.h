@@ -52,6 +52,8 @@ int __xstat64(int version, const char *path, struct stat64 *st);
 int __lxstat64(int version, const char *path, struct stat64 *st);
 int __fxstat64(int version, int fd, struct stat64 *st);
 int __fxstatat64(int version, int dirfd, const char *path, struct stat64 *st, int flags);
+ssize_t __readlink_chk(const char *path, char *buf, size_t length, size_t size);
+ssize_t __readlinkat_chk(int dirfd, const char *path, char *buf, size_t length, size_t size);
 char *__realpath_chk(const char *path, char *resolved, size_t size);
 
 #endif /* PTO_SIM_HOOK_H */

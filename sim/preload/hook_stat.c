@@ -296,6 +296,28 @@ SIM_EXPORT ssize_t readlinkat(int dirfd, const char *path, char *buf, size_t len
 	return link_path(sim_real()->readlinkat(dirfd, path, buf, length), dirfd, path);
 }
 
+SIM_EXPORT ssize_t __readlink_chk(const char *path, char *buf, size_t length, size_t size)
+{
+	ssize_t (*next)(const char *path, char *buf, size_t length, size_t size);
+
+	if (length <= size)
+		return readlink(path, buf, length);
+	/* The C library knows how to end a program that does this. */
+	next = sim_next("__readlink_chk");
+	return next ? next(path, buf, length, size) : readlink(path, buf, size);
+}
+
+SIM_EXPORT ssize_t __readlinkat_chk(int dirfd, const char *path, char *buf, size_t length,
+				    size_t size)
+{
+	ssize_t (*next)(int dirfd, const char *path, char *buf, size_t length, size_t size);
+
+	if (length <= size)
+		return readlinkat(dirfd, path, buf, length);
+	next = sim_next("__readlinkat_chk");
+	return next ? next(dirfd, path, buf, length, size) : readlinkat(dirfd, path, buf, size);
+}
+
 SIM_EXPORT char *realpath(const char *path, char *resolved)
 {
 	char name[sizeof("/dev/pto") + 10];
