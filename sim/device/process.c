@@ -15,19 +15,30 @@
 
 #include "internal.h"
 
+/*
+ * Gives a mapping up. Its place stays taken: something of the process's own in it would be what
+ * a stray write meets.
+ */
+static int process_give_up(char *start, const char *end)
+{
+	if (start == end)
+		return 0;
+	return mmap(start, (size_t)(end - start), PROT_NONE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) == MAP_FAILED ?
+	       -errno : 0;
+}
+
 /* Gives up all of the shared mapping but one page, and the window. */
 static int process_confine(struct ptodev *dev, struct ctx_page *page)
 {
 	char *start = (char *)dev->shared;
-	char *end = start + dev->shared_size;
 	char *own = (char *)page;
+	int ret;
 
-	if (munmap(start, (size_t)(own - start)))
-		return -errno;
-	own += dev->page_stride;
-	if (own < end && munmap(own, (size_t)(end - own)))
-		return -errno;
-	return window_hide_all(dev);
+	ret = process_give_up(start, own);
+	if (!ret)
+		ret = process_give_up(own + dev->page_stride, start + dev->shared_size);
+	return ret ? ret : window_hide_all(dev);
 }
 
 /* A crash is the driver's to report; dumping the window would only take long. */
