@@ -263,7 +263,8 @@ static const struct step steps[] = {
 
 struct snapshot {
 	struct pto_device_usage usage;
-	uint64_t live[7];
+	uint64_t live[5];
+	uint64_t counted[2];	/* only ever more */
 };
 
 /* The queries may be hit themselves: then they are repeated. */
@@ -288,8 +289,8 @@ static void take(const struct job *job, const struct step *step, struct snapshot
 	snap->live[2] = stats.bo_live;
 	snap->live[3] = stats.bo_bytes;
 	snap->live[4] = stats.images_live;
-	snap->live[5] = stats.prepares;
-	snap->live[6] = step->loose ? 0 : stats.runs_submitted;
+	snap->counted[0] = stats.prepares;
+	snap->counted[1] = step->loose ? 0 : stats.runs_submitted;
 }
 
 /* What the device has to be told to forget is given back soon, but not at once. */
@@ -307,6 +308,24 @@ static bool as_before(const struct job *job, const struct step *step,
 			return false;
 		pt_pause();
 	}
+}
+
+/* After a step that was done and undone, when all of it is gone: what only counts up has changed. */
+static void take_again(const struct job *job, const struct step *step, struct snapshot *before)
+{
+	uint64_t deadline = pt_deadline();
+	struct snapshot now;
+
+	for (;;) {
+		take(job, step, &now);
+		if (!memcmp(&before->usage, &now.usage, sizeof(now.usage)) &&
+		    !memcmp(before->live, now.live, sizeof(now.live)))
+			break;
+		if (pt_now() > deadline)
+			break;
+		pt_pause();
+	}
+	*before = now;
 }
 
 static bool is_injected(int err)
@@ -508,7 +527,7 @@ static int every_point(struct job *job, const struct step *step)
 			/* It has helped itself, and counts as a success. */
 			if (step->undo)
 				step->undo(job);
-			take(job, step, &before);
+			take_again(job, step, &before);
 			continue;
 		}
 		if (is_injected(err) && as_before(job, step, &before))
