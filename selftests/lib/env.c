@@ -118,7 +118,7 @@ static bool others_sleep(void)
 }
 
 /*
- * The allocator of this sanitizer (gcc 12's) does not know fork(): a lock of its that another thread
+ * The allocator of this sanitizer (gcc 12) does not know fork(): a lock of it that another thread
  * has at that moment is never dropped in the child. A device's threads allocate when they begin.
  */
 static void await_others(void)

@@ -310,7 +310,7 @@ static bool as_before(const struct job *job, const struct step *step,
 	}
 }
 
-/* After a step that was done and undone, when all of it is gone: what only counts up has changed. */
+/* After a step that was done and undone, when all of it is gone: what counts up has changed. */
 static void take_again(const struct job *job, const struct step *step, struct snapshot *before)
 {
 	uint64_t deadline = pt_deadline();
