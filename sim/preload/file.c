@@ -439,6 +439,14 @@ void sim_file_hung_up(const void *which)
 			close_if_hung_up(file, atomic_load(&file->generation));
 }
 
+void sim_file_await_closes(void)
+{
+	struct sim_file *file;
+
+	for (file = atomic_load(&sim_files); file; file = file->next)
+		close_if_hung_up(file, atomic_load(&file->generation));
+}
+
 void sim_file_reap(void)
 {
 	sim_file_hung_up(NULL);

@@ -40,12 +40,18 @@ SIM_EXPORT int close(int fd)
  * @next: first descriptor that is not dealt with yet
  * @flags: as for close_range()
  * @error: first error of the kernel, or 0
+ * @closings: the first contexts' descriptors among them
+ * @count: how many of these there are, more than there is room for included
  */
 struct range_close {
 	unsigned int next;
 	unsigned int flags;
 	long error;
+	struct sim_closing closings[16];
+	unsigned int count;
 };
+
+#define RANGE_CLOSINGS (sizeof(((struct range_close *)NULL)->closings) / sizeof(struct sim_closing))
 
 static void close_piece(struct range_close *range, unsigned int first, unsigned int last)
 {
@@ -58,9 +64,12 @@ static void close_piece(struct range_close *range, unsigned int first, unsigned 
 static void before_range(int fd, uintptr_t entry, void *arg)
 {
 	struct range_close *range = arg;
+	struct sim_closing closing;
 
 	if (entry != SIM_INTERNAL) {
-		(void)sim_file_before_close(fd);
+		closing = sim_file_before_close(fd);
+		if (closing.file && range->count++ < RANGE_CLOSINGS)
+			range->closings[range->count - 1] = closing;
 		return;
 	}
 	if ((unsigned int)fd > range->next)
@@ -71,11 +80,17 @@ static void before_range(int fd, uintptr_t entry, void *arg)
 static int close_all(unsigned int first, unsigned int last, unsigned int flags)
 {
 	struct range_close range = { .next = first, .flags = flags };
+	unsigned int i;
 
 	sim_fd_each(first, last, before_range, &range);
 	if (range.next <= last && range.next >= first)
 		close_piece(&range, range.next, last);
-	if (sim_fd_used())
+	/* They have ended when this returns, even if the helper is at it already. */
+	for (i = 0; i < range.count && i < RANGE_CLOSINGS; i++)
+		sim_file_after_close(range.closings[i]);
+	if (range.count > RANGE_CLOSINGS)
+		sim_file_await_closes();
+	else if (sim_fd_used())
 		sim_file_reap();
 	return (int)sim_return(range.error);
 }

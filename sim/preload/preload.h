@@ -240,6 +240,9 @@ void sim_file_after_close(struct sim_closing closing);
 /** sim_file_reap() - end every context whose last descriptor is closed */
 void sim_file_reap(void);
 
+/** sim_file_await_closes() - the same, and wait for those that somebody else is ending */
+void sim_file_await_closes(void);
+
 /** sim_file_ioctl() - an ioctl on @file by way of @fd. Return: 0 or a negative errno */
 long sim_file_ioctl(struct sim_file *file, int fd, unsigned int cmd, void *arg);
 
