@@ -174,6 +174,22 @@ static bool stuck(const struct pto_runtime *rt, const struct pto_ring *ring)
 	       (ring->tail < ring->head && held(rt, ring_slot(ring, ring->tail)));
 }
 
+/* So often at least a wait looks before it has been too long. */
+#define STALL_LOOKS 64
+
+/*
+ * How long has nothing completed? A machine that stands still between two looks gives nobody
+ * time to complete anything, so that counts as little.
+ */
+static uint64_t stalled(struct pto_stall *stall, uint64_t now, uint64_t bound)
+{
+	uint64_t passed = stall->seen ? now - stall->seen : 0;
+
+	stall->seen = now;
+	stall->waited += passed < bound / STALL_LOOKS ? passed : bound / STALL_LOOKS;
+	return stall->waited;
+}
+
 /**
  * pto_rt_wait() - one step of waiting for tasks to complete
  * @rt: the run
@@ -186,21 +202,16 @@ static bool stuck(const struct pto_runtime *rt, const struct pto_ring *ring)
 bool pto_rt_wait(struct pto_runtime *rt, struct pto_stall *stall, uint64_t bound, bool patient)
 {
 	uint64_t done = pto_sched_done(rt->sched);
-	uint64_t now;
 
 	/* The clock matters only while nothing completes, so it is not looked at before. */
 	if (done != stall->done) {
 		stall->done = done;
-		stall->deadline = 0;
-	} else {
-		now = rt->env->now();
-		if (!stall->deadline)
-			stall->deadline = now + bound;
-		if (now > stall->deadline) {
-			if (!patient || !rt->env->busy(rt))
-				return false;
-			stall->deadline = now + bound;
-		}
+		stall->seen = 0;
+		stall->waited = 0;
+	} else if (stalled(stall, rt->env->now(), bound) >= bound / STALL_LOOKS * STALL_LOOKS) {
+		if (!patient || !rt->env->busy(rt))
+			return false;
+		stall->waited = 0;
 	}
 	rt->env->wait(rt);
 	return true;

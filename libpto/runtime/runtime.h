@@ -749,11 +749,13 @@ static inline void pto_rt_cross(struct pto_runtime *rt)
 /**
  * struct pto_stall - a wait for tasks; zero to begin with
  * @done: tasks completed when it last looked
- * @deadline: when nothing will have completed for too long, 0 if it is not known yet
+ * @seen: when it last looked while nothing completed, 0 if it has not
+ * @waited: ns since then, as far as they count
  */
 struct pto_stall {
 	uint64_t done;
-	uint64_t deadline;
+	uint64_t seen;
+	uint64_t waited;
 };
 
 bool pto_rt_wait(struct pto_runtime *rt, struct pto_stall *stall, uint64_t bound, bool patient);

@@ -27,6 +27,7 @@ FIXTURE(orchestrator)
 	uint64_t now;
 	uint64_t waits;
 	uint64_t busy_until;		/* a kernel runs as long as the clock shows less */
+	uint64_t step;			/* ns that a wait takes, 0: 100 ms */
 	bool runs;			/* waiting executes tasks */
 	uint64_t executed;
 	uint64_t last;			/* scalar of the latest task that was executed */
@@ -79,7 +80,7 @@ static void env_wait(struct pto_runtime *rt)
 	FIXTURE_DATA(orchestrator) *self = self_of(rt);
 
 	self->waits++;
-	self->now += 100 * MS;
+	self->now += self->step ? self->step : 100 * MS;
 	if (self->runs)
 		execute_some(self, 1);
 }
@@ -239,6 +240,7 @@ TEST_F(orchestrator, slots_wait_for_completion)
 TEST_F(orchestrator, slots_backstop)
 {
 	self->runs = false;
+	self->step = MS;
 	fill_ring(self, 63, 0);
 	EXPECT_EQ(0, fatal(self));
 	EXPECT_EQ(0, self->waits);
@@ -248,6 +250,17 @@ TEST_F(orchestrator, slots_backstop)
 				"the oldest task does not complete"));
 	EXPECT_LE(500 * MS, self->now);
 	EXPECT_GE(800 * MS, self->now);
+}
+
+/* A machine that stands still at each step gives nobody time to complete anything. */
+TEST_F(orchestrator, backstop_where_time_is_lost)
+{
+	self->runs = false;
+	self->step = 3600000 * MS;
+	fill_ring(self, 64, 0);
+	EXPECT_EQ(PTO_FATAL_FLOW_CONTROL_DEADLOCK, fatal(self));
+	EXPECT_LE(50, self->waits);
+	EXPECT_GE(100, self->waits);
 }
 
 TEST_F(orchestrator, heap_backstop)
