@@ -76,22 +76,6 @@ static void wake_up(struct rig *rig, uint32_t queue)
 	rig_settle();
 }
 
-static int run_on(struct pto_ctx *ctx, uint32_t stream, uint64_t *id)
-{
-	struct pto_run_entry entry = { 0 };
-	struct pto_run run = {
-		.size = sizeof(run),
-		.stream = stream,
-		.count = 1,
-		.stride = sizeof(entry),
-		.entries_ptr = (uintptr_t)&entry,
-	};
-	int err = rig_ioctl(ctx, PTO_RUN, &run);
-
-	*id = run.first_id;
-	return err;
-}
-
 static uint32_t new_stream(struct pto_ctx *ctx)
 {
 	struct pto_stream_create arg = { .size = sizeof(arg) };
@@ -141,7 +125,7 @@ TEST_F(ends, all_streams_may_finish)
 	rig_rule(self->rig, &late);
 	ASSERT_EQ(0, rig_run(self->ctx, 0, 0, &id));
 	for (i = 0; i < 3; i++)
-		ASSERT_EQ(0, run_on(self->ctx, stream, &id));
+		ASSERT_EQ(0, rig_run_on(self->ctx, stream, &id));
 	close_ctx(self);
 	EXPECT_EQ(0, rig_count(self->rig, PTO_DEV_ABORT, 0));
 	EXPECT_EQ(4, rig_count(self->rig, PTO_DEV_RUN, 0));
@@ -157,7 +141,7 @@ TEST_F(ends, streams_that_take_long)
 	ASSERT_NE(0, stream);
 	rig_rule(self->rig, &late);
 	ASSERT_EQ(0, rig_run(self->ctx, 0, 0, &id));
-	ASSERT_EQ(0, run_on(self->ctx, stream, &id));
+	ASSERT_EQ(0, rig_run_on(self->ctx, stream, &id));
 	begin = rig_now();
 	close_ctx(self);
 	EXPECT_LE(begin + 2 * RIG_SECOND, rig_now());
@@ -184,7 +168,7 @@ TEST_F(ends, close_of_a_lost_one)
 	ASSERT_EQ(0, rig_run(self->ctx, 0, 0, &first));
 	rig_no_rules(self->rig);
 	self->rig->held = ~1u;
-	ASSERT_EQ(0, run_on(self->ctx, stream, &second));
+	ASSERT_EQ(0, rig_run_on(self->ctx, stream, &second));
 	ASSERT_EQ(0, rig_wait(self->ctx, first, 0, &wait));
 	ASSERT_EQ(-EIO, wait.status);
 	begin = rig_now();

@@ -50,22 +50,6 @@ static uint32_t state(struct pto_ctx *ctx)
 	return rig_stats(ctx, &stats) ? ~0U : stats.state;
 }
 
-static int run_on(struct pto_ctx *ctx, uint32_t stream, uint64_t *id)
-{
-	struct pto_run_entry entry = { 0 };
-	struct pto_run run = {
-		.size = sizeof(run),
-		.stream = stream,
-		.count = 1,
-		.stride = sizeof(entry),
-		.entries_ptr = (uintptr_t)&entry,
-	};
-	int err = rig_ioctl(ctx, PTO_RUN, &run);
-
-	*id = run.first_id;
-	return err;
-}
-
 /* The runs of two streams: the oldest counts, and later ones are nobody's business. */
 TEST_F(given, oldest_run_of_all_streams)
 {
@@ -81,7 +65,7 @@ TEST_F(given, oldest_run_of_all_streams)
 	ASSERT_EQ(0, rig_run(self->ctx, 0, self->bo.id, &before));
 	ASSERT_EQ(0, rig_bo_destroy(self->ctx, self->bo.id));
 	rig_settle();
-	ASSERT_EQ(0, run_on(self->ctx, create.id, &after));
+	ASSERT_EQ(0, rig_run_on(self->ctx, create.id, &after));
 	ASSERT_EQ(0, rig_bo_destroy(self->ctx, second.id));
 	rig_settle();
 	EXPECT_EQ(0, rig_count(self->rig, PTO_DEV_UNMAP, 0));

@@ -229,22 +229,6 @@ TEST_F(held, readiness)
 	EXPECT_EQ(0, rig_poll(self->ctx));
 }
 
-static int run_on(struct pto_ctx *ctx, uint32_t stream, uint64_t *id)
-{
-	struct pto_run_entry entry = { 0 };
-	struct pto_run run = {
-		.size = sizeof(run),
-		.stream = stream,
-		.count = 1,
-		.stride = sizeof(entry),
-		.entries_ptr = (uintptr_t)&entry,
-	};
-	int err = rig_ioctl(ctx, PTO_RUN, &run);
-
-	*id = run.first_id;
-	return err;
-}
-
 /* Who polls later asks for what is in flight already, on each stream where something is. */
 TEST_F(held, readiness_of_each_stream)
 {
@@ -261,7 +245,7 @@ TEST_F(held, readiness_of_each_stream)
 		self->rig->held |= 1u << queues[i];
 	}
 	for (i = 0; i < 3; i++) {
-		ASSERT_EQ(0, run_on(self->ctx, ids[i], &id));
+		ASSERT_EQ(0, rig_run_on(self->ctx, ids[i], &id));
 		EXPECT_EQ(0, rig_queue(self->rig, queues[i])->cq_flags);
 		EXPECT_EQ(0, rig_poll(self->ctx));
 		for (j = 0; j < 3; j++)

@@ -63,22 +63,6 @@ static uint32_t state(struct pto_ctx *ctx)
 	return rig_stats(ctx, &stats) ? ~0U : stats.state;
 }
 
-static int run_on(struct pto_ctx *ctx, uint32_t stream, uint64_t *id)
-{
-	struct pto_run_entry entry = { 0 };
-	struct pto_run run = {
-		.size = sizeof(run),
-		.stream = stream,
-		.count = 1,
-		.stride = sizeof(entry),
-		.entries_ptr = (uintptr_t)&entry,
-	};
-	int err = rig_ioctl(ctx, PTO_RUN, &run);
-
-	*id = run.first_id;
-	return err;
-}
-
 /* How many of the commands from entry @from on are @opcode of what is at @addr? */
 static unsigned int told(struct rig *rig, unsigned int from, uint16_t opcode, uint64_t addr,
 			 uint64_t length)
@@ -140,7 +124,7 @@ TEST_F(resets, all_streams)
 		EXPECT_EQ(before.queue, after.queue);
 		/* Each begins anew, at whatever number its runs are. */
 		for (i = 0; i < 3; i++) {
-			ASSERT_EQ(0, run_on(self->ctx, ids[i], &run));
+			ASSERT_EQ(0, rig_run_on(self->ctx, ids[i], &run));
 			ASSERT_EQ(0, rig_wait(self->ctx, run, 0, &wait));
 			EXPECT_EQ(0, wait.status);
 			EXPECT_EQ(round + 1, run << 16 >> 16);
@@ -210,7 +194,7 @@ TEST_F(resets, abort_what_runs)
 	EXPECT_EQ(0, rig_count(self->rig, PTO_DEV_ABORT, 0));
 	for (i = 0; i < 3; i++) {
 		self->rig->held = ~1u;
-		ASSERT_EQ(0, run_on(self->ctx, ids[i], &id));
+		ASSERT_EQ(0, rig_run_on(self->ctx, ids[i], &id));
 		self->rig->held = 0;
 		ASSERT_EQ(0, reset(self->ctx));
 		EXPECT_EQ(i + 1, rig_count(self->rig, PTO_DEV_ABORT, 0));

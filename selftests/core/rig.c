@@ -1018,6 +1018,23 @@ int rig_run(struct pto_ctx *ctx, int cid, uint32_t args_bo, uint64_t *id)
 }
 
 /* In one call, without a bound; how the wait went is in arg->wait_error. */
+/* Of cid 0, without arguments, on a stream of choice. */
+int rig_run_on(struct pto_ctx *ctx, uint32_t stream, uint64_t *id)
+{
+	struct pto_run_entry entry = { 0 };
+	struct pto_run run = {
+		.size = sizeof(run),
+		.stream = stream,
+		.count = 1,
+		.stride = sizeof(entry),
+		.entries_ptr = (uintptr_t)&entry,
+	};
+	int err = rig_ioctl(ctx, PTO_RUN, &run);
+
+	*id = run.first_id;
+	return err;
+}
+
 int rig_run_and_wait(struct pto_ctx *ctx, int cid, struct pto_run *arg)
 {
 	struct pto_run_entry entry = { .cid = cid };

@@ -289,6 +289,7 @@ int rig_image_destroy(struct pto_ctx *ctx, uint32_t id);
 int rig_prepare(struct pto_ctx *ctx, int cid, uint32_t image);
 int rig_unprepare(struct pto_ctx *ctx, int cid);
 int rig_run(struct pto_ctx *ctx, int cid, uint32_t args_bo, uint64_t *id);
+int rig_run_on(struct pto_ctx *ctx, uint32_t stream, uint64_t *id);
 int rig_run_and_wait(struct pto_ctx *ctx, int cid, struct pto_run *arg);
 int rig_wait(struct pto_ctx *ctx, uint64_t id, uint64_t timeout_ns, struct pto_wait *arg);
 int rig_stats(struct pto_ctx *ctx, struct pto_context_stats *stats);
