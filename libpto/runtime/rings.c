@@ -208,7 +208,7 @@ bool pto_rt_wait(struct pto_runtime *rt, struct pto_stall *stall, uint64_t bound
 		stall->done = done;
 		stall->seen = 0;
 		stall->waited = 0;
-	} else if (stalled(stall, rt->env->now(), bound) >= bound / STALL_LOOKS * STALL_LOOKS) {
+	} else if (stalled(stall, rt->env->now(), bound) >= bound) {
 		if (!patient || !rt->env->busy(rt))
 			return false;
 		stall->waited = 0;

@@ -35,6 +35,8 @@ SIM_EXPORT int close(int fd)
 
 /* --- ranges -------------------------------------------------------------------------- */
 
+#define RANGE_CLOSINGS 16
+
 /**
  * struct range_close - a close_range() that leaves our own descriptors open
  * @next: first descriptor that is not dealt with yet
@@ -47,11 +49,9 @@ struct range_close {
 	unsigned int next;
 	unsigned int flags;
 	long error;
-	struct sim_closing closings[16];
+	struct sim_closing closings[RANGE_CLOSINGS];
 	unsigned int count;
 };
-
-#define RANGE_CLOSINGS (sizeof(((struct range_close *)NULL)->closings) / sizeof(struct sim_closing))
 
 static void close_piece(struct range_close *range, unsigned int first, unsigned int last)
 {
