@@ -279,6 +279,7 @@ static void pto_device_reap_admin(struct pto_device *pdev)
 	if (!pto_section_enter(&section, pdev))
 		return;
 	pto_queue_arm(q);
+	pto_device_check(pdev);
 	spin_lock(&q->lock);
 	taken = pto_queue_reap(q);
 	spin_unlock(&q->lock);
@@ -396,6 +397,7 @@ void pto_device_watch(struct pto_device *pdev)
 		return;
 	pto_device_check(pdev);
 	pto_section_leave(&section);
+	pto_device_interrupt(pdev);
 }
 
 /* Nobody polls any more? Whoever begins to is in the wait queue before he sets this. */
@@ -516,16 +518,20 @@ void pto_device_ended(struct pto_device *pdev)
  * @ended: pdev->ended from before the caller saw that it needs this
  * @deadline_ns: until when
  *
+ * The device's work ends them. Its interrupt may be lost: whoever waits looks for himself, too.
+ *
  * Return: 0; -ENOSPC if none is ending, -ETIMEDOUT, -ERESTARTSYS if the thread is killed,
  * -ENODEV.
  */
 int pto_device_await_end(struct pto_device *pdev, u32 ended, u64 deadline_ns)
 {
-	ktime_t expires = ns_to_ktime(deadline_ns);
 	DEFINE_WAIT(wait);
 	int err = -EAGAIN;
 
 	while (err == -EAGAIN) {
+		ktime_t expires = pto_queue_expiry(deadline_ns);
+		bool woken = true;
+
 		prepare_to_wait(&pdev->wq, &wait, TASK_KILLABLE | TASK_FREEZABLE);
 		if (pto_device_is_gone(pdev))
 			err = -ENODEV;
@@ -535,9 +541,13 @@ int pto_device_await_end(struct pto_device *pdev, u32 ended, u64 deadline_ns)
 			err = -ENOSPC;
 		else if (signal_pending_state(TASK_KILLABLE, current))
 			err = -ERESTARTSYS;
-		else if (!schedule_hrtimeout(&expires, HRTIMER_MODE_ABS))
+		else if (ktime_get_ns() >= deadline_ns)
 			err = -ETIMEDOUT;
+		else
+			woken = schedule_hrtimeout(&expires, HRTIMER_MODE_ABS);
 		finish_wait(&pdev->wq, &wait);
+		if (!woken)
+			pto_device_reap_admin(pdev);
 	}
 	return err;
 }

@@ -105,9 +105,10 @@ void pto_device_gone(struct pto_device *pdev);
 void pto_device_interrupt(struct pto_device *pdev);
 
 /**
- * pto_device_watch() - look whether the device says that it is broken, or has stopped
+ * pto_device_watch() - look whether the device says that it is broken, has stopped, or has
+ *	completions that no interrupt has announced
  *
- * The home calls this about once a second. Who waits for the device looks for himself.
+ * The home calls this about once a second. A thread that waits for the device looks for itself.
  */
 void pto_device_watch(struct pto_device *pdev);
 

@@ -408,8 +408,8 @@ static bool pto_queue_overdue(struct pto_queue *q, struct pto_wait_how *how)
 	return false;
 }
 
-/* The deadline, or the next look if that comes first. */
-static ktime_t pto_queue_expiry(u64 deadline_ns)
+/** pto_queue_expiry() - how long to sleep: to a deadline, or the next look if that comes first */
+ktime_t pto_queue_expiry(u64 deadline_ns)
 {
 	return ns_to_ktime(min_t(u64, deadline_ns, ktime_get_ns() + PTO_SLEEP_NS));
 }

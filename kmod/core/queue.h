@@ -5,6 +5,7 @@
 #ifndef PTO_CORE_QUEUE_H
 #define PTO_CORE_QUEUE_H
 
+#include <linux/ktime.h>
 #include <linux/list.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
@@ -144,6 +145,7 @@ int pto_queue_ask(struct pto_queue *q, const union pto_command *cmd, struct pto_
 		  struct pto_wait_how *how);
 int pto_queue_wait(struct pto_queue *q, pto_queue_cond cond, void *arg,
 		   struct pto_wait_how *how);
+ktime_t pto_queue_expiry(u64 deadline_ns);
 bool pto_queue_replied(struct pto_queue *q, void *reply);
 int pto_status_errno(u32 status);
 

@@ -264,19 +264,25 @@ static bool pto_reclaim_is_calm(struct pto_ctx *ctx)
  */
 bool pto_reclaim_settle(struct pto_ctx *ctx)
 {
-	ktime_t expires = ns_to_ktime(ktime_get_ns() + PTO_SETTLE_NS);
+	u64 deadline_ns = ktime_get_ns() + PTO_SETTLE_NS;
 	DEFINE_WAIT(wait);
 	bool again = true;
 
 	if (!pto_reclaim_pending(ctx))
 		return false;
 	while (again) {
+		ktime_t expires = pto_queue_expiry(deadline_ns);
+		bool woken = true;
+
 		prepare_to_wait(&ctx->wq, &wait, TASK_KILLABLE | TASK_FREEZABLE);
-		again = !pto_reclaim_is_calm(ctx) &&
+		again = !pto_reclaim_is_calm(ctx) && ktime_get_ns() < deadline_ns &&
 			!signal_pending_state(TASK_KILLABLE, current);
 		if (again)
-			again = schedule_hrtimeout(&expires, HRTIMER_MODE_ABS);
+			woken = schedule_hrtimeout(&expires, HRTIMER_MODE_ABS);
 		finish_wait(&ctx->wq, &wait);
+		/* The interrupt that starts the work may be lost. */
+		if (!woken)
+			pto_reclaim_start(ctx);
 	}
 	return true;
 }

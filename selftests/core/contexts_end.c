@@ -322,6 +322,31 @@ TEST_F(ends, open_waits_for_one)
 	EXPECT_ALL_BACK(self);
 }
 
+/* No interrupt tells that it has ended: who waits looks again within a second. */
+TEST_F(ends, open_waits_for_one_without_interrupts)
+{
+	struct opener o = { .rig = self->rig };
+	struct pto_ctx *third;
+	struct rig_thread thread;
+	uint64_t answered;
+
+	ASSERT_EQ(0, rig_open(self->rig, &third));
+	self->rig->held = 1u << ADMIN;
+	close_ctx(self);
+	rig_thread(&thread, opens, &o);
+	rig_settle();
+	rig_fail(self->rig, RIG_INTERRUPT, 0, 1000);
+	wake_up(self->rig, ADMIN);
+	EXPECT_FALSE(thread.ended);
+	answered = rig_now();
+	rig_join(&thread);
+	ASSERT_EQ(0, o.result);
+	EXPECT_GE(answered + RIG_SECOND + SOON, o.until);
+	rig_close(o.ctx);
+	rig_close(third);
+	EXPECT_ALL_BACK(self);
+}
+
 /* The same in vain. Afterwards nobody waits for what has ended. */
 TEST_F(ends, open_waits_in_vain)
 {

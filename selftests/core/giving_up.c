@@ -205,6 +205,43 @@ TEST_F(given, memory_that_is_about_to_come_back)
 	EXPECT_GE(begin + RIG_SECOND, rig_now());
 }
 
+/* No interrupt tells that it is back: who is short of it looks again within a second. */
+TEST_F(given, memory_that_comes_back_without_interrupts)
+{
+	const struct rig_rule late = { .opcode = PTO_DEV_UNMAP, .late_ns = RIG_SECOND / 2 };
+	struct pto_bo_create bo;
+	uint64_t begin;
+
+	ASSERT_EQ(0, rig_bo(self->ctx, LARGE, &bo));
+	begin = rig_now();
+	rig_rule(self->rig, &late);
+	rig_fail(self->rig, RIG_INTERRUPT, 0, 1000);
+	ASSERT_EQ(0, rig_bo_destroy(self->ctx, 2));
+	EXPECT_EQ(0, rig_bo(self->ctx, LARGE, &bo));
+	EXPECT_GE(begin + RIG_SECOND + SOON, rig_now());
+}
+
+/* Nobody waits, and no interrupt comes: the home's look finds it. */
+TEST_F(given, nobody_waits_and_no_interrupt_comes)
+{
+	struct pto_context_stats stats;
+	uint64_t id;
+
+	self->rig->held = 1u << self->stream;
+	ASSERT_EQ(0, rig_run(self->ctx, 0, self->bo.id, &id));
+	ASSERT_EQ(0, rig_bo_destroy(self->ctx, self->bo.id));
+	rig_settle();
+	rig_fail(self->rig, RIG_INTERRUPT, 0, 1000);
+	rig_release(self->rig, self->stream, 1);
+	rig_advance(1);
+	EXPECT_EQ(0, rig_count(self->rig, PTO_DEV_UNMAP, 0));
+	rig_watch(self->rig);
+	rig_advance(1);
+	EXPECT_EQ(1, rig_count(self->rig, PTO_DEV_UNMAP, 0));
+	ASSERT_EQ(0, rig_stats(self->ctx, &stats));
+	EXPECT_EQ(0, stats.bo_bytes);
+}
+
 /* A run has it for as long as it takes: that is not waited for. */
 TEST_F(given, memory_that_a_run_uses)
 {
