@@ -3,6 +3,7 @@
  * Buffers: device memory that the application names, maps and copies.
  */
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
@@ -32,17 +33,25 @@ static void unlink_buffer(struct pto_buffer *buf)
 		ctx->buffers = buf->next;
 }
 
-static int create_failed(struct pto_context *ctx, int rc, size_t bytes, uint32_t placement)
+int pto_fail_room(struct pto_context *ctx, const char *what, uint64_t bytes)
 {
 	struct pto_device_usage usage;
+	char size[40] = "";
 
-	if (rc == -ENOMEM &&
-	    !pto_query_fd(ctx->fd, PTO_QUERY_USAGE, &usage, sizeof(usage)))
-		return pto_fail(ctx, rc,
-				"no room for a buffer of %zu bytes: %" PRIu64 " of %" PRIu64
-				" bytes of %s are in use",
-				bytes, (uint64_t)usage.memory_used, (uint64_t)usage.memory_size,
-				ctx->path);
+	if (bytes)
+		snprintf(size, sizeof(size), " of %" PRIu64 " bytes", bytes);
+	if (pto_query_fd(ctx->fd, PTO_QUERY_USAGE, &usage, sizeof(usage)))
+		return pto_fail(ctx, -ENOMEM, "no room for %s%s on %s", what, size, ctx->path);
+	return pto_fail(ctx, -ENOMEM,
+			"no room for %s%s: %" PRIu64 " of %" PRIu64 " bytes of %s are in use",
+			what, size, (uint64_t)usage.memory_used, (uint64_t)usage.memory_size,
+			ctx->path);
+}
+
+static int create_failed(struct pto_context *ctx, int rc, size_t bytes, uint32_t placement)
+{
+	if (rc == -ENOMEM)
+		return pto_fail_room(ctx, "a buffer", bytes);
 	if (!bytes)
 		return pto_fail(ctx, rc, "a buffer cannot have 0 bytes");
 	return pto_fail(ctx, rc, "buffer of %zu bytes in placement %u on %s: %s", bytes, placement,

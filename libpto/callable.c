@@ -187,6 +187,8 @@ static int upload(struct pto_context *ctx, const struct pto_object *obj, uint32_
 		return pto_fail(ctx, rc, "%s: %zu bytes; the device takes images of %llu at most",
 				obj->name, obj->bytes,
 				(unsigned long long)ctx->info.max_image_size);
+	if (rc == -ENOMEM)
+		return pto_fail_room(ctx, obj->name, obj->bytes);
 	if (rc)
 		return pto_fail(ctx, rc, "%s: uploading %zu bytes: %s", obj->name, obj->bytes,
 				pto_errno_name(rc));

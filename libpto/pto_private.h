@@ -40,7 +40,7 @@ static inline void pto_restore_errno(const int *saved)
 #define PTO_LOG_SIZE		256	/* of the device's explanation of a failure */
 #define PTO_ARENA_IDS		8	/* ring configurations whose arena a context remembers */
 
-/* The driver's defaults (struct pto_prewarm). */
+/* Ring sizes of a driver that does not say what its defaults are (struct pto_device_info). */
 #define PTO_DEFAULT_TASK_WINDOW	16384ull
 #define PTO_DEFAULT_HEAP	(256ull << 20)
 #define PTO_DEFAULT_DEP_POOL	16384ull
@@ -133,6 +133,12 @@ int pto_fail(const struct pto_context *ctx, int rc, const char *fmt, ...) PTO_PR
 /* pto_fail_open(), pto_fail_callable() - the same for what has no context. */
 int pto_fail_open(int rc, const char *fmt, ...) PTO_PRINTF(2, 3);
 int pto_fail_callable(int rc, const char *fmt, ...) PTO_PRINTF(2, 3);
+
+/*
+ * pto_fail_room() - pto_fail() with -ENOMEM: what there is no room for, its bytes unless they are 0,
+ * and how much of the device's memory is in use
+ */
+int pto_fail_room(struct pto_context *ctx, const char *what, uint64_t bytes);
 
 /* pto_fail_run() - pto_fail() with what is known of a run that failed. */
 int pto_fail_run(struct pto_context *ctx, const struct pto_run_handle *run);

@@ -254,14 +254,16 @@ static void resolve(struct pto_ring_config *out, const struct pto_ring_config *o
 void pto_rings_resolve(const struct pto_context *ctx, const struct pto_ring_config *rings,
 		       struct pto_ring_config *out)
 {
+	const struct pto_device_info *info = &ctx->info;
+
 	resolve(out, rings, &ctx->env_rings);
 	for (int i = 0; i < PTO_RING_DEPTHS; i++) {
 		if (!out->task_window[i])
-			out->task_window[i] = PTO_DEFAULT_TASK_WINDOW;
+			out->task_window[i] = info->default_task_window ?: PTO_DEFAULT_TASK_WINDOW;
 		if (!out->heap[i])
-			out->heap[i] = PTO_DEFAULT_HEAP;
+			out->heap[i] = info->default_heap ?: PTO_DEFAULT_HEAP;
 		if (!out->dep_pool[i])
-			out->dep_pool[i] = PTO_DEFAULT_DEP_POOL;
+			out->dep_pool[i] = info->default_dep_pool ?: PTO_DEFAULT_DEP_POOL;
 	}
 }
 
@@ -288,7 +290,12 @@ static int check(struct pto_context *ctx, struct pto_ring_config *rings)
 
 static int prewarm(struct pto_context *ctx, struct pto_ring_config *rings, uint32_t *arena)
 {
-	struct pto_prewarm arg = { .size = sizeof(arg) };
+	char log[PTO_LOG_SIZE] = "";
+	struct pto_prewarm arg = {
+		.size = sizeof(arg),
+		.log_ptr = (uintptr_t)log,
+		.log_size = sizeof(log),
+	};
 	int rc = check(ctx, rings);
 
 	if (rc)
@@ -297,10 +304,14 @@ static int prewarm(struct pto_context *ctx, struct pto_ring_config *rings, uint3
 	memcpy(arg.heap, rings->heap, sizeof(arg.heap));
 	memcpy(arg.dep_pool, rings->dep_pool, sizeof(arg.dep_pool));
 	rc = pto_ioctl(ctx, PTO_PREWARM, &arg);
+	if (rc == -E2BIG) {
+		arg.size = offsetof(struct pto_prewarm, log_ptr);
+		rc = pto_ioctl(ctx, PTO_PREWARM, &arg);
+	}
+	if (rc == -ENOMEM && *log)
+		return pto_fail(ctx, rc, "ring sizes: %s", log);
 	if (rc == -ENOMEM)
-		return pto_fail(ctx, rc,
-				"ring sizes: no room for their arena in the device's %llu bytes of memory, or no memory for the driver",
-				(unsigned long long)ctx->info.memory_size);
+		return pto_fail_room(ctx, "an arena of the ring sizes asked for", 0);
 	if (rc)
 		return pto_fail(ctx, rc, "making the arena of a ring configuration: %s",
 				pto_errno_name(rc));

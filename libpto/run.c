@@ -245,6 +245,8 @@ static int submit_failed(struct pto_context *ctx, int rc, int cid)
 				cid);
 	if (rc == -ENODEV)
 		return pto_fail(ctx, rc, "run of cid %d: %s is gone", cid, ctx->path);
+	if (rc == -ENOMEM)
+		return pto_fail_room(ctx, "the arena of a run with the default ring sizes", 0);
 	return pto_fail(ctx, rc, "submitting a run of cid %d: %s", cid, pto_errno_name(rc));
 }
 

@@ -16,10 +16,7 @@
 #include "reclaim.h"
 #include "stream.h"
 
-/* Defaults and limits are those of the seed runtime. */
-#define PTO_DEFAULT_TASK_WINDOW	16384ULL
-#define PTO_DEFAULT_HEAP	(256ULL << 20)
-#define PTO_DEFAULT_DEP_POOL	16384ULL
+/* Limits are those of the seed runtime. */
 #define PTO_MIN_TASK_WINDOW	4
 #define PTO_MIN_HEAP		1024
 #define PTO_MIN_DEP_POOL	4
@@ -30,19 +27,26 @@ static u64 pto_resolve(u64 value, u64 fallback)
 	return value ? value : fallback;
 }
 
-static int pto_arena_resolve(const struct pto_prewarm *arg, struct pto_arena_config *config)
+/** pto_ring_ok() - are the sizes of a ring within their limits? */
+bool pto_ring_ok(u64 window, u64 heap, u64 deps)
+{
+	return window >= PTO_MIN_TASK_WINDOW && window <= PTO_MAX_ENTRIES &&
+	       is_power_of_2(window) && heap >= PTO_MIN_HEAP &&
+	       deps >= PTO_MIN_DEP_POOL && deps <= PTO_MAX_ENTRIES;
+}
+
+static int pto_arena_resolve(const struct pto_device *pdev, const struct pto_prewarm *arg,
+			     struct pto_arena_config *config)
 {
 	u64 heaps = 0;
 	int i;
 
 	for (i = 0; i < PTO_RING_DEPTHS; i++) {
-		u64 window = pto_resolve(arg->task_window[i], PTO_DEFAULT_TASK_WINDOW);
-		u64 heap = pto_resolve(arg->heap[i], PTO_DEFAULT_HEAP);
-		u64 deps = pto_resolve(arg->dep_pool[i], PTO_DEFAULT_DEP_POOL);
+		u64 window = pto_resolve(arg->task_window[i], pdev->task_window);
+		u64 heap = pto_resolve(arg->heap[i], pdev->heap);
+		u64 deps = pto_resolve(arg->dep_pool[i], pdev->dep_pool);
 
-		if (window < PTO_MIN_TASK_WINDOW || window > PTO_MAX_ENTRIES ||
-		    !is_power_of_2(window) || heap < PTO_MIN_HEAP ||
-		    deps < PTO_MIN_DEP_POOL || deps > PTO_MAX_ENTRIES)
+		if (!pto_ring_ok(window, heap, deps))
 			return -EINVAL;
 		if (check_add_overflow(heaps, heap, &heaps))
 			return -EOVERFLOW;
@@ -56,12 +60,12 @@ static int pto_arena_resolve(const struct pto_prewarm *arg, struct pto_arena_con
 static bool pto_arena_is_default(const struct pto_arena *arena)
 {
 	const struct pto_arena_config *config = &arena->image->config;
+	const struct pto_device *pdev = arena->ctx->pdev;
 	int i;
 
 	for (i = 0; i < PTO_RING_DEPTHS; i++) {
-		if (config->task_window[i] != PTO_DEFAULT_TASK_WINDOW ||
-		    config->heap[i] != PTO_DEFAULT_HEAP ||
-		    config->dep_pool[i] != PTO_DEFAULT_DEP_POOL)
+		if (config->task_window[i] != pdev->task_window ||
+		    config->heap[i] != pdev->heap || config->dep_pool[i] != pdev->dep_pool)
 			return false;
 	}
 	return true;
@@ -323,6 +327,8 @@ static struct pto_arena *pto_arena_alloc(struct pto_ctx *ctx,
 		return ERR_PTR(err);
 	}
 	err = pto_reclaim_alloc(ctx, arena->image->arena_size, &arena->mem);
+	if (err == -ENOMEM)
+		ctx->missing = arena->image->arena_size;
 	if (err) {
 		pto_arena_release(&arena->deferred);
 		return ERR_PTR(err);
@@ -395,7 +401,7 @@ int pto_arena_default(struct pto_ctx *ctx, bool only_first)
 		if (ctx->arenas[i])
 			return 0;
 	}
-	pto_arena_resolve(&defaults, &config);
+	pto_arena_resolve(ctx->pdev, &defaults, &config);
 	return PTR_ERR_OR_ZERO(pto_arena_get(ctx, &config));
 }
 
@@ -409,14 +415,15 @@ int pto_prewarm(struct pto_call *call)
 {
 	struct pto_prewarm *arg = call->arg;
 	struct pto_arena_config config;
+	struct pto_dev_report report;
 	struct pto_arena *arena;
 	int err;
 
 	if (arg->flags)
 		return -EOPNOTSUPP;
-	if (arg->pad)
+	if (arg->pad || arg->pad2)
 		return -EINVAL;
-	err = pto_arena_resolve(arg, &config);
+	err = pto_arena_resolve(call->ctx->pdev, arg, &config);
 	if (err)
 		return err;
 	err = pto_ctx_begin_hw(call->ctx);
@@ -427,7 +434,11 @@ int pto_prewarm(struct pto_call *call)
 		pto_arena_name(arena);
 		arg->arena = arena->id;
 		arg->arena_size = arena->mem.length;
+	} else if (PTR_ERR(arena) == -ENOMEM) {
+		pto_ctx_explain(call->ctx, "an arena", &report);
 	}
 	pto_ctx_end(call->ctx);
+	if (PTR_ERR_OR_ZERO(arena) == -ENOMEM)
+		pto_call_log(arg->log_ptr, arg->log_size, report.text);
 	return IS_ERR(arena) ? PTR_ERR(arena) : pto_call_reply(call);
 }

@@ -33,8 +33,9 @@ static int pto_plan_write(struct pto_device *pdev, struct pto_arena_image *image
 }
 
 /* What the device completed. It is not trusted: a size must be one that can be. */
-static int pto_plan_read(struct pto_device *pdev, struct pto_arena_image *image)
+static int pto_plan_read(struct pto_ctx *ctx, struct pto_arena_image *image)
 {
+	struct pto_device *pdev = ctx->pdev;
 	struct pto_dev_arena_plan plan;
 	int err;
 
@@ -43,11 +44,24 @@ static int pto_plan_read(struct pto_device *pdev, struct pto_arena_image *image)
 		return err;
 	if (!plan.arena_size || !plan.image_size)
 		return -EIO;
-	if (plan.arena_size > pdev->heap_size || plan.image_size > pdev->heap_size)
+	if (plan.arena_size > pdev->heap_size || plan.image_size > pdev->heap_size) {
+		ctx->missing = max(plan.arena_size, plan.image_size);
 		return -ENOMEM;
+	}
 	image->arena_size = plan.arena_size;
 	image->image_size = plan.image_size;
 	return 0;
+}
+
+/* What the heaps alone take. */
+static u64 pto_arena_least(const struct pto_arena_config *config)
+{
+	u64 bytes = 0;
+	int i;
+
+	for (i = 0; i < PTO_RING_DEPTHS; i++)
+		bytes += config->heap[i];
+	return bytes;
 }
 
 /* One ARENA_BUILD with room for so many bytes of image. -ENOSPC: they are too few. */
@@ -58,6 +72,8 @@ static int pto_arena_image_try(struct pto_ctx *ctx, struct pto_arena_image *imag
 	int err, unfit;
 
 	err = pto_reclaim_alloc(ctx, sizeof(struct pto_dev_arena_plan) + room, &image->mem);
+	if (err == -ENOMEM)
+		ctx->missing = sizeof(struct pto_dev_arena_plan) + room;
 	if (err)
 		return err;
 	err = pto_plan_write(pdev, image);
@@ -67,9 +83,12 @@ static int pto_arena_image_try(struct pto_ctx *ctx, struct pto_arena_image *imag
 	cmd.arena.size = image->mem.length;
 	atomic64_inc(&ctx->count.device_commands);
 	err = pto_device_ask(pdev, &cmd, &image->build.reply);
+	/* The device does not say how large an arena is that it cannot even lay out. */
+	if (err == -ENOMEM && !ctx->missing)
+		ctx->missing = pto_arena_least(&image->config);
 	if (err && err != -ENOSPC)
 		return err;
-	unfit = pto_plan_read(pdev, image);
+	unfit = pto_plan_read(ctx, image);
 	if (!unfit && !err &&
 	    image->image_size > image->mem.length - sizeof(struct pto_dev_arena_plan))
 		unfit = -EIO;

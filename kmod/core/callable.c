@@ -286,6 +286,10 @@ static int pto_callable_attach(struct pto_callable *cal, struct pto_call *call,
 	known = !err || !reply->done;
 	if (!err)
 		err = pto_arena_default(ctx, true);
+	if (err == -ENOMEM && !reply->reported) {
+		pto_ctx_explain(ctx, "the callable and its arena", reply->report);
+		reply->reported = true;
+	}
 	if (err && known) {
 		pto_callable_drop(cal);
 	} else if (err) {

@@ -3,6 +3,7 @@
  * Contexts: making one, taking part in its configuration, ending it.
  */
 #include <linux/err.h>
+#include <linux/kernel.h>
 #include <linux/poll.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
@@ -44,6 +45,7 @@ int pto_ctx_begin(struct pto_ctx *ctx)
 		pto_ctx_end(ctx);
 		return -ENODEV;
 	}
+	ctx->missing = 0;
 	return 0;
 }
 
@@ -70,6 +72,28 @@ void pto_ctx_lose(struct pto_ctx *ctx)
 {
 	WRITE_ONCE(ctx->lost, true);
 	wake_up_all(&ctx->wq);
+}
+
+/**
+ * pto_ctx_explain() - say what an ENOMEM is about
+ * @ctx: the context; between pto_ctx_begin() and pto_ctx_end()
+ * @what: what there is no room for
+ * @report: its text is filled in
+ */
+void pto_ctx_explain(struct pto_ctx *ctx, const char *what, struct pto_dev_report *report)
+{
+	struct pto_device *pdev = ctx->pdev;
+	char *text = (char *)report->text;
+
+	if (ctx->missing)
+		snprintf(text, sizeof(report->text),
+			 "no room for %s: at least %llu bytes are needed, and %llu of the device's %llu bytes of memory are in use",
+			 what, (unsigned long long)ctx->missing,
+			 (unsigned long long)atomic64_read(&pdev->memory_used),
+			 (unsigned long long)pdev->heap_size);
+	else
+		snprintf(text, sizeof(report->text),
+			 "no memory of the host for %s; that of the device suffices", what);
 }
 
 /** pto_ctx_free_mem() - free memory that the hardware context had, if there is any in @mem */

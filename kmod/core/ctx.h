@@ -155,6 +155,8 @@ enum pto_hw_state {
  * @handles: device handles in use (@lock)
  * @loaded: callables that the hardware context has (@lock; only reclaiming removes)
  * @next_arena: id of the next arena (@claim)
+ * @missing: bytes of device memory that were asked for in vain since @claim was taken, 0 if none
+ *	were (@claim)
  * @link: in pdev->contexts (pdev->wake_mutex)
  * @count: counters
  *
@@ -196,6 +198,7 @@ struct pto_ctx {
 	DECLARE_BITMAP(handles, PTO_DEV_MAX_HANDLES);
 	struct list_head loaded;
 	u32 next_arena;
+	u64 missing;
 	struct list_head link;
 	struct pto_counters count;
 };
@@ -212,5 +215,6 @@ int pto_ctx_admin(struct pto_ctx *ctx, const union pto_command *cmd, struct pto_
 void pto_ctx_lose(struct pto_ctx *ctx);
 void pto_ctx_free_mem(struct pto_ctx *ctx, struct pto_mem *mem);
 bool pto_ctx_busy(struct pto_ctx *ctx);
+void pto_ctx_explain(struct pto_ctx *ctx, const char *what, struct pto_dev_report *report);
 
 #endif /* PTO_CORE_CTX_H */

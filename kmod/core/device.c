@@ -91,6 +91,25 @@ static bool pto_ident_layout_ok(const struct pto_dev_ident *id, u64 window_size)
 	       id->window_size <= window_size;
 }
 
+/* What the page does not say is as usual. */
+static bool pto_device_take_rings(struct pto_device *pdev)
+{
+	const struct pto_dev_ident *id = &pdev->ident;
+
+	pdev->heap = id->default_heap ? id->default_heap : PTO_USUAL_HEAP;
+	pdev->task_window = id->default_task_window ? id->default_task_window : PTO_USUAL_ENTRIES;
+	pdev->dep_pool = id->default_dep_pool ? id->default_dep_pool : PTO_USUAL_ENTRIES;
+	if (pdev->heap > U64_MAX / PTO_RING_DEPTHS ||
+	    !pto_ring_ok(pdev->task_window, pdev->heap, pdev->dep_pool))
+		return false;
+	if (pdev->heap < PTO_USUAL_HEAP || pdev->task_window < PTO_USUAL_ENTRIES ||
+	    pdev->dep_pool < PTO_USUAL_ENTRIES)
+		pr_info("pto%u: rings are smaller by default, to fit its memory: heap %llu, task_window %u, dep_pool %u\n",
+			pdev->index, (unsigned long long)pdev->heap, pdev->task_window,
+			pdev->dep_pool);
+	return true;
+}
+
 static int pto_device_identify(struct pto_device *pdev, u64 window_size)
 {
 	u64 deadline = ktime_get_ns() + PTO_READY_NS;
@@ -110,7 +129,8 @@ static int pto_device_identify(struct pto_device *pdev, u64 window_size)
 	barrier();
 	if (pdev->ident.magic != PTO_DEV_MAGIC ||
 	    pdev->ident.abi_version >> 16 != PTO_DEV_ABI_MAJOR ||
-	    !pto_ident_counts_ok(&pdev->ident) || !pto_ident_layout_ok(&pdev->ident, window_size))
+	    !pto_ident_counts_ok(&pdev->ident) || !pto_ident_layout_ok(&pdev->ident, window_size) ||
+	    !pto_device_take_rings(pdev))
 		return -ENODEV;
 	pdev->ident.name[sizeof(pdev->ident.name) - 1] = '\0';
 	return 0;

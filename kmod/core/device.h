@@ -89,6 +89,9 @@ struct pto_orphan {
  * @index: N of /dev/ptoN
  * @clock_ns: how far its clock is ahead of the kernel's
  * @ident: the identification page as it was when the device came; never read again
+ * @heap: bytes of a heap ring by default
+ * @task_window: slots of a task window by default
+ * @dep_pool: entries of a dependency pool by default
  * @ident_page: the page itself, for its state and heartbeat
  * @beat: the heartbeat when it was last looked at
  * @beat_ns: since when it has stood there
@@ -140,6 +143,9 @@ struct pto_device {
 	u32 index;
 	s64 clock_ns;
 	struct pto_dev_ident ident;
+	u64 heap;
+	u32 task_window;
+	u32 dep_pool;
 	struct pto_dev_ident *ident_page;
 	u32 beat;
 	u64 beat_ns;

@@ -65,6 +65,8 @@ static int pto_desc_write(struct pto_callable *cal)
 		return -ENOMEM;
 	pto_desc_fill(cal, desc, (struct pto_dev_kernel *)(desc + 1));
 	err = pto_reclaim_alloc(cal->ctx, size, &cal->desc);
+	if (err == -ENOMEM)
+		cal->ctx->missing = size;
 	if (!err)
 		err = pto_mem_write(pdev, &cal->desc, 0, desc, size);
 	kvfree(desc);

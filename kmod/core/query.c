@@ -43,6 +43,9 @@ static void pto_query_device(struct pto_ctx *ctx, struct pto_device_info *info)
 		.memory_base = id->memory_base,
 		.max_image_size = PTO_MAX_IMAGE_SIZE,
 		.default_timeout_ns = id->default_timeout_ns,
+		.default_heap = pdev->heap,
+		.default_task_window = pdev->task_window,
+		.default_dep_pool = pdev->dep_pool,
 	};
 	memcpy(info->arch_name, id->arch == PTO_ARCH_A5 ? "a5" : "a2a3",
 	       id->arch == PTO_ARCH_A5 ? 2 : 4);

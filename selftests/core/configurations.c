@@ -314,4 +314,96 @@ TEST_F(configurations, arenas_are_clear)
 	EXPECT_FALSE(dirty);
 }
 
+/* What a device says that the defaults are is what runs get. */
+TEST_F(configurations, defaults_of_the_device)
+{
+	struct rig *rig = rig_new();
+	struct pto_bo_create bo;
+	struct pto_ctx *ctx;
+	int i;
+
+	rig->ident->default_heap = 8192;
+	rig->ident->default_task_window = 32;
+	rig->ident->default_dep_pool = 48;
+	rig->opcode = PTO_DEV_ARENA_BUILD;
+	rig->spoil = read_plan;
+	ASSERT_EQ(0, rig_start(rig));
+	ASSERT_EQ(0, rig_open(rig, &ctx));
+	ASSERT_EQ(0, rig_ready(ctx, &bo));
+	for (i = 0; i < PTO_RING_DEPTHS; i++) {
+		EXPECT_EQ(8192, plan.heap[i]);
+		EXPECT_EQ(32, plan.task_window[i]);
+		EXPECT_EQ(48, plan.dep_pool[i]);
+	}
+	rig_close(ctx);
+	rig_free(rig);
+}
+
+static char text[256];
+
+static int said(FIXTURE_DATA(configurations) *self, uint64_t heap)
+{
+	struct pto_prewarm arg = {
+		.heap = { heap },
+		.log_ptr = (uintptr_t)text,
+		.log_size = sizeof(text),
+	};
+
+	text[0] = '\0';
+	return prewarm(self, &arg);
+}
+
+static void too_large(struct rig *rig, uint32_t queue, struct pto_dev_cqe *cqe)
+{
+	struct pto_dev_arena_plan *built;
+
+	read_plan(rig, queue, cqe);
+	built = (void *)(rig->window + (plan_addr - rig->ident->memory_base));
+	if (cqe->status == PTO_DEV_OK || cqe->status == PTO_DEV_NOSPACE)
+		built->arena_size = 987654321;
+}
+
+/* Each ENOMEM says what it is about: the device's memory, with figures, or the host's. */
+TEST_F(configurations, no_room_is_explained)
+{
+	self->rig->spoil = too_large;
+	EXPECT_EQ(-ENOMEM, said(self, 2048));
+	EXPECT_NE(NULL, strstr(text, "no room for an arena: at least 987654321 bytes"));
+	self->rig->spoil = read_plan;
+	rig_fail_nth(1);
+	EXPECT_EQ(-ENOMEM, said(self, 4096));
+	EXPECT_NE(NULL, strstr(text, "no memory of the host for an arena"));
+	EXPECT_EQ(NULL, strstr(text, "987654321"));
+	EXPECT_EQ(0, said(self, 4096));
+	EXPECT_STREQ("", text);
+}
+
+/* A prepare that needs the first arena says it, too. */
+TEST_F(configurations, no_room_for_the_first_arena)
+{
+	struct pto_prepare arg = {
+		.size = sizeof(arg),
+		.cid = 0,
+		.kind = PTO_KIND_DEVICE_ORCH,
+		.entry = "entry",
+		.log_ptr = (uintptr_t)text,
+		.log_size = sizeof(text),
+	};
+	struct rig *rig = rig_new();
+	struct pto_ctx *ctx;
+
+	rig->opcode = PTO_DEV_ARENA_BUILD;
+	rig->spoil = too_large;
+	ASSERT_EQ(0, rig_start(rig));
+	ASSERT_EQ(0, rig_open(rig, &ctx));
+	ASSERT_EQ(0, rig_image(ctx, "image of another", &arg.image));
+	text[0] = '\0';
+	EXPECT_EQ(-ENOMEM, rig_ioctl(ctx, PTO_PREPARE, &arg));
+	EXPECT_NE(NULL, strstr(text, "no room for the callable and its arena: at least 987654321"));
+	rig->spoil = read_plan;
+	EXPECT_EQ(0, rig_ioctl(ctx, PTO_PREPARE, &arg));
+	rig_close(ctx);
+	rig_free(rig);
+}
+
 TEST_HARNESS_MAIN

@@ -77,6 +77,55 @@ TEST(name_without_an_end)
 	rig_free(rig);
 }
 
+/* Ring sizes by default: the device's, or the usual ones where it does not say. */
+TEST(default_rings)
+{
+	struct rig *rig = rig_new();
+	struct pto_device_info info;
+
+	ASSERT_EQ(0, rig_start(rig));
+	ASSERT_EQ(0, device_info(rig, &info));
+	EXPECT_EQ(256 << 20, info.default_heap);
+	EXPECT_EQ(16384, info.default_task_window);
+	EXPECT_EQ(16384, info.default_dep_pool);
+	rig_free(rig);
+	rig = rig_new();
+	rig->ident->default_heap = 4096;
+	rig->ident->default_task_window = 8;
+	rig->ident->default_dep_pool = 9;
+	ASSERT_EQ(0, rig_start(rig));
+	ASSERT_EQ(0, device_info(rig, &info));
+	EXPECT_EQ(4096, info.default_heap);
+	EXPECT_EQ(8, info.default_task_window);
+	EXPECT_EQ(9, info.default_dep_pool);
+	rig_free(rig);
+}
+
+static const struct {
+	uint64_t heap;
+	uint32_t window, pool;
+} bad_rings[] = {
+	{ .heap = 1023 }, { .heap = 1ULL << 63 }, { .heap = UINT64_MAX }, { .window = 2 },
+	{ .window = 12 }, { .window = 1U << 31 }, { .pool = 3 }, { .pool = 1U << 31 },
+};
+
+TEST(default_rings_that_cannot_be)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(bad_rings) / sizeof(bad_rings[0]); i++) {
+		struct rig *rig = rig_new();
+
+		rig->ident->default_heap = bad_rings[i].heap;
+		rig->ident->default_task_window = bad_rings[i].window;
+		rig->ident->default_dep_pool = bad_rings[i].pool;
+		EXPECT_EQ(-ENODEV, rig_start(rig)) {
+			TH_LOG("row %zu", i);
+		}
+		rig_free(rig);
+	}
+}
+
 static void becomes_ready(struct rig *rig)
 {
 	__atomic_store_n(&rig->ident->state, PTO_DEV_STATE_READY, __ATOMIC_RELEASE);

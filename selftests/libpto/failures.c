@@ -157,6 +157,9 @@ static int refuse(unsigned long nr, void *arg)
 
 	if (nr != refusal.nr)
 		return 0;
+	if (nr == PTO_PREWARM && refusal.log)
+		snprintf((char *)(uintptr_t)((struct pto_prewarm *)arg)->log_ptr, 64, "%s",
+			 refusal.log);
 	if (nr == PTO_PREPARE && refusal.log)
 		snprintf((char *)(uintptr_t)prepare->log_ptr, prepare->log_size, "%s",
 			 refusal.log);
@@ -630,8 +633,19 @@ TEST_F(failures, of_ring_configurations)
 	EXPECT_EQ(-EPROTO, pto_run(self->ctx, 0, NULL, &options, NULL));
 	let_refuse(PTO_PREWARM, -ENOMEM, NULL);
 	EXPECT_EQ(-ENOMEM, pto_prewarm(self->ctx, &rings));
-	CONTEXT_SAYS("no room for their arena in the device's 16777216 bytes");
+	CONTEXT_SAYS("no room for an arena of the ring sizes asked for: ");
+	CONTEXT_SAYS("of 16777216 bytes of " REHEARSED_DEVICE);
+	let_refuse(PTO_PREWARM, -ENOMEM, "no room for an arena: at least 5 bytes");
+	EXPECT_EQ(-ENOMEM, pto_prewarm(self->ctx, &rings));
+	CONTEXT_SAYS("ring sizes: no room for an arena: at least 5 bytes");
 	EXPECT_EQ(0, rehearsal_calls(PTO_RUN));
+	let_refuse(PTO_RUN, -ENOMEM, NULL);
+	EXPECT_EQ(-ENOMEM, pto_run(self->ctx, 0, NULL, NULL, NULL));
+	CONTEXT_SAYS("no room for the arena of a run with the default ring sizes");
+	let_refuse(PTO_IMAGE_CREATE, -ENOMEM, NULL);
+	EXPECT_EQ(-ENOMEM, pto_prepare(self->ctx, 1, self->callable));
+	CONTEXT_SAYS(" bytes: ");
+	CONTEXT_SAYS(" bytes of " REHEARSED_DEVICE " are in use");
 }
 
 TEST_HARNESS_MAIN

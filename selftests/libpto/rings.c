@@ -90,8 +90,8 @@ static const struct row rows[] = {
 	{ { .heap = { 0, 0, 0, 1 } }, -EINVAL, "heap[3] is 1: " },
 	{ { .heap = { BIG, BIG } }, -EOVERFLOW, "the heaps together are 2^64 bytes or more" },
 	{ { .heap = { UINT64_MAX } }, -EOVERFLOW, "heap: the heaps together" },
-	{ { .heap = { BIG, BIG - 4096, 1024, 1024 } }, -ENOMEM, "no room for their arena" },
-	{ { .heap = { 1ULL << 50 } }, -ENOMEM, "bytes of memory" },
+	{ { .heap = { BIG, BIG - 4096, 1024, 1024 } }, -ENOMEM, "no room for an arena" },
+	{ { .heap = { 1ULL << 50 } }, -ENOMEM, "bytes of memory are in use" },
 	{ { .dep_pool = { 3 } }, -EINVAL, "dep_pool[0] is 3: dependency pools are in [4, 2^31)" },
 	{ { .dep_pool = { 0, 1ULL << 31 } }, -EINVAL, "dep_pool[1] is 2147483648: " },
 };

@@ -233,6 +233,33 @@ static int act_memory(void)
 	return (info.memory_size + (1 << 24) - 1) >> 24;
 }
 
+/*
+ * Does the memory hold what a context needs by default? Return: 0; 1 if its rings are smaller than
+ * usual; 200 and more for what was not as it should be
+ */
+static int act_rings(void)
+{
+	struct pto_prewarm prewarm = { .size = sizeof(prewarm) };
+	struct pto_device_info info;
+	struct pto_context_stats stats;
+	int fd = pt_open(0);
+
+	if (fd < 0 || pt_info(fd, &info))
+		return 255;
+	if (pt_prepare(fd, 0, &empty, NULL) || pt_run(fd, 0, NULL, 0))
+		return 254;
+	/* The arena of the defaults is the one that the run had. */
+	if (pt_ioctl(fd, PTO_PREWARM, &prewarm) || pt_stats(fd, &stats) || stats.arena_misses != 1)
+		return 253;
+	if (!info.default_heap || !info.default_task_window || !info.default_dep_pool)
+		return 252;
+	if (PTO_RING_DEPTHS * info.default_heap > prewarm.arena_size ||
+	    prewarm.arena_size > info.memory_size / 8 * 7)
+		return 251;
+	return info.default_heap < 256u << 20 || info.default_task_window < 16384 ||
+	       info.default_dep_pool < 16384;
+}
+
 static void __attribute__((constructor)) act(void)
 {
 	const char *action = getenv(ACTION);
@@ -249,6 +276,8 @@ static void __attribute__((constructor)) act(void)
 		_exit(act_mishap());
 	if (!strcmp(action, "memory"))
 		_exit(act_memory());
+	if (!strcmp(action, "rings"))
+		_exit(act_rings());
 	if (!strcmp(action, "arrays of 1"))
 		_exit(run_arrays_until_gone(1));
 	if (!strcmp(action, "arrays of 3"))
@@ -431,6 +460,24 @@ PT_TEST_F(environment, memory_size)
 	EXPECT_EQ(units, AGAIN("memory", false, { "PTO_SIM_MEMORY", "1048576K" }));
 	EXPECT_EQ(units, AGAIN("memory", false, { "PTO_SIM_MEMORY", "1073741824" }));
 	EXPECT_LT(AGAIN("memory", false, { "PTO_SIM_MEMORY", "64M" }), 5);
+}
+
+/* What a context has by default fits, and is as usual where there is room for that. */
+PT_TEST_F(environment, rings_fit_the_memory)
+{
+	char size[16];
+	int megabytes, smaller, last = 1;
+
+	for (megabytes = 64; megabytes <= 2048; megabytes += megabytes < 256 ? 16 : 128) {
+		snprintf(size, sizeof(size), "%dM", megabytes);
+		smaller = AGAIN("rings", false, { "PTO_SIM_MEMORY", size });
+		EXPECT_LE(smaller, last) {
+			TH_LOG("memory of %s: %d", size, smaller);
+		}
+		last = smaller;
+	}
+	EXPECT_EQ(0, last);
+	EXPECT_EQ(1, AGAIN("rings", false, { "PTO_SIM_MEMORY", "1500M" }));
 }
 
 PT_TEST_F(environment, bound_of_runs)

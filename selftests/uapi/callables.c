@@ -338,6 +338,26 @@ static void prewarm_row(struct env *env, int want, struct pto_prewarm prewarm, c
 
 #define PREWARM(...) ((struct pto_prewarm) { __VA_ARGS__ })
 
+/* Who asks for too much is told how much that is, and what the device has. */
+static void prewarm_log(struct env *env)
+{
+	char log[200] = "", memory[32];
+	struct pto_prewarm prewarm = {
+		.size = sizeof(prewarm),
+		.heap = { 1ULL << 50 },
+		.log_ptr = (uintptr_t)log,
+		.log_size = sizeof(log),
+	};
+
+	row_call(env, -ENOMEM, PTO_PREWARM, &prewarm, "PREWARM a heap of 2^50 with a log");
+	snprintf(memory, sizeof(memory), " %llu bytes", (unsigned long long)env->info.memory_size);
+	row_true(strstr(log, memory) && strstr(log, "no room for an arena: at least 112"),
+		 "PREWARM says what does not fit");
+	prewarm.log_size = 8;
+	row_call(env, -ENOMEM, PTO_PREWARM, &prewarm, "PREWARM with a short log");
+	row_true(!strcmp(log, "no room"), "PREWARM cuts its text to fit");
+}
+
 static void prewarm_rows(struct env *env)
 {
 	struct pto_prewarm prewarm = { .size = sizeof(prewarm) };
@@ -366,6 +386,8 @@ static void prewarm_rows(struct env *env)
 	prewarm_row(env, -EOVERFLOW, PREWARM(.heap = { UINT64_MAX, UINT64_MAX, 0, 0 }),
 		    "heaps of all bytes");
 	prewarm_row(env, -ENOMEM, PREWARM(.heap = { 1ULL << 50 }), "a heap of 2^50");
+	prewarm_row(env, -EINVAL, PREWARM(.pad2 = 1), "pad2");
+	prewarm_log(env);
 }
 
 void rows_of_callables(struct env *env)

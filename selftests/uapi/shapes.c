@@ -225,7 +225,7 @@ static const struct shape shapes[] = {
 	{ "UNPREPARE", PTO_UNPREPARE, sizeof(struct pto_unprepare), false, make_unprepare, NULL,
 	  { PAD(pto_unprepare, pad) } },
 	{ "PREWARM", PTO_PREWARM, sizeof(struct pto_prewarm), true, make_nothing, NULL,
-	  { FLAGS(pto_prewarm), PAD(pto_prewarm, pad) } },
+	  { FLAGS(pto_prewarm), PAD(pto_prewarm, pad), PAD(pto_prewarm, pad2) } },
 	{ "RUN", PTO_RUN, sizeof(struct pto_run), true, make_run, undo_run,
 	  { FLAGS(pto_run), PAD(pto_run, pad) } },
 	{ "WAIT", PTO_WAIT, sizeof(struct pto_wait), true, make_wait, NULL,
@@ -301,6 +301,8 @@ static void sized(struct env *env, const struct shape *shape, struct edge *edge,
 static size_t first_size(const struct shape *shape)
 {
 	switch (shape->nr) {
+	case PTO_PREWARM:
+		return 120;
 	case PTO_RUN:
 		return 40;
 	case PTO_WAIT:

@@ -15,6 +15,11 @@
 
 #include "internal.h"
 
+/* Sizes of an arena's rings that the ABI calls usual, and the least that this device announces. */
+#define USUAL_HEAP	(256ULL << 20)
+#define USUAL_ENTRIES	16384u
+#define LEAST_ENTRIES	16u
+
 static const struct arch archs[] = {
 	{ PTO_ARCH_A2A3, "a2a3", 24, 24, 48, 4 },
 	{ PTO_ARCH_A5, "a5", 36, 36, 72, 5 },
@@ -159,6 +164,46 @@ static int ptodev_make_admin(struct ptodev *dev)
 	return 0;
 }
 
+static uint64_t arena_bytes(const struct pto_dev_ident *ident)
+{
+	struct pto_dev_arena_plan plan = { .size = sizeof(plan) };
+	int i;
+
+	for (i = 0; i < PTO_RING_DEPTHS; i++) {
+		plan.heap[i] = ident->default_heap;
+		plan.task_window[i] = ident->default_task_window;
+		plan.dep_pool[i] = ident->default_dep_pool;
+	}
+	return pto_arena_plan(&plan) ? UINT64_MAX : plan.arena_size;
+}
+
+/*
+ * The usual rings, if there is as much as an eighth besides for what else is in the memory.
+ * Otherwise ever smaller ones, until they take half of it: of heaps and the rest that is halved
+ * which takes more.
+ */
+static void ptodev_choose_rings(const struct ptodev *dev, struct pto_dev_ident *ident)
+{
+	uint64_t memory = dev->config.memory_size - dev->heap_offset;
+	uint64_t bytes;
+
+	ident->default_heap = USUAL_HEAP;
+	ident->default_task_window = USUAL_ENTRIES;
+	ident->default_dep_pool = USUAL_ENTRIES;
+	bytes = arena_bytes(ident);
+	if (bytes <= memory - memory / 8)
+		return;
+	while (bytes > memory / 2 && ident->default_task_window > LEAST_ENTRIES) {
+		if (PTO_RING_DEPTHS * ident->default_heap >= bytes / 2) {
+			ident->default_heap /= 2;
+		} else {
+			ident->default_task_window /= 2;
+			ident->default_dep_pool /= 2;
+		}
+		bytes = arena_bytes(ident);
+	}
+}
+
 static void ptodev_identify(struct ptodev *dev)
 {
 	struct pto_dev_ident *ident = (void *)dev->window;
@@ -182,6 +227,7 @@ static void ptodev_identify(struct ptodev *dev)
 	ident->features = PTO_FEATURE_UNIFIED | PTO_FEATURE_SIMULATED | PTO_FEATURE_HOST_GRAPH |
 			  (dev->config.isolate ? PTO_FEATURE_ISOLATED : 0);
 	ident->default_timeout_ns = dev->config.default_timeout_ns;
+	ptodev_choose_rings(dev, ident);
 	snprintf((char *)ident->name, sizeof(ident->name), "%s",
 		 dev->config.name ? dev->config.name : "software device");
 	__atomic_store_n(&ident->state, PTO_DEV_STATE_READY, __ATOMIC_RELEASE);

@@ -61,6 +61,9 @@ void json_device(const struct pto_device_info *info)
 	snprintf(text, sizeof(text), "0x%" PRIx64, (uint64_t)info->memory_base);
 	json_string("memory_base", text);
 	json_u64("max_image_size", info->max_image_size);
+	json_u64("default_heap", info->default_heap);
+	json_u64("default_task_window", info->default_task_window);
+	json_u64("default_dep_pool", info->default_dep_pool);
 }
 
 static void print_features(uint64_t bits)
@@ -93,6 +96,9 @@ static void print_info(const struct pto_device_info *info)
 	printf("%-18s%s", "memory", human_size(info->memory_size, text));
 	printf(" at 0x%" PRIx64 ", pages of %s\n", (uint64_t)info->memory_base,
 	       human_size(info->page_size, text));
+	printf("%-18s4 of %u tasks, %u dependencies, heaps of %s\n", "default rings",
+	       info->default_task_window, info->default_dep_pool,
+	       human_size(info->default_heap, text));
 	printf("%-18s%s\n", "largest image", human_size(info->max_image_size, text));
 	printf("%-18s%u contexts; each: %u streams of %u runs, %u cids, %u arenas\n", "limits",
 	       info->max_contexts, info->max_streams, info->stream_depth, info->max_callables,

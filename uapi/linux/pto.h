@@ -150,6 +150,10 @@ struct pto_query {
  * @arch_name: "a2a3" or "a5", NUL padded
  * @name: transport and model for people, NUL padded
  * @default_timeout_ns: how long nothing may move in a run that gives no bound
+ * @default_heap: what struct pto_prewarm.heap is by default: 256 MiB, or less if the device's memory
+ *	does not hold an arena of the usual sizes; 0 from a driver that does not say
+ * @default_task_window: likewise of task_window: 16384 or less
+ * @default_dep_pool: likewise of dep_pool: 16384 or less
  */
 struct pto_device_info {
 	__u32 size;
@@ -175,6 +179,9 @@ struct pto_device_info {
 	__u8 arch_name[16];
 	__u8 name[32];
 	__u64 default_timeout_ns;
+	__u64 default_heap;
+	__u32 default_task_window;
+	__u32 default_dep_pool;
 };
 
 /**
@@ -569,15 +576,17 @@ struct pto_unprepare {
  * struct pto_prewarm - argument of PTO_PREWARM: name the arena of a ring configuration
  * @size: sizeof(struct pto_prewarm)
  * @flags: must be 0; else EOPNOTSUPP
- * @task_window: task slots per scope depth: 0 (default 16384), or a power of two in
- *	[4, 2^31)
- * @heap: bytes of the heap ring per scope depth: 0 (default 256 MiB), or at least 1024
- * @dep_pool: dependency entries per scope depth: 0 (default 16384), or in [4, 2^31)
+ * @task_window: task slots per scope depth: 0 (the default), or a power of two in [4, 2^31)
+ * @heap: bytes of the heap ring per scope depth: 0 (the default), or at least 1024
+ * @dep_pool: dependency entries per scope depth: 0 (the default), or in [4, 2^31)
  * @arena: out: id of the arena, for struct pto_run_entry
  * @pad: must be 0
  * @arena_size: out: bytes of device memory that it takes
+ * @log_ptr: where a text goes that says what there is no room for (ENOMEM); 0: nowhere
+ * @log_size: bytes at @log_ptr
+ * @pad2: must be 0
  *
- * Builds the arena if the context does not have it. A context keeps max_arenas
+ * The defaults are in struct pto_device_info. Builds the arena if the context does not have it. A context keeps max_arenas
  * of them; the one that was used longest ago and is idle makes room, and its id is
  * over (ENOENT on a run: call PTO_PREWARM again). ENOMEM if the device's memory
  * does not suffice, EOVERFLOW if the heaps together overflow 64 bits, EIO if the device
@@ -593,6 +602,9 @@ struct pto_prewarm {
 	__u32 arena;
 	__u32 pad;
 	__u64 arena_size;
+	__u64 log_ptr;
+	__u32 log_size;
+	__u32 pad2;
 };
 
 /**
@@ -792,9 +804,10 @@ struct pto_ctx_reset {
 	PTO_ABI_ASSERT(__builtin_offsetof(struct type, field) == (bytes))
 
 PTO_ABI_SIZE(pto_query, 24);
-PTO_ABI_SIZE(pto_device_info, 152);
+PTO_ABI_SIZE(pto_device_info, 168);
 PTO_ABI_OFFSET(pto_device_info, memory_size, 72);
 PTO_ABI_OFFSET(pto_device_info, arch_name, 96);
+PTO_ABI_OFFSET(pto_device_info, default_heap, 152);
 PTO_ABI_SIZE(pto_context_stats, 192);
 PTO_ABI_OFFSET(pto_context_stats, aicpu_dlopen_count, 72);
 PTO_ABI_SIZE(pto_device_usage, 72);
@@ -814,7 +827,8 @@ PTO_ABI_SIZE(pto_prepare, 184);
 PTO_ABI_OFFSET(pto_prepare, entry, 40);
 PTO_ABI_OFFSET(pto_prepare, log_ptr, 168);
 PTO_ABI_SIZE(pto_unprepare, 16);
-PTO_ABI_SIZE(pto_prewarm, 120);
+PTO_ABI_SIZE(pto_prewarm, 136);
+PTO_ABI_OFFSET(pto_prewarm, log_ptr, 120);
 PTO_ABI_SIZE(pto_run_entry, 80);
 PTO_ABI_OFFSET(pto_run_entry, args_offset, 16);
 PTO_ABI_OFFSET(pto_run_entry, graph_offset, 48);

@@ -51,7 +51,7 @@
 
 #define PTO_DEV_MAGIC		0x314f5450	/* "PTO1", little endian */
 #define PTO_DEV_ABI_MAJOR	1
-#define PTO_DEV_ABI_MINOR	1	/* 1: reports say that they are valid */
+#define PTO_DEV_ABI_MINOR	2	/* 1: reports say that they are valid; 2: default rings */
 #define PTO_DEV_ABI_VERSION	((PTO_DEV_ABI_MAJOR << 16) | PTO_DEV_ABI_MINOR)
 
 #define PTO_DEV_PAGE_SIZE	4096
@@ -88,6 +88,12 @@
  * @features: PTO_FEATURE_* bits the device has
  * @default_timeout_ns: how long nothing may move in a run that gives no bound
  * @name: for people, NUL padded
+ * @default_heap: bytes of each of an arena's heap rings if nobody says how many; 0: 256 MiB
+ * @default_task_window: task slots of each ring likewise, a power of two; 0: 16384
+ * @default_dep_pool: dependency entries of each ring likewise; 0: 16384
+ *
+ * A device whose memory does not hold an arena of the usual sizes announces smaller ones. They are
+ * within the limits of struct pto_prewarm.
  */
 struct pto_dev_ident {
 	__u32 magic;
@@ -111,6 +117,9 @@ struct pto_dev_ident {
 	__u64 features;
 	__u64 default_timeout_ns;
 	__u8 name[32];
+	__u64 default_heap;
+	__u32 default_task_window;
+	__u32 default_dep_pool;
 };
 
 #define PTO_DEV_NEED_WAKEUP	1u
@@ -600,7 +609,7 @@ struct pto_control_create {
 	__u32 index;
 };
 
-PTO_ABI_SIZE(pto_dev_ident, 136);
+PTO_ABI_SIZE(pto_dev_ident, 152);
 PTO_ABI_OFFSET(pto_dev_ident, queue_offset, 56);
 PTO_ABI_SIZE(pto_dev_queue, 512);
 PTO_ABI_OFFSET(pto_dev_queue, sq_head, 64);

@@ -361,9 +361,9 @@ int pto_args_add_f32(struct pto_args *args, float value);
 
 /**
  * struct pto_ring_config - sizes of the task runtime's rings, per scope depth
- * @task_window: task slots; 0: $PTO_RING_TASK_WINDOW, else 16384
- * @heap: bytes of heap; 0: $PTO_RING_HEAP, else 256 MiB
- * @dep_pool: dependency entries; 0: $PTO_RING_DEP_POOL, else 16384
+ * @task_window: task slots; 0: $PTO_RING_TASK_WINDOW, else the device's default, usually 16384
+ * @heap: bytes of heap; 0: $PTO_RING_HEAP, else the device's default, usually 256 MiB
+ * @dep_pool: dependency entries; 0: $PTO_RING_DEP_POOL, else the device's default, usually 16384
  *
  * The environment variables hold one number for all depths or four, separated by
  * commas; K, M and G behind a number stand for 2^10, 2^20, 2^30. They are read when a

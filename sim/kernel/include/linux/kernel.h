@@ -4,6 +4,7 @@
 #define SIM_LINUX_KERNEL_H
 
 #include <limits.h>
+#include <stdio.h>
 #include <linux/build_bug.h>
 #include <linux/compiler.h>
 #include <linux/err.h>
