@@ -135,8 +135,8 @@ int pto_fail_open(int rc, const char *fmt, ...) PTO_PRINTF(2, 3);
 int pto_fail_callable(int rc, const char *fmt, ...) PTO_PRINTF(2, 3);
 
 /*
- * pto_fail_room() - pto_fail() with -ENOMEM: what there is no room for, its bytes unless they are 0,
- * and how much of the device's memory is in use
+ * pto_fail_room() - pto_fail() with -ENOMEM: what there is no room for, its bytes unless they
+ * are 0, and how much of the device's memory is in use
  */
 int pto_fail_room(struct pto_context *ctx, const char *what, uint64_t bytes);
 

@@ -150,8 +150,8 @@ struct pto_query {
  * @arch_name: "a2a3" or "a5", NUL padded
  * @name: transport and model for people, NUL padded
  * @default_timeout_ns: how long nothing may move in a run that gives no bound
- * @default_heap: what struct pto_prewarm.heap is by default: 256 MiB, or less if the device's memory
- *	does not hold an arena of the usual sizes; 0 from a driver that does not say
+ * @default_heap: what struct pto_prewarm.heap is by default: 256 MiB, or less if the device's
+ *	memory does not hold an arena of the usual sizes; 0 from a driver that does not say
  * @default_task_window: likewise of task_window: 16384 or less
  * @default_dep_pool: likewise of dep_pool: 16384 or less
  */
@@ -586,9 +586,11 @@ struct pto_unprepare {
  * @log_size: bytes at @log_ptr
  * @pad2: must be 0
  *
- * The defaults are in struct pto_device_info. Builds the arena if the context does not have it. A context keeps max_arenas
- * of them; the one that was used longest ago and is idle makes room, and its id is
- * over (ENOENT on a run: call PTO_PREWARM again). ENOMEM if the device's memory
+ * The defaults are in struct pto_device_info.
+ *
+ * Builds the arena if the context does not have it. A context keeps max_arenas of them;
+ * the one that was used longest ago and is idle makes room, and its id is over (ENOENT
+ * on a run: call PTO_PREWARM again). ENOMEM if the device's memory
  * does not suffice, EOVERFLOW if the heaps together overflow 64 bits, EIO if the device
  * does not accept the image it has built (the next call has it built anew). Limits:
  * seed runtime, call_config.h.
