@@ -26,6 +26,32 @@ int pto_check(const struct pto_context *ctx)
 	return 0;
 }
 
+int pto_closing(const struct pto_context *ctx)
+{
+	if (!__atomic_load_n(&ctx->closing, __ATOMIC_SEQ_CST))
+		return 0;
+	return pto_fail(ctx, -ENODEV, "%s: another thread closes the context", ctx->path);
+}
+
+/* Either this sees that the context is being closed, or pto_close() sees the user. */
+int pto_enter(struct pto_context *ctx)
+{
+	int rc = pto_check(ctx);
+
+	if (rc)
+		return rc;
+	__atomic_fetch_add(&ctx->users, 1, __ATOMIC_SEQ_CST);
+	rc = pto_closing(ctx);
+	if (rc)
+		pto_leave(ctx);
+	return rc;
+}
+
+void pto_leave(struct pto_context *ctx)
+{
+	__atomic_fetch_sub(&ctx->users, 1, __ATOMIC_RELEASE);
+}
+
 int pto_ioctl_once(const struct pto_context *ctx, unsigned long cmd, void *arg)
 {
 	int saved = errno, rc;
@@ -189,6 +215,34 @@ PTO_API int pto_open_index(unsigned int index, struct pto_context **out)
 	return pto_open(path, out);
 }
 
+/* Without users the lists do not change: nobody submits any more. */
+static bool in_use(const struct pto_context *ctx)
+{
+	if (__atomic_load_n(&ctx->users, __ATOMIC_SEQ_CST))
+		return true;
+	for (const struct pto_stream *stream = ctx->streams; stream; stream = stream->next)
+		for (const struct pto_run_handle *run = stream->handles; run; run = run->all)
+			if (pto_handle_held(run))
+				return true;
+	return false;
+}
+
+/*
+ * A reset ends the runs in flight, and so the waits for them. It is made again as long as there
+ * are users: one may have submitted another run before it looked.
+ */
+static void end_users(struct pto_context *ctx)
+{
+	const struct timespec pause = { .tv_nsec = 1000000 };
+	struct pto_ctx_reset arg = { .size = sizeof(arg) };
+
+	__atomic_store_n(&ctx->closing, 1, __ATOMIC_SEQ_CST);
+	while (in_use(ctx)) {
+		pto_ioctl(ctx, PTO_CTX_RESET, &arg);
+		nanosleep(&pause, NULL);
+	}
+}
+
 /*
  * After fork() only memory is freed: the addresses of mappings and the descriptor's
  * number may belong to something else in the child by now.
@@ -201,6 +255,8 @@ PTO_API void pto_close(struct pto_context *ctx)
 	if (!ctx)
 		return;
 	forked = pto_forked(ctx);
+	if (!forked)
+		end_users(ctx);
 	while (ctx->streams)
 		pto_stream_drop(ctx->streams);
 	while (ctx->buffers)

@@ -79,6 +79,8 @@ struct pto_timeouts {
  * @env_rings: ring sizes from the environment, 0 where it says nothing
  * @env_timeouts: time-outs from the environment
  * @longest_sched: longest time-out of a scheduler that a run had; atomic
+ * @closing: pto_close() has begun; atomic
+ * @users: calls that pto_close() waits for; atomic
  * @lock: guards the fields below
  * @buffers: all buffers
  * @streams: all streams, the default one included
@@ -96,6 +98,8 @@ struct pto_context {
 	struct pto_ring_config env_rings;
 	struct pto_timeouts env_timeouts;
 	uint64_t longest_sched;
+	uint32_t closing;
+	uint32_t users;
 	pthread_mutex_t lock;
 	struct pto_buffer *buffers;
 	struct pto_stream *streams;
@@ -113,6 +117,16 @@ static inline bool pto_forked(const struct pto_context *ctx)
 
 /* pto_check() - what every entry does first: 0, or -ENODEV with a text after fork(). */
 int pto_check(const struct pto_context *ctx);
+
+/*
+ * pto_enter() - pto_check() for a call that may wait: -ENODEV once pto_close() has begun, which
+ * otherwise waits for pto_leave(). pto_wait() holds its handle's slot instead.
+ */
+int pto_enter(struct pto_context *ctx);
+void pto_leave(struct pto_context *ctx);
+
+/* pto_closing() - what a call that has waited ends with: 0, or -ENODEV and a text */
+int pto_closing(const struct pto_context *ctx);
 
 /* pto_ioctl() - ioctl that starts again after a signal. Return: 0 or a negative errno. */
 int pto_ioctl(const struct pto_context *ctx, unsigned long cmd, void *arg);
@@ -439,6 +453,7 @@ struct pto_output {
  * @all: in pto_stream.handles
  * @state: PTO_RUN_*
  * @cid: what runs, for messages
+ * @slot: its place in the table of handles (handle.c)
  * @detached: nobody will wait for it
  * @bound_ns: how long the device lets it be; without a bound of its own, unless it moves
  * @chunk: its staging memory while it flies
@@ -455,6 +470,7 @@ struct pto_run_handle {
 	struct pto_run_handle *all;
 	int state;
 	int cid;
+	uint32_t slot;
 	bool detached;
 	uint64_t bound_ns;
 	struct pto_chunk chunk;
@@ -526,6 +542,24 @@ int pto_reap(struct pto_stream *stream, uint64_t deadline);
 /* pto_run_get(), pto_run_put() - handles from the stream's pool and back. */
 struct pto_run_handle *pto_run_get(struct pto_stream *stream, uint32_t outputs);
 void pto_run_put(struct pto_run_handle *run);
+
+/* pto_handle_claim(), pto_handle_release() - a run's slot in the table of handles, and its end. */
+bool pto_handle_claim(struct pto_run_handle *run);
+void pto_handle_release(const struct pto_run_handle *run, bool forked);
+
+/* pto_handle_of() - what the application gets for @run; pto_handle_is(): has it got that? */
+struct pto_run_handle *pto_handle_of(const struct pto_run_handle *run);
+bool pto_handle_is(const struct pto_run_handle *handle, const struct pto_run_handle *run);
+
+/* pto_handle_hold() - the run of a handle, not freed before pto_handle_let_go() of its slot; or NULL */
+struct pto_run_handle *pto_handle_hold(const struct pto_run_handle *handle);
+void pto_handle_let_go(uint32_t slot);
+
+/* pto_handle_use_up() - the handles of @run are over; under its stream's lock */
+void pto_handle_use_up(const struct pto_run_handle *run);
+
+/* pto_handle_held() - is there a thread that holds the slot of @run? */
+bool pto_handle_held(const struct pto_run_handle *run);
 
 /* pto_now() - CLOCK_MONOTONIC in nanoseconds */
 uint64_t pto_now(void);

@@ -142,52 +142,87 @@ static int lock_stream(struct pto_stream *stream, uint64_t deadline)
 	return pto_fail(stream->ctx, -ETIMEDOUT, "another thread waits on stream %u", stream->id);
 }
 
-PTO_API int pto_wait(struct pto_run_handle *run, uint64_t timeout_ns, struct pto_result *result)
+/* The handle may have been used up while another thread had the lock. */
+static int wait_locked(const struct pto_run_handle *handle, struct pto_run_handle *run,
+		       uint64_t deadline, struct pto_result *result)
 {
-	struct pto_stream *stream;
-	uint64_t deadline;
-	int rc;
+	struct pto_context *ctx = run->stream->ctx;
+	int rc = 0;
 
-	if (result)
-		result->id = 0;
-	if (!run)
-		return -EINVAL;
-	stream = run->stream;
-	rc = pto_check(stream->ctx);
-	if (rc)
-		return rc;
-	deadline = pto_deadline(timeout_ns);
-	rc = lock_stream(stream, deadline);
-	if (rc)
-		return rc;
+	if (!pto_handle_is(handle, run))
+		return pto_fail(ctx, -EBADF, "the run handle has been waited for already");
 	while (!rc && run->state == PTO_RUN_FLYING)
-		rc = reap_once(stream, deadline);
+		rc = reap_once(run->stream, deadline);
+	if (rc)
+		return pto_fail(ctx, rc, "run of cid %d has not ended yet: %s", run->cid,
+				pto_errno_name(rc));
+	rc = pto_closing(ctx);
+	return rc ? rc : take_result(run, result);
+}
+
+/* The caller holds the handle: the run, its stream and its context are not freed. */
+static int wait_held(const struct pto_run_handle *handle, struct pto_run_handle *run,
+		     uint64_t timeout_ns, struct pto_result *result)
+{
+	struct pto_stream *stream = run->stream;
+	uint64_t deadline = pto_deadline(timeout_ns);
+	int rc = pto_check(stream->ctx);
+
 	if (!rc)
-		rc = take_result(run, result);
-	else
-		pto_fail(stream->ctx, rc, "run of cid %d has not ended yet: %s", run->cid,
-			 pto_errno_name(rc));
+		rc = pto_closing(stream->ctx);
+	if (!rc)
+		rc = lock_stream(stream, deadline);
+	if (rc)
+		return rc;
+	rc = wait_locked(handle, run, deadline, result);
 	pthread_mutex_unlock(&stream->lock);
 	return rc;
 }
 
-PTO_API int pto_stream_wait(struct pto_stream *stream, uint64_t timeout_ns)
+PTO_API int pto_wait(struct pto_run_handle *handle, uint64_t timeout_ns, struct pto_result *result)
 {
-	uint64_t deadline;
-	int rc = pto_check(stream->ctx);
+	struct pto_run_handle *run;
+	uint32_t slot;
+	int rc;
 
-	if (rc)
-		return rc;
-	deadline = pto_deadline(timeout_ns);
-	rc = lock_stream(stream, deadline);
+	if (result)
+		result->id = 0;
+	if (!handle)
+		return -EINVAL;
+	run = pto_handle_hold(handle);
+	if (!run)
+		return -EBADF;
+	slot = run->slot;
+	rc = wait_held(handle, run, timeout_ns, result);
+	pto_handle_let_go(slot);
+	return rc;
+}
+
+static int wait_for_all(struct pto_stream *stream, uint64_t timeout_ns)
+{
+	uint64_t deadline = pto_deadline(timeout_ns);
+	int rc = lock_stream(stream, deadline);
+
 	if (rc)
 		return rc;
 	while (!rc && stream->oldest)
 		rc = pto_reap(stream, deadline);
 	pthread_mutex_unlock(&stream->lock);
 	if (rc)
-		pto_fail(stream->ctx, rc, "stream %u has runs in flight: %s", stream->id,
-			 pto_errno_name(rc));
+		return pto_fail(stream->ctx, rc, "stream %u has runs in flight: %s", stream->id,
+				pto_errno_name(rc));
+	return pto_closing(stream->ctx);
+}
+
+PTO_API int pto_stream_wait(struct pto_stream *stream, uint64_t timeout_ns)
+{
+	struct pto_context *ctx = stream->ctx;
+	int rc = pto_enter(ctx);
+
+	if (rc)
+		return rc;
+	rc = wait_for_all(stream, timeout_ns);
+	pto_leave(ctx);
 	return rc;
 }
 
@@ -475,21 +510,25 @@ PTO_API int pto_submit(struct pto_stream *stream, int cid, const struct pto_args
 		       const struct pto_run_options *options, struct pto_run_handle **out)
 {
 	PTO_KEEP_ERRNO;
+	struct pto_context *ctx = stream->ctx;
 	struct pto_run_handle *run;
-	int rc = pto_check(stream->ctx);
+	int rc = pto_enter(ctx);
 
 	if (rc)
 		return rc;
 	pthread_mutex_lock(&stream->lock);
-	rc = submit(stream, cid, args, options, &run);
+	rc = pto_closing(ctx);
+	if (!rc)
+		rc = submit(stream, cid, args, options, &run);
 	if (!rc) {
 		run->detached = !out;
 		if (out)
-			*out = run;
+			*out = pto_handle_of(run);
 		else if (run->state == PTO_RUN_ENDED)
 			pto_run_put(run);
 	}
 	pthread_mutex_unlock(&stream->lock);
+	pto_leave(ctx);
 	return rc;
 }
 
@@ -520,6 +559,14 @@ static int finish(struct pto_run_handle *run, const struct pto_answer *answer,
 	return rc;
 }
 
+/* Closing the context has ended the run. */
+static int end_closing(struct pto_result *result)
+{
+	if (result)
+		result->status = -ENODEV;
+	return -ENODEV;
+}
+
 PTO_API int pto_run(struct pto_context *ctx, int cid, const struct pto_args *args,
 		    const struct pto_run_options *options, struct pto_result *result)
 {
@@ -527,7 +574,7 @@ PTO_API int pto_run(struct pto_context *ctx, int cid, const struct pto_args *arg
 	struct pto_run_handle *run;
 	struct pto_stream *stream;
 	struct pto_answer answer;
-	int rc = pto_check(ctx);
+	int rc = pto_enter(ctx);
 
 	if (result)
 		result->id = 0;
@@ -537,10 +584,15 @@ PTO_API int pto_run(struct pto_context *ctx, int cid, const struct pto_args *arg
 	answer.rc = -ETIMEDOUT;
 	pthread_mutex_lock(&stream->lock);
 	stream->answer = &answer;
-	rc = submit(stream, cid, args, options, &run);
+	rc = pto_closing(ctx);
+	if (!rc)
+		rc = submit(stream, cid, args, options, &run);
 	stream->answer = NULL;
 	if (!rc)
 		rc = finish(run, &answer, result);
 	pthread_mutex_unlock(&stream->lock);
+	if (rc && pto_closing(ctx))
+		rc = end_closing(result);
+	pto_leave(ctx);
 	return rc;
 }

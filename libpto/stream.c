@@ -32,7 +32,7 @@ int pto_stream_new(struct pto_context *ctx, uint32_t id, struct pto_stream **out
 }
 
 /* The handles hold the last references to segments that have been replaced. */
-static void drop_handles(struct pto_stream *stream)
+static void drop_handles(struct pto_stream *stream, bool forked)
 {
 	struct pto_run_handle *run, *next;
 
@@ -42,6 +42,7 @@ static void drop_handles(struct pto_stream *stream)
 	}
 	for (run = stream->handles; run; run = next) {
 		next = run->all;
+		pto_handle_release(run, forked);
 		free(run->outputs);
 		free(run);
 	}
@@ -52,7 +53,7 @@ void pto_stream_drop(struct pto_stream *stream)
 	struct pto_context *ctx = stream->ctx;
 	bool forked = pto_forked(ctx);
 
-	drop_handles(stream);
+	drop_handles(stream, forked);
 	pto_stage_drop(&stream->staging);
 	pto_stage_drop(&stream->graphs);
 	pto_graph_drop(stream);
@@ -81,6 +82,10 @@ struct pto_run_handle *pto_run_get(struct pto_stream *stream, uint32_t outputs)
 		if (!run)
 			return NULL;
 		run->stream = stream;
+		if (!pto_handle_claim(run)) {
+			free(run);
+			return NULL;
+		}
 		run->all = stream->handles;
 		stream->handles = run;
 	}
@@ -105,6 +110,7 @@ void pto_run_put(struct pto_run_handle *run)
 	struct pto_stream *stream = run->stream;
 
 	run->state = PTO_RUN_FREE;
+	pto_handle_use_up(run);
 	run->next = stream->free;
 	stream->free = run;
 }
@@ -162,6 +168,7 @@ PTO_API int pto_stream_destroy(struct pto_stream *stream)
 {
 	PTO_KEEP_ERRNO;
 	struct pto_context *ctx;
+	bool entered;
 	int rc;
 
 	if (!stream)
@@ -169,8 +176,11 @@ PTO_API int pto_stream_destroy(struct pto_stream *stream)
 	ctx = stream->ctx;
 	if (stream == ctx->default_stream)
 		return pto_fail(ctx, -EINVAL, "the default stream lives as long as the context");
-	rc = pto_check(ctx);
-	if (!rc) {
+	rc = pto_enter(ctx);
+	if (rc == -ENODEV && !pto_forked(ctx))
+		return rc;
+	entered = !rc;
+	if (entered) {
 		rc = pto_stream_wait(stream, PTO_FOREVER);
 		if (!rc)
 			rc = destroy_stream(stream);
@@ -179,5 +189,7 @@ PTO_API int pto_stream_destroy(struct pto_stream *stream)
 				 pto_errno_name(rc));
 	}
 	pto_stream_drop(stream);
+	if (entered)
+		pto_leave(ctx);
 	return rc;
 }

@@ -10,9 +10,10 @@
  *  - After a failure pto_context_error() tells in words what was wrong, with the object
  *    and the limit. The text belongs to the context and the calling thread's last
  *    failure on it.
- *  - Handles are opaque and freed by the matching function; NULL is accepted there.
+ *  - Handles are opaque and freed by the matching function; NULL is accepted there. A run
+ *    handle that is used up is recognised for ever, and is -EBADF.
  *  - Threads: a context, its buffers and callables may be used by several threads at
- *    once; a run handle by one thread. Calls on one stream are taken one after the other:
+ *    once; a run handle is good for one pto_wait(). Calls on one stream are taken one after the other:
  *    while a thread waits for a run, others that want the stream wait for that thread.
  *  - A context does not survive fork(): in the child every call returns -ENODEV, and
  *    pto_close() only frees memory.
@@ -94,7 +95,10 @@ const char *pto_open_error(void);
  *
  * Frees its buffers, callables' cids and streams; handles of them are invalid
  * afterwards (callables from pto_callable_load() are the caller's own and stay valid).
- * Runs in flight are ended.
+ * Runs in flight are ended. So are calls of other threads that wait for a run or a stream, or
+ * submit, which return -ENODEV; pto_close() returns when they have. No call may begin with
+ * the context, its streams or its buffers afterwards. It must not be closed twice, nor from a
+ * callback of this library.
  */
 void pto_close(struct pto_context *ctx);
 
@@ -520,7 +524,10 @@ int pto_submit(struct pto_stream *stream, int cid, const struct pto_args *args,
  * as it was before.
  *
  * Return: 0 when the run succeeded, its status when it failed (both free the handle);
- * -ETIMEDOUT, or -EINTR after a signal, when it has not ended: the handle stays valid.
+ * -ETIMEDOUT, or -EINTR after a signal, when it has not ended: the handle stays valid;
+ * -EBADF if the handle has been waited for already, or its stream or context is no more
+ * (two threads may wait for one handle: the second gets that, too); -ENODEV if another
+ * thread closes the context meanwhile.
  * To tell a run's own -ETIMEDOUT from the wait's, look at pto_result.id, which is 0 if the
  * run has not ended.
  */
