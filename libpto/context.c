@@ -215,15 +215,26 @@ PTO_API int pto_open_index(unsigned int index, struct pto_context **out)
 	return pto_open(path, out);
 }
 
-/* Without users the lists do not change: nobody submits any more. */
+/* Is a thread inside, or does one hold a handle? Who takes the lock later on sees @closing. */
+static bool stream_in_use(struct pto_stream *stream)
+{
+	if (pthread_mutex_trylock(&stream->lock))
+		return true;
+	pthread_mutex_unlock(&stream->lock);
+	for (const struct pto_run_handle *run = stream->handles; run; run = run->all)
+		if (pto_handle_held(run))
+			return true;
+	return false;
+}
+
+/* Without users the list of streams does not change. */
 static bool in_use(const struct pto_context *ctx)
 {
 	if (__atomic_load_n(&ctx->users, __ATOMIC_SEQ_CST))
 		return true;
-	for (const struct pto_stream *stream = ctx->streams; stream; stream = stream->next)
-		for (const struct pto_run_handle *run = stream->handles; run; run = run->all)
-			if (pto_handle_held(run))
-				return true;
+	for (struct pto_stream *stream = ctx->streams; stream; stream = stream->next)
+		if (stream_in_use(stream))
+			return true;
 	return false;
 }
 

@@ -120,7 +120,8 @@ int pto_check(const struct pto_context *ctx);
 
 /*
  * pto_enter() - pto_check() for a call that may wait: -ENODEV once pto_close() has begun, which
- * otherwise waits for pto_leave(). pto_wait() holds its handle's slot instead.
+ * otherwise waits for pto_leave(). pto_wait() holds its handle's slot instead, and who has the
+ * lock of a stream need not.
  */
 int pto_enter(struct pto_context *ctx);
 void pto_leave(struct pto_context *ctx);
@@ -551,7 +552,7 @@ void pto_handle_release(const struct pto_run_handle *run, bool forked);
 struct pto_run_handle *pto_handle_of(const struct pto_run_handle *run);
 bool pto_handle_is(const struct pto_run_handle *handle, const struct pto_run_handle *run);
 
-/* pto_handle_hold() - the run of a handle, not freed before pto_handle_let_go() of its slot; or NULL */
+/* pto_handle_hold() - the run of a handle, or NULL; not freed before pto_handle_let_go(). */
 struct pto_run_handle *pto_handle_hold(const struct pto_run_handle *handle);
 void pto_handle_let_go(uint32_t slot);
 

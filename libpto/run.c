@@ -125,6 +125,30 @@ static int take_result(struct pto_run_handle *run, struct pto_result *result)
 	return rc;
 }
 
+/*
+ * pto_close() takes the lock of each stream before it frees them, so who has one needs no
+ * pto_enter(); who has to wait for one does.
+ */
+static int enter_stream(struct pto_stream *stream)
+{
+	struct pto_context *ctx = stream->ctx;
+	int rc = pto_check(ctx);
+
+	if (rc)
+		return rc;
+	if (pthread_mutex_trylock(&stream->lock)) {
+		rc = pto_enter(ctx);
+		if (rc)
+			return rc;
+		pthread_mutex_lock(&stream->lock);
+		pto_leave(ctx);
+	}
+	rc = pto_closing(ctx);
+	if (rc)
+		pthread_mutex_unlock(&stream->lock);
+	return rc;
+}
+
 /* Waits for the lock no longer than for a run. */
 static int lock_stream(struct pto_stream *stream, uint64_t deadline)
 {
@@ -510,16 +534,12 @@ PTO_API int pto_submit(struct pto_stream *stream, int cid, const struct pto_args
 		       const struct pto_run_options *options, struct pto_run_handle **out)
 {
 	PTO_KEEP_ERRNO;
-	struct pto_context *ctx = stream->ctx;
 	struct pto_run_handle *run;
-	int rc = pto_enter(ctx);
+	int rc = enter_stream(stream);
 
 	if (rc)
 		return rc;
-	pthread_mutex_lock(&stream->lock);
-	rc = pto_closing(ctx);
-	if (!rc)
-		rc = submit(stream, cid, args, options, &run);
+	rc = submit(stream, cid, args, options, &run);
 	if (!rc) {
 		run->detached = !out;
 		if (out)
@@ -528,7 +548,6 @@ PTO_API int pto_submit(struct pto_stream *stream, int cid, const struct pto_args
 			pto_run_put(run);
 	}
 	pthread_mutex_unlock(&stream->lock);
-	pto_leave(ctx);
 	return rc;
 }
 
@@ -574,25 +593,24 @@ PTO_API int pto_run(struct pto_context *ctx, int cid, const struct pto_args *arg
 	struct pto_run_handle *run;
 	struct pto_stream *stream;
 	struct pto_answer answer;
-	int rc = pto_enter(ctx);
+	int rc;
 
 	if (result)
 		result->id = 0;
+	if (!ctx)
+		return -EINVAL;
+	stream = ctx->default_stream;
+	rc = enter_stream(stream);
 	if (rc)
 		return rc;
-	stream = ctx->default_stream;
 	answer.rc = -ETIMEDOUT;
-	pthread_mutex_lock(&stream->lock);
 	stream->answer = &answer;
-	rc = pto_closing(ctx);
-	if (!rc)
-		rc = submit(stream, cid, args, options, &run);
+	rc = submit(stream, cid, args, options, &run);
 	stream->answer = NULL;
 	if (!rc)
 		rc = finish(run, &answer, result);
-	pthread_mutex_unlock(&stream->lock);
 	if (rc && pto_closing(ctx))
 		rc = end_closing(result);
-	pto_leave(ctx);
+	pthread_mutex_unlock(&stream->lock);
 	return rc;
 }

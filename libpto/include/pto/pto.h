@@ -13,8 +13,9 @@
  *  - Handles are opaque and freed by the matching function; NULL is accepted there. A run
  *    handle that is used up is recognised for ever, and is -EBADF.
  *  - Threads: a context, its buffers and callables may be used by several threads at
- *    once; a run handle is good for one pto_wait(). Calls on one stream are taken one after the other:
- *    while a thread waits for a run, others that want the stream wait for that thread.
+ *    once; a run handle is good for one pto_wait(). Calls on one stream are taken one
+ *    after the other: while a thread waits for a run, others that want the stream wait
+ *    for that thread.
  *  - A context does not survive fork(): in the child every call returns -ENODEV, and
  *    pto_close() only frees memory.
  *  - Structs that callers fill begin with a size; PTO_*_INIT sets it. Fields are only
