@@ -76,6 +76,18 @@ install: libs tools modules-if-possible ## DESTDIR= PREFIX= KDIR=: library, head
 		$(INSTALL) -D -m 644 $$ko \
 			$(DESTDIR)/lib/modules/$$(basename $$(dirname $$ko))/updates/pto.ko; }
 
+.PHONY: uninstall
+uninstall: ## DESTDIR= PREFIX= KDIR=: remove what install with the same variables has put there
+	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,$(notdir $(INSTALL_LIBS)) libpto.so pkgconfig/libpto.pc) \
+		$(addprefix $(DESTDIR)$(INCLUDEDIR)/pto/,$(notdir $(INSTALL_HEADERS))) \
+		$(addprefix $(DESTDIR)$(INCLUDEDIR)/linux/,pto.h pto_device.h) \
+		$(DESTDIR)$(PREFIX)/bin/ptoctl $(DESTDIR)$(PREFIX)/sbin/ptod
+	for page in $(INSTALL_MANS); do \
+		rm -f $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}; \
+	done
+	-rmdir $(DESTDIR)$(INCLUDEDIR)/pto
+	@[ ! -e "$(KDIR)/Makefile" ] || rm -f $(DESTDIR)/lib/modules/$$($(MAKE) -s -C $(KDIR) kernelrelease)/updates/pto.ko
+
 .PHONY: clean
 clean: ## remove what was built
 	rm -rf $(O)

@@ -6,7 +6,8 @@
 LIBPTO_SRC := $(wildcard libpto/*.c) \
 	$(filter-out libpto/runtime/graph_load.c,$(wildcard libpto/runtime/*.c))
 LIBPTO_SO := libpto.so.$(SOVERSION)
-LIBPTO_FLAGS := -Wl,-soname,$(LIBPTO_SO) -Wl,--version-script=libpto/libpto.map \
+# A function of the application does not replace one that the library calls.
+LIBPTO_FLAGS := -Wl,-soname,$(LIBPTO_SO) -Wl,-Bsymbolic-functions -Wl,--version-script=libpto/libpto.map \
 	$(if $(SAN),,-Wl$(comma)-z$(comma)defs)
 
 $(eval $(call shared,$(LIBPTO_SO),$(LIBPTO_SRC),-lelf,$$(LIBPTO_FLAGS),libpto/libpto.map))
