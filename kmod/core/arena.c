@@ -366,7 +366,7 @@ static struct pto_arena *pto_arena_get(struct pto_ctx *ctx,
 	place = pto_arena_place(ctx);
 	if (PTR_ERR_OR_ZERO(arena) == -ENOMEM && ctx->arenas[place]) {
 		pto_arena_evict(ctx, place);
-		pto_reclaim_settle(ctx);
+		pto_reclaim_settle(ctx, pto_reclaim_mark(ctx));
 		arena = pto_arena_alloc(ctx, config);
 	}
 	if (IS_ERR(arena))

@@ -182,7 +182,7 @@ static bool pto_bo_count(struct pto_ctx *ctx)
 static struct pto_bo *pto_bo_new(struct pto_ctx *ctx, u64 length, u32 placement)
 {
 	struct pto_bo *bo = kzalloc(sizeof(*bo), GFP_KERNEL_ACCOUNT);
-	int err;
+	int before, err;
 
 	if (!bo)
 		return ERR_PTR(-ENOMEM);
@@ -193,7 +193,8 @@ static struct pto_bo *pto_bo_new(struct pto_ctx *ctx, u64 length, u32 placement)
 	err = pto_reclaim_alloc(ctx, length, &bo->mem);
 	if (err)
 		goto err_free;
-	if (!pto_bo_count(ctx) && !(pto_reclaim_settle(ctx) && pto_bo_count(ctx))) {
+	before = pto_reclaim_mark(ctx);
+	if (!pto_bo_count(ctx) && !(pto_reclaim_settle(ctx, before) && pto_bo_count(ctx))) {
 		err = -ENOSPC;
 		goto err_mem;
 	}

@@ -242,13 +242,14 @@ static bool pto_handle_take(struct pto_callable *cal)
 static int pto_callable_reserve(struct pto_callable *cal, s32 cid)
 {
 	struct pto_ctx *ctx = cal->ctx;
+	int before = pto_reclaim_mark(ctx);
 
 	cid = pto_cid_take(ctx, cid);
 	if (cid < 0)
 		return cid;
 	cal->cid = cid;
 	cal->generation = pto_next_generation(ctx->generations[cid]);
-	if (pto_handle_take(cal) || (pto_reclaim_settle(ctx) && pto_handle_take(cal)))
+	if (pto_handle_take(cal) || (pto_reclaim_settle(ctx, before) && pto_handle_take(cal)))
 		return 0;
 	pto_cid_give_back(ctx, cid);
 	return -EBUSY;

@@ -52,6 +52,7 @@ struct pto_deferred {
 /**
  * struct pto_reclaim - what a context has given up
  * @count: how many objects; also read without a lock
+ * @freed: how many there have been and are no more, modulo 2^32; likewise
  * @busy: some of them wait for nothing but the work, or the control queue (ctx->lock)
  * @mutex: one thread at a time frees; not held while it waits for the device
  * @fresh: given up since the work looked last (ctx->lock)
@@ -62,6 +63,7 @@ struct pto_deferred {
  */
 struct pto_reclaim {
 	atomic_t count;
+	atomic_t freed;
 	bool busy;
 	struct mutex mutex;
 	struct list_head fresh;

@@ -152,8 +152,10 @@ static bool pto_reclaim_waiting(struct pto_ctx *ctx)
 static void pto_reclaim_release(struct pto_ctx *ctx, struct pto_deferred *d)
 {
 	list_del_init(&d->link);
-	atomic_dec(&ctx->reclaim.count);
 	d->ops->release(d);
+	atomic_inc(&ctx->reclaim.freed);
+	/* Fully ordered: whoever misses it finds what it held free; see pto_reclaim_settle(). */
+	atomic_dec_return(&ctx->reclaim.count);
 }
 
 /*
@@ -257,19 +259,22 @@ static bool pto_reclaim_is_calm(struct pto_ctx *ctx)
 /**
  * pto_reclaim_settle() - wait for what is being freed and does not depend on runs
  * @ctx: the context
+ * @before: pto_reclaim_mark() from before what failed
  *
  * Killable, and no longer than PTO_SETTLE_NS.
  *
- * Return: true if there was anything to wait for: it is worth trying again.
+ * Return: true if anything has been waited for, or freed since @before: it is worth trying again.
  */
-bool pto_reclaim_settle(struct pto_ctx *ctx)
+bool pto_reclaim_settle(struct pto_ctx *ctx, int before)
 {
 	u64 deadline_ns = ktime_get_ns() + PTO_SETTLE_NS;
 	DEFINE_WAIT(wait);
 	bool again = true;
 
-	if (!pto_reclaim_pending(ctx))
-		return false;
+	if (!pto_reclaim_pending(ctx)) {
+		smp_rmb(); /* the count before what has been freed */
+		return pto_reclaim_mark(ctx) != before;
+	}
 	while (again) {
 		ktime_t expires = pto_queue_expiry(deadline_ns);
 		bool woken = true;
@@ -290,9 +295,10 @@ bool pto_reclaim_settle(struct pto_ctx *ctx)
 /** pto_reclaim_alloc() - pto_mem_alloc(), but that what only waits to be freed is waited for */
 int pto_reclaim_alloc(struct pto_ctx *ctx, u64 length, struct pto_mem *mem)
 {
+	int before = pto_reclaim_mark(ctx);
 	int err = pto_mem_alloc(ctx->pdev, length, mem);
 
-	if (err == -ENOMEM && pto_reclaim_settle(ctx))
+	if (err == -ENOMEM && pto_reclaim_settle(ctx, before))
 		err = pto_mem_alloc(ctx->pdev, length, mem);
 	return err;
 }
@@ -307,9 +313,10 @@ int pto_reclaim_alloc(struct pto_ctx *ctx, u64 length, struct pto_mem *mem)
  */
 int pto_reclaim_command(struct pto_ctx *ctx, union pto_command *cmd, struct pto_reply *reply)
 {
+	int before = pto_reclaim_mark(ctx);
 	int err = pto_ctx_command(ctx, cmd, reply);
 
-	if ((err == -ENOSPC || err == -ENOMEM) && reply->done && pto_reclaim_settle(ctx))
+	if ((err == -ENOSPC || err == -ENOMEM) && reply->done && pto_reclaim_settle(ctx, before))
 		err = pto_ctx_command(ctx, cmd, reply);
 	return err;
 }
@@ -324,12 +331,13 @@ int pto_reclaim_command(struct pto_ctx *ctx, union pto_command *cmd, struct pto_
  */
 int pto_reclaim_give(struct pto_ctx *ctx, union pto_command *cmd, struct pto_deferred *d)
 {
+	int before = pto_reclaim_mark(ctx);
 	int err;
 
 	d->given.report = NULL;
 	err = pto_ctx_give(ctx, cmd, &d->given);
 	/* (These two come from the device only: it has answered.) */
-	if ((err == -ENOSPC || err == -ENOMEM) && pto_reclaim_settle(ctx))
+	if ((err == -ENOSPC || err == -ENOMEM) && pto_reclaim_settle(ctx, before))
 		err = pto_ctx_give(ctx, cmd, &d->given);
 	return err;
 }

@@ -27,7 +27,7 @@ void pto_defer(struct pto_ctx *ctx, struct pto_deferred *d, const struct pto_def
 void pto_reclaim_init(struct pto_ctx *ctx);
 void pto_reclaim_start(struct pto_ctx *ctx);
 void pto_reclaim_reap(struct pto_ctx *ctx);
-bool pto_reclaim_settle(struct pto_ctx *ctx);
+bool pto_reclaim_settle(struct pto_ctx *ctx, int before);
 int pto_reclaim_alloc(struct pto_ctx *ctx, u64 length, struct pto_mem *mem);
 int pto_reclaim_command(struct pto_ctx *ctx, union pto_command *cmd, struct pto_reply *reply);
 int pto_reclaim_give(struct pto_ctx *ctx, union pto_command *cmd, struct pto_deferred *d);
@@ -38,6 +38,12 @@ void pto_reclaim_all(struct pto_ctx *ctx);
 static inline bool pto_reclaim_pending(struct pto_ctx *ctx)
 {
 	return unlikely(atomic_read(&ctx->reclaim.count));
+}
+
+/* Before something is tried that may lack what is being freed; for pto_reclaim_settle(). */
+static inline int pto_reclaim_mark(struct pto_ctx *ctx)
+{
+	return atomic_read(&ctx->reclaim.freed);
 }
 
 #endif /* PTO_CORE_RECLAIM_H */

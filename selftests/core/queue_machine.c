@@ -548,7 +548,8 @@ bool machine_explored(const void *p)
 		return false;
 	return queue_of(p) || device_explored(p) || p == &m.irqs || p == &ctx->wq.head.next ||
 	       p == &ctx->poll_armed || p == &ctx->lost || p == &ctx->run_seq ||
-	       p == &ctx->reclaim.count || of_queue(&ctx->control, p) ||
+	       p == &ctx->reclaim.count || p == &ctx->reclaim.freed ||
+	       of_queue(&ctx->control, p) ||
 	       of_queue(&ctx->default_stream->queue, p) ||
 	       within(p, machine_task, sizeof(machine_task));
 }
