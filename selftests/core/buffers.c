@@ -40,7 +40,7 @@ FIXTURE_SETUP(buffers)
 
 FIXTURE_TEARDOWN(buffers)
 {
-	EXPECT_EQ(0, self->rig->early);
+	EXPECT_EQ(0, rig_early(self->rig));
 	rig_close(self->ctx);
 	rig_free(self->rig);
 	EXPECT_EQ(self->memory, rig_memory());

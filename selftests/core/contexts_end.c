@@ -54,7 +54,7 @@ FIXTURE_TEARDOWN(ends)
 {
 	self->rig->held = 0;
 	rig_no_rules(self->rig);
-	EXPECT_EQ(0, self->rig->early);
+	EXPECT_EQ(0, rig_early(self->rig));
 	if (self->ctx)
 		rig_close(self->ctx);
 	rig_close(self->other);

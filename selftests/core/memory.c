@@ -61,7 +61,7 @@ FIXTURE_SETUP(memory)
 
 FIXTURE_TEARDOWN(memory)
 {
-	EXPECT_EQ(0, self->rig->early);
+	EXPECT_EQ(0, rig_early(self->rig));
 	rig_close(self->ctx[0]);
 	rig_close(self->ctx[1]);
 	rig_free(self->rig);

@@ -43,7 +43,7 @@ FIXTURE_TEARDOWN(resets)
 {
 	self->rig->held = 0;
 	rig_no_rules(self->rig);
-	EXPECT_EQ(0, self->rig->early);
+	EXPECT_EQ(0, rig_early(self->rig));
 	rig_close(self->ctx);
 	rig_free(self->rig);
 	EXPECT_EQ(self->memory, rig_memory());

@@ -61,6 +61,7 @@ struct failure {
  * @failures: what is to fail
  * @mappings: what contexts may touch
  * @mapping_count: number of these
+ * @early: times that memory was cleared or mapped again although a context had it still
  * @late: by queue
  * @owner: context of each queue, 0 for none
  * @alive: contexts that there are, a bit each
@@ -83,6 +84,7 @@ struct rig_inside {
 	struct failure failures[RIG_OPS];
 	struct mapping mappings[MAPPINGS];
 	unsigned int mapping_count;
+	unsigned int early;
 	struct late late[RIG_QUEUES_MAX];
 	uint32_t owner[RIG_QUEUES_MAX];
 	uint32_t alive;
@@ -225,7 +227,7 @@ static void expect_unmapped(struct rig *rig, uint64_t addr, uint64_t length)
 	unsigned int i;
 
 	for (i = 0; i < rig->inside->mapping_count; i++)
-		rig->early += overlaps(&rig->inside->mappings[i], addr, length);
+		rig->inside->early += overlaps(&rig->inside->mappings[i], addr, length);
 }
 
 static void map_memory(struct rig *rig, const struct pto_dev_cmd *generic)
@@ -856,6 +858,29 @@ unsigned int rig_count(const struct rig *rig, uint16_t opcode, unsigned int from
 		count += rig->log[i % RIG_LOG].cmd.opcode == opcode;
 	pthread_mutex_unlock(&rig->inside->lock);
 	return count;
+}
+
+unsigned int rig_early(const struct rig *rig)
+{
+	unsigned int early;
+
+	pthread_mutex_lock(&rig->inside->lock);
+	early = rig->inside->early;
+	pthread_mutex_unlock(&rig->inside->lock);
+	return early;
+}
+
+bool rig_waiting(struct rig *rig, uint32_t queue, uint16_t opcode)
+{
+	struct pto_dev_queue *q = rig_queue(rig, queue);
+	uint32_t tail = __atomic_load_n(&q->sq_tail, __ATOMIC_ACQUIRE), i;
+	bool found = false;
+
+	pthread_mutex_lock(&rig->inside->lock);
+	for (i = rig->next[queue]; i != tail; i++)
+		found |= queue_sq(q)[i % RIG_DEPTH].opcode == opcode;
+	pthread_mutex_unlock(&rig->inside->lock);
+	return found;
 }
 
 const struct rig_log_entry *rig_last(const struct rig *rig, uint16_t opcode)

@@ -105,7 +105,6 @@ struct rig_rule {
  * @accessed: bytes that the driver read or wrote itself
  * @accesses: short mappings that have not been ended
  * @released: times the transport was released
- * @early: times that memory was cleared or mapped again although a context had it still
  * @calls: how often the driver did each of the things that can fail
  * @interrupts: how often the driver was interrupted
  * @next: completions published, by queue
@@ -133,7 +132,6 @@ struct rig {
 	uint64_t accessed;
 	int accesses;
 	unsigned int released;
-	unsigned int early;
 	unsigned int calls[RIG_OPS];
 	unsigned int interrupts;
 	uint32_t next[RIG_QUEUES_MAX];
@@ -242,6 +240,12 @@ void rig_gone(struct rig *rig);
 
 /** rig_count() - how many commands of an opcode the log has, from entry @from on */
 unsigned int rig_count(const struct rig *rig, uint16_t opcode, unsigned int from);
+
+/** rig_early() - how often memory was cleared or mapped again although a context had it still */
+unsigned int rig_early(const struct rig *rig);
+
+/** rig_waiting() - is there a command of an opcode in a queue that is held? */
+bool rig_waiting(struct rig *rig, uint32_t queue, uint16_t opcode);
 
 /** rig_last() - the last command of an opcode, NULL if there was none */
 const struct rig_log_entry *rig_last(const struct rig *rig, uint16_t opcode);

@@ -357,7 +357,7 @@ TEST(whatever_it_says)
 		ASSERT_EQ(0, live(rig)) {
 			TH_LOG("seed %u", i);
 		}
-		EXPECT_EQ(0, rig->early) {
+		EXPECT_EQ(0, rig_early(rig)) {
 			TH_LOG("seed %u: memory was given away early", i);
 		}
 		rig_free(rig);
