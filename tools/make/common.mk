@@ -13,6 +13,10 @@ DEBUG ?= 0
 V ?= 0
 O ?= build$(if $(SAN),-$(subst $(comma),-,$(SAN)))
 
+# One spelling of each path, whoever calls: what a header changes is found by the names that the
+# compiler wrote down when it built for the first time.
+override O := $(abspath $(O))
+
 comma := ,
 ifeq ($(V),1)
 quiet = $(2)
