@@ -283,4 +283,26 @@ TEST_F(given, room_on_the_device)
 	EXPECT_EQ(1, rig_count(self->rig, PTO_DEV_MAP, from));
 }
 
+/*
+ * The device says that it is short of something when that has come back meanwhile: nothing waits
+ * to be freed any more, and it is worth trying again all the same.
+ */
+TEST_F(given, room_that_came_back_before_the_answer)
+{
+	const struct rig_rule late = { .opcode = PTO_DEV_UNMAP, .late_ns = RIG_SECOND / 2 };
+	const struct rig_rule full = {
+		.opcode = PTO_DEV_MAP, .times = 1, .status = PTO_DEV_NOSPACE,
+		.late_ns = RIG_SECOND,
+	};
+	unsigned int from = self->rig->logged;
+	struct pto_bo_create bo;
+
+	rig_rule(self->rig, &late);
+	rig_rule(self->rig, &full);
+	ASSERT_EQ(0, rig_bo_destroy(self->ctx, self->bo.id));
+	rig_settle();
+	EXPECT_EQ(0, rig_bo(self->ctx, PAGE, &bo));
+	EXPECT_EQ(2, rig_count(self->rig, PTO_DEV_MAP, from));
+}
+
 TEST_HARNESS_MAIN
