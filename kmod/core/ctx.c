@@ -93,7 +93,9 @@ void pto_ctx_explain(struct pto_ctx *ctx, const char *what, struct pto_dev_repor
 			 (unsigned long long)pdev->heap_size);
 	else
 		snprintf(text, sizeof(report->text),
-			 "no memory of the host for %s; that of the device suffices", what);
+			 "no memory of the host for %s, or the device lacks some of its own; %llu of its %llu bytes for contexts are in use",
+			 what, (unsigned long long)atomic64_read(&pdev->memory_used),
+			 (unsigned long long)pdev->heap_size);
 }
 
 /** pto_ctx_free_mem() - free memory that the hardware context had, if there is any in @mem */
