@@ -305,4 +305,22 @@ TEST_F(given, room_that_came_back_before_the_answer)
 	EXPECT_EQ(2, rig_count(self->rig, PTO_DEV_MAP, from));
 }
 
+/* The same with a callable: LOAD is tried again in another place. */
+TEST_F(given, room_for_a_callable)
+{
+	const struct rig_rule late = { .opcode = PTO_DEV_UNMAP, .late_ns = RIG_SECOND / 2 };
+	const struct rig_rule full = {
+		.opcode = PTO_DEV_LOAD, .times = 1, .status = PTO_DEV_NOMEM,
+		.late_ns = RIG_SECOND,
+	};
+	unsigned int from = self->rig->logged;
+
+	rig_rule(self->rig, &late);
+	rig_rule(self->rig, &full);
+	ASSERT_EQ(0, rig_bo_destroy(self->ctx, self->bo.id));
+	rig_settle();
+	EXPECT_EQ(0, rig_prepare(self->ctx, 1, 1));
+	EXPECT_EQ(2, rig_count(self->rig, PTO_DEV_LOAD, from));
+}
+
 TEST_HARNESS_MAIN
