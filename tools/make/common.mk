@@ -14,8 +14,9 @@ V ?= 0
 O ?= build$(if $(SAN),-$(subst $(comma),-,$(SAN)))
 
 # One spelling of each path, whoever calls: what a header changes is found by the names that the
-# compiler wrote down when it built for the first time.
-override O := $(abspath $(O))
+# compiler wrote down when it built for the first time. Below this folder it is the short one, so
+# that "make build/bin/ptoctl" builds that.
+override O := $(patsubst $(CURDIR)/%,%,$(abspath $(O)))
 
 comma := ,
 ifeq ($(V),1)
