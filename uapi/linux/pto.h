@@ -5,18 +5,18 @@
  * Objects
  *
  *   An open file of /dev/ptoN is a *context*. It owns buffer objects, streams,
- *   images, the 64 callable slots (cids) and the arenas. All of it goes away
- *   with the last reference to the open file, however the process ends. Ids are
- *   per context and 0 is never a valid one; a cid lies in [0, 64). Of buffers,
- *   streams and images, the id of one that was destroyed is handed out again only
- *   after all others have been.
+ *   images, 64 callable slots (cids) and arenas. All of them are released with
+ *   the last reference to the open file, however the process ends. Ids are per
+ *   context, and 0 is never a valid id; a cid lies in [0, 64). The id of a
+ *   destroyed buffer, stream or image is reused only after all other ids of its
+ *   kind have been handed out.
  *
- * Rules every ioctl keeps, each checked by selftests/uapi
+ * Rules for all ioctls
  *
- *  - Every argument struct begins with "__u32 size", set by the caller to the
+ *  - Every argument struct begins with "__u32 size". The caller sets it to the
  *    size of the struct it was compiled with. Numbers are _IO(PTO_IOC_TYPE, nr),
- *    so a struct can grow without a new number. Elements of an array that an
- *    argument points to carry their size in a "stride" field of the argument.
+ *    so a struct can grow without a new number. If an argument points to an array,
+ *    a "stride" field of the argument holds the size of an element.
  *  - Error numbers:
  *      ENOTTY      the ioctl number is unknown
  *      EINVAL      size is too small for this ioctl, a value is wrong, a
@@ -32,20 +32,19 @@
  *      EAGAIN      the stream has no room for another run at the moment
  *      ENOEXEC     the device cannot load this object
  *      EIO         the context lost its device state: see PTO_CTX_RESET
- *      ENODEV      the device is gone (PTO_QUERY_CONTEXT and PTO_QUERY_DEBUG still answer),
- *                  or the file belongs to another process (simulator only: a simulated
- *                  context is its process's own)
- *    A call that fails changes nothing, and writes nothing but the log buffer.
+ *      ENODEV      the device is gone; PTO_QUERY_CONTEXT and PTO_QUERY_DEBUG still answer
+ *    A call that fails has no effect, and writes nothing but the log buffer.
  *  - Only fixed-width types, 8-byte alignment, explicit padding, pointers as
  *    __u64. No enums, bit-fields or unions. One layout for 32 and 64 bit.
- *  - Timeouts are absolute CLOCK_MONOTONIC nanoseconds: a restarted call waits no
- *    longer. 0 polls; PTO_WAIT_FOREVER waits until a signal or the device's end.
+ *  - Timeouts are absolute CLOCK_MONOTONIC nanoseconds, so a restarted call keeps
+ *    its deadline. 0 polls; PTO_WAIT_FOREVER waits until a signal arrives or the
+ *    device goes away.
  *  - Capabilities are discovered with PTO_QUERY, not deduced from a version.
- *    Fields are only ever appended, and 0 in a new field means what was before.
+ *    Fields are only ever appended; 0 in a new field selects the previous behaviour.
  *
- * The type byte 0xd7 is not claimed in the kernel's ioctl-number.rst (6.12).
- * Numbers 0x0a and 0x0b are kept for the export and import of dma-bufs; they
- * answer ENOTTY as long as PTO_FEATURE_DMABUF is absent.
+ * The type byte 0xd7 is unassigned in the kernel's ioctl-number.rst (6.12).
+ * Numbers 0x0a and 0x0b are reserved for the export and import of dma-bufs; they
+ * return ENOTTY while PTO_FEATURE_DMABUF is absent.
  */
 #ifndef _UAPI_LINUX_PTO_H
 #define _UAPI_LINUX_PTO_H
@@ -82,7 +81,7 @@
 #define PTO_BUILD_ID_MAX	32
 /** PTO_RING_DEPTHS: scope depths that have a ring of their own. */
 #define PTO_RING_DEPTHS		4
-/** PTO_WAIT_FOREVER: a timeout that never passes. */
+/** PTO_WAIT_FOREVER: a timeout that never expires. */
 #define PTO_WAIT_FOREVER	(~(__u64)0)
 /** PTO_STREAM_DEFAULT: the stream that exists from open to close. */
 #define PTO_STREAM_DEFAULT	1
@@ -92,13 +91,13 @@
 #define PTO_ARCH_A5		2
 
 /* Feature bits (struct pto_device_info.features). */
-#define PTO_FEATURE_UNIFIED	(1ULL << 0)	/* host placement is device memory */
+#define PTO_FEATURE_UNIFIED	(1ULL << 0)	/* both placements are the same memory */
 #define PTO_FEATURE_ISOLATED	(1ULL << 1)	/* a faulting kernel harms only its context */
 #define PTO_FEATURE_SIMULATED	(1ULL << 2)	/* no hardware behind this device */
 #define PTO_FEATURE_DMABUF	(1ULL << 3)	/* dma-buf export and import */
 #define PTO_FEATURE_FENCES	(1ULL << 4)	/* sync_file in and out fences of PTO_RUN */
 #define PTO_FEATURE_HOST_GRAPH	(1ULL << 5)	/* callables of kind PTO_KIND_HOST_GRAPH */
-#define PTO_FEATURE_RUN_WAIT	(1ULL << 6)	/* PTO_RUN waits as well: pto_run.wait_ptr */
+#define PTO_FEATURE_RUN_WAIT	(1ULL << 6)	/* PTO_RUN can also wait: pto_run.wait_ptr */
 
 /* Items of PTO_QUERY. */
 #define PTO_QUERY_DEVICE	1	/* struct pto_device_info */
@@ -110,10 +109,10 @@
  * struct pto_query - argument of PTO_QUERY
  * @size: sizeof(struct pto_query)
  * @item: PTO_QUERY_*; an unknown item is EOPNOTSUPP
- * @data_ptr: where the answer goes; 0 asks for its size only
- * @data_size: in: bytes at @data_ptr; out: bytes the driver's struct has.
- *	The smaller of the two is copied; the answer's own size field says how
- *	many of its bytes the driver filled.
+ * @data_ptr: buffer for the answer; 0 asks for its size only
+ * @data_size: in: bytes at @data_ptr; out: size of the driver's struct.
+ *	The smaller of the two is copied; the answer's own size field holds the
+ *	number of bytes that the driver filled.
  * @pad: must be 0
  */
 struct pto_query {
@@ -134,11 +133,11 @@ struct pto_query {
  * @aic_count: AIC cores
  * @aiv_count: AIV cores
  * @aicpu_threads: control processor threads
- * @worker_threads: operating system threads that stand in for cores; 0 on silicon
+ * @worker_threads: operating system threads that act as cores; 0 on hardware
  * @max_contexts: contexts that can be open at once
  * @max_streams: streams of one context, the default one included
- * @stream_depth: runs of one stream that can be in flight, and the number of
- *	latest results that it keeps
+ * @stream_depth: runs of one stream that can be in flight, and also the number of
+ *	most recent results that a stream keeps
  * @max_callables: PTO_MAX_CALLABLES
  * @max_func_id: PTO_MAX_FUNC_ID
  * @max_arenas: arenas that a context caches
@@ -148,12 +147,12 @@ struct pto_query {
  * @memory_base: device address of the first byte of the device's window
  * @max_image_size: bytes of the largest image
  * @arch_name: "a2a3" or "a5", NUL padded
- * @name: transport and model for people, NUL padded
- * @default_timeout_ns: how long nothing may move in a run that gives no bound
- * @default_heap: what struct pto_prewarm.heap is by default: 256 MiB, or less if the device's
- *	memory does not hold an arena of the usual sizes; 0 from a driver that does not say
- * @default_task_window: likewise of task_window: 16384 or less
- * @default_dep_pool: likewise of dep_pool: 16384 or less
+ * @name: transport and model in readable form, NUL padded
+ * @default_timeout_ns: how long a run may make no progress if its submitter gives no bound
+ * @default_heap: default of struct pto_prewarm.heap: 256 MiB, or less if an arena of the
+ *	usual sizes does not fit into the device's memory; 0 if the driver does not report it
+ * @default_task_window: default of struct pto_prewarm.task_window: 16384 or less
+ * @default_dep_pool: default of struct pto_prewarm.dep_pool: 16384 or less
  */
 struct pto_device_info {
 	__u32 size;
@@ -185,35 +184,35 @@ struct pto_device_info {
 };
 
 /**
- * struct pto_context_stats - answer of PTO_QUERY_CONTEXT: what this context did
+ * struct pto_context_stats - answer of PTO_QUERY_CONTEXT: counters of this context
  * @size: bytes that the driver filled
  * @state: 0 usable, 1 lost (EIO until PTO_CTX_RESET), 2 device gone
- * @streams_created: streams made since open, the control stream and the default
+ * @streams_created: streams created since open, the control stream and the default
  *	stream included; prepare and run never raise it
- * @streams_live: streams now
+ * @streams_live: streams that exist now
  * @callables_live: cids in use
  * @bo_live: buffer objects that have an id
- * @bo_bytes: bytes of all buffer objects, those waiting for runs included
+ * @bo_bytes: bytes of all buffer objects, including destroyed ones that runs still use
  * @images_live: images that have an id in this context
- * @prepares: successful PTO_PREPARE
- * @unprepares: PTO_UNPREPARE that emptied a slot
- * @aicpu_dlopen_count: orchestration objects the device has loaded; never falls
- * @kernel_load_count: kernel objects the device has loaded; never falls
- * @image_uploads: images whose bytes went to the device
- * @image_upload_bytes: bytes of those
- * @image_dedup_hits: images that were there already
- * @arena_hits: runs that found their arena
+ * @prepares: successful calls of PTO_PREPARE
+ * @unprepares: calls of PTO_UNPREPARE that emptied a slot
+ * @aicpu_dlopen_count: orchestration objects that the device has loaded since open
+ * @kernel_load_count: kernel objects that the device has loaded since open
+ * @image_uploads: images that were copied to the device
+ * @image_upload_bytes: bytes of those images
+ * @image_dedup_hits: images that were on the device already
+ * @arena_hits: runs whose arena existed already
  * @arena_misses: arenas that had to be allocated
- * @arena_builds: arena images built on the device for this context's requests
- * @arena_rebinds: arenas bound to an image that existed already, those that PTO_CTX_RESET
- *	bound again included
+ * @arena_builds: arena images that the device built for this context's requests
+ * @arena_rebinds: arenas bound to an image that existed already, including those that
+ *	PTO_CTX_RESET bound again
  * @runs_submitted: runs accepted
- * @runs_completed: runs that have ended, well or not
+ * @runs_completed: runs that have ended, whatever their status
  * @runs_failed: runs that ended with a status other than 0
  * @resets: successful PTO_CTX_RESET
  * @host_dlopen_count: orchestration objects that the process has loaded: one for each
- *	successful PTO_PREPARE of kind PTO_KIND_HOST_GRAPH; never falls
- * @progress: a number that changes while something moves in a run of this context
+ *	successful PTO_PREPARE of kind PTO_KIND_HOST_GRAPH
+ * @progress: a number that changes while a run of this context makes progress
  *
  * All counters but the "live" ones, @bo_bytes and @progress are monotonic.
  */
@@ -251,18 +250,18 @@ struct pto_context_stats {
 #define PTO_CTX_GONE		2
 
 /**
- * struct pto_device_usage - answer of PTO_QUERY_USAGE: what is in use, all contexts
+ * struct pto_device_usage - answer of PTO_QUERY_USAGE: resources in use by all contexts
  * @size: bytes that the driver filled
  * @contexts: contexts open now, the caller's included
  * @memory_size: device memory that can be allocated, in bytes
  * @memory_used: device memory that is allocated, in bytes
  * @images: images resident on the device
- * @image_bytes: bytes of those
- * @arena_images: arena images resident on the device; a few without arenas are kept as
- *	long as the device is open, and given back when its memory runs short
- * @arena_image_bytes: device memory those take
+ * @image_bytes: bytes of those images
+ * @arena_images: arena images resident on the device. A few unused ones are kept while
+ *	the device is open, and freed when its memory runs short
+ * @arena_image_bytes: device memory that arena images occupy
  * @streams: streams of all contexts
- * @contexts_opened: contexts opened since the device came
+ * @contexts_opened: contexts opened since the device appeared
  */
 struct pto_device_usage {
 	__u32 size;
@@ -278,18 +277,17 @@ struct pto_device_usage {
 };
 
 /**
- * struct pto_debug_stats - answer of PTO_QUERY_DEBUG: what the driver did for this context
+ * struct pto_debug_stats - answer of PTO_QUERY_DEBUG: work done by the driver for this context
  * @size: bytes that the driver filled
  * @pad: 0
  * @doorbells: times the device was woken for this context's queues
  * @interrupts: times a waiter of this context slept and was woken
- * @device_commands: commands other than runs sent for this context
+ * @device_commands: commands other than runs that were sent for this context
  *
- * NOT STABLE, as the only part of this interface. It is for the driver's own tests and for
- * people who debug the driver. Its members say how this version of the driver does its work, so
- * they can get another meaning, or go, with any version, and so can the item: it is
- * EOPNOTSUPP then. A member that goes leaves a 0 in its place, and new ones are appended. What a
- * program should rely on is in struct pto_context_stats.
+ * This is the only part of the interface that is NOT STABLE. It serves to debug the driver. Its
+ * members describe how this version of the driver works. Any later version may change or remove
+ * a member, or the whole item, which then is EOPNOTSUPP. A removed member reads as 0, and new
+ * members are appended. Programs should rely on struct pto_context_stats instead.
  *
  * All counters are monotonic.
  */
@@ -312,12 +310,12 @@ struct pto_debug_stats {
  * @length: bytes; rounded up to whole pages. 0 is EINVAL
  * @placement: PTO_PLACE_*. With PTO_FEATURE_UNIFIED both are the same memory
  * @id: out: the buffer's id
- * @device_addr: out: its address on the device, the same as long as it lives
+ * @device_addr: out: its address on the device, constant for its lifetime
  * @mmap_offset: out: offset for mmap() on the context's file. The mapping must be
  *	MAP_SHARED, not executable, and lie within the buffer
  *
  * The memory reads as zero. EOVERFLOW if rounding overflows, ENOMEM if the
- * device's memory does not suffice, ENOSPC if the context has 65536 buffers,
+ * device has not enough memory, ENOSPC if the context has 65536 buffers,
  * those that are being freed included; EIO and ENODEV as for every ioctl.
  */
 struct pto_bo_create {
@@ -338,8 +336,8 @@ struct pto_bo_create {
  * @device_addr: out: address on the device
  * @mmap_offset: out: offset for mmap()
  * @placement: out: PTO_PLACE_*
- * @references: out: references held, the id's included
- * @mappings: out: user mappings of it
+ * @references: out: number of references, the id's included
+ * @mappings: out: number of user mappings
  * @pad: must be 0
  */
 struct pto_bo_info {
@@ -359,9 +357,9 @@ struct pto_bo_info {
  * @size: sizeof(struct pto_bo_destroy)
  * @id: the buffer; ENOENT if there is none
  *
- * The id is gone at once, and the call does not wait. The memory is freed when no
- * mapping shows it any more, every run that was submitted before has ended, and
- * the device has given it back.
+ * The id is invalid at once, and the call does not wait. The memory is freed when it
+ * is no longer mapped, every run that was submitted before has ended, and the device
+ * has unmapped it.
  */
 struct pto_bo_destroy {
 	__u32 size;
@@ -374,7 +372,7 @@ struct pto_bo_destroy {
 #define PTO_COPY_DEVICE		3	/* src_id to dst_id */
 
 /**
- * struct pto_bo_copy - argument of PTO_BO_COPY: copy now
+ * struct pto_bo_copy - argument of PTO_BO_COPY: copy synchronously
  * @size: sizeof(struct pto_bo_copy)
  * @direction: PTO_COPY_*; any other is EOPNOTSUPP
  * @dst_id: destination buffer; 0 for PTO_COPY_FROM_DEVICE
@@ -384,8 +382,8 @@ struct pto_bo_destroy {
  * @user_ptr: user memory; 0 for PTO_COPY_DEVICE
  * @length: bytes; 0 copies nothing. Past the end of a buffer is EINVAL
  *
- * The copy is done when the call returns and is not ordered with runs. After
- * EFAULT some of the destination may have been written. Overlapping ranges of
+ * The copy is complete when the call returns. It is not ordered with runs. After
+ * EFAULT, part of the destination may have been written. Overlapping ranges of
  * one buffer are copied as by memmove().
  */
 struct pto_bo_copy {
@@ -400,7 +398,7 @@ struct pto_bo_copy {
 };
 
 /**
- * struct pto_stream_create - argument of PTO_STREAM_CREATE: one more stream
+ * struct pto_stream_create - argument of PTO_STREAM_CREATE: create a stream
  * @size: sizeof(struct pto_stream_create)
  * @flags: must be 0; else EOPNOTSUPP
  * @id: out: the stream's id
@@ -422,7 +420,7 @@ struct pto_stream_create {
  * @size: sizeof(struct pto_stream_destroy)
  * @id: the stream; ENOENT if there is none, EINVAL for PTO_STREAM_DEFAULT
  *
- * EBUSY while runs of the stream are in flight. Results not read are dropped.
+ * EBUSY while runs of the stream are in flight. Unread results are dropped.
  */
 struct pto_stream_destroy {
 	__u32 size;
@@ -435,9 +433,9 @@ struct pto_stream_destroy {
  * @id: the stream; ENOENT if there is none
  * @timeout_ns: absolute CLOCK_MONOTONIC nanoseconds
  *
- * Waits for the runs submitted before the call. ETIMEDOUT when the time has
- * passed, EINTR on a signal. Says nothing about how the runs ended, and does not
- * count as reading their results.
+ * Waits for the runs submitted before the call. ETIMEDOUT at the deadline, EINTR on a
+ * signal. The call neither reports the status of the runs nor counts as reading their
+ * results.
  */
 struct pto_stream_wait {
 	__u32 size;
@@ -446,11 +444,11 @@ struct pto_stream_wait {
 };
 
 /**
- * struct pto_image_create - argument of PTO_IMAGE_CREATE: bring an object to the device
+ * struct pto_image_create - argument of PTO_IMAGE_CREATE: upload an object to the device
  * @size: sizeof(struct pto_image_create)
  * @flags: must be 0; else EOPNOTSUPP
  * @data_ptr: the object's bytes (an ELF shared or relocatable object)
- * @length: how many; 0 is EINVAL, more than max_image_size EFBIG
+ * @length: bytes at @data_ptr; 0 is EINVAL, more than max_image_size EFBIG
  * @build_id: the object's GNU Build-ID, the key under which it is looked up
  * @build_id_len: bytes of it, at most PTO_BUILD_ID_MAX; 0 if it has none. The rest of
  *	@build_id must be 0
@@ -458,8 +456,8 @@ struct pto_stream_wait {
  * @shared: out: 1 if the same bytes were on the device already, else 0
  * @pad: must be 0
  *
- * One image is one device buffer for all contexts. The Build-ID only finds
- * candidates; they must have the same length and SHA-256 to be shared.
+ * All contexts share one device buffer for one image. The Build-ID only selects
+ * candidates; a candidate is shared if its length and SHA-256 are the same.
  */
 struct pto_image_create {
 	__u32 size;
@@ -478,8 +476,8 @@ struct pto_image_create {
  * @size: sizeof(struct pto_image_destroy)
  * @id: the image; ENOENT if there is none
  *
- * Drops this context's name for it. Prepared callables that use it hold
- * references of their own and are not affected.
+ * Frees the id. Prepared callables that use the image hold their own references
+ * and are not affected.
  */
 struct pto_image_destroy {
 	__u32 size;
@@ -488,7 +486,7 @@ struct pto_image_destroy {
 
 /* Kinds of callables. */
 #define PTO_KIND_DEVICE_ORCH	1	/* the orchestration runs on the AICPU */
-#define PTO_KIND_HOST_GRAPH	2	/* it runs in the host process: PTO_FEATURE_HOST_GRAPH */
+#define PTO_KIND_HOST_GRAPH	2	/* it runs in the process; needs PTO_FEATURE_HOST_GRAPH */
 
 /* Types of cores. */
 #define PTO_CORE_AIC		0
@@ -518,25 +516,25 @@ struct pto_kernel {
  * @image: image of the orchestration object; 0 for PTO_KIND_HOST_GRAPH, whose
  *	orchestration the process loads itself
  * @kernel_count: number of kernels, at most PTO_MAX_FUNC_ID
- * @kernel_stride: sizeof(struct pto_kernel); non-zero bytes of a longer element, and
- *	one longer than a page, are E2BIG
+ * @kernel_stride: sizeof(struct pto_kernel). A larger element must be zero behind the
+ *	driver's struct, and must not be larger than a page; else E2BIG
  * @generation: out: generation of the slot, never 0
  * @kernels_ptr: array of struct pto_kernel
  * @entry: symbol of the entry, NUL terminated; empty means
  *	"aicpu_orchestration_entry"
  * @config: symbol of the configuration function, NUL terminated; empty means
- *	"aicpu_orchestration_config". A named one must exist, the default one may
- *	be absent. Both must be empty for PTO_KIND_HOST_GRAPH
- * @log_ptr: buffer for an explanation when the device refuses; 0 for none
- * @log_size: bytes of it; the text is cut to fit and always NUL terminated
+ *	"aicpu_orchestration_config". A named function must exist; the default may
+ *	be absent. @entry and @config must be empty for PTO_KIND_HOST_GRAPH
+ * @log_ptr: buffer for the device's explanation of a failure; 0 for none
+ * @log_size: bytes at @log_ptr; the text is truncated to fit and always NUL terminated
  * @pad: must be 0
  *
- * The slot is filled only after the device has loaded everything, so a prepared
- * cid runs. EINVAL: cid outside [-1, 64), func_id out of range or twice, a
+ * The slot is filled only after the device has loaded all objects, so a prepared
+ * cid can be run. EINVAL: cid outside [-1, 64), func_id out of range or twice, a
  * symbol without NUL, an orchestration with PTO_KIND_HOST_GRAPH. EEXIST: the cid is
  * in use. ENOSPC: no cid is free. ENOENT: no such image. ENOEXEC: the device cannot
- * load an object or lacks a symbol; the log says which. EBUSY: too many unprepared
- * callables still run.
+ * load an object or finds no symbol; the log says which. EBUSY: too many unprepared
+ * callables still have runs in flight.
  */
 struct pto_prepare {
 	__u32 size;
@@ -562,8 +560,8 @@ struct pto_prepare {
  * @generation: 0, or the generation the slot must have, else ENOENT
  * @pad: must be 0
  *
- * The cid is free at once. Runs submitted before finish. Emptying an empty slot
- * succeeds (with a generation: ENOENT).
+ * The cid is free at once. Runs that were submitted before are not affected. The
+ * call succeeds for an empty slot if @generation is 0.
  */
 struct pto_unprepare {
 	__u32 size;
@@ -573,7 +571,7 @@ struct pto_unprepare {
 };
 
 /**
- * struct pto_prewarm - argument of PTO_PREWARM: name the arena of a ring configuration
+ * struct pto_prewarm - argument of PTO_PREWARM: get an arena for a ring configuration
  * @size: sizeof(struct pto_prewarm)
  * @flags: must be 0; else EOPNOTSUPP
  * @task_window: task slots per scope depth: 0 (the default), or a power of two in [4, 2^31)
@@ -581,19 +579,18 @@ struct pto_unprepare {
  * @dep_pool: dependency entries per scope depth: 0 (the default), or in [4, 2^31)
  * @arena: out: id of the arena, for struct pto_run_entry
  * @pad: must be 0
- * @arena_size: out: bytes of device memory that it takes
- * @log_ptr: where a text goes that says what there is no room for (ENOMEM); 0: nowhere
+ * @arena_size: out: bytes of device memory that the arena occupies
+ * @log_ptr: buffer for an explanation of ENOMEM: what did not fit; 0 for none
  * @log_size: bytes at @log_ptr
  * @pad2: must be 0
  *
  * The defaults are in struct pto_device_info.
  *
- * Builds the arena if the context does not have it. A context keeps max_arenas of them;
- * the one that was used longest ago and is idle makes room, and its id is over (ENOENT
- * on a run: call PTO_PREWARM again). ENOMEM if the device's memory
- * does not suffice, EOVERFLOW if the heaps together overflow 64 bits, EIO if the device
- * does not accept the image it has built (the next call has it built anew). Limits:
- * seed runtime, call_config.h.
+ * Builds the arena if the context does not have it. A context keeps at most max_arenas.
+ * Another one evicts the least recently used idle arena; the id of that arena is then
+ * invalid (ENOENT from PTO_RUN: call PTO_PREWARM again). ENOMEM if the device has not
+ * enough memory, EOVERFLOW if the sum of the heaps overflows 64 bits, EIO if the device
+ * rejects the image that it built itself (the next call has it built again).
  */
 struct pto_prewarm {
 	__u32 size;
@@ -615,25 +612,25 @@ struct pto_prewarm {
  * @generation: 0, or the generation that the slot must have, else ENOENT
  * @flags: must be 0; else EOPNOTSUPP
  * @args_bo: buffer that holds the arguments; 0 with @args_size 0 for none
- * @args_offset: where in it they begin, a multiple of 64
- * @args_size: bytes of them; layout: struct pto_run_args in pto_device.h
- * @arena: id from PTO_PREWARM; 0 for the default configuration's
- * @timeout_ns: bound for the execution on the device as a whole, relative; 0: none but
- *	the device's default for a run in which nothing moves
- * @user_data: handed back by PTO_WAIT
- * @graph_offset: where in @graph_bo the graph begins, a multiple of 64
- * @graph_bo: buffer that holds the graph if the callable is of kind
- *	PTO_KIND_HOST_GRAPH, where it must be given; 0 for other kinds, with the two
- *	fields around it
- * @graph_size: bytes of it; layout: struct pto_dev_graph in pto_device.h
- * @sched_timeout_ns: bound for how long nothing may move in it (no task is submitted or
+ * @args_offset: offset of the arguments in @args_bo, a multiple of 64
+ * @args_size: bytes of the arguments; layout: struct pto_run_args in pto_device.h
+ * @arena: id from PTO_PREWARM; 0 for the arena of the default configuration
+ * @timeout_ns: bound for the whole execution on the device, relative; 0: only the
+ *	device's default for a run without progress applies
+ * @user_data: returned by PTO_WAIT
+ * @graph_offset: offset of the graph in @graph_bo, a multiple of 64
+ * @graph_bo: buffer that holds the graph. Required if the callable is of kind
+ *	PTO_KIND_HOST_GRAPH. For other kinds, this field, @graph_offset and @graph_size
+ *	must be 0
+ * @graph_size: bytes of the graph; layout: struct pto_dev_graph in pto_device.h
+ * @sched_timeout_ns: bound for a time without progress (no task is submitted or
  *	completes, no kernel begins or ends), relative; 0 for the device's default
- * @op_timeout_ns: bound for how long one kernel may run, relative; 0 for the device's
+ * @op_timeout_ns: bound for the duration of one kernel, relative; 0 for the device's
  *	default
  *
- * The device counts bounds in milliseconds, rounded up. They say most if each is well below
- * the next: @sched_timeout_ns, @op_timeout_ns, @timeout_ns. A bound that is not is
- * never reached.
+ * The device counts bounds in milliseconds, rounded up. Each bound should be well below
+ * the next in this order: @sched_timeout_ns, @op_timeout_ns, @timeout_ns. A bound that is
+ * larger than a later one in this order never expires.
  */
 struct pto_run_entry {
 	__s32 cid;
@@ -653,38 +650,41 @@ struct pto_run_entry {
 };
 
 /**
- * struct pto_run - argument of PTO_RUN: submit runs to a stream, and wait if wanted
- * @size: sizeof(struct pto_run); 40, what the first version had, is the least, and 52 with
- *	@wait_ptr
+ * struct pto_run - argument of PTO_RUN: submit runs to a stream, and optionally wait
+ * @size: sizeof(struct pto_run). At least 40, the size of the first version, and at least
+ *	52 with @wait_ptr
  * @flags: must be 0; else EOPNOTSUPP
  * @stream: the stream
  * @count: runs, at least 1 and at most stream_depth
- * @stride: sizeof(struct pto_run_entry); 48, what the first version had, is the least;
- *	non-zero bytes of a longer element, and one longer than a page, are E2BIG
- * @accepted: out: runs that were accepted, in order from the first
+ * @stride: sizeof(struct pto_run_entry), at least 48, the size of the first version. A
+ *	larger element must be zero behind the driver's struct, and must not be larger than
+ *	a page; else E2BIG
+ * @accepted: out: number of accepted runs, counted from the first entry
  * @entries_ptr: array of struct pto_run_entry
- * @first_id: out: id of the first accepted run; the others follow by one
+ * @first_id: out: id of the first accepted run; the ids of the others follow it
  * @wait_ptr: a struct pto_wait: wait for the last accepted run, as PTO_WAIT does; 0: do not
  *	wait. Needs PTO_FEATURE_RUN_WAIT
- * @wait_error: out: how the wait went, as PTO_WAIT would have said it: 0, or a negative
+ * @wait_error: out: result of the wait, as PTO_WAIT would have returned it: 0, or a negative
  *	errno. 0 without @wait_ptr
  * @pad: must be 0
  *
- * Fails only if no run was accepted, with the first one's error. Otherwise
- * @accepted tells where it stopped; submit the rest again to learn why. EAGAIN:
- * the stream has stream_depth runs in flight. Arguments and graph are read when the run
- * executes: leave them alone until it has ended.
+ * The call fails only if no run was accepted, with the error of the first entry. Otherwise
+ * @accepted is the index of the entry that was refused; submit the rest again to get its
+ * error. EAGAIN: the stream has stream_depth runs in flight. The device reads arguments and
+ * graph while the run executes: do not change them before it has ended.
  *
- * The argument of the wait obeys the rules of PTO_WAIT's, but its run is an output: the driver
- * writes the id of the last accepted run there. What is wrong with it is found before
- * anything is submitted, and is the call's error: EFAULT, EINVAL, E2BIG, EOPNOTSUPP.
- * What goes wrong later is in @wait_error only, and does not touch @accepted and @first_id,
- * which are written before the wait begins: -ETIMEDOUT: not yet. -EINTR: a signal came, even
- * if its handler asks for calls to be restarted: that would submit again. -ESTALE: the
- * result is not kept any more. -ENODEV: the device is gone. -EFAULT: the result or its log
- * cannot be written.
- * -EINPROGRESS is there while the call waits, and stays if @wait_error cannot be
- * written. PTO_WAIT goes on waiting where this call stopped.
+ * The argument of the wait follows the rules of PTO_WAIT, but its run is an output: the driver
+ * writes the id of the last accepted run there. The argument is checked before anything is
+ * submitted; an error in it makes the call fail: EFAULT, EINVAL, E2BIG, EOPNOTSUPP. Later
+ * errors are reported in @wait_error only. They do not affect @accepted and @first_id, which
+ * are written before the wait begins.
+ *
+ * -ETIMEDOUT: the run has not ended by the deadline. -EINTR: a signal arrived, even one with
+ * SA_RESTART, because a restarted call would submit again. -ESTALE: the result is no longer
+ * kept. -ENODEV: the device is gone. -EFAULT: the result or its log cannot be written.
+ *
+ * @wait_error is -EINPROGRESS while the call waits, and stays so if it cannot be written
+ * afterwards. PTO_WAIT continues a wait that ended early.
  */
 struct pto_run {
 	__u32 size;
@@ -704,31 +704,31 @@ struct pto_run {
  * struct pto_wait - argument of PTO_WAIT: wait for a run and read its result
  * @size: sizeof(struct pto_wait)
  * @flags: must be 0; else EOPNOTSUPP
- * @run: id of the run; ENOENT if there never was one. Written by PTO_RUN if that waits
+ * @run: id of the run; ENOENT if there never was one. PTO_RUN with wait_ptr writes it
  * @timeout_ns: absolute CLOCK_MONOTONIC nanoseconds
- * @status: out: 0, or how the run failed as a negative errno: -EREMOTEIO the
+ * @status: out: 0, or the failure of the run as a negative errno: -EREMOTEIO the
  *	program failed (@code says how), -EIO the context crashed or was lost,
- *	-ETIMEDOUT it took longer than its bound, -ECANCELED it was aborted,
- *	-EINVAL the arguments do not fit the callable
+ *	-ETIMEDOUT the run exceeded a bound, -ECANCELED it was aborted,
+ *	-EINVAL the arguments do not match the callable
  * @code: out: PTO_FATAL_* when @status is -EREMOTEIO or -ETIMEDOUT, else 0
  * @subcode: out: sub-class of @code, 0 if it has none
  * @pad: must be 0
  * @user_data: out: as submitted
- * @submit_ns: out: CLOCK_MONOTONIC when the driver queued it
- * @start_ns: out: when the device began it
- * @end_ns: out: when the device finished it
+ * @submit_ns: out: CLOCK_MONOTONIC when the driver queued the run
+ * @start_ns: out: CLOCK_MONOTONIC when the device began it
+ * @end_ns: out: CLOCK_MONOTONIC when the device finished it
  * @log_ptr: buffer for the device's explanation of a failure; 0 for none
- * @log_size: bytes of it; the text is cut to fit and always NUL terminated
+ * @log_size: bytes at @log_ptr; the text is truncated to fit and always NUL terminated
  * @pad2: must be 0
  * @task: out: task concerned if the device names one, else ~0
  * @func_id: out: function concerned if the device names one, else ~0
  * @core: out: core concerned if the device names one, else ~0
  *
- * The ioctl itself returns 0 whenever the run has ended. ETIMEDOUT: not yet.
- * EINTR: a signal came. ESTALE: the run ended, but a stream keeps only its last
- * stream_depth results. Reading a result reads all earlier ones of the stream in
- * the sense of poll(): POLLIN is set while some run has ended and neither it nor a
- * later one of its stream has been read.
+ * The ioctl itself returns 0 whenever the run has ended. ETIMEDOUT: the run has not ended
+ * by the deadline. EINTR: a signal arrived. ESTALE: the run has ended, but its result is no
+ * longer kept: a stream keeps the last stream_depth results. For poll(), reading a result
+ * also marks all earlier results of the stream as read: POLLIN is set while a run has ended
+ * and neither its result nor a later one of its stream has been read.
  */
 struct pto_wait {
 	__u32 size;
@@ -752,24 +752,21 @@ struct pto_wait {
 };
 
 /**
- * struct pto_ctx_reset - argument of PTO_CTX_RESET: leave the error state
+ * struct pto_ctx_reset - argument of PTO_CTX_RESET: make a lost context usable again
  * @size: sizeof(struct pto_ctx_reset)
  * @flags: must be 0; else EOPNOTSUPP
  *
- * Ends what is in flight (-ECANCELED), gives the context a fresh hardware
+ * Aborts the runs in flight (-ECANCELED), gives the context a new hardware
  * context and loads its prepared callables again. Buffers keep their contents and
- * addresses, cids and ids stay valid, those of arenas too. (Only one that the device
- * does not accept any more is given up: its id is over, as if it had made room.)
+ * addresses. Cids and ids stay valid, also those of arenas, except that an arena which
+ * the device no longer accepts is dropped, as if it had been evicted.
  */
 struct pto_ctx_reset {
 	__u32 size;
 	__u32 flags;
 };
 
-/*
- * Fatal codes (struct pto_wait.code). Numbers and names are those of the seed
- * runtime (pto_runtime_status.h), whose run status is the negated code.
- */
+/* Fatal codes (struct pto_wait.code). */
 #define PTO_FATAL_SCOPE_DEADLOCK		1
 #define PTO_FATAL_HEAP_RING_DEADLOCK		2
 #define PTO_FATAL_FLOW_CONTROL_DEADLOCK		3
@@ -787,8 +784,8 @@ struct pto_ctx_reset {
 #define PTO_FATAL_READY_QUEUE_OVERFLOW		104
 
 /*
- * One layout for every compiler and word size. A plain C99 program has no
- * _Static_assert; a negative array bound does the same there.
+ * The layout is the same for every compiler and word size. C99 has no
+ * _Static_assert; a negative array bound replaces it there.
  */
 #define PTO_ABI_CONCAT_(a, b) a##b
 #define PTO_ABI_CONCAT(a, b) PTO_ABI_CONCAT_(a, b)

@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: (GPL-2.0 WITH Linux-syscall-note) OR MIT */
 /*
- * PTO accelerators: the contract between the driver and a device.
+ * PTO accelerators: the interface between the driver and a device.
  *
- * A device is a memory window. Page 0 identifies it (struct pto_dev_ident, all
- * offsets and counts are the device's announcement). At queue_offset follow
- * queue_count queue pairs, queue_stride bytes apart: pair 0 is the admin pair,
- * the others are bound to contexts by command. From heap_offset on the window is
- * memory that the driver hands out. A *device address* is memory_base plus the
- * offset in the window.
+ * A device is a memory window. Page 0 identifies it (struct pto_dev_ident); the
+ * device announces all offsets and counts there. queue_count queue pairs begin at
+ * queue_offset, queue_stride bytes apart. Pair 0 is the admin pair; commands bind
+ * the others to contexts. The driver allocates memory from heap_offset to the end of
+ * the window. A *device address* is memory_base plus the offset in the window.
  *
- * Where @queue_stride, offsets, sizes and memory_base are multiples of the page size, that is the
- * host's, which is PTO_DEV_PAGE_SIZE or a multiple of it: the driver and applications map
- * whole pages.
+ * "Page size" means the host's page size, which is PTO_DEV_PAGE_SIZE or a multiple of it,
+ * because the driver and applications map whole pages.
  *
  * Queues
  *
@@ -19,18 +17,19 @@
  *   queue (CQ) of 32-byte entries comes back; both have queue_depth entries, a
  *   power of two. Indices are 32-bit, free-running, each in its own cache line;
  *   entry i is at slot i & (depth - 1). The producer writes the entry, then
- *   releases the tail. A queue executes its commands in order and completes them in
- *   order: the completion of SQ index i has id i, and command i + 1 begins only after
- *   i has completed. So the driver never has more than queue_depth commands
- *   outstanding, and the CQ cannot overflow.
+ *   releases the tail. A queue executes and completes its commands in order: the
+ *   completion of SQ index i has id i, and command i + 1 begins only after command i
+ *   has completed. The driver has at most queue_depth commands in flight per queue,
+ *   so the CQ cannot overflow.
  *
- *   Waking: the side that is about to sleep sets its NEED_WAKEUP flag, then looks at
+ *   Waking: the side that is about to sleep sets its NEED_WAKEUP flag, then reads
  *   the tail once more (full barrier between the two). The producer releases the
- *   tail, then looks at the flag (full barrier), and rings the doorbell, or raises the
- *   interrupt, only if it is set. The sleeper clears its flag itself.
+ *   tail, then reads the flag (full barrier between the two), and rings the doorbell
+ *   or raises the interrupt only if the flag is set. The sleeper clears its flag
+ *   itself.
  *
- *   Either side treats what it reads as hostile: tail - head is checked against the
- *   depth, and each entry is copied once before it is validated.
+ *   Neither side trusts what it reads: it checks tail - head against the depth, and
+ *   copies each entry once before it validates the copy.
  *
  * Contexts
  *
@@ -40,9 +39,9 @@
  *   admin queue executes no program code, so nothing that a context does can
  *   hold it up.
  *
- *   What a context may touch is what PTO_DEV_MAP has mapped for it. A context that
- *   faults or is aborted completes every command it had, and every later one, with
- *   PTO_DEV_FAULT or PTO_DEV_ABORTED, until it is destroyed.
+ *   A context can access only the memory that PTO_DEV_MAP has mapped for it. After a
+ *   fault or an abort, all its outstanding and later commands complete with
+ *   PTO_DEV_FAULT or PTO_DEV_ABORTED until the context is destroyed.
  */
 #ifndef _UAPI_LINUX_PTO_DEVICE_H
 #define _UAPI_LINUX_PTO_DEVICE_H
@@ -51,12 +50,12 @@
 
 #define PTO_DEV_MAGIC		0x314f5450	/* "PTO1", little endian */
 #define PTO_DEV_ABI_MAJOR	1
-#define PTO_DEV_ABI_MINOR	2	/* 1: reports say that they are valid; 2: default rings */
+#define PTO_DEV_ABI_MINOR	2	/* 1: PTO_DEV_REPORT_VALID; 2: default ring sizes */
 #define PTO_DEV_ABI_VERSION	((PTO_DEV_ABI_MAJOR << 16) | PTO_DEV_ABI_MINOR)
 
 #define PTO_DEV_PAGE_SIZE	4096
 #define PTO_DEV_MAX_HANDLES	256	/* callables of a context on the device */
-#define PTO_DEV_REPORTS		16	/* latest failure reports of a queue */
+#define PTO_DEV_REPORTS		16	/* failure reports that a queue keeps */
 
 /* pto_dev_ident.state */
 #define PTO_DEV_STATE_INIT	0
@@ -67,14 +66,14 @@
  * struct pto_dev_ident - page 0 of the window; written by the device
  * @magic: PTO_DEV_MAGIC
  * @abi_version: PTO_DEV_ABI_VERSION; a driver refuses another major number
- * @state: PTO_DEV_STATE_*; the driver waits for READY before anything else
- * @heartbeat: counts up while the device is alive
+ * @state: PTO_DEV_STATE_*; the driver waits for READY before it does anything else
+ * @heartbeat: incremented while the device is alive
  * @arch: PTO_ARCH_*
  * @cluster_count: clusters
  * @aic_count: AIC cores
  * @aiv_count: AIV cores
  * @aicpu_threads: control processor threads
- * @worker_threads: operating system threads standing in for cores, 0 on silicon
+ * @worker_threads: operating system threads that act as cores; 0 on hardware
  * @max_contexts: contexts that can exist at once
  * @queue_count: queue pairs, the admin pair included
  * @queue_depth: entries of each queue, a power of two in [64, 4096]
@@ -85,15 +84,15 @@
  *	of the page size
  * @window_size: bytes of the whole window, a multiple of the page size
  * @memory_base: device address of window offset 0, page aligned
- * @features: PTO_FEATURE_* bits the device has
- * @default_timeout_ns: how long nothing may move in a run that gives no bound
- * @name: for people, NUL padded
- * @default_heap: bytes of each of an arena's heap rings if nobody says how many; 0: 256 MiB
- * @default_task_window: task slots of each ring likewise, a power of two; 0: 16384
- * @default_dep_pool: dependency entries of each ring likewise; 0: 16384
+ * @features: PTO_FEATURE_* bits of the device
+ * @default_timeout_ns: how long a run may make no progress if its submitter gives no bound
+ * @name: readable name, NUL padded
+ * @default_heap: default size of each heap ring of an arena, in bytes; 0: 256 MiB
+ * @default_task_window: default number of task slots of each ring, a power of two; 0: 16384
+ * @default_dep_pool: default number of dependency entries of each ring; 0: 16384
  *
- * A device whose memory does not hold an arena of the usual sizes announces smaller ones. They are
- * within the limits of struct pto_prewarm.
+ * A device announces smaller defaults if an arena of the usual sizes does not fit into its
+ * memory. The defaults are within the limits of struct pto_prewarm.
  */
 struct pto_dev_ident {
 	__u32 magic;
@@ -132,8 +131,7 @@ struct pto_dev_ident {
  * @cq_tail: device: CQ entries produced
  * @cq_head: driver: CQ entries consumed
  * @cq_flags: driver: PTO_DEV_NEED_WAKEUP while it wants an interrupt
- * @progress: device, on a control queue: changes while something moves in a run of the
- *	context
+ * @progress: device, on a control queue: changes while a run of the context makes progress
  * @pad0: unused
  * @pad1: unused
  * @pad2: unused
@@ -142,7 +140,7 @@ struct pto_dev_ident {
  * @pad5: unused
  * @pad6: unused
  *
- * At PTO_DEV_SQ_OFFSET follow the SQ entries, then the CQ entries, then
+ * The SQ entries begin at PTO_DEV_SQ_OFFSET. The CQ entries follow them, then
  * PTO_DEV_REPORTS failure reports.
  */
 struct pto_dev_queue {
@@ -177,7 +175,7 @@ struct pto_dev_queue {
 /* Opcodes: a = admin queue, c = control queue, s = stream queue. */
 #define PTO_DEV_NOP		0	/* acs: completes */
 #define PTO_DEV_CTX_CREATE	1	/* a: struct pto_dev_cmd_queue: the control queue */
-#define PTO_DEV_CTX_DESTROY	2	/* a: struct pto_dev_cmd; with its queues and runs */
+#define PTO_DEV_CTX_DESTROY	2	/* a: struct pto_dev_cmd; ends its queues and runs */
 #define PTO_DEV_QUEUE_BIND	3	/* a: struct pto_dev_cmd_queue; a stream queue */
 #define PTO_DEV_QUEUE_UNBIND	4	/* a: struct pto_dev_cmd_queue; must be idle */
 #define PTO_DEV_ABORT		5	/* a: struct pto_dev_cmd; end the context's commands */
@@ -189,7 +187,7 @@ struct pto_dev_queue {
 #define PTO_DEV_ARENA_BIND	20	/* c: struct pto_dev_cmd_arena */
 #define PTO_DEV_ARENA_DROP	21	/* c: struct pto_dev_cmd_arena */
 #define PTO_DEV_RUN		32	/* s: struct pto_dev_cmd_run */
-#define PTO_DEV_BARRIER		33	/* s: struct pto_dev_cmd; ends when all before it have */
+#define PTO_DEV_BARRIER		33	/* s: struct pto_dev_cmd; completes after all before it */
 
 /**
  * struct pto_dev_cmd - any submission entry; commands without operands
@@ -217,7 +215,7 @@ struct pto_dev_cmd {
  * @id: SQ index
  * @ctx: hardware context
  * @handle: 0
- * @queue: the queue pair; its indices are zero and it is unused
+ * @queue: the queue pair, an unused one with all indices zero
  * @pad: 0
  * @arg: 0
  */
@@ -236,7 +234,7 @@ struct pto_dev_cmd_queue {
 #define PTO_DEV_PROT_WRITE	2
 
 /**
- * struct pto_dev_cmd_map - MAP, UNMAP: give a context access to memory, or take it
+ * struct pto_dev_cmd_map - MAP, UNMAP: grant a context access to memory, or revoke it
  * @opcode: see struct pto_dev_cmd
  * @flags: 0
  * @id: SQ index
@@ -262,21 +260,21 @@ struct pto_dev_cmd_map {
 };
 
 /**
- * struct pto_dev_cmd_load - LOAD, UNLOAD: load a callable, drop it
+ * struct pto_dev_cmd_load - LOAD, UNLOAD: load or unload a callable
  * @opcode: see struct pto_dev_cmd
  * @flags: 0
  * @id: SQ index
  * @ctx: hardware context
- * @handle: the name the driver gives it, free before LOAD
+ * @handle: number that the driver chooses for the callable, unused before LOAD
  * @desc_addr: LOAD: device address of a struct pto_dev_load
  * @desc_size: LOAD: bytes of it, its kernels included
  * @arg: 0
  *
- * The device reads the description and the images while it executes the command and
- * keeps nothing but what it made of them. Kernel images are loaded once per context
- * and shared by image id until the last callable that uses them is unloaded. A LOAD whose
- * constructors do not return ends with PTO_DEV_TIMEOUT and leaves everything as it was; an
- * UNLOAD whose destructors do not, too, but the handle is free.
+ * The device reads the description and the images only while it executes the command.
+ * It loads a kernel image once per context; callables share it by image id, until the
+ * last callable that uses it is unloaded. If constructors do not return, LOAD ends with
+ * PTO_DEV_TIMEOUT and has no effect. If destructors do not return, UNLOAD ends with
+ * PTO_DEV_TIMEOUT, and the handle is free.
  */
 struct pto_dev_cmd_load {
 	__u16 opcode;
@@ -290,19 +288,19 @@ struct pto_dev_cmd_load {
 };
 
 /**
- * struct pto_dev_load - what LOAD loads; struct pto_dev_kernel[kernel_count] follows
+ * struct pto_dev_load - description of a callable; struct pto_dev_kernel[kernel_count] follows
  * @size: sizeof(struct pto_dev_load)
  * @kind: PTO_KIND_*
  * @image_addr: device address of the orchestration object
  * @image_size: bytes of it
- * @image_id: number of the image, never used again for another one
+ * @image_id: number of the image, never reused for another one
  * @kernel_count: kernels that follow
  * @flags: PTO_DEV_LOAD_*
  * @entry: symbol of the entry
  * @config: symbol of the configuration function
  *
- * A callable of kind PTO_KIND_HOST_GRAPH has no orchestration object: what is said of it
- * is 0.
+ * A callable of kind PTO_KIND_HOST_GRAPH has no orchestration object: the fields that
+ * describe it are 0.
  */
 struct pto_dev_load {
 	__u32 size;
@@ -316,7 +314,7 @@ struct pto_dev_load {
 	__u8 config[PTO_SYMBOL_MAX];
 };
 
-#define PTO_DEV_LOAD_CONFIG_OPTIONAL	1u	/* no config symbol is fine */
+#define PTO_DEV_LOAD_CONFIG_OPTIONAL	1u	/* the symbol @config may be absent */
 
 /**
  * struct pto_dev_kernel - a kernel of a struct pto_dev_load
@@ -324,7 +322,7 @@ struct pto_dev_load {
  * @core_type: PTO_CORE_*
  * @image_addr: device address of the object (symbol "kernel_entry")
  * @image_size: bytes of it
- * @image_id: number of the image, never used again for another one
+ * @image_id: number of the image, never reused for another one
  */
 struct pto_dev_kernel {
 	__u32 func_id;
@@ -341,18 +339,18 @@ struct pto_dev_kernel {
  * @id: SQ index
  * @ctx: BIND, DROP: hardware context
  * @handle: 0
- * @addr: BUILD: device address of a struct pto_dev_arena_plan, which the device
- *	completes and behind which it writes the image, if @size has room for it;
+ * @addr: BUILD: device address of a struct pto_dev_arena_plan. The device completes
+ *	it, and writes the image behind it if @size has room for it;
  *	BIND, DROP: device address of the arena, a multiple of the page size
  * @size: BUILD: bytes at @addr; BIND, DROP: bytes of the arena
  * @image_addr: BIND: device address of the image
  * @image_size: BIND: bytes of it
  * @arg: 0
  *
- * BUILD that finds no room for the image fills the plan in, writes no image and
- * completes with PTO_DEV_NOSPACE. An image holds offsets and no pointers; it is
- * built once per configuration and bound to any number of arenas. Arena memory is
- * zero before BIND.
+ * If there is no room for the image, BUILD completes the plan, writes no image and
+ * ends with PTO_DEV_NOSPACE. An image holds offsets and no pointers. It is built once
+ * per configuration and bound to any number of arenas. Arena memory is zero before
+ * BIND.
  */
 struct pto_dev_cmd_arena {
 	__u16 opcode;
@@ -368,16 +366,16 @@ struct pto_dev_cmd_arena {
 };
 
 /**
- * struct pto_dev_arena_plan - what an arena of a ring configuration takes
+ * struct pto_dev_arena_plan - sizes of an arena for a ring configuration
  * @size: in: sizeof(struct pto_dev_arena_plan)
  * @flags: 0
  * @task_window: in: task slots per depth
  * @heap: in: bytes of heap ring per depth
  * @dep_pool: in: dependency entries per depth
- * @arena_size: out: bytes of device memory that an arena takes
+ * @arena_size: out: bytes of device memory that an arena occupies
  * @image_size: out: bytes of the image
  *
- * The configuration is resolved: no zeros.
+ * The driver replaces zeros in a configuration by the defaults before it sends a plan.
  */
 struct pto_dev_arena_plan {
 	__u32 size;
@@ -398,16 +396,16 @@ struct pto_dev_arena_plan {
  * @handle: the callable
  * @args_addr: device address of a struct pto_run_args, or 0; a multiple of 64
  * @args_size: bytes of it
- * @epoch: counts the runs that used this arena, so that the device can recognise
- *	state an earlier run left in it; never 0
+ * @epoch: number of the run among those that use this arena, never 0. The device
+ *	recognises state of an earlier run by it
  * @arena_addr: device address of a bound arena
  * @graph_addr: device address of a struct pto_dev_graph, a multiple of 64, if the callable
  *	is of kind PTO_KIND_HOST_GRAPH; else 0
  * @graph_size: bytes of it
- * @timeout_ms: bound of the execution as a whole; 0: none but the device's default for a
- *	run in which nothing moves
- * @sched_timeout_ms: how long nothing may move in it, 0 for the device's default
- * @op_timeout_ms: how long one kernel may run, 0 for the device's default
+ * @timeout_ms: bound for the whole execution; 0: only the device's default for a run
+ *	without progress applies
+ * @sched_timeout_ms: bound for a time without progress, 0 for the device's default
+ * @op_timeout_ms: bound for the duration of one kernel, 0 for the device's default
  */
 struct pto_dev_cmd_run {
 	__u16 opcode;
@@ -432,9 +430,8 @@ struct pto_dev_cmd_run {
  * @scalar_count: scalars, at most PTO_RUN_MAX_SCALARS
  * @pad: 0
  *
- * At byte 64 follow the tensors (128 bytes each, struct pto_tensor of pto/tensor.h,
- * with device addresses), then the scalars (8 bytes each). Limits: seed runtime,
- * task_args.h.
+ * The tensors begin at byte 64 (128 bytes each, struct pto_tensor of pto/tensor.h,
+ * with device addresses). The scalars follow them (8 bytes each).
  */
 struct pto_run_args {
 	__u32 tensor_count;
@@ -452,16 +449,16 @@ struct pto_run_args {
  * struct pto_dev_graph - graph of a run of kind PTO_KIND_HOST_GRAPH, in a buffer object
  * @magic: PTO_DEV_GRAPH_MAGIC
  * @version: PTO_DEV_GRAPH_VERSION
- * @size: bytes of the graph, this head included
- * @heap_bytes: bytes of the first heap ring that its tensors lie in
+ * @size: bytes of the graph, this header included
+ * @heap_bytes: bytes that its tensors occupy at the beginning of the first heap ring
  * @task_count: tasks
  * @flags: 0
  * @pad: 0
  *
- * The tasks follow, struct pto_dev_graph_task each, in the order of submission. The graph
- * holds no pointers: a tensor in the heap of the run has PTO_DEV_GRAPH_HEAP plus its
- * offset there as address, a tensor elsewhere its device address, which has that bit
- * clear. All tasks belong to the first ring: the id of a task is its index.
+ * The tasks follow in the order of submission, a struct pto_dev_graph_task each. The graph
+ * holds no pointers. The address of a tensor in the run's heap is PTO_DEV_GRAPH_HEAP plus
+ * the offset in the heap. The address of any other tensor is its device address, which has
+ * that bit clear. All tasks belong to the first ring: the id of a task is its index.
  */
 struct pto_dev_graph {
 	__u32 magic;
@@ -476,28 +473,28 @@ struct pto_dev_graph {
 #define PTO_DEV_GRAPH_MAGIC	0x474f5450	/* "PTOG" */
 #define PTO_DEV_GRAPH_VERSION	1
 #define PTO_DEV_GRAPH_HEAP	(1ULL << 63)
-#define PTO_DEV_GRAPH_MAX_SIZE	0xffffffc0U	/* fits the fields that name it */
+#define PTO_DEV_GRAPH_MAX_SIZE	0xffffffc0U	/* the largest multiple of 64 in a __u32 */
 
 /**
  * struct pto_dev_graph_task - a task of a graph
- * @size: bytes of the record, all that follows included; a multiple of 8
+ * @size: bytes of the record, the data behind this struct included; a multiple of 8
  * @flags: PTO_DEV_TASK_*
  * @func_id: kernel of the parts for AIC, AIV0 and AIV1; -1: there is no such part
  * @block_num: blocks
  * @tensor_count: tensors
  * @scalar_count: scalars
- * @dep_count: tasks that must have completed before
- * @fill_mask: tensors, by bit, that lie in the heap and are filled with a value first
+ * @dep_count: tasks that must complete before this one starts
+ * @fill_mask: one bit per tensor: it lies in the heap and is filled with a value first
  * @predicate_op: comparison (pto/orch.h); 0 without PTO_DEV_TASK_PREDICATE
- * @predicate_ndims: dimensions of the predicate's tensor; 0 without
- * @predicate_index: the element; 0 without
- * @predicate_value: what it is compared with; 0 without
+ * @predicate_ndims: dimensions of the predicate's tensor; 0 without PTO_DEV_TASK_PREDICATE
+ * @predicate_index: index of the element; 0 without PTO_DEV_TASK_PREDICATE
+ * @predicate_value: value to compare with; 0 without PTO_DEV_TASK_PREDICATE
  * @pad: 0
  *
- * What follows, in this order: the tensors and, with PTO_DEV_TASK_PREDICATE, the
- * predicate's tensor (128 bytes each, struct pto_tensor of pto/tensor.h); then 8 bytes each:
- * the scalars, a value for each tensor to be filled, the indices of the tasks that
- * must have completed before, all of them lower than the task's own.
+ * The data behind this struct, in this order: the tensors and, with PTO_DEV_TASK_PREDICATE,
+ * the predicate's tensor (128 bytes each, struct pto_tensor of pto/tensor.h); then 8 bytes
+ * each: the scalars, a value for each tensor to be filled, and the indices of the tasks that
+ * must complete first, each lower than the task's own index.
  */
 struct pto_dev_graph_task {
 	__u32 size;
@@ -516,17 +513,17 @@ struct pto_dev_graph_task {
 };
 
 #define PTO_DEV_TASK_SYNC_START	1u	/* all blocks start together */
-#define PTO_DEV_TASK_PREDICATE	2u	/* runs only if an element compares so */
-#define PTO_DEV_TASK_ALLOC	4u	/* holds memory only, has completed from the start */
+#define PTO_DEV_TASK_PREDICATE	2u	/* runs only if the comparison holds */
+#define PTO_DEV_TASK_ALLOC	4u	/* only holds memory; complete from the start */
 
-/* Status of a completion, and the errno the driver makes of it. */
+/* Status of a completion, and the errno to which the driver maps it. */
 #define PTO_DEV_OK		0	/* 0 */
 #define PTO_DEV_INVALID		1	/* EINVAL: an operand is wrong */
 #define PTO_DEV_NOEXEC		2	/* ENOEXEC: an object cannot be loaded */
 #define PTO_DEV_NOMEM		3	/* ENOMEM */
 #define PTO_DEV_NOSPACE		4	/* ENOSPC */
 #define PTO_DEV_FAULT		5	/* EIO: the program crashed; the context is lost */
-#define PTO_DEV_TIMEOUT		6	/* ETIMEDOUT: the run passed its bound */
+#define PTO_DEV_TIMEOUT		6	/* ETIMEDOUT: a bound was exceeded */
 #define PTO_DEV_ABORTED		7	/* ECANCELED: ended by ABORT or CTX_DESTROY */
 #define PTO_DEV_PROGRAM		8	/* EREMOTEIO: detail = fatal code | sub-class << 32 */
 #define PTO_DEV_UNSUPPORTED	9	/* EOPNOTSUPP */
@@ -535,12 +532,12 @@ struct pto_dev_graph_task {
  * struct pto_dev_cqe - completion entry
  * @id: SQ index of the command
  * @status: PTO_DEV_OK ...
- * @detail: what the opcode or the status defines, else 0
- * @start_ns: CLOCK_MONOTONIC when it began, 0 if it never did
+ * @detail: defined by the opcode or the status, else 0
+ * @start_ns: CLOCK_MONOTONIC when the command began, 0 if it never did
  * @end_ns: CLOCK_MONOTONIC when it ended
  *
- * The clock of a device that is a process is that of the time namespace in which it was
- * when it became one.
+ * A virtual device uses the clock of the time namespace in which its process called
+ * PTO_CONTROL_CREATE.
  */
 struct pto_dev_cqe {
 	__u32 id;
@@ -552,17 +549,17 @@ struct pto_dev_cqe {
 
 /**
  * struct pto_dev_report - why a command failed; written before its completion
- * @id: SQ index of the command; a report with another id says nothing about it
+ * @id: SQ index of the command; a report with another id belongs to another command
  * @code: PTO_FATAL_* or 0
  * @subcode: sub-class of @code or 0
  * @core: core concerned, ~0 if none
  * @task: task concerned, ~0 if none
  * @func_id: function concerned, ~0 if none
- * @flags: PTO_DEV_REPORT_VALID; memory in which nothing was written is no report
- * @text: one line for people, NUL terminated
+ * @flags: PTO_DEV_REPORT_VALID, which tells a report from cleared memory
+ * @text: one line of text, NUL terminated
  *
- * The report of SQ index i is at slot i % PTO_DEV_REPORTS. The driver clears all of a
- * queue pair, the reports too, before it binds it.
+ * The report of SQ index i is at slot i % PTO_DEV_REPORTS. The driver clears a whole
+ * queue pair, its reports included, before it binds the pair.
  */
 struct pto_dev_report {
 	__u32 id;
@@ -578,26 +575,27 @@ struct pto_dev_report {
 #define PTO_DEV_REPORT_VALID	1u	/* pto_dev_report.flags */
 
 /*
- * Virtual devices: ioctls of /dev/pto-control, for a process that is a device.
+ * Virtual devices: ioctls of /dev/pto-control. A process implements the device.
  */
 
-/** PTO_CONTROL_CREATE: make a device of a memfd and two eventfds. */
+/** PTO_CONTROL_CREATE: create a device from a memfd and two eventfds. */
 #define PTO_CONTROL_CREATE	_IO(PTO_IOC_TYPE, 0x80)
 
 /**
  * struct pto_control_create - argument of PTO_CONTROL_CREATE
  * @size: sizeof(struct pto_control_create)
  * @flags: must be 0; else EOPNOTSUPP
- * @memory_fd: memfd that is the window, sealed with F_SEAL_SHRINK, identification
- *	page ready. Not of huge pages, and neither F_SEAL_WRITE nor F_SEAL_FUTURE_WRITE
+ * @memory_fd: memfd that holds the window. It must be sealed with F_SEAL_SHRINK, must not
+ *	have huge pages, F_SEAL_WRITE or F_SEAL_FUTURE_WRITE, and its identification page
+ *	must be complete
  * @doorbell_fd: eventfd that the driver signals for the device
- * @interrupt_fd: eventfd that the device signals for the driver; another one
- * @index: out: N of the /dev/ptoN that has appeared
+ * @interrupt_fd: eventfd that the device signals for the driver; not @doorbell_fd
+ * @index: out: N of the new /dev/ptoN
  *
- * The device lives as long as this open file of /dev/pto-control, one device a file,
- * and one device a memfd (EBUSY for a second). EBADF or EINVAL: an fd is not what it
- * should be; EFBIG: the windows of all devices would be larger than the driver's parameter
- * window_limit_gib allows; ENODEV: the identification page is not acceptable; ENOMEM;
+ * The device exists until this open file of /dev/pto-control is released. A file and a
+ * memfd can have one device each (EBUSY for a second one). EBADF or EINVAL: an fd is of
+ * the wrong kind; EFBIG: the windows of all devices together would exceed the driver's
+ * parameter window_limit_gib; ENODEV: the identification page is not acceptable; ENOMEM;
  * ENOSPC: too many devices.
  */
 struct pto_control_create {
