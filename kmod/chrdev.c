@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0
 /*
- * /dev/ptoN: file operations onto the core's contexts.
+ * /dev/ptoN: file operations on the core's contexts.
  */
 #include <linux/poll.h>
 #include <linux/seq_file.h>
@@ -10,7 +10,7 @@
 
 /**
  * struct pto_file - an open file
- * @chrdev: what was opened; the file keeps its cdev and so this
+ * @chrdev: the character device; the file's reference to the cdev keeps it alive
  * @ctx: its context
  */
 struct pto_file {
@@ -106,10 +106,10 @@ static void pto_chrdev_release(struct device *dev)
 }
 
 /**
- * pto_chrdev_create() - prepare a character device
+ * pto_chrdev_create() - create a character device
  * @pdev: the core's device; a reference is taken
- * @index: N of /dev/ptoN; belongs to the character device from pto_chrdev_add() on
- * @pages: pages of its window
+ * @index: N of /dev/ptoN; owned by the character device once pto_chrdev_add() has succeeded
+ * @pages: access to the pages of its window
  * @priv: argument of @pages
  *
  * Return: the character device, with one reference, not visible yet; or ERR_PTR.
@@ -140,13 +140,13 @@ struct pto_chrdev *pto_chrdev_create(struct pto_device *pdev, u32 index,
 	return chrdev;
 }
 
-/** pto_chrdev_add() - make it visible; the last step of making a device */
+/** pto_chrdev_add() - make it visible; the last step of creating a device */
 int pto_chrdev_add(struct pto_chrdev *chrdev)
 {
 	return cdev_device_add(&chrdev->cdev, &chrdev->dev);
 }
 
-/** pto_chrdev_remove() - nobody can open it any more; its index is free again */
+/** pto_chrdev_remove() - prevent further opens, and free the index */
 void pto_chrdev_remove(struct pto_chrdev *chrdev)
 {
 	cdev_device_del(&chrdev->cdev, &chrdev->dev);

@@ -2,10 +2,9 @@
 /*
  * User mappings of buffer objects.
  *
- * Page tables get page frame numbers. Every page that was ever shown by a mapping is kept by
- * it until the mapping is gone, so whatever the device's process does to its memfd
- * (truncation, hole punching, its own end), nobody sees a page that belongs to somebody
- * else by now.
+ * Page tables hold page frame numbers. A mapping keeps a reference to every page that it has
+ * inserted until the mapping is gone. So a page that the device's process removes from its
+ * memfd (by truncation, hole punching or its exit) is not reused while it is still mapped.
  */
 #include <linux/highmem.h>
 #include <linux/mm.h>
@@ -17,11 +16,11 @@
 #include "pto_module.h"
 
 /**
- * struct pto_mapping - one mmap() and what fork() and munmap() make of it
- * @ref: areas that show it; each also counts as a mapping of @bo
+ * struct pto_mapping - one mmap(), and the areas that fork() and munmap() derive from it
+ * @ref: number of areas; each also counts as a mapping of @bo
  * @bo: the buffer
- * @chrdev: the device; the area's file keeps it
- * @pages: pages that were shown, by page index in the window
+ * @chrdev: the device; the area's file keeps it alive
+ * @pages: pages that were inserted, by page index in the window
  */
 struct pto_mapping {
 	struct kref ref;
@@ -36,7 +35,7 @@ static void pto_mapping_release(struct kref *ref)
 	struct page *page;
 	unsigned long index;
 
-	/* Millions of pages, perhaps; the caller may sleep. */
+	/* There may be millions of pages. */
 	xa_for_each(&mapping->pages, index, page) {
 		mapping->chrdev->pages->put(mapping->chrdev->priv, page);
 		cond_resched();
@@ -58,12 +57,12 @@ static void pto_vma_close(struct vm_area_struct *vma)
 	struct pto_mapping *mapping = vma->vm_private_data;
 	struct pto_bo *bo = mapping->bo;
 
-	/* The pages first: without a mapping the memory may be given away. */
+	/* The pages first: memory that is not mapped may be reused. */
 	kref_put(&mapping->ref, pto_mapping_release);
 	pto_bo_unmapped(bo);
 }
 
-/* The page to show at an index: always the one that was shown first. */
+/* The page at an index: always the one that this mapping inserted first. */
 static struct page *pto_mapping_page(struct pto_mapping *mapping, pgoff_t index)
 {
 	const struct pto_pages_ops *pages = mapping->chrdev->pages;
@@ -93,9 +92,9 @@ static vm_fault_t pto_vma_fault(struct vm_fault *vmf)
 }
 
 /*
- * A debugger, or /proc/PID/mem, which finds no page that it may use by itself. It is shown what
- * the process sees, whether that has touched the page or not; and may write what the process
- * may.
+ * Access by a debugger or through /proc/PID/mem, which cannot use pages of a VM_PFNMAP area
+ * directly. It sees the same pages as the process, touched or not, and may write if the area is
+ * writable.
  */
 static int pto_vma_access(struct vm_area_struct *vma, unsigned long addr, void *buf, int len,
 			  int write)
@@ -142,7 +141,7 @@ int pto_mapping_create(struct pto_chrdev *chrdev, struct pto_ctx *ctx,
 	struct pto_mapping *mapping;
 	u64 window_offset;
 
-	/* Of a file that was opened for reading VM_SHARED, which implies writing, is not set. */
+	/* VM_SHARED would not do: it is clear if the file was opened for reading only. */
 	if (!(vma->vm_flags & VM_MAYSHARE) || vma->vm_flags & VM_EXEC)
 		return -EINVAL;
 	mapping = kzalloc(sizeof(*mapping), GFP_KERNEL_ACCOUNT);
@@ -159,7 +158,7 @@ int pto_mapping_create(struct pto_chrdev *chrdev, struct pto_ctx *ctx,
 	kref_init(&mapping->ref);
 	mapping->chrdev = chrdev;
 	xa_init(&mapping->pages);
-	/* Offsets for mmap() are offsets in the window, so vmf->pgoff is what to show. */
+	/* From here on vm_pgoff is the offset in the window, and so is vmf->pgoff. */
 	vma->vm_pgoff = window_offset >> PAGE_SHIFT;
 	vma->vm_private_data = mapping;
 	vma->vm_ops = &pto_vm_ops;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0 */
 /*
- * Differences between kernels, and the only place for them. Included by the build before
- * everything else, so that kmod/core needs to know of none.
+ * Differences between kernel versions. The build includes this file before everything else, so
+ * that kmod/core is the same for all kernels.
  */
 #ifndef PTO_COMPAT_H
 #define PTO_COMPAT_H

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0
 /*
- * pto.ko: the class, the device numbers, coming and going. Devices come by their transports.
+ * pto.ko: the class, the device numbers, load and unload. Transports create the devices.
  */
 #include <linux/idr.h>
 #include <linux/module.h>
@@ -24,7 +24,7 @@ struct workqueue_struct *pto_wq;
 dev_t pto_devt;
 static DEFINE_IDA(pto_indices);
 
-/** pto_index_get() - find an N for /dev/ptoN; -ENOSPC if there is none */
+/** pto_index_get() - allocate an N for /dev/ptoN; -ENOSPC if there is none */
 int pto_index_get(u32 *index)
 {
 	int n = ida_alloc_max(&pto_indices, PTO_MINORS - 1, GFP_KERNEL);
@@ -35,7 +35,7 @@ int pto_index_get(u32 *index)
 	return 0;
 }
 
-/** pto_index_put() - there is no /dev/ptoN any more */
+/** pto_index_put() - free the N of a /dev/ptoN that does not exist any more */
 void pto_index_put(u32 index)
 {
 	ida_free(&pto_indices, index);
@@ -46,8 +46,9 @@ static int __init pto_init(void)
 	int err;
 
 	/*
-	 * What interrupts hand on is urgent. Memory that is given up may be what a reclaiming
-	 * thread waits for. Much of the work sleeps, so it does not matter where it runs.
+	 * HIGHPRI: the work of interrupts is urgent. MEM_RECLAIM: a thread that reclaims memory
+	 * may wait for memory that the work frees. UNBOUND: most work sleeps, so its CPU does not
+	 * matter.
 	 */
 	pto_wq = alloc_workqueue("pto", WQ_HIGHPRI | WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
 	if (!pto_wq)
@@ -72,7 +73,7 @@ err_wq:
 	return err;
 }
 
-/* No file is open: there is no control file, so no device, and nothing else to be waited for. */
+/* No file is open here: so no control file, and no device. Nothing has to be waited for. */
 static void __exit pto_exit(void)
 {
 	pto_control_unregister();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0 */
 /*
- * Between the files of the module that are not the core: character devices, mappings, and
+ * Interfaces between the files of the module outside the core: character devices, mappings and
  * transports.
  */
 #ifndef PTO_MODULE_H
@@ -15,10 +15,10 @@
 #define PTO_MINORS 256
 
 /**
- * struct pto_pages_ops - where the pages of a device's window come from
- * @get: the page with an index, with a reference that keeps it from being used for anything
- *	else, for as long as user space likes; ERR_PTR. Works as long as @priv lives, whether
- *	the device is there or not. -ENOMEM: the process or its group has no memory left
+ * struct pto_pages_ops - access to the pages of a device's window
+ * @get: returns the page at an index with a reference, or ERR_PTR. User space may hold the
+ *	reference for any time; the page is not reused meanwhile. Works as long as @priv lives,
+ *	also after the device is gone. -ENOMEM: the process or its group has no memory left
  * @put: drop that reference; the page may have been written to
  */
 struct pto_pages_ops {
@@ -28,10 +28,10 @@ struct pto_pages_ops {
 
 /**
  * struct pto_chrdev - /dev/ptoN
- * @dev: its device; the structure lives as long as somebody has a reference to this
+ * @dev: its device; the last reference to it frees this structure
  * @cdev: its character device; an open file holds a reference to it, and so to @dev
  * @pdev: the core's device; a reference
- * @pages: pages of its window
+ * @pages: access to the pages of its window
  * @priv: argument of @pages; lives as long as @pdev
  * @index: N; free again as soon as the node is removed
  */

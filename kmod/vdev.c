@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0
 /*
- * Virtual devices: /dev/pto-control. A process hands a memfd and two eventfds over and is a
- * device from then on, as long as the file is open. However it ends, closing the file takes
- * the device out of service.
+ * Virtual devices: /dev/pto-control. A process passes a memfd and two eventfds, and acts as a
+ * device until the file is released. The release takes the device out of service, however the
+ * process ends.
  */
 #include <linux/eventfd.h>
 #include <linux/file.h>
@@ -16,10 +16,9 @@
 
 /**
  * struct pto_control - an open file of /dev/pto-control
- * @claimed: a device is being made or was made: set once by whoever does it, cleared if
- *	that fails
- * @chrdev: the device's node; NULL until it is complete. Written by the thread that has
- *	claimed the file, read when the file is released
+ * @claimed: set by the thread that creates the device, and cleared if that fails
+ * @chrdev: the device's node; NULL until it is complete. Written by the thread that has set
+ *	@claimed, read when the file is released
  * @vdev: the transport
  *
  * Freed when the file is.
@@ -72,9 +71,9 @@ static const struct pto_transport_ops pto_vdev_ops = {
 };
 
 /*
- * The eventfd was signalled; interrupts are off and its lock is held, and who knows what other
- * locks. Those whom an interrupt wakes may signal this eventfd in their turn (an io_uring does).
- * So nobody is woken from here.
+ * The eventfd was signalled. Interrupts are off, and its lock and possibly others are held. A
+ * waiter that is woken may signal this eventfd itself (an io_uring does). So the work wakes the
+ * waiters, not this function.
  */
 static int pto_vdev_wakeup(wait_queue_entry_t *wait, unsigned int mode, int flags, void *key)
 {
@@ -93,8 +92,8 @@ static void pto_vdev_interrupt(struct work_struct *work)
 }
 
 /*
- * While the machine goes to sleep the device's process is stopped as all others, so nobody must
- * look whether it has: the work is frozen with them.
+ * The work is freezable: during a suspend the device's process is frozen like all others, and
+ * must not be taken for one that has stopped.
  */
 static void pto_vdev_start_watch(struct pto_vdev *vdev)
 {
@@ -110,10 +109,10 @@ static void pto_vdev_watch(struct work_struct *work)
 }
 
 /**
- * struct pto_vdev_poll - what vfs_poll() carries to pto_vdev_queue()
- * @table: its argument
- * @vdev: who polls
- * @queues: wait queues that were offered
+ * struct pto_vdev_poll - data that vfs_poll() passes to pto_vdev_queue()
+ * @table: argument of vfs_poll()
+ * @vdev: the transport that polls
+ * @queues: number of wait queues that the file has passed
  */
 struct pto_vdev_poll {
 	poll_table table;
@@ -126,7 +125,7 @@ static void pto_vdev_queue(struct file *file, wait_queue_head_t *wqh, poll_table
 	struct pto_vdev_poll *poll = container_of(table, struct pto_vdev_poll, table);
 	struct pto_vdev *vdev = poll->vdev;
 
-	/* There is one entry, and it is in the first queue. */
+	/* There is one entry only. */
 	if (poll->queues++)
 		return;
 	vdev->wqh = wqh;
@@ -138,13 +137,13 @@ static void pto_vdev_ignore(struct pto_vdev *vdev)
 	if (vdev->wqh)
 		remove_wait_queue(vdev->wqh, &vdev->wait);
 	vdev->wqh = NULL;
-	/* Nobody queues it any more. */
+	/* After remove_wait_queue() nobody queues it any more. */
 	cancel_work_sync(&vdev->interrupt_work);
 }
 
 /*
- * An eventfd has one wait queue. @interrupt is one, as @vdev->interrupt was taken from it; if
- * it does not behave like one there is no device.
+ * An eventfd has one wait queue. @interrupt is an eventfd, as @vdev->interrupt was taken from it;
+ * any other number of wait queues is refused.
  */
 static int pto_vdev_listen(struct pto_vdev *vdev, struct file *interrupt)
 {
@@ -152,7 +151,7 @@ static int pto_vdev_listen(struct pto_vdev *vdev, struct file *interrupt)
 
 	init_waitqueue_func_entry(&vdev->wait, pto_vdev_wakeup);
 	init_poll_funcptr(&poll.table, pto_vdev_queue);
-	/* An interrupt that came before anybody listened is one, too. */
+	/* An interrupt may have been signalled before. */
 	if (vfs_poll(interrupt, &poll.table) & EPOLLIN)
 		queue_work(pto_wq, &vdev->interrupt_work);
 	return poll.queues == 1 ? 0 : -EINVAL;
@@ -166,11 +165,11 @@ static int pto_vdev_take_events(struct pto_vdev *vdev, int doorbell, struct file
 	vdev->interrupt = eventfd_ctx_fileget(interrupt);
 	if (IS_ERR(vdev->interrupt))
 		return PTR_ERR(vdev->interrupt);
-	/* A device that rings at itself is nothing that anybody can have meant. */
+	/* With one eventfd for both, the device would take its own interrupts for doorbells. */
 	return vdev->doorbell == vdev->interrupt ? -EINVAL : 0;
 }
 
-/* Each file is looked up once, and what was found is what is used. */
+/* Each fd is looked up once, so that another thread cannot exchange the file in between. */
 static struct pto_vdev *pto_vdev_create(const struct pto_control_create *arg,
 					struct file *interrupt)
 {
@@ -193,8 +192,8 @@ static struct pto_vdev *pto_vdev_create(const struct pto_control_create *arg,
 }
 
 /*
- * End of a device whose node is not visible (any more). Nobody waits for the device any more
- * when it has gone, so no interrupt is missed after that.
+ * End a device whose node is not visible. After pto_device_gone() nobody waits for the device,
+ * so the interrupt is no longer needed.
  */
 static void pto_vdev_end(struct pto_vdev *vdev, struct pto_device *pdev)
 {
@@ -204,7 +203,7 @@ static void pto_vdev_end(struct pto_vdev *vdev, struct pto_device *pdev)
 	pto_device_put(pdev);
 }
 
-/* The transport becomes the device's, also if this fails. */
+/* The device owns the transport afterwards, also if this fails. */
 static struct pto_chrdev *pto_vdev_bring_up(struct pto_vdev *vdev, struct file *interrupt,
 					    u32 index)
 {
@@ -228,7 +227,7 @@ static struct pto_chrdev *pto_vdev_bring_up(struct pto_vdev *vdev, struct file *
 	return chrdev;
 }
 
-/* Tell the caller, and then everybody. */
+/* The copy to the caller comes first: it may fail, and a visible node cannot be taken back. */
 static int pto_control_publish(struct pto_control *control, struct pto_chrdev *chrdev,
 			       struct pto_control_create *arg, void __user *user, u32 size)
 {
@@ -323,7 +322,7 @@ static int pto_control_open(struct inode *inode, struct file *file)
 	return nonseekable_open(inode, file);
 }
 
-/* First nobody new comes in, then everybody inside goes out, then the device may end. */
+/* Order: no new opens, then no thread inside the device, then the last reference. */
 static int pto_control_release(struct inode *inode, struct file *file)
 {
 	struct pto_control *control = file->private_data;
@@ -353,7 +352,7 @@ static struct miscdevice pto_control_misc = {
 	.fops = &pto_control_fops,
 };
 
-/** pto_control_register() - make /dev/pto-control */
+/** pto_control_register() - create /dev/pto-control */
 int pto_control_register(void)
 {
 	return misc_register(&pto_control_misc);

@@ -17,25 +17,24 @@ struct eventfd_ctx;
 struct user_struct;
 
 /**
- * struct pto_vdev - the transport's state: what the process handed over
- * @clock_ns: how far its CLOCK_MONOTONIC is ahead of the kernel's: its time namespace's
- * @memory: the memfd, a reference. It cannot shrink, nor be sealed against writing
- * @size: bytes of it that are used; 0: @memory is not ours yet
- * @link: in the list of windows, if it is
- * @user: whom pages are accounted to that cannot be moved; NULL: nobody, as the process has
- *	CAP_IPC_LOCK
- * @pin_limit: how many of these the user may have
- * @maps: what pto_vdev_map() has mapped, by its address in pages
- * @doorbell: signalled for the device, a reference
- * @interrupt: signalled by the device, a reference
- * @wait: our place in the wait queue of @interrupt, from pto_vdev_listen() to
- *	pto_vdev_ignore()
+ * struct pto_vdev - state of the transport
+ * @clock_ns: offset of CLOCK_MONOTONIC in the process's time namespace to the kernel's
+ * @memory: the memfd, a reference. It can neither shrink nor be sealed against writing
+ * @size: bytes of it that are used; 0: it is not in the list of windows yet
+ * @link: in the list of windows while @size is not 0
+ * @user: user to whom pinned pages are accounted; NULL: they are not accounted, because the
+ *	process has CAP_IPC_LOCK
+ * @pin_limit: number of pages that the user may have pinned
+ * @maps: mappings of pto_vdev_map(), by address in pages
+ * @doorbell: the driver signals it for the device; a reference
+ * @interrupt: the device signals it for the driver; a reference
+ * @wait: entry in the wait queue of @interrupt, from pto_vdev_listen() to pto_vdev_ignore()
  * @wqh: that wait queue; NULL before and after
- * @interrupt_work: queued by who signals @interrupt; not any more after pto_vdev_ignore()
- * @watch: looks after the device once a second while it is in service
- * @pdev: for both. No reference: the control file has one while they may run
+ * @interrupt_work: queued when @interrupt is signalled; not after pto_vdev_ignore()
+ * @watch: checks the device once a second while it is in service
+ * @pdev: for both works. No reference: the control file has one while they may run
  *
- * Belongs to the core's device, whose last reference frees it.
+ * Owned by the core's device, whose last reference frees it.
  */
 struct pto_vdev {
 	s64 clock_ns;

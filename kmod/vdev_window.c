@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0
 /*
- * Virtual devices: access to the memfd that is the window. Whatever is mapped keeps its pages,
- * as the process on the other side may take them out of the file at any time. That process is
- * not trusted: no lock that it can hold is waited for here, and what it makes the kernel
- * spend is limited or accounted to it.
+ * Virtual devices: access to the memfd that holds the window. A mapping keeps references to its
+ * pages, because the device's process may remove them from the file at any time. That process is
+ * not trusted: no function here waits for a lock that it can hold, and the kernel memory that it
+ * makes the driver use is limited or accounted to it.
  */
 #include <linux/file.h>
 #include <linux/highmem.h>
@@ -21,23 +21,23 @@
 static_assert(!IS_ENABLED(CONFIG_HIGHMEM));
 
 /*
- * A window need not have memory behind it, but what is free in it is written down: a bit for each
- * of its pages, in memory of the kernel's. So all windows together have a limit.
+ * A window need not be backed by memory, but the kernel keeps a bitmap of its free pages. So the
+ * total size of all windows is limited.
  */
 static unsigned long window_limit_gib = 2048;
 module_param(window_limit_gib, ulong, 0644);
 MODULE_PARM_DESC(window_limit_gib,
 		 "GiB that the windows of all virtual devices may have together (default 2048; a GiB takes 32 KiB)");
 
-/* Windows, and bytes of all of them. A memfd is the window of one device. */
+/* All windows, and their total size. A memfd is the window of one device at most. */
 static DEFINE_MUTEX(pto_windows_lock);
 static LIST_HEAD(pto_windows);
 static u64 pto_windows_size;
 
 /**
  * struct pto_vdev_mapping - a part of the window in the kernel's address space
- * @addr: where it is; in vdev->maps it is found by that
- * @count: how many pages
+ * @addr: its address, which is the key in vdev->maps
+ * @count: number of pages
  * @pages: the pages, with references
  */
 struct pto_vdev_mapping {
@@ -63,7 +63,7 @@ static int pto_window_check(const struct file *memory, u64 size)
 	return -EFBIG;
 }
 
-/* Make the memory ours, of which @size bytes are used, if the limit allows it. */
+/* Add the first @size bytes of the memory to the list of windows, if the limit allows it. */
 static int pto_window_add(struct pto_vdev *vdev, u64 size)
 {
 	int err;
@@ -88,9 +88,9 @@ static void pto_window_del(struct pto_vdev *vdev)
 }
 
 /*
- * A memfd of ordinary pages, to be read and written, that stays as large as it is. Its other
- * seals: against growing is all the same to us. Against writing it can only be if nobody
- * writes, and we do, so it must not be, and while it is ours the kernel refuses that seal.
+ * The memfd must have ordinary pages, be open for reading and writing, and be sealed against
+ * shrinking. A seal against growing does no harm. A seal against writing is refused, because the
+ * driver writes; once the driver has mapped the memfd writable, the kernel refuses to add one.
  */
 static int pto_vdev_check_memory(struct file *memory)
 {
@@ -103,15 +103,15 @@ static int pto_vdev_check_memory(struct file *memory)
 }
 
 /*
- * Pages that we map stay where they are for as long as applications like. They must not be in
- * the way of who takes memory out of the machine, or wants a large piece of it.
+ * Applications may keep the driver's pages pinned for any time. So they are not allocated from
+ * movable zones, where they would block memory hotplug and compaction.
  */
 static void pto_vdev_stay_put(struct address_space *mapping)
 {
 	mapping_set_gfp_mask(mapping, mapping_gfp_mask(mapping) & ~__GFP_MOVABLE);
 }
 
-/* As elsewhere: who may lock as much as he likes is not counted. */
+/* As elsewhere in the kernel, CAP_IPC_LOCK exempts from the limit. */
 static void pto_vdev_account_to(struct pto_vdev *vdev)
 {
 	if (capable(CAP_IPC_LOCK))
@@ -121,13 +121,13 @@ static void pto_vdev_account_to(struct pto_vdev *vdev)
 }
 
 /**
- * pto_vdev_take_memory() - make a memfd the window
+ * pto_vdev_take_memory() - use a memfd as the window
  * @vdev: the device
  * @fd: the memfd
  *
- * Whatever it returns, pto_vdev_drop_memory() follows.
+ * The caller must call pto_vdev_drop_memory() afterwards, also on failure.
  *
- * Return: 0; -EBADF, -EINVAL: it is no memfd for that; -EBUSY: another device has it;
+ * Return: 0; -EBADF, -EINVAL: it is not a suitable memfd; -EBUSY: another device uses it;
  * -ENODEV: it is empty; -EFBIG: it is too large.
  */
 int pto_vdev_take_memory(struct pto_vdev *vdev, int fd)
@@ -158,7 +158,7 @@ int pto_vdev_take_memory(struct pto_vdev *vdev, int fd)
 	return 0;
 }
 
-/** pto_vdev_drop_memory() - nobody uses the window any more */
+/** pto_vdev_drop_memory() - release the window, which nobody uses any more */
 void pto_vdev_drop_memory(struct pto_vdev *vdev)
 {
 	WARN_ON(!xa_empty(&vdev->maps));
@@ -186,7 +186,7 @@ static void pto_vdev_page_put(struct page *page)
 	put_page(page);
 }
 
-/* One page more that is kept. Return: false if that is more than the user may have. */
+/* Account one more pinned page. Return: false if the user's limit is reached. */
 static bool pto_vdev_charge(struct pto_vdev *vdev)
 {
 	long now;
@@ -207,13 +207,13 @@ static void pto_vdev_uncharge(struct pto_vdev *vdev)
 		atomic_long_dec(&vdev->user->locked_vm);
 }
 
-/* A page that is kept for long. */
+/* Get a page with a reference that may be held for a long time. */
 static struct page *pto_vdev_page_keep(void *priv, pgoff_t index)
 {
 	struct pto_vdev *vdev = priv;
 	struct page *page;
 
-	/* (-ENOMEM would say that killing somebody helps.) */
+	/* Not -ENOMEM, which would invoke the OOM killer. */
 	if (!pto_vdev_charge(vdev))
 		return ERR_PTR(-EDQUOT);
 	page = pto_vdev_page_get(vdev, index);
@@ -245,7 +245,7 @@ static unsigned long pto_vdev_map_index(const void *addr)
 	return (unsigned long)addr >> PAGE_SHIFT;
 }
 
-/* Return: 0 when it is mapped, and can be found by its address. */
+/* Map the pages, and enter the mapping in vdev->maps. Return: 0 or -ENOMEM. */
 static int pto_vdev_mapping_show(struct pto_vdev *vdev, struct pto_vdev_mapping *map)
 {
 	int err;
@@ -261,7 +261,7 @@ static int pto_vdev_mapping_show(struct pto_vdev *vdev, struct pto_vdev_mapping 
 
 void *pto_vdev_map(void *priv, u64 offset, u64 length)
 {
-	/* Queues end at a page of the device interface, which may be smaller than ours. */
+	/* A queue ends at a PTO_DEV_PAGE_SIZE boundary, which may be inside a host page. */
 	unsigned int count = DIV_ROUND_UP_ULL(length, PAGE_SIZE);
 	struct pto_vdev *vdev = priv;
 	struct pto_vdev_mapping *map;
@@ -314,9 +314,8 @@ void pto_vdev_access_end(void *priv, void *addr)
 }
 
 /*
- * Not by fallocate(), which takes the inode's lock, and that is the process's to hold for as
- * long as it likes; and asks whether the running thread may write to the file, which is
- * an application's and has nothing to do with it.
+ * fallocate() does not fit: it takes the inode's lock, which the device's process can hold for
+ * any time. It also checks whether the running thread, an application's, may write to the file.
  */
 int pto_vdev_clear(void *priv, u64 offset, u64 length)
 {
