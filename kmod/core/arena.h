@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0 */
 /*
- * Arenas, and the images that the device builds of ring configurations.
+ * Arenas, and the images that the device builds for ring configurations.
  */
 #ifndef PTO_CORE_ARENA_H
 #define PTO_CORE_ARENA_H
@@ -14,16 +14,16 @@
 #include "device.h"
 #include "mem.h"
 
-/* Arena images that a device keeps although no arena is bound to them. */
+/* Bounds for the idle arena images of a device: those that no arena is bound to. */
 #define PTO_IDLE_ARENA_IMAGES	16
 #define PTO_IDLE_ARENA_BYTES	(1024 * 1024UL)
 
-/* Ring sizes if nobody says how many, neither caller nor device. */
+/* Ring sizes if neither the caller nor the device gives any. */
 #define PTO_USUAL_HEAP		(256ULL << 20)
 #define PTO_USUAL_ENTRIES	16384U
 
 /**
- * struct pto_arena_config - a resolved ring configuration: no zeros
+ * struct pto_arena_config - a ring configuration, with defaults in place of zeros
  * @task_window: task slots per depth
  * @heap: bytes per depth
  * @dep_pool: dependency entries per depth
@@ -35,21 +35,21 @@ struct pto_arena_config {
 };
 
 /**
- * struct pto_arena_image - what the device built of a ring configuration
- * @link: in its bucket of pdev->arena_images; in none if nobody may find it any more
- * @idle: in pdev->arena_idle_list while it has no users, or on its way out
- * @users: arenas that are bound to it or will be, and who makes it or waits for that
- * @made: it has been built, or has not
- * @failed: it has not; for those who waited for @made
- * @pdev: the device; no reference, as every user has one, and an orphan is its
+ * struct pto_arena_image - the image that the device built for a ring configuration
+ * @link: in its bucket of pdev->arena_images; unhashed if it must not be found any more
+ * @idle: in pdev->arena_idle_list while it has no users, or in the list of images to be freed
+ * @users: arenas that are bound to it or will be, and threads that make it or wait for that
+ * @made: completed when the build has ended
+ * @failed: the build has failed; valid after @made
+ * @pdev: the device; no reference, as every user has one, and an orphan belongs to the device
  * @build: the command that builds it
  * @config: the configuration
  * @mem: plan and image
  * @image_size: bytes of the image, which follows the plan
  * @arena_size: bytes of an arena
  *
- * @link, @idle and @users: pdev->arena_lock; the rest is immutable once it is made. It
- * outlives its last arena as an idle image, see arena_image.c.
+ * pdev->arena_lock protects @link, @idle and @users; the rest is immutable after @made. An
+ * image outlives its last arena as an idle image, see arena_image.c.
  */
 struct pto_arena_image {
 	struct hlist_node link;
@@ -68,15 +68,15 @@ struct pto_arena_image {
 /**
  * struct pto_arena - working memory of runs
  * @ctx: the context
- * @image: what it was bound to; counted in its users
+ * @image: the image it is bound to; counted in the image's users
  * @mem: the memory
- * @deferred: dropping it
+ * @deferred: for dropping it
  * @id: its id
- * @is_default: what a run uses that names none
- * @built: its image was built for it, it did not find one
- * @epoch: runs that used it
+ * @is_default: runs that name no arena use this one
+ * @built: its image was built for this arena, not found
+ * @epoch: number of runs that have used it
  * @last_run: number of the last run that used it, 0 if none has
- * @last_named: likewise, when an application last asked for it (ctx->claim)
+ * @last_named: run number at the time of the last PTO_PREWARM for it (ctx->claim)
  *
  * In ctx->arenas until it is dropped; freed when the runs before that have ended.
  */

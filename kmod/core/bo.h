@@ -17,14 +17,15 @@
 
 /**
  * struct pto_bo - a buffer object
- * @ref: the id's reference, one for every mapping, short ones of ioctls
+ * @ref: one reference of the id, one of each mapping, short ones of ioctls
  * @ctx: the context
  * @mem: its memory
  * @id: its id
  * @placement: PTO_PLACE_*
  * @mappings: user mappings
  * @link: in ctx->bo_list while the hardware context knows it (ctx->claim)
- * @deferred: freeing it: with the last reference, when the runs before have ended
+ * @deferred: for freeing it, after the last reference is dropped and the runs before that
+ *	have ended
  *
  * Runs hold no references: pto_ctx_defer() waits for them.
  */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0 */
 /*
- * Ioctls that are being carried out: what all of them have in common, and who carries
- * each of them out.
+ * Execution of ioctls: their common state, and the function of each.
  */
 #ifndef PTO_CORE_CALL_H
 #define PTO_CORE_CALL_H
@@ -11,7 +10,7 @@
 #include "pto_core.h"
 
 /**
- * struct pto_call - an ioctl that is being carried out
+ * struct pto_call - an ioctl in execution
  * @ctx: the context
  * @user: the caller's struct
  * @user_size: bytes of it, read once

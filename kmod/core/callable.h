@@ -29,11 +29,11 @@ struct pto_callable_kernel {
  * struct pto_callable - a callable on the device
  * @ctx: the context
  * @link: in ctx->loaded (ctx->claim)
- * @deferred: unloading it
+ * @deferred: for unloading it
  * @kind: PTO_KIND_*
  * @cid: its slot
  * @generation: the slot's generation
- * @handle: its name on the device
+ * @handle: its number on the device
  * @orch: the orchestration object; a reference. NULL if it runs in the host process
  * @desc: the description, while the device reads it (ctx->claim)
  * @entry: symbol of the entry
@@ -43,8 +43,8 @@ struct pto_callable_kernel {
  * @kernels: kernels
  *
  * Immutable but for @desc. Visible in ctx->callables from commit to unprepare; freed when the
- * runs before that have ended and the device has unloaded it. It keeps all it takes to
- * load it again.
+ * runs before that have ended and the device has unloaded it. It has all data for loading it
+ * again after a reset.
  */
 struct pto_callable {
 	struct pto_ctx *ctx;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0 */
 /*
- * Contexts: what an open file has.
+ * Contexts: the state of an open file.
  */
 #ifndef PTO_CORE_CTX_H
 #define PTO_CORE_CTX_H
@@ -27,18 +27,18 @@ struct pto_stream;
 #define PTO_MAX_ARENAS		4	/* that a context caches */
 
 /**
- * struct pto_deferred - something that is freed when the runs that may use it have ended
+ * struct pto_deferred - an object that is freed when the runs that may use it have ended
  * @link: in a list of the context, see reclaim.c
- * @ops: what is to be done
+ * @ops: how to free it
  * @run_seq: it waits for the context's runs up to this number
- * @opcode: and then for a command of the control queue, the last of those that take it from
- *	the hardware context
- * @reply: the completion of that
- * @given: the completion of the command that gave it to the hardware context. The queue knows it
- *	until it comes, whoever waits for it: if the command was refused, there is nothing to take
+ * @opcode: opcode of the last command that takes it from the hardware context
+ * @reply: completion of that command
+ * @given: completion of the command that gave the object to the hardware context. It stays known
+ *	to the queue until it arrives, even if nobody waits for it. If the device refused the
+ *	command, there is nothing to take back
  *
- * Part of the object that is freed, so that giving something up needs no memory.
- * @link: the list's lock; @given: see struct pto_reply; the rest: pto_reclaim.mutex.
+ * Part of the object, so that deferring needs no memory. @link is protected by the list's lock,
+ * @given as struct pto_reply says, the rest by pto_reclaim.mutex.
  */
 struct pto_deferred {
 	struct list_head link;
@@ -50,16 +50,17 @@ struct pto_deferred {
 };
 
 /**
- * struct pto_reclaim - what a context has given up
- * @count: how many objects; also read without a lock
- * @freed: how many there have been and are no more, modulo 2^32; likewise
- * @busy: some of them wait for nothing but the work, or the control queue (ctx->lock)
- * @mutex: one thread at a time frees; not held while it waits for the device
- * @fresh: given up since the work looked last (ctx->lock)
- * @waiting: for runs, in the order of their run_seq (@mutex)
- * @posted: for their command, in the order of posting (@mutex)
- * @kept: the hardware context would not give them back: until it ends (@mutex)
- * @work: does it
+ * struct pto_reclaim - deferred objects of a context
+ * @count: number of objects; also read without a lock
+ * @freed: number of objects freed so far, modulo 2^32; also read without a lock
+ * @busy: some objects wait for the work or the control queue only, not for runs (ctx->lock)
+ * @mutex: serialises freeing; not held while waiting for the device
+ * @fresh: objects deferred since the last pass of the work (ctx->lock)
+ * @waiting: objects that wait for runs, in the order of their run_seq (@mutex)
+ * @posted: objects that wait for their commands, in the order of posting (@mutex)
+ * @kept: objects that the device refused to give back; kept until the hardware context ends
+ *	(@mutex)
+ * @work: frees the objects
  */
 struct pto_reclaim {
 	atomic_t count;
@@ -74,10 +75,10 @@ struct pto_reclaim {
 };
 
 /**
- * struct pto_counters - what a context did; see structs pto_context_stats and pto_debug_stats
+ * struct pto_counters - counters of structs pto_context_stats and pto_debug_stats
  *
- * Off the warm path. Counters of the warm path are the streams' own and are summed up when
- * somebody asks; a stream that is destroyed leaves its here.
+ * These are not on the warm path. Streams have their own counters there, which a query sums up;
+ * a stream that is destroyed adds its counters to these.
  */
 struct pto_counters {
 	atomic64_t streams_created;
@@ -108,10 +109,10 @@ struct pto_counters {
 };
 
 /**
- * enum pto_hw_state - what the device has of a hardware context
- * @PTO_HW_NONE: nothing
- * @PTO_HW_ALIVE: it was told to make it, and may have
- * @PTO_HW_ENDING: it was told to destroy it, and has not answered
+ * enum pto_hw_state - state of a hardware context
+ * @PTO_HW_NONE: the device does not have it
+ * @PTO_HW_ALIVE: its creation was posted; the device may have it
+ * @PTO_HW_ENDING: its destruction was posted; the device has not answered
  */
 enum pto_hw_state {
 	PTO_HW_NONE,
@@ -122,49 +123,50 @@ enum pto_hw_state {
 /**
  * struct pto_ctx - a context
  * @pdev: the device; a reference
- * @wq: who waits for anything of this context sleeps here
+ * @wq: waiters for any event of this context
  * @default_stream: the stream that lives as long as the context
  * @callables: prepared callables by cid; written under @lock, read under any queue's lock
  * @arenas: arenas, NULL where there is none; written under @claim and @lock, read under
  *	either or under any queue's lock
- * @run_seq: number of the last run of any stream; raised under the stream's queue lock. Not
- *	every number is a run's
- * @poll_armed: somebody polls: ask for an interrupt with every run
+ * @run_seq: number of the last run of any stream; raised under the stream's queue lock.
+ *	PTO_PREWARM uses numbers, too
+ * @poll_armed: a thread polls, so each submission asks for an interrupt
  * @lost: the device lost this context's state
- * @reclaim: what it has given up
- * @hw_id: hardware context
- * @hw: whether the device has it (@claim)
- * @leaking: it would not end, so what it was told of must not be used again (@claim; the work
- *	reads it without)
- * @created: completion of the command that makes it (@claim)
- * @ended: the command that destroys it (@claim)
- * @claim: bit %PTO_CTX_CLAIMED: somebody changes the configuration, which is what the hardware
- *	context has been told, and in what order; from pto_ctx_begin() to pto_ctx_end()
+ * @reclaim: its deferred objects
+ * @hw_id: number of the hardware context
+ * @hw: state of the hardware context (@claim)
+ * @leaking: the device did not destroy the hardware context, so all that was given to it must
+ *	not be reused (@claim; the work reads it without)
+ * @created: completion of the command that creates the hardware context (@claim)
+ * @ended: the command that destroys the hardware context (@claim)
+ * @claim: bit %PTO_CTX_CLAIMED: a thread changes the configuration, that is the state of the
+ *	hardware context as set by commands; from pto_ctx_begin() to pto_ctx_end()
  * @lock: see the other members
  * @control: control queue
  * @stream_list: bound streams (@lock)
  * @stream_ids: streams that have an id; ids are taken under @claim
- * @next_stream: where the search for the next one begins (the lock of @stream_ids)
+ * @next_stream: start of the search for the next id (the lock of @stream_ids)
  * @bo_list: buffers that are mapped in the hardware context (@lock; only reclaiming removes)
  * @bo_count: buffers that have memory, with an id or without
  * @bos: buffers that have an id
- * @next_bo: where the search for the next one begins (the lock of @bos)
- * @bo_at: the same by address, see bo.c
+ * @next_bo: start of the search for the next id (the lock of @bos)
+ * @bo_at: the same buffers by address, see bo.c
  * @images: images that have an id
- * @next_image: where the search for the next one begins (the lock of @images)
+ * @next_image: start of the search for the next id (the lock of @images)
  * @cids_reserved: cids in use or being filled (@lock)
  * @generations: generation of each cid (@lock)
  * @handles: device handles in use (@lock)
  * @loaded: callables that the hardware context has (@lock; only reclaiming removes)
  * @next_arena: id of the next arena (@claim)
- * @missing: bytes of device memory that were asked for in vain since @claim was taken, 0 if none
- *	were (@claim)
+ * @missing: bytes of the last request for device memory that failed since @claim was taken, 0 if
+ *	none did (@claim)
  * @link: in pdev->contexts (pdev->wake_mutex)
  * @count: counters
  *
- * Lives from pto_ctx_open() to pto_ctx_close(), which are not called while anything else is
- * done with it, and longer if the device is slow to give it up: then it is the device's orphan.
- * Its home's reference to the open file is what keeps it: nothing counts here.
+ * Lives from pto_ctx_open() to pto_ctx_close(), and longer if the device has not destroyed the
+ * hardware context by then: it is the device's orphan then. It has no reference count. The open
+ * file keeps it, and the core's caller does not call pto_ctx_close() before all other uses have
+ * ended.
  */
 struct pto_ctx {
 	struct pto_device *pdev;

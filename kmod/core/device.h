@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0 */
 /*
- * A device in service, and who is inside it.
+ * A device in service: its state, its locks, and the sections in which threads may access it.
  *
  * Lock order, outermost first; a thread that holds one may take those below it:
  *
  *   mmap_lock			held by the kernel around mmap and the mapping callbacks
- *   pto_ctx.claim		configuration of one hardware context, a bit that is waited for
- *   pto_reclaim.mutex		freeing what the context has given up
+ *   pto_ctx.claim		configuration of one hardware context; a bit lock
+ *   pto_reclaim.mutex		freeing deferred objects of the context
  *   pto_device.mutex		numbers of contexts and queues
  *   pto_device.wake_mutex	list of contexts; waking
  *   xa_lock of an xarray	ids
@@ -18,14 +18,14 @@
  *   pto_ctx.wq, pto_device.wq
  *
  * Under mmap_lock only the spinlocks are taken. No lock of the driver is held over
- * copy_*_user(), nor across a wait for runs; pto_ctx.claim, and only it, is held across the
- * wait for a command of its own context. All who wait for the device, and all who wait for those,
- * can be frozen. Nobody is woken under irq_lock.
+ * copy_*_user(), nor across a wait for runs. pto_ctx.claim, and only it, is held across the
+ * wait for a command of its own context. Threads that wait for the device, or for pto_ctx.claim,
+ * are freezable. No thread is woken under irq_lock.
  *
- * Sections. Whoever touches the device's window is in a section (struct pto_section), an SRCU
- * read side of the device that cannot be entered any more once the device is gone. A section
- * is entered and left by one function. Nobody sleeps in one, but for memory; none is held over
- * copy_*_user(). So pto_device_gone() returns soon whatever applications do.
+ * Sections. A thread that accesses the device's window is in a section (struct pto_section): an
+ * SRCU read-side critical section that cannot be entered once the device is gone. One function
+ * enters and leaves a section. Inside, a thread may sleep only to allocate memory, and does not
+ * call copy_*_user(). So pto_device_gone() returns soon, whatever applications do.
  */
 #ifndef PTO_CORE_DEVICE_H
 #define PTO_CORE_DEVICE_H
@@ -47,15 +47,15 @@
 
 struct gen_pool;
 
-#define PTO_IMAGE_BUCKETS	4096	/* a page of device memory each is the least */
+#define PTO_IMAGE_BUCKETS	4096
 #define PTO_ARENA_BUCKETS	1024
 
-/* How long a device that comes may take to say that it is ready. */
+/* How long a new device may take to become ready. */
 #define PTO_READY_NS		(2 * (u64)NSEC_PER_SEC)
 
 /**
- * struct pto_section - one stay inside a device, see the top of this file
- * @pdev: the device, NULL while not inside
+ * struct pto_section - a section, see the top of this file
+ * @pdev: the device, NULL outside of a section
  * @srcu: cookie of srcu_read_lock()
  *
  * On the stack of its thread.
@@ -66,12 +66,11 @@ struct pto_section {
 };
 
 /**
- * struct pto_orphan - an admin command that nobody waits for any more, but whose completion
- *	decides what becomes of something
+ * struct pto_orphan - an admin command without a waiter, whose completion is still needed
  * @link: in pdev->orphans (pdev->orphan_lock)
- * @reply: the completion; of a command that is not posted yet, while there is no room for it
- * @finish: called by the device's work, when the completion is here, when there is room for the
- *	command, or when the device is gone; may free what it is part of
+ * @reply: the completion. If it is not posted, the command waits for room in the queue
+ * @finish: called by the device's work when the completion has arrived, when there is room for
+ *	the command, or when the device is gone; may free the structure that contains the orphan
  */
 struct pto_orphan {
 	struct list_head link;
@@ -83,56 +82,57 @@ struct pto_orphan {
  * struct pto_device - a device in service
  * @ref: references; pto_device_put() frees it
  * @srcu: sections
- * @gone: out of service for good
+ * @gone: set when the device goes out of service, and never cleared
  * @ops: transport
- * @priv: its state
+ * @priv: the transport's state
  * @index: N of /dev/ptoN
- * @clock_ns: how far its clock is ahead of the kernel's
- * @ident: the identification page as it was when the device came; never read again
- * @heap: bytes of a heap ring by default
- * @task_window: slots of a task window by default
- * @dep_pool: entries of a dependency pool by default
- * @ident_page: the page itself, for its state and heartbeat
- * @beat: the heartbeat when it was last looked at
- * @beat_ns: since when it has stood there
- * @look_ns: when it was last looked at
+ * @clock_ns: offset of its clock to the kernel's
+ * @ident: copy of the identification page, taken when the device was created
+ * @heap: default size of a heap ring, in bytes
+ * @task_window: default number of slots of a task window
+ * @dep_pool: default number of entries of a dependency pool
+ * @ident_page: the identification page itself, for its state and heartbeat
+ * @beat: the heartbeat at the last check
+ * @beat_ns: time of the check that first found @beat
+ * @look_ns: time of the last check
  * @pool: device memory, by window offset
- * @heap_size: bytes of it
+ * @heap_size: bytes of device memory
  * @memory_used: bytes allocated
- * @leaks: memory that a context which would not end may still write to (@mutex)
+ * @leaks: memory that a hardware context which was not destroyed may still write to (@mutex)
  * @admin: admin queue
- * @wq: who waits for the admin queue
- * @work: finishes orphans, wakes everybody when the device is gone; has a reference while it
- *	is queued or runs
+ * @wq: waiters for the admin queue
+ * @work: finishes orphans, and wakes all waiters when the device is gone; has a reference while
+ *	it is queued or runs
  * @orphan_lock: protects @orphans
- * @orphans: admin commands that nobody waits for
+ * @orphans: admin commands without a waiter
  * @mutex: protects @ctx_ids, @queue_ids, @leaks
  * @ctx_ids: hardware contexts in use, bit n for number n + 1
  * @queue_ids: queue pairs in use
  * @irq_lock: protects @armed
- * @armed: queues of which the device was asked for an interrupt
- * @wake_mutex: protects @contexts, and keeps those that are being woken
+ * @armed: queues whose interrupt is requested
+ * @wake_mutex: protects @contexts; a context cannot be freed while it is held to wake it
  * @contexts: open contexts, and closed ones that have not ended yet
- * @context_count: open contexts
- * @contexts_opened: how many there ever were
- * @ending: contexts that are not open any more, but that the device has not given up yet
- * @ended: counts those that it has given up since
+ * @context_count: number of open contexts
+ * @contexts_opened: number of contexts opened so far
+ * @ending: closed contexts whose hardware contexts have not been destroyed yet
+ * @ended: number of those that have been destroyed since
  * @stream_count: control queues and streams of all contexts
- * @hash_key: of the tables that applications put things in
- * @image_lock: protects @images and the reference counts' way to zero
+ * @hash_key: key of the hash tables @images and @arena_images
+ * @image_lock: protects @images, and the drop of an image's last reference
  * @images: images by key, those that are being made included
- * @image_count: how many
- * @image_bytes: bytes of them
- * @next_image: number of the next image, never used twice (@image_lock)
- * @arena_lock: protects @arena_images, @arena_idle_list and what counts it
+ * @image_count: number of images
+ * @image_bytes: bytes of all images
+ * @next_image: number of the next image, never reused (@image_lock)
+ * @arena_lock: protects @arena_images, @arena_idle_list and its counters
  * @arena_images: arena images by configuration, those that are being built included
- * @arena_image_count: how many
- * @arena_image_bytes: device memory they take
- * @arena_idle_list: those that no arena is bound to, the one that was used last at the end
- * @arena_idle: how many of these
- * @arena_idle_bytes: device memory these take
+ * @arena_image_count: number of arena images
+ * @arena_image_bytes: device memory that they occupy
+ * @arena_idle_list: arena images that no arena is bound to, the most recently used at the end
+ * @arena_idle: number of idle arena images
+ * @arena_idle_bytes: device memory that they occupy
  *
- * Held by its home, by every context, and so by everything that contexts have.
+ * References are held by the creator of the device and by every context, and so indirectly by
+ * all objects of contexts.
  */
 struct pto_device {
 	struct kref ref;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0
 /*
- * Tables of ids. Applications guess ids, so each entry goes through three steps: reserved,
- * which nobody but who makes the object sees and which only he may undo; published, once
- * nothing can fail any more; taken, which only finds what is published.
+ * Tables of ids. Applications can guess ids, so an entry has three steps. A reserved id is known
+ * to the creator of the object only, and only the creator may release it. The creator publishes
+ * the object when nothing can fail any more. Taking an object finds published objects only.
  */
 #include <linux/kernel.h>
 #include <linux/xarray.h>
@@ -10,14 +10,15 @@
 #include "ids.h"
 
 /**
- * pto_id_reserve() - find an id for an object that is being made
+ * pto_id_reserve() - allocate an id for an object that is being made
  * @table: the ids, an allocating xarray
- * @next: where the search begins, and will the next time: an id that has been given up is not
- *	handed out again before all others have been
- * @max: the largest id; the least is 1
+ * @next: start of the search; updated, so that a freed id is reused only after all others
+ * @max: the largest id; the smallest is 1
  * @id: out: the id
  *
- * Return: 0, -ENOSPC if all are taken, -ENOMEM. pto_id_publish() or xa_release() follows.
+ * The caller must call pto_id_publish() or xa_release() afterwards.
+ *
+ * Return: 0, -ENOSPC if all are taken, -ENOMEM.
  */
 int pto_id_reserve(struct xarray *table, u32 *next, u32 max, u32 *id)
 {
@@ -30,13 +31,13 @@ int pto_id_reserve(struct xarray *table, u32 *next, u32 max, u32 *id)
 }
 
 /**
- * pto_id_publish() - let everybody find an object
+ * pto_id_publish() - make an object visible under its id
  * @table: the ids
  * @id: reserved for the object
  * @object: the object, complete
  *
- * What is reserved is stored without memory. That the reservation is not there is an error of
- * the driver: the caller keeps the object, which nobody can find.
+ * A reserved entry can be stored without allocating. It is a bug of the driver if the entry is
+ * not reserved; the caller then keeps the object, which is not visible.
  *
  * Return: 0 or -EIO.
  */
@@ -45,7 +46,7 @@ int pto_id_publish(struct xarray *table, unsigned long id, void *object)
 	void *stored;
 
 	xa_lock(table);
-	/* (It answers alike whether there was a reservation or nothing.) */
+	/* The return value is the same for a reserved and an empty entry, so read it back. */
 	__xa_cmpxchg(table, id, XA_ZERO_ENTRY, object, 0);
 	stored = xa_load(table, id);
 	xa_unlock(table);
@@ -53,11 +54,11 @@ int pto_id_publish(struct xarray *table, unsigned long id, void *object)
 }
 
 /**
- * pto_id_take() - make an object that is published one that nobody finds
+ * pto_id_take() - remove a published object from the table
  * @table: the ids
  * @id: the id
  *
- * Return: the object, which no other call returns; NULL if there is none, or none yet.
+ * Return: the object, which only one caller gets; NULL if none is published.
  */
 void *pto_id_take(struct xarray *table, unsigned long id)
 {

@@ -18,12 +18,12 @@
 #define PTO_MAX_IMAGE_SIZE	(64UL << 20)
 
 /**
- * struct pto_image_key - which contents an image has
- * @digest: their SHA-256
+ * struct pto_image_key - identifies the contents of an image
+ * @digest: SHA-256 of the contents
  * @build_id: Build-ID, zero beyond its end
- * @build_id_len: bytes of that, 0 if there is none
+ * @build_id_len: bytes of the Build-ID, 0 if there is none
  *
- * Without padding: it is hashed and compared as it is.
+ * Without padding, because its bytes are hashed and compared.
  */
 struct pto_image_key {
 	u8 digest[SHA256_DIGEST_SIZE];
@@ -33,18 +33,18 @@ struct pto_image_key {
 
 /**
  * struct pto_image - an object on the device, shared by content
- * @ref: ids of contexts and callables that use it, and who makes it or waits for that;
+ * @ref: ids of contexts and callables that use it, and threads that make it or wait for that;
  *	dropped under pdev->image_lock
  * @pdev: the device; no reference, as every user has one
  * @link: in its bucket of pdev->images (pdev->image_lock)
- * @made: it has been made, or has not
- * @failed: it has not; for those who waited for @made
- * @key: its contents
- * @mem: where it is
+ * @made: completed when the upload has ended
+ * @failed: the upload has failed; valid after @made
+ * @key: identifies its contents
+ * @mem: its memory
  * @size: bytes of it
- * @number: its name on the device, never used again
+ * @number: its number on the device, never reused
  *
- * Immutable once it is made.
+ * Immutable after @made.
  */
 struct pto_image {
 	struct kref ref;

@@ -11,7 +11,7 @@ struct pto_device;
 
 /**
  * struct pto_mem - a piece of device memory
- * @offset: where in the window, page aligned
+ * @offset: offset in the window, page aligned
  * @length: bytes, whole pages; 0: none
  *
  * Owned by the structure it is part of; the device address is memory_base + @offset.

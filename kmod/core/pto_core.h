@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0 */
 /*
- * The driver core: what the homes of the core (chrdev and transports in the module, the
- * interposer of the simulator) may call, and what they must provide.
+ * Interface of the driver core. Two "homes" use it: the module (character devices and
+ * transports), and the interposer of the simulator. This file declares what a home may call and
+ * what it must provide.
  */
 #ifndef PTO_CORE_H
 #define PTO_CORE_H
@@ -21,9 +22,9 @@ struct workqueue_struct;
  *
  * pto_close_ms: how long closing a context waits for its runs before they are aborted. A
  * process that is killed does not wait.
- * pto_admin_ms: how long a call waits for the device to answer an admin command, such as to
- * make a context; then the call fails, and the device stays in service.
- * pto_heartbeat_ms: a device whose heartbeat has stood still for so long is taken out of
+ * pto_admin_ms: how long a call waits for the device to answer an admin command, such as the
+ * creation of a context. Then the call fails, and the device stays in service.
+ * pto_heartbeat_ms: a device whose heartbeat has not changed for this time is taken out of
  * service; 0: never.
  */
 extern unsigned int pto_close_ms;
@@ -31,30 +32,30 @@ extern unsigned int pto_admin_ms;
 extern unsigned int pto_heartbeat_ms;
 
 /*
- * The driver's own workqueue. The home provides it before it makes the first device, and takes
- * it away after the last one is freed. Work on it may sleep; one piece of work may have to
- * wait for another (the simulator's home does one after the other).
+ * The driver's workqueue. The home creates it before the first device, and destroys it after the
+ * last one is freed. Work items may sleep, and must not depend on running concurrently: the
+ * simulator executes them one after the other.
  */
 extern struct workqueue_struct *pto_wq;
 
 /**
- * struct pto_transport_ops - how the core reaches a device's memory window
+ * struct pto_transport_ops - access to a device's memory window
  * @name: for struct pto_device_info.name and logs, such as "vdev"
  * @map: kernel mapping of a part of the window that lives until @unmap; used for the
  *	identification page and the queues. @offset is a multiple of PAGE_SIZE, and the
  *	whole page in which the part ends belongs to it. NULL on failure. May sleep
- * @unmap: end of it
- * @access: short mapping for a copy: returns a pointer to @offset, sets *@length to the
- *	bytes that may be used there (at most what it was on entry, at least the rest of
- *	the page). ERR_PTR on failure. May sleep
- * @access_end: end of it; called on the same thread, innermost first
- * @clear: make whole pages read as zero, and give their memory back to the host if it can
- * @clock: how far the device's CLOCK_MONOTONIC is ahead of the kernel's, in nanoseconds; NULL
- *	if it is the same. Called once, when the device is created
- * @kick: ring the doorbell for queue @queue. Any context, does not sleep
- * @release: the last reference to the device is gone; free @priv
+ * @unmap: end a mapping of @map
+ * @access: short mapping for a copy: returns a pointer to @offset, and sets *@length to the
+ *	number of bytes that may be used there (at most its value on entry, at least the rest
+ *	of the page if that is less). ERR_PTR on failure. May sleep
+ * @access_end: end a mapping of @access; called on the same thread, innermost first
+ * @clear: make whole pages read as zero, and return their memory to the host if possible
+ * @clock: offset of the device's CLOCK_MONOTONIC to the kernel's, in nanoseconds; NULL if there
+ *	is none. Called once, when the device is created
+ * @kick: ring the doorbell for queue @queue. Called in any context; must not sleep
+ * @release: free @priv; called when the last reference to the device is dropped
  *
- * When pto_device_gone() has returned only @unmap and @release are called any more.
+ * After pto_device_gone() has returned, only @unmap and @release are called.
  */
 struct pto_transport_ops {
 	const char *name;
@@ -71,12 +72,12 @@ struct pto_transport_ops {
 /**
  * pto_device_create() - take a device into service
  * @ops: transport
- * @priv: its state; owned by the device from here on if the call succeeds
+ * @priv: the transport's state; owned by the device if the call succeeds
  * @index: N of /dev/ptoN
  * @window_size: bytes that the transport can reach; the identification page may
  *	announce less, not more
  *
- * Reads and validates the identification page, sets the admin queue up. May sleep.
+ * Reads and validates the identification page, and sets up the admin queue. May sleep.
  * Return: the device with one reference, or ERR_PTR(-ENODEV, -ENOMEM).
  */
 struct pto_device *pto_device_create(const struct pto_transport_ops *ops, void *priv, u32 index,
@@ -89,26 +90,27 @@ struct pto_device *pto_device_get(struct pto_device *pdev);
 void pto_device_put(struct pto_device *pdev);
 
 /**
- * pto_device_gone() - the device does not answer any more, or is being removed
+ * pto_device_gone() - take a device out of service that is being removed
  *
- * Runs in flight end, waiters wake, every later ioctl is ENODEV. Returns when no ioctl
- * touches the transport any more. Open contexts stay to be closed by their owners.
+ * Runs in flight end, waiters wake, and every later ioctl fails with ENODEV. Returns when no
+ * thread accesses the transport any more. Open contexts remain until their owners close them.
  */
 void pto_device_gone(struct pto_device *pdev);
 
 /**
- * pto_device_interrupt() - the device has completions
+ * pto_device_interrupt() - handle an interrupt: the device has completions
  *
- * Wakes who waits for them. May sleep, but not for the device: a transport whose interrupt comes
- * in another context hands this on to pto_wq.
+ * Wakes the threads that wait for them. May sleep, but does not wait for the device. A transport
+ * whose interrupt handler cannot sleep calls this from pto_wq.
  */
 void pto_device_interrupt(struct pto_device *pdev);
 
 /**
- * pto_device_watch() - look whether the device says that it is broken, has stopped, or has
- *	completions that no interrupt has announced
+ * pto_device_watch() - check whether the device reports a failure, has stopped, or has
+ *	completions without an interrupt
  *
- * The home calls this about once a second. A thread that waits for the device looks for itself.
+ * The home calls this about once a second. Threads that wait for the device also check for
+ * themselves.
  */
 void pto_device_watch(struct pto_device *pdev);
 
@@ -124,44 +126,44 @@ struct pto_ctx *pto_ctx_open(struct pto_device *pdev);
  * pto_ctx_close() - end a context
  * @ctx: the context, which nobody uses any more; no mapping of its buffers is left
  *
- * Waits for its runs, pto_close_ms at most; a process that is being killed does not wait for
- * them. What the device has not given up by then it gives up later: the context lives on until
- * it has, with its memory.
+ * Waits for its runs, at most pto_close_ms; a process that is being killed does not wait. If the
+ * device does not destroy the hardware context in time, the context and its memory are freed
+ * when it has done so.
  */
 void pto_ctx_close(struct pto_ctx *ctx);
 
-/** pto_ctx_ioctl() - carry an ioctl out. Return: 0 or a negative errno */
+/** pto_ctx_ioctl() - execute an ioctl. Return: 0 or a negative errno */
 long pto_ctx_ioctl(struct pto_ctx *ctx, unsigned int cmd, void __user *arg);
 
 /**
- * pto_ctx_poll() - EPOLLIN and EPOLLERR as uapi/linux/pto.h says
- * Also asks the device for an interrupt at the next completion, so that whoever waits on
- * pto_ctx_waitqueue() is woken.
+ * pto_ctx_poll() - EPOLLIN and EPOLLERR as in uapi/linux/pto.h
+ * Also asks the device for an interrupt at the next completion, which wakes
+ * pto_ctx_waitqueue().
  */
 __poll_t pto_ctx_poll(struct pto_ctx *ctx);
 
-/** pto_ctx_stats() - what the context did; also when the device is gone */
+/** pto_ctx_stats() - read the context's counters; also works when the device is gone */
 void pto_ctx_stats(struct pto_ctx *ctx, struct pto_context_stats *stats);
 
-/** pto_ctx_waitqueue() - woken when pto_ctx_poll() may have changed */
+/** pto_ctx_waitqueue() - the wait queue that is woken when pto_ctx_poll() may have changed */
 wait_queue_head_t *pto_ctx_waitqueue(struct pto_ctx *ctx);
 
 /**
- * pto_ctx_mmap() - find what an mmap of the context's file shows
+ * pto_ctx_mmap() - find the buffer for an mmap of the context's file
  * @ctx: the context
  * @offset: file offset, a multiple of the page size
  * @length: bytes of the mapping
- * @window_offset: out: where in the device's window that is
+ * @window_offset: out: the offset in the device's window
  *
  * Return: the buffer object with one mapping reference for the caller, to be dropped with
  * pto_bo_unmapped(), or ERR_PTR(-EINVAL if the range is not within one buffer, -ENODEV).
  */
 struct pto_bo *pto_ctx_mmap(struct pto_ctx *ctx, u64 offset, u64 length, u64 *window_offset);
 
-/** pto_bo_mapped() - one more mapping shows the buffer (fork, split) */
+/** pto_bo_mapped() - count one more mapping of the buffer (fork, split) */
 void pto_bo_mapped(struct pto_bo *bo);
 
-/** pto_bo_unmapped() - a mapping is gone */
+/** pto_bo_unmapped() - count one mapping less, and drop its reference */
 void pto_bo_unmapped(struct pto_bo *bo);
 
 #endif /* PTO_CORE_H */

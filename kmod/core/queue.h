@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0 */
 /*
- * Queue pairs, and waiting for what comes back.
+ * Queue pairs, and waiting for completions.
  */
 #ifndef PTO_CORE_QUEUE_H
 #define PTO_CORE_QUEUE_H
@@ -19,7 +19,7 @@ struct pto_stream;
 
 /**
  * union pto_command - a command to the device, in each of its layouts
- * @any: what all commands have in common
+ * @any: common layout of all commands
  * @queue: CTX_CREATE, QUEUE_BIND, QUEUE_UNBIND
  * @map: MAP, UNMAP
  * @load: LOAD, UNLOAD
@@ -38,17 +38,17 @@ union pto_command {
 static_assert(sizeof(union pto_command) == PTO_DEV_SQE_SIZE);
 
 /**
- * struct pto_reply - the completion of a command that somebody wants to know
+ * struct pto_reply - the completion of a command
  * @index: SQ index of the command
- * @posted: the command is in the queue, or was
- * @done: the completion is here
- * @reported: and so is a report
- * @status: PTO_DEV_*, as the device says
- * @detail: likewise
- * @report: where a report goes; NULL: it is not wanted
+ * @posted: the command has been put into the queue
+ * @done: the completion has arrived
+ * @reported: a report has arrived with it
+ * @status: PTO_DEV_* of the completion
+ * @detail: detail of the completion
+ * @report: buffer for a report; NULL if none is wanted
  *
- * Known to the queue from posting until it is done or forgotten, and lives as long;
- * everything but @report is protected by the queue's lock.
+ * The queue points to it from posting until it is done or forgotten; it must live as long.
+ * The queue's lock protects all members but @report.
  */
 struct pto_reply {
 	u32 index;
@@ -64,27 +64,27 @@ struct pto_reply {
  * struct pto_queue - a queue pair
  * @lock: protects indices, @stopped, @replies, @doorbells, and the owner's records
  * @sq_tail: commands posted
- * @cq_head: completions taken; read without the lock by interrupts and spinning waiters
+ * @cq_head: completions taken; interrupts and spinning waiters read it without the lock
  * @mask: queue_depth - 1
- * @stopped: nothing can be posted, and no completion is taken; written under @lock, read
- *	without it by waiters
+ * @stopped: nothing can be posted, and no completion is taken; written under @lock, waiters
+ *	read it without the lock
  * @doorbells: times the device was woken
  * @head: the indices in the window
  * @sq: submission entries in the window
  * @cq: completion entries in the window
  * @reports: failure reports in the window
  * @stream: the stream it belongs to; NULL for the admin and control queues
- * @replies: for a queue without stream: who wants the completion of each slot, or NULL
+ * @replies: for a queue without stream: the reply for the command in each slot, or NULL
  * @pdev: the device
  * @ctx: the context; NULL for the admin queue
- * @wq: who waits for it sleeps here
+ * @wq: wait queue of its waiters
  * @index: number of the pair
- * @armed: the device was asked for an interrupt (@pdev->irq_lock)
- * @armed_head: @cq_head when it was (@pdev->irq_lock)
- * @armed_link: in @pdev->armed if so (@pdev->irq_lock)
+ * @armed: an interrupt is requested (@pdev->irq_lock)
+ * @armed_head: @cq_head at the time of the request (@pdev->irq_lock)
+ * @armed_link: in @pdev->armed while @armed (@pdev->irq_lock)
  *
  * Part of the structure that owns it. pto_queue_open() maps it, pto_queue_close() unmaps it;
- * in between the window pages stay mapped even if the device goes.
+ * in between the window pages stay mapped even if the device is gone.
  */
 struct pto_queue {
 	spinlock_t lock;
@@ -109,13 +109,13 @@ struct pto_queue {
 };
 
 /**
- * struct pto_wait_how - how to wait for something of a queue
- * @deadline_ns: absolute time, PTO_WAIT_FOREVER for none; 0: do not wait, only look
+ * struct pto_wait_how - how to wait for an event of a queue
+ * @deadline_ns: absolute time, PTO_WAIT_FOREVER for none; 0: check once, do not wait
  * @state: TASK_* in which to sleep
- * @patience_ns: by so much the deadline moves on as long as the queue's context has runs in
- *	flight; 0: it does not
+ * @patience_ns: extension of an expired deadline while the queue's context has runs in flight;
+ *	0: no extension
  *
- * The caller is in no section, and holds references to all that the wait is about.
+ * The caller must not be in a section, and must keep the queue and the condition's argument alive.
  */
 struct pto_wait_how {
 	u64 deadline_ns;
@@ -149,7 +149,7 @@ ktime_t pto_queue_expiry(u64 deadline_ns);
 bool pto_queue_replied(struct pto_queue *q, void *reply);
 int pto_status_errno(u32 status);
 
-/* Commands or runs that the device has not completed; a hint without the queue's lock. */
+/* Number of commands or runs in flight; only a hint without the queue's lock. */
 static inline u32 pto_queue_in_flight(struct pto_queue *q)
 {
 	return READ_ONCE(q->sq_tail) - READ_ONCE(q->cq_head);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0 */
 /*
- * Freeing what runs may still be using.
+ * Deferred freeing of objects that runs may still be using.
  */
 #ifndef PTO_CORE_RECLAIM_H
 #define PTO_CORE_RECLAIM_H
@@ -15,8 +15,8 @@
 
 /**
  * struct pto_deferred_ops - how an object is freed
- * @commands: fill in the commands that take it from the hardware context; how many
- * @release: free it; the device does not know it any more
+ * @commands: fill in the commands that take it from the hardware context; returns their number
+ * @release: free it; the hardware context does not have it any more
  */
 struct pto_deferred_ops {
 	unsigned int (*commands)(struct pto_deferred *d, union pto_command *cmd);
@@ -34,13 +34,13 @@ int pto_reclaim_give(struct pto_ctx *ctx, union pto_command *cmd, struct pto_def
 bool pto_reclaim_given(struct pto_ctx *ctx, const struct pto_deferred *d);
 void pto_reclaim_all(struct pto_ctx *ctx);
 
-/* After completions were taken: is there something they may have been holding up? */
+/* Are there deferred objects? Asked after completions were taken, which may let some go. */
 static inline bool pto_reclaim_pending(struct pto_ctx *ctx)
 {
 	return unlikely(atomic_read(&ctx->reclaim.count));
 }
 
-/* Before something is tried that may lack what is being freed; for pto_reclaim_settle(). */
+/* Called before an allocation or command that may fail for want of what is being freed. */
 static inline int pto_reclaim_mark(struct pto_ctx *ctx)
 {
 	return atomic_read(&ctx->reclaim.freed);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0 */
 /*
- * Streams: queues of runs, and the records of the latest runs of each.
+ * Streams: queues of runs, with records of the most recent ones.
  */
 #ifndef PTO_CORE_STREAM_H
 #define PTO_CORE_STREAM_H
@@ -16,7 +16,7 @@
 #define PTO_MAX_STREAMS		63	/* of a context; with its control queue 64 */
 
 /**
- * struct pto_run_record - a run, from submission until its result is too old
+ * struct pto_run_record - a run, from submission until its record is reused
  * @user_data: the application's
  * @submit_ns: when it was submitted
  * @start_ns: when the device began it
@@ -41,7 +41,7 @@ struct pto_run_record {
 
 /**
  * struct pto_run_report - the device's explanation of a failed run
- * @seq: which run of the stream; 0 if there is none
+ * @seq: number of the run in its stream; 0 if there is no report
  * @task: task concerned, ~0 if none
  * @func_id: function concerned, ~0 if none
  * @core: core concerned, ~0 if none
@@ -56,24 +56,24 @@ struct pto_run_report {
 };
 
 /**
- * struct pto_stream - runs in order
+ * struct pto_stream - a queue of runs that are executed in order
  * @queue: its queue pair
  * @submitted: runs accepted
  * @completed: runs that have ended; also read without the lock
- * @failed: of these, with a status other than 0
- * @arena_hits: runs that found their arena
- * @read: the latest run whose result was read
- * @runs: ring of records, 2 * queue_depth: as many in flight, as many results
+ * @failed: runs that have ended with a status other than 0
+ * @arena_hits: runs whose arena existed already
+ * @read: number of the latest run whose result was read
+ * @runs: ring of 2 * queue_depth records: queue_depth for runs in flight, queue_depth for results
  * @run_mask: 2 * queue_depth - 1
- * @reports: of the latest failures, at sequence number % PTO_DEV_REPORTS
- * @ref: its place in the context, and waiters
+ * @reports: reports of the latest failures, at sequence number % PTO_DEV_REPORTS
+ * @ref: one reference of the context's list, and those of waiters
  * @id: its id
- * @doomed: nobody can find it, and the device may have its queue: both end with the hardware
- *	context (ctx->claim)
+ * @doomed: it has no id any more, but the device may still have its queue; it is freed when the
+ *	hardware context has ended (ctx->claim)
  * @link: in ctx->stream_list (ctx->lock)
  *
- * What is not said to be otherwise is protected by @queue.lock. The default stream lives as
- * long as its context and is used without counting.
+ * @queue.lock protects all members without another lock or atomic type. The default stream lives
+ * as long as its context and is used without references.
  */
 struct pto_stream {
 	struct pto_queue queue;

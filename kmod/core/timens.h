@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0 */
 /*
- * Whose time it is. The core counts in the CLOCK_MONOTONIC of the kernel. An application has that
- * of its time namespace, and so has a device that is a process. Times are converted where they
- * come in and go out.
+ * Time namespaces. The core uses the kernel's CLOCK_MONOTONIC. An application, and a device that
+ * is a process, use the CLOCK_MONOTONIC of their time namespace. Times are converted on entry to
+ * and on exit from the core.
  */
 #ifndef PTO_TIMENS_H
 #define PTO_TIMENS_H
@@ -11,7 +11,7 @@
 #include <linux/types.h>
 #include <linux/pto.h>
 
-/** pto_time_offset() - how far the running thread's CLOCK_MONOTONIC is ahead of the kernel's */
+/** pto_time_offset() - offset of the running thread's CLOCK_MONOTONIC to the kernel's */
 static inline s64 pto_time_offset(void)
 {
 	struct timespec64 ts = {};
@@ -21,10 +21,10 @@ static inline s64 pto_time_offset(void)
 }
 
 /**
- * pto_time_from_caller() - a deadline of the running thread, as the kernel has it
- * @ns: the deadline; what is no time stays as it is: 0 and PTO_WAIT_FOREVER
+ * pto_time_from_caller() - convert a deadline of the running thread to the kernel's clock
+ * @ns: the deadline; 0 and PTO_WAIT_FOREVER are not converted
  *
- * What was before the kernel's time began is the past, however long ago.
+ * A deadline before the start of the kernel's clock becomes 1, which is in the past.
  */
 static inline u64 pto_time_from_caller(u64 ns)
 {
@@ -37,7 +37,7 @@ static inline u64 pto_time_from_caller(u64 ns)
 	return ns < PTO_WAIT_FOREVER - 1 + (u64)offset ? ns - (u64)offset : PTO_WAIT_FOREVER - 1;
 }
 
-/** pto_time_to_caller() - a time of the kernel's, for who is @ahead of it; 0 is none */
+/** pto_time_to_caller() - convert a time of the kernel to a clock with an offset; 0 is no time */
 static inline u64 pto_time_to_caller(u64 ns, s64 ahead)
 {
 	return ns ? ns + (u64)ahead : 0;
