@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "pto_private.h"
+#include "runtime/image.h"
 
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 0x0008U
@@ -28,18 +29,34 @@ static unsigned int loads;	/* atomic; the dynamic loader is the whole process's 
 
 /* --- loading -------------------------------------------------------------------- */
 
-static int fill_memfd(int fd, const struct pto_object *obj)
+static int write_all(int fd, const void *data, size_t bytes)
 {
 	size_t done = 0;
 
-	while (done < obj->bytes) {
-		ssize_t n = write(fd, (const char *)obj->data + done, obj->bytes - done);
+	while (done < bytes) {
+		ssize_t n = write(fd, (const char *)data + done, bytes - done);
 
 		if (n < 0 && errno != EINTR)
 			return -errno;
 		if (n > 0)
 			done += n;
 	}
+	return 0;
+}
+
+/* The object as the dynamic loader shall see it. */
+static int fill_memfd(int fd, const struct pto_object *obj)
+{
+	int rc = write_all(fd, obj->data, obj->bytes);
+	void *own;
+
+	if (rc)
+		return rc;
+	own = mmap(NULL, obj->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (own == MAP_FAILED)
+		return -errno;
+	pto_image_own(own, obj->bytes);
+	munmap(own, obj->bytes);
 	if (fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
 		return -errno;
 	return 0;

@@ -19,6 +19,7 @@
 
 /* The readers' own headers, each of which has a struct pto_device or the like of its own. */
 #include "libpto/pto_private.h"
+#include "libpto/runtime/image.h"
 
 struct object_code {
 	uint64_t init;
@@ -292,6 +293,7 @@ static void read_by_device(uint8_t *data, size_t bytes, bool changed)
 	/* Tables that overlap may undo each other: only what the linker made is looked at. */
 	if (!changed)
 		check_taken(data);
+	pto_image_own(data, bytes);
 	tally.loadable++;
 }
 

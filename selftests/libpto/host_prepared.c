@@ -117,18 +117,97 @@ static void expect_loads(struct __test_metadata *_metadata, FIXTURE_DATA(host) *
 	EXPECT_EQ(0, stats.aicpu_dlopen_count);
 }
 
-/* Mappings of orchestrations in this process. */
-static int mappings(void)
+/* Mappings of objects of this name in this process. */
+static int mappings_of(const char *name)
 {
 	FILE *maps = fopen("/proc/self/maps", "re");
 	char line[512];
 	int count = 0;
 
 	while (maps && fgets(line, sizeof(line), maps))
-		count += !!strstr(line, "pto-host-orch");
+		count += !!strstr(line, name);
 	if (maps)
 		fclose(maps);
 	return count;
+}
+
+/* Mappings of orchestrations that the library has loaded. */
+static int mappings(void)
+{
+	return mappings_of("pto-host-orch");
+}
+
+#define PATIENCE_MS	60000
+
+/*
+ * Mappings of objects, the simulated device's included, once there are no more than @limit: a
+ * device drops what went when it gets to it. Return: how many there are in the end
+ */
+static int settled_mappings(int limit)
+{
+	int now, ms;
+
+	for (ms = 0; ms < PATIENCE_MS; ms++) {
+		now = mappings() + mappings_of("pto-object");
+		if (now <= limit)
+			break;
+		usleep(1000);
+	}
+	return now;
+}
+
+/* What an object of the same names must not meet. */
+int scale(void);
+extern int scale_data;
+
+int scale_data = 99;
+
+int scale(void)
+{
+	return 99;
+}
+
+/* The next count of the statics of @cid. */
+static int next_count(struct pto_context *ctx, int cid)
+{
+	uint32_t shape[1] = { 1 };
+	struct pto_args *args = pto_args_new();
+	float result = -1;
+	int rc = pto_args_add_host(args, PTO_OUT, &result, PTO_DTYPE_FLOAT32, 1, shape);
+
+	if (!rc)
+		rc = pto_run(ctx, cid, args, NULL, NULL);
+	pto_args_free(args);
+	return rc ? rc : (int)result;
+}
+
+/* Statics of C++ are a cid's own, on the host as on the device, and so are its names. */
+PT_TEST_F(host, statics_of_cxx_are_each_cids_own)
+{
+	static const uint32_t kinds[] = { PTO_KIND_HOST_GRAPH, PTO_KIND_DEVICE_ORCH };
+	struct pto_callable *callable;
+	int before, i, kind;
+
+	ASSERT_EQ(198, scale() + scale_data);
+	for (kind = 0; kind < 2; kind++) {
+		callable = load("orch_statics");
+		ASSERT_NE(NULL, callable);
+		ASSERT_EQ(0, pto_callable_set_kind(callable, kinds[kind]));
+		ASSERT_EQ(0, pto_prepare(self->ctx, 0, callable));
+		EXPECT_EQ(1, next_count(self->ctx, 0));
+		before = mappings() + mappings_of("pto-object");
+		for (i = 0; i < 8; i++) {
+			ASSERT_EQ(0, pto_prepare(self->ctx, 1, callable));
+			EXPECT_EQ(1, next_count(self->ctx, 1));
+			EXPECT_EQ(2, next_count(self->ctx, 1));
+			EXPECT_EQ(2 + i, next_count(self->ctx, 0));
+			ASSERT_EQ(0, pto_unprepare(self->ctx, 1));
+			ASSERT_EQ(before, settled_mappings(before));
+		}
+		ASSERT_EQ(0, pto_unprepare(self->ctx, 0));
+		EXPECT_EQ(0, mappings());
+		pto_callable_free(callable);
+	}
 }
 
 PT_TEST_F(host, same_cid_five_times_loads_once)

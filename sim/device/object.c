@@ -20,6 +20,7 @@
 #include <unistd.h>
 #include <fcntl.h>
 
+#include "../../libpto/runtime/image.h"
 #include "internal.h"
 
 #ifndef MFD_NOEXEC_SEAL
@@ -51,6 +52,13 @@ int sealed_memfd(const char *name)
 	return fd < 0 ? -errno : fd;
 }
 
+/* What the dynamic loader gets is not quite what the callable's author made. */
+static void object_prepare(void *copy, uint64_t size, struct object_code *code)
+{
+	elf_take_code(copy, code);
+	pto_image_own(copy, size);
+}
+
 /* Copies the image behind window offset @offset to @fd, looks at it and takes what it calls. */
 static void object_fill(struct ptodev *dev, int fd, uint64_t offset, uint64_t size,
 			const char *label, struct object_code *code, struct outcome *out)
@@ -79,7 +87,7 @@ static void object_fill(struct ptodev *dev, int fd, uint64_t offset, uint64_t si
 	else if (elf_check(copy, size, &why))
 		outcome_fail(out, PTO_DEV_NOEXEC, "%s: %s", label, why);
 	else
-		elf_take_code(copy, code);
+		object_prepare(copy, size, code);
 	munmap(copy, mapped);
 }
 
