@@ -250,7 +250,25 @@ static int check_args(struct pto_run_handle *run, const struct pto_host_orch *or
 	return end_run(run, -EINVAL, NULL);
 }
 
-int pto_graph_build(struct pto_run_handle *run, const struct pto_host_orch *orch,
+/* Calls the orchestration, which the caller has locked. */
+static int build(struct pto_builder *b, struct pto_run_handle *run, struct pto_host_orch *orch,
+		 const struct pto_orch_args *args, const struct pto_graph_limits *limits)
+{
+	int rc = check_args(run, orch, args);
+
+	if (rc)
+		return rc;
+	b->orch = orch;
+	b->run = run;
+	b->epoch += b->epoch == UINT32_MAX ? 2 : 1;
+	pto_graph_begin(&b->rt, &b->graph, b->arena, limits, b->epoch);
+	orch->entry(&b->rt.rt, args);
+	if (!pto_graph_end(&b->rt))
+		return end_run(run, -EREMOTEIO, &b->rt);
+	return 0;
+}
+
+int pto_graph_build(struct pto_run_handle *run, struct pto_host_orch *orch,
 		    const struct pto_ring_config *rings)
 {
 	const struct pto_graph_limits limits = {
@@ -266,17 +284,10 @@ int pto_graph_build(struct pto_run_handle *run, const struct pto_host_orch *orch
 		return pto_fail(run->stream->ctx, -ENOMEM,
 				"out of memory for graphs of up to %llu tasks",
 				(unsigned long long)limits.window);
-	rc = check_args(run, orch, &args);
-	if (rc)
-		return rc;
-	b->orch = orch;
-	b->run = run;
-	b->epoch += b->epoch == UINT32_MAX ? 2 : 1;
-	pto_graph_begin(&b->rt, &b->graph, b->arena, &limits, b->epoch);
-	orch->entry(&b->rt.rt, &args);
-	if (!pto_graph_end(&b->rt))
-		return end_run(run, -EREMOTEIO, &b->rt);
-	return 0;
+	pthread_mutex_lock(&orch->lock);
+	rc = build(b, run, orch, &args, &limits);
+	pthread_mutex_unlock(&orch->lock);
+	return rc;
 }
 
 uint64_t pto_graph_bytes(const struct pto_stream *stream)

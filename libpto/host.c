@@ -157,6 +157,7 @@ static void free_orch(struct pto_host_orch *orch)
 {
 	if (orch->handle)
 		dlclose(orch->handle);
+	pthread_mutex_destroy(&orch->lock);
 	free(orch);
 }
 
@@ -169,6 +170,7 @@ int pto_host_load(struct pto_context *ctx, const struct pto_callable *callable,
 	if (!orch)
 		return pto_fail(ctx, -ENOMEM, "out of memory for an orchestration");
 	orch->refs = 1;
+	pthread_mutex_init(&orch->lock, NULL);
 	memset(orch->core_types, -1, sizeof(orch->core_types));
 	for (uint32_t i = 0; i < callable->kernel_count; i++)
 		orch->core_types[callable->kernels[i].func_id] = callable->kernels[i].core_type;

@@ -261,6 +261,8 @@ struct pto_callable {
  * @entry: its entry
  * @config: its configuration function, or NULL
  * @core_types: PTO_CORE_* of the callable's kernels by func_id, -1 where there is none
+ * @lock: held while @entry or @config executes: runs of one cid do so one after the other, as
+ *	on the device. Taken with the lock of the run's stream held, before pto_context.lock
  *
  * Unloaded with the last reference: an unprepare does not take the code from under a thread
  * that executes it.
@@ -272,6 +274,7 @@ struct pto_host_orch {
 	pto_orch_entry_fn entry;
 	pto_orch_config_fn config;
 	int8_t core_types[PTO_MAX_FUNC_ID];
+	pthread_mutex_t lock;
 };
 
 /* pto_host_load() - load a callable's orchestration. Return: 0; -ENOEXEC, -ENOMEM. */
@@ -418,7 +421,7 @@ void pto_stage_drop(struct pto_staging *staging);
  * Return: 0: the stream's graph is the run's; 1: it failed, and the run has its result; or
  * a negative errno.
  */
-int pto_graph_build(struct pto_run_handle *run, const struct pto_host_orch *orch,
+int pto_graph_build(struct pto_run_handle *run, struct pto_host_orch *orch,
 		    const struct pto_ring_config *rings);
 
 /* pto_graph_bytes(), pto_graph_copy() - size of the stream's graph, and the graph. */

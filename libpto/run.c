@@ -402,7 +402,7 @@ static int send_in_arena(struct pto_run_handle *run, const struct pto_ring_confi
  * Builds the run's graph, and stages it. The arena comes first: the driver has then
  * accepted the ring sizes. Return: 0; 1 if the orchestration failed; or a negative errno.
  */
-static int add_graph(struct pto_run_handle *run, const struct pto_host_orch *orch,
+static int add_graph(struct pto_run_handle *run, struct pto_host_orch *orch,
 		     const struct pto_ring_config *rings, struct pto_run_entry *entry)
 {
 	struct pto_stream *stream = run->stream;
@@ -443,7 +443,7 @@ static void add_args(const struct pto_run_handle *run, const struct pto_args *ar
 /* Return: 0: the run is submitted; 1: its orchestration has failed it; a negative errno. */
 static int fly(struct pto_run_handle *run, const struct pto_args *args,
 	       const struct pto_run_options *options, const struct pto_timeouts *timeouts,
-	       const struct pto_host_orch *orch)
+	       struct pto_host_orch *orch)
 {
 	struct pto_stream *stream = run->stream;
 	struct pto_run_entry entry = {

@@ -174,6 +174,19 @@ static void log_all(struct pto_rt *rt)
 		pto_log(rt, level, "level %u", level);
 }
 
+/* A second thread would come in while this one gives its processor away. */
+static void alone(struct pto_rt *rt)
+{
+	static int inside;
+	int i;
+
+	if (__atomic_add_fetch(&inside, 1, __ATOMIC_ACQ_REL) != 1)
+		pto_report_fatal(rt, PTO_FATAL_EXPLICIT, "not alone");
+	for (i = 0; i < 200; i++)
+		sched_yield();
+	__atomic_sub_fetch(&inside, 1, __ATOMIC_ACQ_REL);
+}
+
 void aicpu_orchestration_entry(struct pto_rt *rt, const struct pto_orch_args *args)
 {
 	switch (pto_orch_scalar(args, 0)) {
@@ -215,6 +228,9 @@ void aicpu_orchestration_entry(struct pto_rt *rt, const struct pto_orch_args *ar
 		break;
 	case HOST_FUNC:
 		any_func(rt, args);
+		break;
+	case HOST_ALONE:
+		alone(rt);
 		break;
 	case HOST_LOG:
 		log_all(rt);

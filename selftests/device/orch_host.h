@@ -21,6 +21,7 @@ enum {
 	HOST_OPEN_SCOPE,	/* leave a scope open */
 	HOST_FATAL,		/* report a fatal error */
 	HOST_FUNC,		/* a task of func_id scalar 1 */
+	HOST_ALONE,		/* fail if another thread is in the same orchestration */
 	HOST_LOG,		/* log "level 0" to "level 4" */
 };
 

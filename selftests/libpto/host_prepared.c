@@ -4,6 +4,7 @@
  * each prepare, and is never mixed up. Every test runs on both architectures.
  */
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -207,6 +208,46 @@ PT_TEST_F(host, statics_of_cxx_are_each_cids_own)
 		ASSERT_EQ(0, pto_unprepare(self->ctx, 0));
 		EXPECT_EQ(0, mappings());
 		pto_callable_free(callable);
+	}
+}
+
+#define ALONE_THREADS	4
+#define ALONE_RUNS	20
+
+/* Runs cid 0 on a stream of its own. Return: NULL if all runs were alone in it */
+static void *run_alone(void *arg)
+{
+	struct pto_context *ctx = arg;
+	struct pto_args *args = pto_args_new();
+	struct pto_run_handle *run;
+	struct pto_stream *stream;
+	void *failed = NULL;
+	int i;
+
+	if (pto_args_add_scalar(args, HOST_ALONE) || pto_stream_create(ctx, &stream))
+		return ctx;
+	for (i = 0; i < ALONE_RUNS; i++)
+		if (pto_submit(stream, 0, args, NULL, &run) ||
+		    pto_wait(run, PTO_WAIT_FOREVER, NULL))
+			failed = ctx;
+	pto_stream_destroy(stream);
+	pto_args_free(args);
+	return failed;
+}
+
+/* Threads that run one cid at once execute its orchestration one after the other. */
+PT_TEST_F(host, one_thread_at_a_time)
+{
+	pthread_t threads[ALONE_THREADS];
+	void *failed;
+	int i;
+
+	ASSERT_EQ(0, pto_prepare(self->ctx, 0, self->callable));
+	for (i = 0; i < ALONE_THREADS; i++)
+		ASSERT_EQ(0, pthread_create(&threads[i], NULL, run_alone, self->ctx));
+	for (i = 0; i < ALONE_THREADS; i++) {
+		pthread_join(threads[i], &failed);
+		EXPECT_EQ(NULL, failed);
 	}
 }
 
