@@ -16,7 +16,7 @@
 #include "reclaim.h"
 #include "stream.h"
 
-/* Limits are those of the seed runtime. */
+/* Limits of struct pto_prewarm. */
 #define PTO_MIN_TASK_WINDOW	4
 #define PTO_MIN_HEAP		1024
 #define PTO_MIN_DEP_POOL	4
@@ -27,7 +27,7 @@ static u64 pto_resolve(u64 value, u64 fallback)
 	return value ? value : fallback;
 }
 
-/** pto_ring_ok() - are the sizes of a ring within their limits? */
+/** pto_ring_ok() - check whether the sizes of a ring are within their limits */
 bool pto_ring_ok(u64 window, u64 heap, u64 deps)
 {
 	return window >= PTO_MIN_TASK_WINDOW && window <= PTO_MAX_ENTRIES &&
@@ -123,10 +123,9 @@ static const struct pto_deferred_ops pto_arena_deferred_ops = {
 
 /**
  * pto_arena_close() - free the arenas of a context that ends
- * @ctx: the context; it does not count as open any more
+ * @ctx: the context, not counted as open any more
  *
- * The last one takes the idle images with it: a device that nobody uses has none of its memory
- * in use.
+ * The last context frees the idle images, too: a device without contexts uses no memory.
  */
 void pto_arena_close(struct pto_ctx *ctx)
 {
@@ -141,9 +140,9 @@ void pto_arena_close(struct pto_ctx *ctx)
 }
 
 /**
- * struct pto_attached - what became of giving an arena to the hardware context
- * @known: the context may know of the arena, even after an error
- * @refused: the device does not accept the arena's image
+ * struct pto_attached - result of giving an arena to the hardware context
+ * @known: the hardware context may have the arena, even after an error
+ * @refused: the device rejects the arena's image
  */
 struct pto_attached {
 	bool known;
@@ -151,8 +150,9 @@ struct pto_attached {
 };
 
 /*
- * Give an arena to the hardware context. That the device will not have an image which it has
- * built itself is no fault of who asks for the arena: -EIO, and nobody gets that image again.
+ * Give an arena to the hardware context. If the device rejects an image that it built itself, the
+ * caller's arguments are not the reason: return -EIO instead of -EINVAL, and do not use the image
+ * again.
  */
 static int pto_arena_attach(struct pto_arena *arena, struct pto_attached *attached)
 {
@@ -175,7 +175,7 @@ static int pto_arena_attach(struct pto_arena *arena, struct pto_attached *attach
 	return -EIO;
 }
 
-/* Its id is over; it goes when the runs that use it have ended. */
+/* Invalidate the arena's id, and free the arena when the runs that use it have ended. */
 static void pto_arena_evict(struct pto_ctx *ctx, int place)
 {
 	struct pto_arena *arena = ctx->arenas[place];
@@ -188,10 +188,9 @@ static void pto_arena_evict(struct pto_ctx *ctx, int place)
 
 /**
  * pto_arena_bind_all() - give the arenas to a new hardware context
- * @ctx: the context; its mutex is held
+ * @ctx: the context; ctx->claim is held
  *
- * An arena whose image the device does not accept any more is given up, and the context goes on
- * without it: its configuration can be asked for again.
+ * An arena whose image the device rejects is evicted. PTO_PREWARM can create it again.
  *
  * Return: 0 or an error.
  */
@@ -219,7 +218,7 @@ int pto_arena_bind_all(struct pto_ctx *ctx)
 	return 0;
 }
 
-/** pto_arena_find() - the arena with an id, 0 for the default one; NULL if there is none */
+/** pto_arena_find() - find the arena with an id, 0 for the default arena; or NULL */
 struct pto_arena *pto_arena_find(struct pto_ctx *ctx, u32 id)
 {
 	int i;
@@ -248,7 +247,7 @@ static struct pto_arena *pto_arena_find_config(struct pto_ctx *ctx,
 	return NULL;
 }
 
-/* The stream's queue is locked. */
+/* The lock of the stream's queue is held. */
 static bool pto_arena_in_flight(const struct pto_stream *s, u32 id)
 {
 	u64 n;
@@ -260,7 +259,7 @@ static bool pto_arena_in_flight(const struct pto_stream *s, u32 id)
 	return false;
 }
 
-/* Is no run in flight that uses it? */
+/* Return: true if no run in flight uses the arena. */
 static bool pto_arena_idle(struct pto_ctx *ctx, const struct pto_arena *arena)
 {
 	struct pto_stream *s;
@@ -282,8 +281,8 @@ static u64 pto_arena_last_use(const struct pto_arena *arena)
 }
 
 /*
- * A place for one more: a free one, or that of the arena which was used longest ago, an idle
- * one rather than one in use. Runs that use it still finish: it goes when they have ended.
+ * Find a place for a new arena: a free one, or else that of the least recently used arena, where
+ * idle arenas come before busy ones. A busy arena is freed when its runs have ended.
  */
 static int pto_arena_place(struct pto_ctx *ctx)
 {
@@ -305,7 +304,7 @@ static int pto_arena_place(struct pto_ctx *ctx)
 	return best;
 }
 
-/* It is asked for: as much of a use as a run. The context's run numbers serve as a clock. */
+/* A request for an arena counts as a use, like a run. The run numbers serve as a clock. */
 static void pto_arena_name(struct pto_arena *arena)
 {
 	arena->last_named = atomic64_inc_return(&arena->ctx->run_seq);
@@ -345,13 +344,13 @@ static void pto_arena_install(struct pto_ctx *ctx, struct pto_arena *arena, int 
 	atomic64_inc(&ctx->count.arena_misses);
 	if (!arena->built)
 		atomic64_inc(&ctx->count.arena_rebinds);
-	/* Pairs with pto_arena_find(): who sees the arena sees it complete. */
+	/* Pairs with pto_arena_find(): a reader sees the arena complete. */
 	smp_store_release(&ctx->arenas[place], arena);
 }
 
 /*
- * ctx->claim is held. The arena stays in the table at least as long. If memory is short, the
- * arena that has to make room does so first, and is gone even if it was not enough.
+ * ctx->claim is held; the arena stays in the table at least as long. If memory is short, the arena
+ * to be evicted is freed first. It stays evicted even if its memory is not enough.
  */
 static struct pto_arena *pto_arena_get(struct pto_ctx *ctx,
 				       const struct pto_arena_config *config)
@@ -385,9 +384,9 @@ static struct pto_arena *pto_arena_get(struct pto_ctx *ctx,
 }
 
 /**
- * pto_arena_default() - have an arena for runs that name none
+ * pto_arena_default() - create the default arena if the context does not have it
  * @ctx: the context; between pto_ctx_begin_hw() and pto_ctx_end()
- * @only_first: not if the context has any arena
+ * @only_first: do nothing if the context has any arena
  *
  * Return: 0 or an error.
  */
@@ -409,7 +408,7 @@ int pto_arena_default(struct pto_ctx *ctx, bool only_first)
  * pto_prewarm() - PTO_PREWARM
  * @call: the call
  *
- * An arena whose id could not be handed out for a bad pointer stays: it is cached.
+ * If the id cannot be copied to the caller, the arena stays in the context's cache.
  */
 int pto_prewarm(struct pto_call *call)
 {

@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0
 /*
- * Arena images: what the device builds of a ring configuration, once for all contexts. An
- * image holds offsets, so any number of arenas can be bound to it, wherever they lie.
+ * Arena images. The device builds one per ring configuration, for all contexts. An image holds
+ * offsets, so any number of arenas at any address can be bound to it.
  *
- * An image without arenas is kept for whoever wants its configuration next: an application
- * that takes turns with more configurations than its context caches arenas for has arenas
- * bound again, not images built again. Such idle images are bounded in number and bytes, the
- * one that became idle first goes first; all of them are given back when device memory runs
- * short, when the last context is closed, and when the device goes.
+ * An image without arenas stays as an idle image. So an application that alternates between more
+ * configurations than its context has arenas needs new bindings, but no new images. Idle images
+ * are bounded in number and bytes; the least recently used one is freed first. All of them are
+ * freed when device memory runs short, when the last context is closed, and when the device is
+ * gone.
  *
- * An image that is being built is in the table already: who wants the same waits for it, and
- * builds it if that fails. No image is built twice, and nobody waits for another one.
+ * An image is in the table while it is being built. A thread that needs the same one waits for it,
+ * and builds it itself if that fails. So no image is built twice, and a thread waits only for the
+ * image that it needs.
  */
 #include <linux/err.h>
 #include <linux/slab.h>
@@ -32,7 +33,7 @@ static int pto_plan_write(struct pto_device *pdev, struct pto_arena_image *image
 	return pto_mem_write(pdev, &image->mem, 0, &plan, sizeof(plan));
 }
 
-/* What the device completed. It is not trusted: a size must be one that can be. */
+/* Read the plan that the device completed. The device is not trusted: check its sizes. */
 static int pto_plan_read(struct pto_ctx *ctx, struct pto_arena_image *image)
 {
 	struct pto_device *pdev = ctx->pdev;
@@ -53,7 +54,7 @@ static int pto_plan_read(struct pto_ctx *ctx, struct pto_arena_image *image)
 	return 0;
 }
 
-/* What the heaps alone take. */
+/* The size of the heaps, a lower bound for the size of the arena. */
 static u64 pto_arena_least(const struct pto_arena_config *config)
 {
 	u64 bytes = 0;
@@ -64,7 +65,7 @@ static u64 pto_arena_least(const struct pto_arena_config *config)
 	return bytes;
 }
 
-/* One ARENA_BUILD with room for so many bytes of image. -ENOSPC: they are too few. */
+/* One ARENA_BUILD with @room bytes for the image. Return: -ENOSPC if they are too few. */
 static int pto_arena_image_try(struct pto_ctx *ctx, struct pto_arena_image *image, u64 room)
 {
 	union pto_command cmd = { .arena = { .opcode = PTO_DEV_ARENA_BUILD } };
@@ -83,7 +84,7 @@ static int pto_arena_image_try(struct pto_ctx *ctx, struct pto_arena_image *imag
 	cmd.arena.size = image->mem.length;
 	atomic64_inc(&ctx->count.device_commands);
 	err = pto_device_ask(pdev, &cmd, &image->build.reply);
-	/* The device does not say how large an arena is that it cannot even lay out. */
+	/* With NOMEM the device could not lay out the arena, and gave no size. */
 	if (err == -ENOMEM && !ctx->missing)
 		ctx->missing = pto_arena_least(&image->config);
 	if (err && err != -ENOSPC)
@@ -95,7 +96,7 @@ static int pto_arena_image_try(struct pto_ctx *ctx, struct pto_arena_image *imag
 	return unfit ? unfit : err;
 }
 
-/* Twice if need be: the first time may only find out how big it is. */
+/* The first ARENA_BUILD may only determine the image's size. */
 static int pto_arena_image_build(struct pto_ctx *ctx, struct pto_arena_image *image)
 {
 	int err;
@@ -108,7 +109,7 @@ static int pto_arena_image_build(struct pto_ctx *ctx, struct pto_arena_image *im
 	return err == -ENOSPC ? -EIO : err;
 }
 
-/* Applications choose configurations: only a secret keeps buckets short. */
+/* Applications choose the configurations: a secret key prevents collisions on purpose. */
 static struct hlist_head *pto_arena_image_bucket(struct pto_device *pdev,
 						 const struct pto_arena_config *config)
 {
@@ -117,7 +118,7 @@ static struct hlist_head *pto_arena_image_bucket(struct pto_device *pdev,
 	return &pdev->arena_images[hash % PTO_ARENA_BUCKETS];
 }
 
-/* pdev->arena_lock is held: it is idle no more. */
+/* Take an image off the idle list; pdev->arena_lock is held. */
 static void pto_arena_image_rouse(struct pto_device *pdev, struct pto_arena_image *image)
 {
 	list_del(&image->idle);
@@ -125,7 +126,7 @@ static void pto_arena_image_rouse(struct pto_device *pdev, struct pto_arena_imag
 	pdev->arena_idle_bytes -= image->mem.length;
 }
 
-/* pdev->arena_lock is held: the image of a configuration if there is one, made or not. */
+/* Find the image of a configuration, complete or being built; pdev->arena_lock is held. */
 static struct pto_arena_image *pto_arena_image_lookup(struct pto_device *pdev,
 						      const struct pto_arena_config *config)
 {
@@ -138,7 +139,7 @@ static struct pto_arena_image *pto_arena_image_lookup(struct pto_device *pdev,
 	return NULL;
 }
 
-/* The image in the table, with one more user: @fresh itself if there was none like it. */
+/* Return: the image in the table, with one more user; @fresh if there was none. */
 static struct pto_arena_image *pto_arena_image_enter(struct pto_device *pdev,
 						     struct pto_arena_image *fresh)
 {
@@ -157,7 +158,7 @@ static struct pto_arena_image *pto_arena_image_enter(struct pto_device *pdev,
 	return image;
 }
 
-/* The device's work: the device does not write to an image any more that nobody waited for. */
+/* Called by the device's work: the device does not write to the abandoned image any more. */
 static void pto_arena_image_answered(struct pto_orphan *orphan)
 {
 	struct pto_arena_image *image = container_of(orphan, struct pto_arena_image, build);
@@ -166,7 +167,7 @@ static void pto_arena_image_answered(struct pto_orphan *orphan)
 	pto_arena_image_put(image->pdev, image);
 }
 
-/* An image that was not built; the device may still be at it, which then uses it. */
+/* Drop an image whose build failed. If the device may still be building it, keep its memory. */
 static void pto_arena_image_abandon(struct pto_arena_image *image)
 {
 	struct pto_orphan *build = &image->build;
@@ -178,7 +179,10 @@ static void pto_arena_image_abandon(struct pto_arena_image *image)
 		pto_arena_image_put(image->pdev, image);
 }
 
-/* For whoever has put it in the table. Others wait: nobody will if it fails. */
+/*
+ * Build an image, called by the thread that has put it into the table. On failure it leaves the
+ * table, so that no more threads wait for it.
+ */
 static int pto_arena_image_make(struct pto_ctx *ctx, struct pto_arena_image *image)
 {
 	struct pto_device *pdev = ctx->pdev;
@@ -199,7 +203,7 @@ static int pto_arena_image_make(struct pto_ctx *ctx, struct pto_arena_image *ima
 	return err;
 }
 
-/* Return: 0 when somebody else has made the image, -EAGAIN if he has not, -EINTR. */
+/* Wait for a thread that builds the image. Return: 0, -EAGAIN if it failed, -EINTR. */
 static int pto_arena_image_await(struct pto_device *pdev, struct pto_arena_image *image)
 {
 	int err = 0;
@@ -228,12 +232,9 @@ static struct pto_arena_image *pto_arena_image_alloc(struct pto_device *pdev,
 
 /**
  * pto_arena_image_get() - find the image of a configuration, or have it built
- * @ctx: who asks
+ * @ctx: the context that needs it
  * @config: the configuration
- * @built: set: was it built now?
- *
- * Who finds one that is being built waits for that, and builds it if that fails. Nobody waits
- * for an image of another configuration.
+ * @built: out: true if this call built it
  *
  * Return: the image, with one more user, or ERR_PTR.
  */
@@ -259,7 +260,7 @@ struct pto_arena_image *pto_arena_image_get(struct pto_ctx *ctx,
 	return err ? ERR_PTR(err) : image;
 }
 
-/* pdev->arena_lock is held: nobody finds the idle image any more. */
+/* Move an idle image from the table to the list @taken; pdev->arena_lock is held. */
 static void pto_arena_image_take(struct pto_device *pdev, struct pto_arena_image *image,
 				 struct list_head *taken)
 {
@@ -268,7 +269,7 @@ static void pto_arena_image_take(struct pto_device *pdev, struct pto_arena_image
 	list_add_tail(&image->idle, taken);
 }
 
-/* pdev->arena_lock is held: leave so many idle images, the latest. */
+/* Keep the most recently used idle images within the bounds; pdev->arena_lock is held. */
 static void pto_arena_idle_trim(struct pto_device *pdev, unsigned int count, u64 bytes,
 				struct list_head *taken)
 {
@@ -287,7 +288,7 @@ static void pto_arena_image_free(struct pto_device *pdev, struct pto_arena_image
 	kfree(image);
 }
 
-/* Free what was taken; no lock is held. Return: was there anything? */
+/* Free the images in @taken; no lock is held. Return: false if there were none. */
 static bool pto_arena_idle_free(struct pto_device *pdev, struct list_head *taken)
 {
 	struct pto_arena_image *image, *next;
@@ -298,7 +299,7 @@ static bool pto_arena_idle_free(struct pto_device *pdev, struct list_head *taken
 	return any;
 }
 
-/* pdev->arena_lock is held: an image without users waits for some, if it may. */
+/* Make an image without users idle, or take it if it must not be kept; pdev->arena_lock is held. */
 static void pto_arena_image_idle(struct pto_device *pdev, struct pto_arena_image *image,
 				 struct list_head *taken)
 {
@@ -312,10 +313,10 @@ static void pto_arena_image_idle(struct pto_device *pdev, struct pto_arena_image
 }
 
 /**
- * pto_arena_image_put() - one user less; the last one leaves it idle. May sleep
+ * pto_arena_image_put() - drop a user; without users the image is idle. May sleep
  * @pdev: the device
- * @image: the image; freed at once if it was condemned or not made, if it alone is more than
- *	may be idle, or if the device is gone
+ * @image: the image; freed at once if it was condemned or its build failed, if it exceeds the
+ *	bound of idle images alone, or if the device is gone
  */
 void pto_arena_image_put(struct pto_device *pdev, struct pto_arena_image *image)
 {
@@ -329,12 +330,11 @@ void pto_arena_image_put(struct pto_device *pdev, struct pto_arena_image *image)
 }
 
 /**
- * pto_arena_image_condemn() - the device does not accept an image: nobody gets it any more
+ * pto_arena_image_condemn() - remove an image from the table, as the device rejects it
  * @pdev: the device
  * @image: the image; the caller is a user of it
  *
- * What was written to its memory is not known. The next one who wants its configuration has
- * it built anew.
+ * A context may have overwritten it. The next request for its configuration builds a new one.
  */
 void pto_arena_image_condemn(struct pto_device *pdev, struct pto_arena_image *image)
 {

@@ -2,10 +2,10 @@
 /*
  * Buffer objects: device memory with an id, an address, and user mappings.
  *
- * A buffer's mmap offset is its offset in the window. ctx->bo_at finds the buffer around an
- * offset: it is indexed by the *distance* of a buffer's first page from the end of the
- * window, so that the first entry at or after a page's distance is the last buffer that
- * begins at or before that page.
+ * A buffer's mmap offset is its offset in the window. ctx->bo_at serves to find the buffer that
+ * contains an offset. Its index is the *distance* of a buffer's first page from the end of the
+ * window, so the first entry at or after a page's distance is the last buffer that begins at or
+ * before that page.
  */
 #include <linux/err.h>
 #include <linux/sched/signal.h>
@@ -78,7 +78,7 @@ void pto_bo_put(struct pto_bo *bo)
 	kref_put(&bo->ref, pto_bo_release);
 }
 
-/** pto_bo_find() - the buffer with an id, with a reference, or NULL */
+/** pto_bo_find() - find the buffer with an id, and take a reference; or NULL */
 struct pto_bo *pto_bo_find(struct pto_ctx *ctx, u32 id)
 {
 	struct pto_bo *bo;
@@ -99,14 +99,14 @@ static int pto_bo_map(struct pto_bo *bo)
 	return pto_reclaim_give(bo->ctx, &cmd, &bo->deferred);
 }
 
-/** pto_bo_map_all() - tell a new hardware context what the old one had; see pto_ctx_reset() */
+/** pto_bo_map_all() - map all buffers in a new hardware context; see pto_ctx_reset() */
 int pto_bo_map_all(struct pto_ctx *ctx)
 {
 	struct pto_bo *bo;
 	int err;
 
 	list_for_each_entry(bo, &ctx->bo_list, link) {
-		/* There can be many, and a device that answers at once lets nobody sleep. */
+		/* There can be many, and pto_bo_map() checks for signals only when it sleeps. */
 		if (fatal_signal_pending(current))
 			return -EINTR;
 		err = pto_bo_map(bo);
@@ -129,7 +129,7 @@ void pto_bo_close(struct pto_ctx *ctx)
 	xa_destroy(&ctx->bos);
 }
 
-/* Take the id and the address, without being visible there yet. */
+/* Reserve the entries for the id and the address. The buffer is not visible there yet. */
 static int pto_bo_reserve(struct pto_bo *bo)
 {
 	struct pto_ctx *ctx = bo->ctx;
@@ -144,14 +144,14 @@ static int pto_bo_reserve(struct pto_bo *bo)
 	return err;
 }
 
-/* Give up what is reserved, whatever of it that is. */
+/* Release those entries that are still reserved. */
 static void pto_bo_unreserve(struct pto_bo *bo)
 {
 	xa_release(&bo->ctx->bo_at, pto_bo_distance(bo->ctx, bo->mem.offset));
 	xa_release(&bo->ctx->bos, bo->id);
 }
 
-/* The address first: who has the id can map. */
+/* The address first: a thread that finds the id may call mmap(). */
 static int pto_bo_publish(struct pto_bo *bo)
 {
 	unsigned long distance = pto_bo_distance(bo->ctx, bo->mem.offset);
@@ -170,7 +170,7 @@ static int pto_bo_publish(struct pto_bo *bo)
 	return err;
 }
 
-/* What is being freed counts, too: giving up and making anew is bounded by it. */
+/* Buffers that are being freed count, too. This bounds their number. */
 static bool pto_bo_count(struct pto_ctx *ctx)
 {
 	if (atomic_inc_return(&ctx->bo_count) <= PTO_MAX_BOS)
@@ -208,7 +208,7 @@ err_free:
 	return ERR_PTR(err);
 }
 
-/* Give the buffer to the hardware context. *@known: it may have it, even after an error. */
+/* Map the buffer in the hardware context. *@known: it may be mapped, even after an error. */
 static int pto_bo_attach(struct pto_bo *bo, bool *known)
 {
 	struct pto_ctx *ctx = bo->ctx;
@@ -312,7 +312,7 @@ int pto_bo_destroy(struct pto_call *call)
 	return 0;
 }
 
-/* The buffer around a window offset, with a reference, or NULL. */
+/* The buffer that begins last at or before a window offset, with a reference; or NULL. */
 static struct pto_bo *pto_bo_find_at(struct pto_ctx *ctx, u64 offset)
 {
 	unsigned long distance = pto_bo_distance(ctx, offset);

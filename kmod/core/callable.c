@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0
 /*
- * The table of prepared callables: filling a slot and emptying it. A slot is filled only after
- * the device has loaded everything; see load.c.
+ * The table of prepared callables: PTO_PREPARE and PTO_UNPREPARE. A slot is filled only after the
+ * device has loaded all objects; see load.c.
  */
 #include <linux/err.h>
 #include <linux/mm.h>
@@ -122,7 +122,7 @@ static struct pto_callable *pto_callable_new(struct pto_ctx *ctx, const struct p
 	return cal;
 }
 
-/* One element of the caller's array. *func_ids: those that were seen. */
+/* Add element @i of the caller's array. @func_ids: those of the elements before. */
 static int pto_callable_add_kernel(struct pto_callable *cal, const struct pto_prepare *arg,
 				   u32 i, unsigned long *func_ids)
 {
@@ -171,7 +171,7 @@ static int pto_callable_add_images(struct pto_callable *cal, const struct pto_pr
 	return err;
 }
 
-/* What the application asked for, checked, with references to the images. */
+/* Create a callable from the checked argument, with references to its images. */
 static struct pto_callable *pto_callable_from(struct pto_call *call)
 {
 	const struct pto_prepare *arg = call->arg;
@@ -197,7 +197,7 @@ static u32 pto_next_generation(u32 generation)
 	return generation + 1 ? generation + 1 : 1;
 }
 
-/* Return: the cid, from now on not free, or an error. */
+/* Reserve @cid, or the lowest free one. Return: the cid or an error. */
 static s32 pto_cid_take(struct pto_ctx *ctx, s32 cid)
 {
 	spin_lock(&ctx->lock);
@@ -221,7 +221,7 @@ static void pto_cid_give_back(struct pto_ctx *ctx, u32 cid)
 	spin_unlock(&ctx->lock);
 }
 
-/* Give the callable a device handle. Return: false if all are in use. */
+/* Reserve a device handle for the callable. Return: false if all are in use. */
 static bool pto_handle_take(struct pto_callable *cal)
 {
 	struct pto_ctx *ctx = cal->ctx;
@@ -238,7 +238,7 @@ static bool pto_handle_take(struct pto_callable *cal)
 	return handle < PTO_DEV_MAX_HANDLES;
 }
 
-/* Take a cid and a handle; ctx->claim is held. Handles may only wait for their UNLOAD. */
+/* Reserve a cid and a handle; ctx->claim is held. Wait if handles are about to be freed. */
 static int pto_callable_reserve(struct pto_callable *cal, s32 cid)
 {
 	struct pto_ctx *ctx = cal->ctx;
@@ -255,7 +255,7 @@ static int pto_callable_reserve(struct pto_callable *cal, s32 cid)
 	return -EBUSY;
 }
 
-/* Unload when it is not used any more. Does not sleep. */
+/* Free the cid, and unload the callable when its runs have ended. Does not sleep. */
 static void pto_callable_drop(struct pto_callable *cal)
 {
 	pto_cid_give_back(cal->ctx, cal->cid);
@@ -311,7 +311,7 @@ static void pto_callable_commit(struct pto_callable *cal, const struct pto_reply
 	atomic_inc(&ctx->count.callables_live);
 	spin_lock(&ctx->lock);
 	ctx->generations[cal->cid] = cal->generation;
-	/* Pairs with pto_run_callable(): who sees the callable sees it complete. */
+	/* Pairs with pto_run_callable(): a reader sees the callable complete. */
 	smp_store_release(&ctx->callables[cal->cid], cal);
 	spin_unlock(&ctx->lock);
 }
@@ -340,13 +340,13 @@ int pto_prepare(struct pto_call *call)
 	if (!err) {
 		pto_callable_commit(cal, &reply);
 	} else {
-		/* The caller cannot be told of it. */
+		/* The caller does not learn the cid. */
 		pto_callable_drop(cal);
 	}
 	return err;
 }
 
-/* Make a slot empty for everybody. Return: what was in it, NULL if nothing, or ERR_PTR. */
+/* Empty a slot. Return: the callable that was in it, NULL if there was none, or ERR_PTR. */
 static struct pto_callable *pto_slot_empty(struct pto_ctx *ctx, u32 cid, u32 generation)
 {
 	struct pto_callable *cal;

@@ -2,9 +2,8 @@
 /*
  * PTO_BO_COPY: between user memory and buffers, and between buffers.
  *
- * User memory is made present outside the section and copied inside it without taking
- * faults, so that neither a userfault handler nor a slow file system can keep a thread
- * inside the device.
+ * User memory is faulted in outside of the section, and copied inside it without page faults. So
+ * neither a userfault handler nor a slow file system can keep a thread inside the section.
  */
 #include <linux/err.h>
 #include <linux/mm.h>
@@ -91,7 +90,7 @@ static size_t pto_rest_of_page(u64 offset)
 	return PAGE_SIZE - offset_in_page(offset);
 }
 
-/* Bytes before this offset in its page; a whole page if it is the first of one. */
+/* Bytes before this offset in its page; PAGE_SIZE if the offset is a page boundary. */
 static size_t pto_start_of_page(u64 offset)
 {
 	return offset_in_page(offset - 1) + 1;
@@ -114,7 +113,7 @@ static int pto_copy_within(struct pto_device *pdev, u64 dst, u64 src, size_t len
 	return PTR_ERR_OR_ZERO(to);
 }
 
-/* Page by page; from the end if the destination overlaps what comes later in the source. */
+/* Copy page by page; from the end if the destination begins inside the source. */
 static int pto_copy_device(struct pto_device *pdev, u64 dst, u64 src, u64 length)
 {
 	bool backward = dst > src && dst < src + length;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0
 /*
- * Contexts: making one, taking part in its configuration, ending it.
+ * Contexts: open, changes of the configuration, reset, close.
  */
 #include <linux/err.h>
 #include <linux/kernel.h>
@@ -25,15 +25,15 @@
 /* How long closing waits for the device to destroy the hardware context. */
 #define PTO_END_NS (1 * (u64)NSEC_PER_SEC)
 
-/* A command of the control queue fails when nothing has moved for so long. */
+/* Timeout of control queue commands; extended while runs are in flight, see pto_ctx_call(). */
 #define PTO_CONTROL_NS (30 * (u64)NSEC_PER_SEC)
 
 /**
  * pto_ctx_begin() - begin to change the context's configuration
  * @ctx: the context
  *
- * pto_ctx_end() follows. The claim is no mutex, because its owner waits for the device: a machine
- * that goes to sleep has to be able to freeze both the owner and those who wait for him.
+ * On success the caller must call pto_ctx_end(). The claim is not a mutex, because its owner waits
+ * for the device: the owner and the waiters must be freezable, which a wait for a mutex is not.
  *
  * Return: 0; -EINTR when the thread is being killed, -ENODEV.
  */
@@ -49,7 +49,7 @@ int pto_ctx_begin(struct pto_ctx *ctx)
 	return 0;
 }
 
-/** pto_ctx_begin_hw() - the same for what needs the device's state: -EIO if that is lost */
+/** pto_ctx_begin_hw() - like pto_ctx_begin(), but -EIO if the context is lost */
 int pto_ctx_begin_hw(struct pto_ctx *ctx)
 {
 	int err = pto_ctx_begin(ctx);
@@ -61,13 +61,13 @@ int pto_ctx_begin_hw(struct pto_ctx *ctx)
 	return err;
 }
 
-/** pto_ctx_end() - the end of either */
+/** pto_ctx_end() - end the change that pto_ctx_begin() or pto_ctx_begin_hw() began */
 void pto_ctx_end(struct pto_ctx *ctx)
 {
 	clear_and_wake_up_bit(PTO_CTX_CLAIMED, &ctx->claim);
 }
 
-/** pto_ctx_lose() - the device's state of this context is no use any more */
+/** pto_ctx_lose() - mark the context as lost: it needs PTO_CTX_RESET */
 void pto_ctx_lose(struct pto_ctx *ctx)
 {
 	WRITE_ONCE(ctx->lost, true);
@@ -75,9 +75,9 @@ void pto_ctx_lose(struct pto_ctx *ctx)
 }
 
 /**
- * pto_ctx_explain() - say what an ENOMEM is about
+ * pto_ctx_explain() - explain an ENOMEM
  * @ctx: the context; between pto_ctx_begin() and pto_ctx_end()
- * @what: what there is no room for
+ * @what: the object that does not fit
  * @report: its text is filled in
  */
 void pto_ctx_explain(struct pto_ctx *ctx, const char *what, struct pto_dev_report *report)
@@ -98,7 +98,7 @@ void pto_ctx_explain(struct pto_ctx *ctx, const char *what, struct pto_dev_repor
 			 (unsigned long long)pdev->heap_size);
 }
 
-/** pto_ctx_free_mem() - free memory that the hardware context had, if there is any in @mem */
+/** pto_ctx_free_mem() - free memory that the hardware context had, if @mem has any */
 void pto_ctx_free_mem(struct pto_ctx *ctx, struct pto_mem *mem)
 {
 	if (READ_ONCE(ctx->leaking))
@@ -107,7 +107,7 @@ void pto_ctx_free_mem(struct pto_ctx *ctx, struct pto_mem *mem)
 		pto_mem_free(ctx->pdev, mem);
 }
 
-/* @done: tells whether the answer is here, and what becomes of @reply if it is not. */
+/* @done: returns whether the completion has arrived; pto_queue_forget() also detaches @reply. */
 static int pto_ctx_call(struct pto_ctx *ctx, union pto_command *cmd, struct pto_reply *reply,
 			bool (*done)(struct pto_queue *q, struct pto_reply *reply))
 {
@@ -121,7 +121,7 @@ static int pto_ctx_call(struct pto_ctx *ctx, union pto_command *cmd, struct pto_
 	cmd->any.ctx = ctx->hw_id;
 	atomic64_inc(&ctx->count.device_commands);
 	err = pto_queue_ask(&ctx->control, cmd, reply, &how);
-	/* The answer may have come when the wait was over: it counts, whatever ended that. */
+	/* A completion that arrived after the end of the wait counts, whatever ended the wait. */
 	if (done(&ctx->control, reply))
 		err = pto_status_errno(reply->status);
 	else if (err == -ETIMEDOUT)
@@ -135,20 +135,20 @@ static int pto_ctx_call(struct pto_ctx *ctx, union pto_command *cmd, struct pto_
  * pto_ctx_command() - have a command of the control queue executed
  * @ctx: the context; between pto_ctx_begin() and pto_ctx_end()
  * @cmd: the command, except for its ctx
- * @reply: its completion, if there was one
+ * @reply: its completion, if @reply->done afterwards
  *
  * The device may first finish the run that it executes, which has a bound of its own.
- * A command whose waiter was killed may still be executed: whoever calls undoes it by a later
- * command, which comes after it.
+ * If the waiter is killed, the command may still be executed later. The caller then undoes it by
+ * another command, which the queue executes afterwards.
  *
- * Return: 0, what the device said, -EIO if the context is lost, -ERESTARTSYS, -ENODEV.
+ * Return: 0, the device's error, -EIO if the context is lost, -ERESTARTSYS, -ENODEV.
  */
 int pto_ctx_command(struct pto_ctx *ctx, union pto_command *cmd, struct pto_reply *reply)
 {
 	return pto_ctx_call(ctx, cmd, reply, pto_queue_forget);
 }
 
-/** pto_ctx_give() - the same; without an answer the queue goes on to know @reply, if posted */
+/** pto_ctx_give() - like pto_ctx_command(), but @reply stays in the queue until it is done */
 int pto_ctx_give(struct pto_ctx *ctx, union pto_command *cmd, struct pto_reply *reply)
 {
 	return pto_ctx_call(ctx, cmd, reply, pto_queue_answered);
@@ -158,10 +158,10 @@ int pto_ctx_give(struct pto_ctx *ctx, union pto_command *cmd, struct pto_reply *
  * pto_ctx_admin() - have an admin command executed for the context; see pto_device_call()
  * @ctx: the context
  * @cmd: the command
- * @reply: its completion, if there was one
+ * @reply: its completion, if @reply->done afterwards
  *
- * Without an answer the device may execute it yet, and the context is lost: all that the
- * command was about goes with it.
+ * Without a completion the device may still execute the command later. So the context is marked
+ * as lost; the end of the hardware context undoes the command.
  */
 int pto_ctx_admin(struct pto_ctx *ctx, const union pto_command *cmd, struct pto_reply *reply)
 {
@@ -174,7 +174,7 @@ int pto_ctx_admin(struct pto_ctx *ctx, const union pto_command *cmd, struct pto_
 	return err;
 }
 
-/** pto_ctx_busy() - are runs in flight, as far as completions have been taken? */
+/** pto_ctx_busy() - are runs in flight, or completions of runs not taken yet? */
 bool pto_ctx_busy(struct pto_ctx *ctx)
 {
 	struct pto_stream *s;
@@ -202,7 +202,7 @@ static bool pto_ctx_find_id(struct pto_ctx *ctx)
 	return ctx->hw_id;
 }
 
-/* Contexts that are no longer open, and only wait for the device, are waited for. */
+/* Reserve a number; wait for closed contexts that have not ended yet, if all are in use. */
 static int pto_ctx_take_id(struct pto_ctx *ctx)
 {
 	u64 deadline = ktime_get_ns() + (u64)READ_ONCE(pto_admin_ms) * NSEC_PER_MSEC;
@@ -287,7 +287,7 @@ static struct pto_ctx *pto_ctx_alloc(struct pto_device *pdev)
 	return ctx;
 }
 
-/* The hardware context is not there any more, or the device is gone; nobody else has it. */
+/* The hardware context has ended, or the device is gone; there are no other users. */
 static void pto_ctx_free(struct pto_ctx *ctx)
 {
 	struct pto_device *pdev = ctx->pdev;
@@ -320,14 +320,14 @@ static void pto_ctx_disarm(struct pto_ctx *ctx)
 		pto_queue_disarm(&ctx->control);
 }
 
-/* The end: the device does not know the context any more, or is gone. */
+/* Free the context. The hardware context has ended, or the device is gone. */
 static void pto_ctx_finish(struct pto_ctx *ctx)
 {
 	struct pto_device *pdev = ctx->pdev;
 
 	cancel_work_sync(&ctx->reclaim.work);
 	pto_ctx_disarm(ctx);
-	/* Whoever was waking it has done so when this has the mutex. */
+	/* A thread that wakes this context holds the mutex meanwhile. */
 	mutex_lock(&pdev->wake_mutex);
 	list_del(&ctx->link);
 	mutex_unlock(&pdev->wake_mutex);
@@ -350,7 +350,7 @@ static int pto_ctx_create_hw(struct pto_ctx *ctx)
 	ctx->created.report = NULL;
 	atomic64_inc(&ctx->count.device_commands);
 	err = pto_device_ask(ctx->pdev, &cmd, &ctx->created);
-	/* Without an answer, or with a late one, it may have been made. */
+	/* It exists unless the device refused the command. Without a completion it may exist. */
 	if (ctx->created.posted && !pto_queue_refused(&ctx->pdev->admin, &ctx->created))
 		WRITE_ONCE(ctx->hw, PTO_HW_ALIVE);
 	if (err == -EINVAL || err == -ENOEXEC || err == -EREMOTEIO || err == -EOPNOTSUPP ||
@@ -360,8 +360,8 @@ static int pto_ctx_create_hw(struct pto_ctx *ctx)
 }
 
 /*
- * Tell the device to end the hardware context, in whatever state it is. Commands of the admin
- * queue are executed in order: one that makes the context and was not answered comes first.
+ * Post the commands that end the hardware context, in whatever state it is. The admin queue
+ * executes its commands in order, so an outstanding CTX_CREATE comes first.
  */
 static int pto_ctx_kill_hw(struct pto_ctx *ctx)
 {
@@ -383,7 +383,7 @@ static int pto_ctx_kill_hw(struct pto_ctx *ctx)
 	return err;
 }
 
-/* The device has answered that it destroys the context. */
+/* The completion of CTX_DESTROY has arrived. */
 static void pto_ctx_hw_ended(struct pto_ctx *ctx)
 {
 	struct pto_queue *admin = &ctx->pdev->admin;
@@ -421,8 +421,8 @@ static int pto_ctx_destroy_hw(struct pto_ctx *ctx, u64 bound_ns, unsigned int st
 }
 
 /*
- * The device's work: the device has answered, or is gone. While the admin queue has no room
- * the context is put back in line.
+ * Called by the device's work, when the device has answered, is gone, or has room for the
+ * commands. The context is adopted again if the admin queue is full again.
  */
 static void pto_ctx_bury(struct pto_orphan *orphan)
 {
@@ -441,7 +441,7 @@ static void pto_ctx_bury(struct pto_orphan *orphan)
 	}
 }
 
-/* The context is not open any more: it ends now, or when the device lets it. */
+/* End a closed context now, or leave it to the device's work if the device is slow. */
 static void pto_ctx_let_go(struct pto_ctx *ctx, unsigned int state)
 {
 	int err = pto_ctx_destroy_hw(ctx, PTO_END_NS, state);
@@ -502,7 +502,7 @@ static bool pto_stream_idle(struct pto_queue *q, void *unused)
 	return q->stream->completed == q->stream->submitted;
 }
 
-/* Is the thread that closes the context one of a process that is being killed? */
+/* Is the process of the running thread being killed? */
 static bool pto_ctx_killed(void)
 {
 	return fatal_signal_pending(current) ||
@@ -510,7 +510,7 @@ static bool pto_ctx_killed(void)
 }
 
 /*
- * Let the runs end by themselves, for a while. Nobody else has the context any more: its list of
+ * Wait for the runs in flight, at most pto_close_ms. The context has no other users, so its list of
  * streams does not change.
  */
 static void pto_ctx_drain(struct pto_ctx *ctx)
@@ -534,7 +534,7 @@ void pto_ctx_close(struct pto_ctx *ctx)
 	if (ctx->hw == PTO_HW_ALIVE && !READ_ONCE(ctx->lost) && !pto_ctx_killed())
 		pto_ctx_drain(ctx);
 	atomic_dec(&pdev->context_count);
-	/* A killed process's memory is free when it has been waited for: hence not killable. */
+	/* Not killable, so that device memory is free when a killed process has been reaped. */
 	pto_ctx_let_go(ctx, TASK_UNINTERRUPTIBLE);
 }
 
@@ -543,7 +543,7 @@ wait_queue_head_t *pto_ctx_waitqueue(struct pto_ctx *ctx)
 	return &ctx->wq;
 }
 
-/* Take what has come, ask for what will. Return: true if there is a result to be read. */
+/* Request an interrupt, and take completions. Return: true if there is an unread result. */
 static bool pto_stream_poll(struct pto_stream *s, unsigned int *taken)
 {
 	bool readable;
@@ -566,7 +566,7 @@ __poll_t pto_ctx_poll(struct pto_ctx *ctx)
 
 	if (!pto_section_enter(&section, ctx->pdev))
 		return EPOLLERR | EPOLLHUP;
-	/* The caller is in the queue before this is set: see pto_queue_interrupt(). */
+	/* The caller is in the wait queue before the flag is set: see pto_ctx_polled(). */
 	smp_mb();
 	WRITE_ONCE(ctx->poll_armed, true);
 	spin_lock(&ctx->lock);
@@ -611,7 +611,7 @@ static void pto_ctx_cancel_runs(struct pto_ctx *ctx)
 	wake_up_all(&ctx->wq);
 }
 
-/* What the old hardware context knew, the new one is told. */
+/* Create a new hardware context with the state of the old one. */
 static int pto_ctx_restore(struct pto_ctx *ctx)
 {
 	int err;
@@ -628,7 +628,7 @@ static int pto_ctx_restore(struct pto_ctx *ctx)
 	return err;
 }
 
-/* What is given up while the context is lost waits for this, too. */
+/* This also frees the objects that were deferred while the context was lost. */
 static int pto_ctx_renew(struct pto_ctx *ctx)
 {
 	int err;
@@ -656,7 +656,7 @@ int pto_ctx_reset(struct pto_call *call)
 
 	if (arg->flags)
 		return -EOPNOTSUPP;
-	/* From here on nothing is submitted, and who waits for a command gives the claim up. */
+	/* Stop submissions, and end the wait of a thread that holds the claim for a command. */
 	pto_ctx_lose(ctx);
 	pto_queue_stop(&ctx->control);
 	err = pto_ctx_begin(ctx);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0
 /*
- * A device from coming to going: its identification, its admin queue, who may be inside.
+ * Devices: identification, admin queue, interrupts, sections, end of service.
  */
 #include <linux/delay.h>
 #include <linux/err.h>
@@ -27,11 +27,11 @@ unsigned int pto_close_ms = 2000;
 unsigned int pto_admin_ms = 10000;
 unsigned int pto_heartbeat_ms = 60000;
 
-/* Looks at the heartbeat that are further apart do not say how long it stood still. */
+/* The heartbeat counts as watched if its checks are not further apart than this. */
 #define PTO_WATCH_NS (3 * (u64)NSEC_PER_SEC)
 
 /**
- * pto_section_enter() - come in
+ * pto_section_enter() - enter a section
  * @section: filled in
  * @pdev: the device; the caller has a reference
  *
@@ -40,7 +40,7 @@ unsigned int pto_heartbeat_ms = 60000;
 bool pto_section_enter(struct pto_section *section, struct pto_device *pdev)
 {
 	section->srcu = srcu_read_lock(&pdev->srcu);
-	/* Sections do not follow the structure of functions: hide them from sparse. */
+	/* The caller leaves the section, which sparse would report. */
 	__release(&pdev->srcu);
 	section->pdev = pdev;
 	if (pto_device_is_gone(pdev)) {
@@ -50,7 +50,7 @@ bool pto_section_enter(struct pto_section *section, struct pto_device *pdev)
 	return true;
 }
 
-/** pto_section_leave() - go out, if the thread is inside */
+/** pto_section_leave() - leave a section, if the thread is in it */
 void pto_section_leave(struct pto_section *section)
 {
 	struct pto_device *pdev = section->pdev;
@@ -91,7 +91,7 @@ static bool pto_ident_layout_ok(const struct pto_dev_ident *id, u64 window_size)
 	       id->window_size <= window_size;
 }
 
-/* What the page does not say is as usual. */
+/* Take the default ring sizes from the identification page; 0 there selects the usual size. */
 static bool pto_device_take_rings(struct pto_device *pdev)
 {
 	const struct pto_dev_ident *id = &pdev->ident;
@@ -121,11 +121,11 @@ static int pto_device_identify(struct pto_device *pdev, u64 window_size)
 	pdev->ident_page = page;
 	while (READ_ONCE(page->state) == PTO_DEV_STATE_INIT && ktime_get_ns() < deadline)
 		usleep_range(100, 1000);
-	/* With READY the device releases the rest of the page. */
+	/* Pairs with the device's release of READY: the rest of the page is written. */
 	if (virt_load_acquire(&page->state) != PTO_DEV_STATE_READY)
 		return -ENODEV;
 	memcpy(&pdev->ident, page, sizeof(pdev->ident));
-	/* The copy is what counts from here on, whatever the device writes there later. */
+	/* The checks below must read the copy, not the page, which the device may change. */
 	barrier();
 	if (pdev->ident.magic != PTO_DEV_MAGIC ||
 	    pdev->ident.abi_version >> 16 != PTO_DEV_ABI_MAJOR ||
@@ -155,7 +155,7 @@ static int pto_device_open_admin(struct pto_device *pdev)
 	if (err)
 		return err;
 	q->wq = &pdev->wq;
-	/* The device serves this pair already, and may have said that it sleeps: no reset. */
+	/* No reset: the device serves this pair already, and may have set NEED_WAKEUP. */
 	if (READ_ONCE(q->head->sq_tail) || READ_ONCE(q->head->cq_tail))
 		return -ENODEV;
 	return 0;
@@ -253,21 +253,21 @@ void pto_device_put(struct pto_device *pdev)
 	kref_put(&pdev->ref, pto_device_release);
 }
 
-/* Have the device's work done; it has a reference to the device meanwhile. */
+/* Queue the device's work, which has a reference to the device while it is queued or runs. */
 static void pto_device_start_work(struct pto_device *pdev)
 {
 	pto_device_get(pdev);
 	if (!queue_work(pto_wq, &pdev->work))
-		/* Not the last one: the caller has one, too. */
+		/* The caller has a reference, too, so this is not the last one. */
 		pto_device_put(pdev);
 }
 
 /**
- * pto_device_fail() - take a device out of service: nobody trusts it any more
+ * pto_device_fail() - take a device out of service
  * @pdev: the device
- * @why: for the log; NULL if its home says so
+ * @why: the reason, for the log; NULL if the home has called pto_device_gone()
  *
- * Does not sleep. Everybody who waits for the device wakes up soon, and finds it gone.
+ * Does not sleep. The device's work wakes all threads that wait for the device.
  */
 void pto_device_fail(struct pto_device *pdev, const char *why)
 {
@@ -289,7 +289,7 @@ static void pto_device_wake_all(struct pto_device *pdev)
 	mutex_unlock(&pdev->wake_mutex);
 }
 
-/* Take what has come for orphans, and ask for more. */
+/* Request an interrupt of the admin queue, and take its completions. */
 static void pto_device_reap_admin(struct pto_device *pdev)
 {
 	struct pto_queue *q = &pdev->admin;
@@ -321,7 +321,7 @@ static bool pto_orphan_due(struct pto_device *pdev, struct pto_orphan *orphan)
 	return due;
 }
 
-/* Return: an orphan whose time has come, which is no longer in the list; or NULL. */
+/* Take an orphan off the list that can be finished. Return: the orphan or NULL. */
 static struct pto_orphan *pto_orphan_next(struct pto_device *pdev)
 {
 	struct pto_orphan *orphan, *found = NULL;
@@ -353,9 +353,9 @@ static void pto_device_work(struct work_struct *work)
 }
 
 /**
- * pto_device_adopt() - leave an admin command that was not answered in time to the device
+ * pto_device_adopt() - leave an admin command that was not answered in time to the device's work
  * @pdev: the device
- * @orphan: the command, whose reply pto_device_ask() or pto_queue_post() was given; belongs to
+ * @orphan: the command; its reply was passed to pto_device_ask() or pto_queue_post(). Owned by
  *	the device until @orphan->finish is called
  */
 void pto_device_adopt(struct pto_device *pdev, struct pto_orphan *orphan)
@@ -366,7 +366,7 @@ void pto_device_adopt(struct pto_device *pdev, struct pto_orphan *orphan)
 	pto_device_start_work(pdev);
 }
 
-/** pto_device_answered() - admin commands have been completed: perhaps an orphan's */
+/** pto_device_answered() - start the device's work if a completed admin command may be an orphan */
 void pto_device_answered(struct pto_device *pdev)
 {
 	if (!list_empty_careful(&pdev->orphans))
@@ -377,7 +377,7 @@ void pto_device_gone(struct pto_device *pdev)
 {
 	pto_device_fail(pdev, NULL);
 	synchronize_srcu(&pdev->srcu);
-	/* Orphans are adopted outside of sections: what came late is finished here, too. */
+	/* Orphans are adopted outside of sections, so some may have come since. */
 	pto_device_start_work(pdev);
 	flush_work(&pdev->work);
 	pto_arena_idle_drop(pdev);
@@ -400,7 +400,7 @@ static bool pto_device_stopped(struct pto_device *pdev)
 	return bound && now - READ_ONCE(pdev->beat_ns) >= bound;
 }
 
-/** pto_device_check() - has the device said that it is broken, or stopped? In a section */
+/** pto_device_check() - fail the device if it reports a failure or has stopped; in a section */
 void pto_device_check(struct pto_device *pdev)
 {
 	if (READ_ONCE(pdev->ident_page->state) != PTO_DEV_STATE_READY)
@@ -420,7 +420,10 @@ void pto_device_watch(struct pto_device *pdev)
 	pto_device_interrupt(pdev);
 }
 
-/* Nobody polls any more? Whoever begins to is in the wait queue before he sets this. */
+/*
+ * Clear poll_armed if no thread polls any more. A thread that polls is in the wait queue before it
+ * sets the flag.
+ */
 static void pto_ctx_polled(struct pto_ctx *ctx)
 {
 	if (READ_ONCE(ctx->poll_armed)) {
@@ -431,8 +434,8 @@ static void pto_ctx_polled(struct pto_ctx *ctx)
 }
 
 /*
- * Have completions come since the queue was armed? If somebody has taken them already the
- * interrupt is late, but the device goes on to send one after the other until it is told.
+ * Have completions arrived since the queue was armed? Completions that a thread has already taken
+ * count, too: the device sends interrupts until the flag is cleared.
  */
 static bool pto_queue_announced(const struct pto_queue *q)
 {
@@ -442,8 +445,9 @@ static bool pto_queue_announced(const struct pto_queue *q)
 }
 
 /*
- * Take one queue off the list of those that were armed when the interrupt came. Return: false
- * when there is none left. *wq, *ctx: who is to be woken, which pdev->wake_mutex keeps.
+ * Process one queue of the list @looking, which holds the queues that were armed when the interrupt
+ * came. *wq: the wait queue to be woken, or NULL; *ctx: its context. pdev->wake_mutex, which is
+ * held, keeps them alive. Return: false if the list is empty.
  */
 static bool pto_interrupt_next(struct pto_device *pdev, struct list_head *looking,
 			       wait_queue_head_t **wq, struct pto_ctx **ctx)
@@ -497,10 +501,10 @@ void pto_device_interrupt(struct pto_device *pdev)
  * @cmd: the command
  * @reply: its completion, if @reply->done afterwards
  *
- * Without an answer the admin queue goes on to know @reply: pto_device_adopt() or
- * pto_queue_forget() follows.
+ * Without a completion the admin queue still points to @reply: the caller must call
+ * pto_device_adopt() or pto_queue_forget().
  *
- * Return: 0, or an error: of the device if @reply->done; else -ETIMEDOUT, -ERESTARTSYS if the
+ * Return: 0, or an error: the device's if @reply->done; else -ETIMEDOUT, -ERESTARTSYS if the
  * thread is killed, -ENODEV.
  */
 int pto_device_ask(struct pto_device *pdev, const union pto_command *cmd,
@@ -514,17 +518,17 @@ int pto_device_ask(struct pto_device *pdev, const union pto_command *cmd,
 	return pto_queue_ask(&pdev->admin, cmd, reply, &how);
 }
 
-/** pto_device_call() - the same; without an answer the completion is not wanted any more */
+/** pto_device_call() - like pto_device_ask(), but the queue does not point to @reply afterwards */
 int pto_device_call(struct pto_device *pdev, const union pto_command *cmd,
 		    struct pto_reply *reply)
 {
 	int err = pto_device_ask(pdev, cmd, reply);
 
-	/* As in pto_ctx_call(): what came when the wait was over counts. */
+	/* As in pto_ctx_call(): a completion that arrived after the end of the wait counts. */
 	return pto_queue_forget(&pdev->admin, reply) ? pto_status_errno(reply->status) : err;
 }
 
-/** pto_device_ended() - a context that was waited for has ended */
+/** pto_device_ended() - count a closed context whose hardware context has ended */
 void pto_device_ended(struct pto_device *pdev)
 {
 	atomic_inc(&pdev->ended);
@@ -535,10 +539,11 @@ void pto_device_ended(struct pto_device *pdev)
 /**
  * pto_device_await_end() - wait until one of the contexts that are ending has ended
  * @pdev: the device
- * @ended: pdev->ended from before the caller saw that it needs this
- * @deadline_ns: until when
+ * @ended: value of pdev->ended before the caller failed to get a resource
+ * @deadline_ns: when to stop waiting
  *
- * The device's work ends them. Its interrupt may be lost: whoever waits looks for himself, too.
+ * The device's work ends the contexts. As its interrupt may be lost, the waiter also takes
+ * completions itself.
  *
  * Return: 0; -ENOSPC if none is ending, -ETIMEDOUT, -ERESTARTSYS if the thread is killed,
  * -ENODEV.
@@ -572,7 +577,7 @@ int pto_device_await_end(struct pto_device *pdev, u32 ended, u64 deadline_ns)
 	return err;
 }
 
-/** pto_device_get_queue() - find a queue pair that is not in use; -ENOSPC if all are */
+/** pto_device_get_queue() - reserve a queue pair; -ENOSPC if all are in use */
 int pto_device_get_queue(struct pto_device *pdev, u32 *index)
 {
 	unsigned long n;
@@ -588,7 +593,7 @@ int pto_device_get_queue(struct pto_device *pdev, u32 *index)
 	return 0;
 }
 
-/** pto_device_put_queue() - the device does not use a queue pair any more */
+/** pto_device_put_queue() - free a queue pair that the device does not use any more */
 void pto_device_put_queue(struct pto_device *pdev, u32 index)
 {
 	mutex_lock(&pdev->mutex);

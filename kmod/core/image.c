@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0
 /*
- * Images: orchestration and kernel objects on the device, one for equal contents whoever
- * brings them. Only an image with the same Build-ID, length and SHA-256 is the same.
+ * Images: orchestration and kernel objects on the device. Contexts share one image for equal
+ * contents. Contents are equal if Build-ID, length and SHA-256 are equal.
  *
- * Who brings contents that the device does not have makes the image: it is in the table from
- * the beginning, and others who bring the same wait until it is made, or is not, and then try
- * for themselves. Nobody waits for an image of other contents, nor for one that is freed.
+ * The first thread that needs an image enters it into the table and then uploads it. Other threads
+ * that need the same image wait for the upload; if it fails, each tries again itself. A thread
+ * waits only for the image that it needs, and not for one that is being freed.
  */
 #include <linux/err.h>
 #include <linux/sched/signal.h>
@@ -22,10 +22,10 @@
 #define PTO_FETCH_CHUNK (64 * 1024UL)
 
 /**
- * struct pto_image_source - what an application brings
- * @data: the bytes, a copy that nobody can change
- * @size: how many
- * @key: what is known of them
+ * struct pto_image_source - contents that an application passes
+ * @data: kernel copy of the bytes
+ * @size: number of bytes
+ * @key: Build-ID and digest
  */
 struct pto_image_source {
 	u8 *data;
@@ -33,14 +33,14 @@ struct pto_image_source {
 	struct pto_image_key key;
 };
 
-/* Applications choose Build-IDs, and can look for digests: only a secret keeps buckets short. */
+/* Applications can choose Build-IDs and contents: a secret key prevents collisions on purpose. */
 static struct hlist_head *pto_image_bucket(struct pto_device *pdev,
 					   const struct pto_image_key *key)
 {
 	return &pdev->images[siphash(key, sizeof(*key), &pdev->hash_key) % PTO_IMAGE_BUCKETS];
 }
 
-/* Copy the bytes, and make their digest. */
+/* Copy the bytes, and compute their digest. */
 static int pto_image_fetch(struct pto_image_source *source, u64 user_addr)
 {
 	struct sha256_state state;
@@ -77,7 +77,7 @@ static struct pto_image *pto_image_alloc(struct pto_device *pdev,
 	return image;
 }
 
-/* pdev->image_lock is held; and so what is in the table has references. */
+/* pdev->image_lock is held: the images in the table have references. */
 static struct pto_image *pto_image_lookup(struct pto_device *pdev, const struct pto_image *like)
 {
 	struct pto_image *image;
@@ -90,7 +90,7 @@ static struct pto_image *pto_image_lookup(struct pto_device *pdev, const struct 
 	return NULL;
 }
 
-/* The image in the table, with a reference: @fresh itself if there was none like it. */
+/* Return: the image in the table, with a reference; @fresh if there was none. */
 static struct pto_image *pto_image_enter(struct pto_device *pdev, struct pto_image *fresh)
 {
 	struct pto_image *image;
@@ -139,7 +139,10 @@ void pto_image_put(struct pto_image *image)
 		pto_image_free(image);
 }
 
-/* For whoever has put it in the table. Others wait: nobody will if it fails. */
+/*
+ * Upload an image, called by the thread that has put it into the table. On failure it leaves the
+ * table, so that no more threads wait for it.
+ */
 static int pto_image_make(struct pto_image *image, const struct pto_image_source *source)
 {
 	struct pto_device *pdev = image->pdev;
@@ -161,7 +164,7 @@ static int pto_image_make(struct pto_image *image, const struct pto_image_source
 	return err;
 }
 
-/* Return: 0 when somebody else has made the image, -EAGAIN if he has not, -EINTR. */
+/* Wait for a thread that uploads the image. Return: 0, -EAGAIN if it failed, -EINTR. */
 static int pto_image_await(struct pto_image *image)
 {
 	if (wait_for_completion_state(&image->made, TASK_KILLABLE | TASK_FREEZABLE))
@@ -169,7 +172,7 @@ static int pto_image_await(struct pto_image *image)
 	return image->failed ? -EAGAIN : 0;
 }
 
-/* The image with these contents, with a reference. *@shared: it was there, or in the making. */
+/* Return: the image with these contents, with a reference. *@shared: another thread made it. */
 static struct pto_image *pto_image_get(struct pto_device *pdev,
 				       const struct pto_image_source *source, bool *shared)
 {
@@ -192,7 +195,7 @@ static struct pto_image *pto_image_get(struct pto_device *pdev,
 	return err ? ERR_PTR(err) : image;
 }
 
-/** pto_image_find() - the image with an id, with a reference, or NULL */
+/** pto_image_find() - find the image with an id, and take a reference; or NULL */
 struct pto_image *pto_image_find(struct pto_ctx *ctx, u32 id)
 {
 	struct pto_image *image;
@@ -205,7 +208,7 @@ struct pto_image *pto_image_find(struct pto_ctx *ctx, u32 id)
 	return image;
 }
 
-/** pto_image_close() - drop the names of a context that ends */
+/** pto_image_close() - drop the references of a context that ends */
 void pto_image_close(struct pto_ctx *ctx)
 {
 	struct pto_image *image;
@@ -227,7 +230,7 @@ static int pto_image_check(const struct pto_image_create *arg)
 	return arg->length > PTO_MAX_IMAGE_SIZE ? -EFBIG : 0;
 }
 
-/* With the bytes copied in: reserve an id, and find or make the image. */
+/* Reserve an id, and find or make the image. The bytes have been copied. */
 static struct pto_image *pto_image_bring(struct pto_call *call,
 					 const struct pto_image_source *source)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0
 /*
- * The ioctl table, and what all ioctls have in common: sizes, copies in and out.
+ * The ioctl table, and the common part of all ioctls: sizes, copies in and out.
  */
 #include <linux/ioctl.h>
 #include <linux/mm.h>
@@ -36,8 +36,8 @@ union pto_arg {
  * struct pto_op - an ioctl
  * @cmd: its number; 0: there is none
  * @size: bytes of the driver's struct
- * @min_size: bytes that the first version of it had
- * @execute: carries it out
+ * @min_size: size of the struct's first version
+ * @execute: executes the ioctl
  */
 struct pto_op {
 	unsigned int cmd;
@@ -85,7 +85,7 @@ static const struct pto_op *pto_find_op(unsigned int cmd)
 	return op->execute && op->cmd == cmd ? op : NULL;
 }
 
-/* Copy the caller's struct to @buffer: what both know of it, if it says nothing beyond. */
+/* Copy the caller's struct to @buffer. A larger struct must be zero behind the driver's. */
 static __always_inline int pto_call_fetch(struct pto_call *call, void *buffer, u32 size,
 					  u32 min_size)
 {
@@ -95,10 +95,10 @@ static __always_inline int pto_call_fetch(struct pto_call *call, void *buffer, u
 		return -EFAULT;
 	if (unlikely(call->user_size < min_size))
 		return -EINVAL;
-	/* No version of the interface has structs that large: do not look for zeros there. */
+	/* No version of the struct is that large; do not check so much memory for zeros. */
 	if (unlikely(call->user_size > PAGE_SIZE))
 		return -E2BIG;
-	/* (A size that the compiler knows is copied faster.) */
+	/* A copy of constant size is faster. */
 	if (__builtin_constant_p(size) && likely(call->user_size == size))
 		err = copy_from_user(buffer, call->user, size) ? -EFAULT : 0;
 	else
@@ -107,15 +107,15 @@ static __always_inline int pto_call_fetch(struct pto_call *call, void *buffer, u
 		return err;
 	call->arg = buffer;
 	call->size = size;
-	/* What was copied may differ from what was checked. */
+	/* The caller may have changed the size between the two copies. */
 	*(u32 *)buffer = call->user_size;
 	return 0;
 }
 
-/* Bytes that the first version had. */
+/* Size of the first version of struct pto_wait. */
 #define PTO_WAIT_MIN offsetofend(struct pto_wait, pad2)
 
-/** pto_call_fetch_wait() - fetch the argument for an ioctl that waits as PTO_WAIT does */
+/** pto_call_fetch_wait() - fetch a struct pto_wait for an ioctl that waits like PTO_WAIT */
 int pto_call_fetch_wait(struct pto_call *call, struct pto_wait *arg)
 {
 	return pto_call_fetch(call, arg, sizeof(*arg), PTO_WAIT_MIN);
@@ -136,7 +136,7 @@ long pto_ctx_ioctl(struct pto_ctx *ctx, unsigned int cmd, void __user *arg)
 	return unlikely(err) ? err : op->execute(&call);
 }
 
-/** pto_call_reply() - copy the struct back, as much of it as the caller has */
+/** pto_call_reply() - copy the struct to the caller, up to the size of the caller's struct */
 int pto_call_reply(struct pto_call *call)
 {
 	u32 bytes = min(call->user_size, call->size);
@@ -146,8 +146,8 @@ int pto_call_reply(struct pto_call *call)
 
 /**
  * pto_call_log() - copy an explanation to the caller
- * @log_ptr: its buffer; 0: it wants none
- * @log_size: bytes of that
+ * @log_ptr: the caller's buffer; 0 for none
+ * @log_size: bytes of the buffer
  * @text: the explanation, NUL terminated
  */
 int pto_call_log(u64 log_ptr, u32 log_size, const u8 *text)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0
 /*
- * Having the device load a callable: a description in device memory, a command, its answer.
+ * Loading a callable: the description in device memory, and the LOAD command.
  */
 #include <linux/err.h>
 #include <linux/overflow.h>
@@ -46,7 +46,7 @@ static void pto_desc_fill(const struct pto_callable *cal, struct pto_dev_load *d
 	}
 }
 
-/* Bytes of a description: the head, and the kernels right behind it. */
+/* Size of a description: struct pto_dev_load with its kernels behind it. */
 static u64 pto_desc_size(const struct pto_callable *cal)
 {
 	return sizeof(struct pto_dev_load) +
@@ -76,10 +76,10 @@ static int pto_desc_write(struct pto_callable *cal)
 /**
  * pto_callable_load() - have a callable loaded under its handle
  * @cal: the callable; between pto_ctx_begin_hw() and pto_ctx_end()
- * @reply: the device's answer
+ * @reply: the completion of LOAD
  *
- * Return: 0 or an error. After an error without an answer (@reply->done false, and the
- * description not freed) the device may yet load it.
+ * Return: 0 or an error. If @reply->done is false after an error, the device may still load the
+ * callable later, so the description is not freed.
  */
 int pto_callable_load(struct pto_callable *cal, struct pto_reply *reply)
 {
@@ -103,8 +103,8 @@ int pto_callable_load(struct pto_callable *cal, struct pto_reply *reply)
 }
 
 /**
- * pto_callable_load_all() - load what is prepared into a new hardware context
- * @ctx: the context; its mutex is held
+ * pto_callable_load_all() - load the prepared callables into a new hardware context
+ * @ctx: the context; ctx->claim is held
  */
 int pto_callable_load_all(struct pto_ctx *ctx)
 {
@@ -113,7 +113,7 @@ int pto_callable_load_all(struct pto_ctx *ctx)
 	int err;
 
 	list_for_each_entry(cal, &ctx->loaded, link) {
-		/* Left by a load that nobody waited for, of a hardware context that is no more. */
+		/* Set if a LOAD of the old hardware context was not answered. */
 		pto_mem_free(ctx->pdev, &cal->desc);
 		err = pto_callable_load(cal, &reply);
 		if (err)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0
 /*
- * Device memory: who has which pages of the window, and the driver's own access to them.
- * What is free reads as zero.
+ * Device memory: allocation of the window's pages, and the driver's own access to them. Free
+ * memory reads as zero.
  */
 #include <linux/err.h>
 #include <linux/genalloc.h>
@@ -14,11 +14,11 @@
 #include "device.h"
 #include "mem.h"
 
-/* Bytes that are cleared in one stay inside the device. */
+/* Bytes that are cleared in one section. */
 #define PTO_MEM_PART (16UL << 20)
 
 /**
- * struct pto_leak - memory that must not be used again while the device lives
+ * struct pto_leak - memory that must not be reused while the device exists
  * @link: in pdev->leaks
  * @mem: the memory
  */
@@ -27,7 +27,7 @@ struct pto_leak {
 	struct pto_mem mem;
 };
 
-/** pto_mem_init() - all of the heap is free */
+/** pto_mem_init() - create the pool of device memory; all of it is free */
 int pto_mem_init(struct pto_device *pdev)
 {
 	pdev->heap_size = pdev->ident.window_size - pdev->ident.heap_offset;
@@ -39,11 +39,11 @@ int pto_mem_init(struct pto_device *pdev)
 }
 
 /**
- * pto_mem_exit() - the device goes; nothing but leaks is allocated any more
+ * pto_mem_exit() - free the pool; only leaks are still allocated
  * @pdev: the device
  *
- * gen_pool_destroy() ends in a BUG if something is. It would be an error of the driver, but
- * none that is worth the machine: the pool is left behind.
+ * gen_pool_destroy() calls BUG() if memory is still allocated. That would be a bug of the driver,
+ * but no reason to stop the machine, so the pool leaks instead.
  */
 void pto_mem_exit(struct pto_device *pdev)
 {
@@ -62,9 +62,9 @@ void pto_mem_exit(struct pto_device *pdev)
  * pto_mem_alloc() - allocate device memory. May sleep
  * @pdev: the device
  * @length: bytes; rounded up to pages
- * @mem: filled in if there is some
+ * @mem: filled in on success
  *
- * What only the device's cache of arena images has is given back for it.
+ * Frees idle arena images if memory is short.
  *
  * Return: 0, -EOVERFLOW or -ENOMEM.
  */
@@ -87,7 +87,7 @@ int pto_mem_alloc(struct pto_device *pdev, u64 length, struct pto_mem *mem)
 	return 0;
 }
 
-/* Without the transport's help, page by page. */
+/* Clear memory page by page, if the transport cannot. */
 static int pto_mem_zero(struct pto_device *pdev, u64 offset, u64 length)
 {
 	while (length) {
@@ -104,7 +104,7 @@ static int pto_mem_zero(struct pto_device *pdev, u64 offset, u64 length)
 	return 0;
 }
 
-/* One stay inside the device. */
+/* Clear memory in one section. */
 static int pto_mem_clear_part(struct pto_device *pdev, u64 offset, u64 length)
 {
 	struct pto_section section;
@@ -122,7 +122,8 @@ static int pto_mem_clear_part(struct pto_device *pdev, u64 offset, u64 length)
  * @pdev: the device
  * @mem: the memory
  *
- * Nobody may find what the last owner left: a device that prevents that is out of service.
+ * The next owner must not see the contents of the last one. So a device whose memory cannot be
+ * cleared is taken out of service.
  *
  * Return: 0 or -ENODEV.
  */
@@ -141,7 +142,7 @@ int pto_mem_clear(struct pto_device *pdev, const struct pto_mem *mem)
 	return err;
 }
 
-/** pto_mem_free() - give memory back, if there is any in @mem. May sleep */
+/** pto_mem_free() - clear and free memory, if @mem has any. May sleep */
 void pto_mem_free(struct pto_device *pdev, struct pto_mem *mem)
 {
 	if (!mem->length)
@@ -153,11 +154,11 @@ void pto_mem_free(struct pto_device *pdev, struct pto_mem *mem)
 }
 
 /**
- * pto_mem_leak() - keep memory from being used again, as the device may still write to it
+ * pto_mem_leak() - set memory aside that the device may still write to
  * @pdev: the device
- * @mem: the memory, if there is any in it
+ * @mem: the memory, if it has any
  *
- * It counts as used until the device goes.
+ * The memory stays allocated until the device is freed.
  */
 void pto_mem_leak(struct pto_device *pdev, struct pto_mem *mem)
 {
@@ -178,7 +179,7 @@ void pto_mem_leak(struct pto_device *pdev, struct pto_mem *mem)
 	mutex_unlock(&pdev->mutex);
 }
 
-/* Copy up to the end of a page, or so. Return: bytes, or -errno. */
+/* Copy in one section, as much as the transport maps at once. Return: bytes, or -errno. */
 static ssize_t pto_mem_copy_part(struct pto_device *pdev, u64 offset, void *buffer, u64 length,
 				 bool to_device)
 {
@@ -221,12 +222,12 @@ static int pto_mem_copy(struct pto_device *pdev, u64 offset, void *buffer, u64 l
 /**
  * pto_mem_write() - copy to device memory. May sleep
  * @pdev: the device
- * @mem: the memory, of which the range is a part
- * @offset: where in it
+ * @mem: the memory, which contains the whole range
+ * @offset: offset in @mem
  * @from: the bytes
- * @length: how many
+ * @length: number of bytes
  *
- * Return: 0, -ENODEV, -EINTR if the thread is being killed, or what the transport says.
+ * Return: 0, -ENODEV, -EINTR if the thread is being killed, or the transport's error.
  */
 int pto_mem_write(struct pto_device *pdev, const struct pto_mem *mem, u64 offset,
 		  const void *from, u64 length)
@@ -234,7 +235,7 @@ int pto_mem_write(struct pto_device *pdev, const struct pto_mem *mem, u64 offset
 	return pto_mem_copy(pdev, mem->offset + offset, (void *)from, length, true);
 }
 
-/** pto_mem_read() - the same from device memory */
+/** pto_mem_read() - copy from device memory; see pto_mem_write() */
 int pto_mem_read(struct pto_device *pdev, const struct pto_mem *mem, u64 offset, void *to,
 		 u64 length)
 {

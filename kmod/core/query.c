@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0
 /*
- * PTO_QUERY: what the device is, what the context did, what is in use, how the driver worked.
+ * PTO_QUERY: the device's properties, counters of the context, resources in use.
  */
 #include <linux/mm.h>
 #include <linux/string.h>
@@ -52,7 +52,7 @@ static void pto_query_device(struct pto_ctx *ctx, struct pto_device_info *info)
 	memcpy(info->name, id->name, sizeof(info->name));
 }
 
-/* What the living streams count; the queue's lock makes each of them consistent. */
+/* Add the counters of the existing streams. The queue's lock keeps those of a stream consistent. */
 static void pto_query_streams(struct pto_ctx *ctx, struct pto_context_stats *stats)
 {
 	struct pto_stream *s;
@@ -81,8 +81,8 @@ static u32 pto_query_state(struct pto_ctx *ctx)
 }
 
 /*
- * Runs that have ended count as completed even if nobody has looked yet. Return: the control
- * queue's word on progress, 0 if the device is gone. Nothing is sent to the device.
+ * Take completions, so that runs which have ended count as completed. Sends nothing to the device.
+ * Return: the control queue's progress, 0 if the device is gone.
  */
 static u32 pto_query_reap(struct pto_ctx *ctx)
 {
@@ -157,7 +157,7 @@ static u64 pto_queue_doorbells(struct pto_queue *q)
 	return doorbells;
 }
 
-/* Not part of the stable interface. Nothing is reaped: looking is not to change what is seen. */
+/* Not part of the stable interface. Takes no completions, as that could change the counters. */
 static void pto_query_debug(struct pto_ctx *ctx, struct pto_debug_stats *stats)
 {
 	struct pto_stream *s;
@@ -175,7 +175,7 @@ static void pto_query_debug(struct pto_ctx *ctx, struct pto_debug_stats *stats)
 	spin_unlock(&ctx->lock);
 }
 
-/* The context's counters can be read even when the device is gone; they are the driver's. */
+/* The driver has the context's counters, so they can be read even when the device is gone. */
 static bool pto_query_needs_device(u32 item)
 {
 	return item != PTO_QUERY_CONTEXT && item != PTO_QUERY_DEBUG;

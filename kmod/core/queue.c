@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0
 /*
  * Queue pairs: the driver's side of the protocol in uapi/linux/pto_device.h, and waiting for
- * what comes back.
+ * completions.
  *
- * Completions are taken by whoever looks. An interrupt only wakes: a queue is armed by a
- * thread that is about to sleep, and is not any more once an interrupt has come.
+ * Any thread that looks at a queue takes its completions. An interrupt only wakes waiters. A
+ * thread that is about to sleep arms the queue; an interrupt disarms it.
  *
- * A wait is not one stay inside the device: each look is in a section of its own, and nobody
- * sleeps in one.
+ * A wait is not one section: each look at the queue is in its own section, and a thread sleeps
+ * outside of sections.
  */
 #include <linux/cpumask.h>
 #include <linux/hrtimer.h>
@@ -20,12 +20,12 @@
 #include "reclaim.h"
 #include "stream.h"
 
-/* A waiter watches the queue itself for a while, then yields between looks, then sleeps. */
+/* A waiter spins for PTO_SPIN_NS, then also yields until PTO_YIELD_NS, then sleeps. */
 #define PTO_SPIN_NS	(5 * (u64)NSEC_PER_USEC)
 #define PTO_YIELD_NS	(50 * (u64)NSEC_PER_USEC)
 #define PTO_SPIN_LOOKS	32
 
-/* Nobody sleeps for longer without a look: interrupts are lost, and devices stop. */
+/* A sleeping waiter looks again after this time: interrupts may be lost, and devices may stop. */
 #define PTO_SLEEP_NS	NSEC_PER_SEC
 
 /* Copy from shared memory, each word read once. */
@@ -41,7 +41,7 @@ static void pto_copy_words(void *to, const void *from, size_t bytes)
 
 /**
  * pto_queue_open() - map a queue pair
- * @q: zeroed but for the owner's part (@ctx, @wq, @stream)
+ * @q: zeroed but for the members that the owner sets (@ctx, @wq, @stream)
  * @pdev: the device
  * @index: number of the pair
  *
@@ -87,8 +87,8 @@ void pto_queue_close(struct pto_queue *q)
 }
 
 /*
- * Interrupts, queries and those who wait look at the header without the queue's lock, and it may
- * still be armed.
+ * Interrupts, queries and waiters read the header without the queue's lock, so it is cleared word
+ * by word. The queue may still be armed.
  */
 static void pto_queue_clear_head(struct pto_queue *q)
 {
@@ -101,10 +101,10 @@ static void pto_queue_clear_head(struct pto_queue *q)
 }
 
 /**
- * pto_queue_reset() - begin with empty queues; the pair is not bound
+ * pto_queue_reset() - clear a queue pair that is not bound
  * @q: the queue
  *
- * Nothing is left of the pair's last owner: neither entries nor failure reports.
+ * Removes all data of the pair's last owner, including entries and failure reports.
  */
 void pto_queue_reset(struct pto_queue *q)
 {
@@ -118,7 +118,7 @@ void pto_queue_reset(struct pto_queue *q)
 	spin_unlock(&q->lock);
 }
 
-/** pto_queue_stop() - accept nothing more; who waits for a reply does no longer */
+/** pto_queue_stop() - accept no more commands, detach all replies, and wake the waiters */
 void pto_queue_stop(struct pto_queue *q)
 {
 	u32 i;
@@ -132,7 +132,7 @@ void pto_queue_stop(struct pto_queue *q)
 }
 
 /**
- * pto_queue_slot() - where the next command goes
+ * pto_queue_slot() - get the slot for the next command
  * @q: the queue; its lock is held
  *
  * Return: the submission entry, in the window, or NULL while the queue is full.
@@ -144,18 +144,18 @@ union pto_command *pto_queue_slot(struct pto_queue *q)
 	return &q->sq[q->sq_tail & q->mask];
 }
 
-/** pto_queue_publish() - the entry in pto_queue_slot() is complete; the lock is held */
+/** pto_queue_publish() - publish the complete entry in pto_queue_slot(); the lock is held */
 void pto_queue_publish(struct pto_queue *q)
 {
 	WRITE_ONCE(q->sq_tail, q->sq_tail + 1);
-	/* The device acquires the tail: it sees the entry before it. */
+	/* Pairs with the device's acquire of the tail: it sees the entry. */
 	virt_store_release(&q->head->sq_tail, q->sq_tail);
 }
 
 /** pto_queue_kick() - wake the device if it sleeps; the lock is held */
 void pto_queue_kick(struct pto_queue *q)
 {
-	/* The tail before the flag; the device sets the flag, then looks at the tail. */
+	/* Write the tail, then read the flag. The device sets the flag, then reads the tail. */
 	virt_mb();
 	if (READ_ONCE(q->head->sq_flags) & PTO_DEV_NEED_WAKEUP) {
 		q->doorbells++;
@@ -198,7 +198,7 @@ static void pto_queue_take(struct pto_queue *q, const struct pto_dev_cqe *cqe)
 		pto_queue_reply(q, cqe, report);
 }
 
-/* By the kernel's clock; 0 is none. */
+/* Convert the times of a completion to the kernel's clock; 0 is no time. */
 static void pto_queue_times(const struct pto_queue *q, struct pto_dev_cqe *cqe)
 {
 	u64 ahead = (u64)q->pdev->clock_ns;
@@ -210,16 +210,17 @@ static void pto_queue_times(const struct pto_queue *q, struct pto_dev_cqe *cqe)
 }
 
 /**
- * pto_queue_reap() - take the completions that are there
+ * pto_queue_reap() - take the completions that have arrived
  * @q: the queue; its lock is held
  *
- * The device is not trusted: what it says must be possible, or it is taken out of service.
+ * The device is not trusted. It is taken out of service if an index or id is impossible.
  *
- * Return: how many were taken. If any, pto_queue_wake() follows when the lock is released.
+ * Return: the number of completions taken. If it is not 0, the caller must call pto_queue_wake()
+ * after it has released the lock.
  */
 unsigned int pto_queue_reap(struct pto_queue *q)
 {
-	/* Pairs with the device's release: the entries before the tail are there. */
+	/* Pairs with the device's release: the entries before the tail are written. */
 	u32 tail = virt_load_acquire(&q->head->cq_tail);
 	u32 count = tail - q->cq_head;
 	struct pto_dev_cqe cqe;
@@ -241,12 +242,12 @@ unsigned int pto_queue_reap(struct pto_queue *q)
 		pto_queue_take(q, &cqe);
 		WRITE_ONCE(q->cq_head, q->cq_head + 1);
 	}
-	/* The entries have been read before the device may write them again. */
+	/* The entries must have been read before the device may overwrite them. */
 	virt_store_release(&q->head->cq_head, q->cq_head);
 	return i;
 }
 
-/** pto_queue_wake() - others may be waiting for the completions this thread took */
+/** pto_queue_wake() - wake the threads that wait for completions which this thread took */
 void pto_queue_wake(struct pto_queue *q, unsigned int taken)
 {
 	if (!taken)
@@ -263,7 +264,8 @@ void pto_queue_wake(struct pto_queue *q, unsigned int taken)
  * pto_queue_arm() - ask the device for an interrupt
  * @q: the queue
  *
- * Completions that came before are not announced: look once more afterwards.
+ * The device sends no interrupt for completions that arrived before, so the caller must look at
+ * the queue afterwards.
  */
 void pto_queue_arm(struct pto_queue *q)
 {
@@ -277,11 +279,11 @@ void pto_queue_arm(struct pto_queue *q)
 	q->armed_head = READ_ONCE(q->cq_head);
 	WRITE_ONCE(q->head->cq_flags, PTO_DEV_NEED_WAKEUP);
 	spin_unlock(&pdev->irq_lock);
-	/* The flag before the caller's next look at the tail. */
+	/* Set the flag, then read the tail. The device writes the tail, then reads the flag. */
 	virt_mb();
 }
 
-/** pto_queue_disarm() - interrupts do not look at the queue any more */
+/** pto_queue_disarm() - remove the queue from the list that interrupts look at */
 void pto_queue_disarm(struct pto_queue *q)
 {
 	struct pto_device *pdev = q->pdev;
@@ -306,10 +308,10 @@ static void pto_queue_set_replies(struct pto_queue *q, struct pto_reply *reply)
 }
 
 /**
- * pto_queue_post() - have commands executed
+ * pto_queue_post() - post commands, all of them or none
  * @q: an admin or control queue
- * @cmd: the commands; their ids are filled in here
- * @count: how many: all of them or none
+ * @cmd: the commands; this function fills in their ids
+ * @count: number of commands
  * @reply: for the completion of the last one, or NULL
  *
  * Return: 0; -EIO if the queue is stopped, -EAGAIN if it has no room, -ENODEV.
@@ -359,7 +361,7 @@ static bool pto_queue_look(struct pto_queue *q, pto_queue_cond cond, void *arg)
 	return met;
 }
 
-/* Something has come, or somebody else has taken something: a look is worth the lock. */
+/* Have completions arrived, or has another thread taken some? Only then take the lock. */
 static bool pto_queue_stirs(struct pto_queue *q, u32 *seen)
 {
 	u32 head = READ_ONCE(q->cq_head);
@@ -370,7 +372,7 @@ static bool pto_queue_stirs(struct pto_queue *q, u32 *seen)
 	return stirs;
 }
 
-/* Return: true if the condition was met before it became time to sleep. */
+/* Spin. Return: true if the condition is met. */
 static bool pto_queue_spin(struct pto_queue *q, pto_queue_cond cond, void *arg,
 			   struct pto_wait_how *how)
 {
@@ -408,15 +410,15 @@ static bool pto_queue_overdue(struct pto_queue *q, struct pto_wait_how *how)
 	return false;
 }
 
-/** pto_queue_expiry() - how long to sleep: to a deadline, or the next look if that comes first */
+/** pto_queue_expiry() - until when to sleep: a deadline, or the time of the next look if earlier */
 ktime_t pto_queue_expiry(u64 deadline_ns)
 {
 	return ns_to_ktime(min_t(u64, deadline_ns, ktime_get_ns() + PTO_SLEEP_NS));
 }
 
 /*
- * In a section: ask for an interrupt, and look once more. Return: 0 if there is a reason to
- * sleep, 1 if the condition is met, or why the wait is over.
+ * Arm the queue, and look once more before sleeping; in a section. Return: 0 to sleep, 1 if the
+ * condition is met, or the error that ends the wait.
  */
 static int pto_queue_settle_down(struct pto_queue *q, pto_queue_cond cond, void *arg,
 				 struct pto_wait_how *how)
@@ -430,7 +432,7 @@ static int pto_queue_settle_down(struct pto_queue *q, pto_queue_cond cond, void 
 	return signal_pending_state(how->state, current) ? -ERESTARTSYS : 0;
 }
 
-/* Return: 0 when it is worth looking again, 1 if the condition is met, or an error. */
+/* Return: 0 if the caller should look again, 1 if the condition is met, or an error. */
 static int pto_queue_sleep(struct pto_queue *q, pto_queue_cond cond, void *arg,
 			   struct pto_wait_how *how)
 {
@@ -453,7 +455,7 @@ static int pto_queue_sleep(struct pto_queue *q, pto_queue_cond cond, void *arg,
 	return ret;
 }
 
-/* Without sleeping. Return: 0 if it takes longer, 1 if the condition is met, -ENODEV. */
+/* Look, and spin if @spin, without sleeping. Return: 1 if the condition is met, else 0; -ENODEV. */
 static int pto_queue_watch(struct pto_queue *q, pto_queue_cond cond, void *arg,
 			   struct pto_wait_how *how, bool spin)
 {
@@ -469,10 +471,10 @@ static int pto_queue_watch(struct pto_queue *q, pto_queue_cond cond, void *arg,
 }
 
 /**
- * pto_queue_wait() - wait until something is so
- * @q: the queue whose completions may make it so
- * @cond: whether it is; called with the queue's lock held
- * @arg: its argument
+ * pto_queue_wait() - wait until a condition is met
+ * @q: the queue whose completions can meet it
+ * @cond: the condition; called with the queue's lock held
+ * @arg: argument of @cond
  * @how: how to wait
  *
  * Return: 0; -ETIMEDOUT, -ERESTARTSYS, -ENODEV.
@@ -498,7 +500,7 @@ static bool pto_queue_has_room(struct pto_queue *q, void *unused)
 	return q->stopped || q->sq_tail - q->cq_head <= q->mask;
 }
 
-/** pto_queue_replied() - has the struct pto_reply been answered, or can it not be any more? */
+/** pto_queue_replied() - condition: the struct pto_reply is done, or the queue is stopped */
 bool pto_queue_replied(struct pto_queue *q, void *arg)
 {
 	struct pto_reply *reply = arg;
@@ -506,7 +508,7 @@ bool pto_queue_replied(struct pto_queue *q, void *arg)
 	return reply->done || q->stopped;
 }
 
-/** pto_queue_refused() - was the command of a reply answered, and not with PTO_DEV_OK? */
+/** pto_queue_refused() - has the command of a reply completed with an error? */
 bool pto_queue_refused(struct pto_queue *q, const struct pto_reply *reply)
 {
 	bool refused;
@@ -517,7 +519,7 @@ bool pto_queue_refused(struct pto_queue *q, const struct pto_reply *reply)
 	return refused;
 }
 
-/** pto_queue_answered() - was the command of a reply answered? */
+/** pto_queue_answered() - has the command of a reply completed? */
 bool pto_queue_answered(struct pto_queue *q, struct pto_reply *reply)
 {
 	bool done;
@@ -529,11 +531,11 @@ bool pto_queue_answered(struct pto_queue *q, struct pto_reply *reply)
 }
 
 /**
- * pto_queue_forget() - the completion of a command is not wanted any more
+ * pto_queue_forget() - detach a reply from the queue
  * @q: the queue
- * @reply: as posted; free to go afterwards
+ * @reply: as posted; may be freed afterwards
  *
- * Return: true if it had come after all.
+ * Return: true if the completion has arrived before.
  */
 bool pto_queue_forget(struct pto_queue *q, struct pto_reply *reply)
 {
@@ -554,11 +556,11 @@ bool pto_queue_forget(struct pto_queue *q, struct pto_reply *reply)
  * @reply: its completion, if @reply->done afterwards
  * @how: how to wait
  *
- * Without an answer the queue goes on to know @reply, if @reply->posted: the completion may
- * come yet.
+ * If @reply->posted but not @reply->done, the queue still points to @reply, and the completion may
+ * arrive later.
  *
- * Return: 0, or what the device said, or why there is no answer: -EIO (stopped), -ETIMEDOUT,
- * -ERESTARTSYS, -ENODEV.
+ * Return: 0, the device's error, or the reason why there is no completion: -EIO (stopped),
+ * -ETIMEDOUT, -ERESTARTSYS, -ENODEV.
  */
 int pto_queue_ask(struct pto_queue *q, const union pto_command *cmd, struct pto_reply *reply,
 		  struct pto_wait_how *how)
@@ -581,7 +583,7 @@ int pto_queue_ask(struct pto_queue *q, const union pto_command *cmd, struct pto_
 	return reply->done ? pto_status_errno(reply->status) : -EIO;
 }
 
-/** pto_status_errno() - what a completion's status is to an application */
+/** pto_status_errno() - convert the status of a completion to an errno */
 int pto_status_errno(u32 status)
 {
 	switch (status) {
@@ -604,7 +606,7 @@ int pto_status_errno(u32 status)
 	case PTO_DEV_UNSUPPORTED:
 		return -EOPNOTSUPP;
 	default:
-		/* PTO_DEV_FAULT, and what no device should say */
+		/* PTO_DEV_FAULT, and invalid values */
 		return -EIO;
 	}
 }

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0
 /*
- * Freeing what runs may still be using. Runs take no references to buffers, callables and
- * arenas: they look them up under their queue's lock. So whoever has taken an object out of its
- * table, and has then held every queue's lock once, knows that only runs up to the context's
- * latest can be using it. When those have ended the hardware context is told to forget it,
- * and when it has, the object is freed. If it refuses, the context is lost, and the object
- * is kept until the hardware context has ended.
+ * Deferred freeing of objects that runs may still be using.
  *
- * All of it is done by the context's work, so that neither giving something up nor reading
- * waits for the device. An object passes through three lists (fresh, waiting, posted), each of
- * which is worked off from its head: what an object costs does not depend on how many there
- * are.
+ * Runs take no references to buffers, callables and arenas. A submission looks them up under its
+ * queue's lock. So after an object has been removed from its table, and then each queue's lock has
+ * been taken once, only runs up to the context's latest one can be using it. When those have ended,
+ * commands take the object from the hardware context, and then it is freed. If the device refuses
+ * the commands, the context is lost, and the object is kept until the hardware context has ended.
+ *
+ * The context's work does all this, so that neither deferring an object nor a query waits for the
+ * device. An object passes through three lists (fresh, waiting, posted). Each is processed from its
+ * head, so the cost of an object does not depend on the number of objects.
  */
 #include <linux/hrtimer.h>
 #include <linux/sched.h>
@@ -22,10 +22,10 @@
 #include "reclaim.h"
 #include "stream.h"
 
-/* How long somebody who needs memory or a handle waits for what is being freed. */
+/* How long a thread that needs memory or a handle waits for objects that are being freed. */
 #define PTO_SETTLE_NS (2 * (u64)NSEC_PER_SEC)
 
-/** pto_reclaim_start() - have the work look at what the context has given up. Does not sleep */
+/** pto_reclaim_start() - queue the work that frees deferred objects. Does not sleep */
 void pto_reclaim_start(struct pto_ctx *ctx)
 {
 	queue_work(pto_wq, &ctx->reclaim.work);
@@ -34,7 +34,7 @@ void pto_reclaim_start(struct pto_ctx *ctx)
 /**
  * pto_defer() - free an object when it is not used any more. Does not sleep
  * @ctx: the context
- * @d: part of the object, which nobody can find any more
+ * @d: part of the object, which has been removed from its table
  * @ops: how to free it
  */
 void pto_defer(struct pto_ctx *ctx, struct pto_deferred *d, const struct pto_deferred_ops *ops)
@@ -48,7 +48,7 @@ void pto_defer(struct pto_ctx *ctx, struct pto_deferred *d, const struct pto_def
 	pto_reclaim_start(ctx);
 }
 
-/** pto_reclaim_reap() - take all completions that are there; in a section */
+/** pto_reclaim_reap() - take the completions of all queues of the context; in a section */
 void pto_reclaim_reap(struct pto_ctx *ctx)
 {
 	struct pto_stream *s;
@@ -67,7 +67,7 @@ void pto_reclaim_reap(struct pto_ctx *ctx)
 	pto_queue_wake(&ctx->control, taken);
 }
 
-/* What was given up waits for the runs that are in flight now, and may have found it. */
+/* Fresh objects wait for all runs submitted so far, which may have found them. */
 static void pto_reclaim_sort(struct pto_ctx *ctx)
 {
 	struct pto_deferred *d;
@@ -89,8 +89,8 @@ static void pto_reclaim_sort(struct pto_ctx *ctx)
 }
 
 /*
- * The number of the oldest run in flight, U64_MAX if there is none. The device is asked to say
- * when it, and any other run up to @wanted, has ended.
+ * Return: the number of the oldest run in flight, U64_MAX if there is none. Arms the queues whose
+ * oldest run is not later than @wanted.
  */
 static u64 pto_oldest_run(struct pto_ctx *ctx, u64 wanted)
 {
@@ -112,7 +112,7 @@ static u64 pto_oldest_run(struct pto_ctx *ctx, u64 wanted)
 	return oldest;
 }
 
-/* Tell the hardware context to forget an object. Return: false if there is no room. */
+/* Post the commands that take an object from the hardware context. Return: false on failure. */
 static bool pto_reclaim_post(struct pto_ctx *ctx, struct pto_deferred *d)
 {
 	union pto_command cmd[PTO_DEFERRED_COMMANDS] = {};
@@ -154,14 +154,14 @@ static void pto_reclaim_release(struct pto_ctx *ctx, struct pto_deferred *d)
 	list_del_init(&d->link);
 	d->ops->release(d);
 	atomic_inc(&ctx->reclaim.freed);
-	/* Fully ordered: whoever misses it finds what it held free; see pto_reclaim_settle(). */
+	/* Fully ordered: a thread that reads the new count also finds the resources free. */
 	atomic_dec_return(&ctx->reclaim.count);
 }
 
 /*
- * Did the device give the object up? It never had what it refused when nobody waited for that any
- * more. An UNLOAD that timed out has freed the handle, and one of a handle that it does not know
- * follows a LOAD that nobody waited for, and that failed.
+ * Can the object be freed? Yes if the device has accepted the commands that take it, or had refused
+ * the command that gave it. An UNLOAD that timed out has freed the handle. An UNLOAD of an unknown
+ * handle follows a LOAD that failed after its waiter was gone.
  */
 static bool pto_reclaim_accepted(struct pto_ctx *ctx, const struct pto_deferred *d)
 {
@@ -191,7 +191,7 @@ static bool pto_reclaim_posted(struct pto_ctx *ctx)
 	return any;
 }
 
-/* Take what has come. If anything is waited for, the device is asked to say when more has. */
+/* Take completions. Arms the control queue before, if objects wait for it. */
 static bool pto_reclaim_look(struct pto_ctx *ctx)
 {
 	struct pto_section section;
@@ -206,8 +206,8 @@ static bool pto_reclaim_look(struct pto_ctx *ctx)
 }
 
 /*
- * As far as it goes without waiting. An interrupt is asked for before each look, so what the
- * last look does not find starts the work again.
+ * Free as much as possible without waiting. Queues are armed before each look, so a completion that
+ * arrives after the last look starts the work again.
  */
 static void pto_reclaim_pass(struct pto_ctx *ctx)
 {
@@ -224,7 +224,7 @@ static void pto_reclaim_pass(struct pto_ctx *ctx)
 	} while (any);
 }
 
-/* Whoever waits in pto_reclaim_settle() has waited long enough when only runs hold things. */
+/* Wake the waiters in pto_reclaim_settle() when the remaining objects wait for runs only. */
 static void pto_reclaim_calm(struct pto_ctx *ctx)
 {
 	bool calm;
@@ -257,13 +257,13 @@ static bool pto_reclaim_is_calm(struct pto_ctx *ctx)
 }
 
 /**
- * pto_reclaim_settle() - wait for what is being freed and does not depend on runs
+ * pto_reclaim_settle() - wait for deferred objects that do not wait for runs
  * @ctx: the context
- * @before: pto_reclaim_mark() from before what failed
+ * @before: pto_reclaim_mark() before the attempt that failed
  *
- * Killable, and no longer than PTO_SETTLE_NS.
+ * Killable. Waits at most PTO_SETTLE_NS.
  *
- * Return: true if anything has been waited for, or freed since @before: it is worth trying again.
+ * Return: true if it waited, or if objects were freed since @before: a new attempt may succeed.
  */
 bool pto_reclaim_settle(struct pto_ctx *ctx, int before)
 {
@@ -272,7 +272,7 @@ bool pto_reclaim_settle(struct pto_ctx *ctx, int before)
 	bool again = true;
 
 	if (!pto_reclaim_pending(ctx)) {
-		smp_rmb(); /* the count before what has been freed */
+		smp_rmb(); /* read count before freed */
 		return pto_reclaim_mark(ctx) != before;
 	}
 	while (again) {
@@ -292,7 +292,7 @@ bool pto_reclaim_settle(struct pto_ctx *ctx, int before)
 	return true;
 }
 
-/** pto_reclaim_alloc() - pto_mem_alloc(), but that what only waits to be freed is waited for */
+/** pto_reclaim_alloc() - pto_mem_alloc(); waits for deferred objects if memory is short */
 int pto_reclaim_alloc(struct pto_ctx *ctx, u64 length, struct pto_mem *mem)
 {
 	int before = pto_reclaim_mark(ctx);
@@ -304,12 +304,12 @@ int pto_reclaim_alloc(struct pto_ctx *ctx, u64 length, struct pto_mem *mem)
 }
 
 /**
- * pto_reclaim_command() - pto_ctx_command() for what takes something of the device
+ * pto_reclaim_command() - pto_ctx_command() for a command that allocates on the device
  * @ctx: the context
  * @cmd: the command
- * @reply: its completion, if there was one
+ * @reply: its completion, if @reply->done afterwards
  *
- * What the device is short of may only wait to be given back.
+ * If the device is out of a resource, waits for deferred objects and tries once more.
  */
 int pto_reclaim_command(struct pto_ctx *ctx, union pto_command *cmd, struct pto_reply *reply)
 {
@@ -322,12 +322,12 @@ int pto_reclaim_command(struct pto_ctx *ctx, union pto_command *cmd, struct pto_
 }
 
 /**
- * pto_reclaim_give() - the same for a command that gives the hardware context an object
+ * pto_reclaim_give() - pto_reclaim_command() for a command that gives an object to the context
  * @ctx: the context
  * @cmd: the command
- * @d: part of the object; @d->given becomes the completion
+ * @d: part of the object; @d->given receives the completion
  *
- * Afterwards the object can be freed at once only if pto_reclaim_given() says no.
+ * Afterwards the object may be freed without pto_defer() only if pto_reclaim_given() is false.
  */
 int pto_reclaim_give(struct pto_ctx *ctx, union pto_command *cmd, struct pto_deferred *d)
 {
@@ -336,19 +336,19 @@ int pto_reclaim_give(struct pto_ctx *ctx, union pto_command *cmd, struct pto_def
 
 	d->given.report = NULL;
 	err = pto_ctx_give(ctx, cmd, &d->given);
-	/* (These two come from the device only: it has answered.) */
+	/* Only the device returns these two errors, so the command has completed. */
 	if ((err == -ENOSPC || err == -ENOMEM) && pto_reclaim_settle(ctx, before))
 		err = pto_ctx_give(ctx, cmd, &d->given);
 	return err;
 }
 
-/** pto_reclaim_given() - does the hardware context have the object, or may it get it yet? */
+/** pto_reclaim_given() - does the hardware context have the object, or may it get it later? */
 bool pto_reclaim_given(struct pto_ctx *ctx, const struct pto_deferred *d)
 {
 	return d->given.posted && !pto_queue_refused(&ctx->control, &d->given);
 }
 
-/** pto_reclaim_init() - nothing to free yet */
+/** pto_reclaim_init() - initialise the lists of deferred objects */
 void pto_reclaim_init(struct pto_ctx *ctx)
 {
 	struct pto_reclaim *r = &ctx->reclaim;
@@ -362,8 +362,8 @@ void pto_reclaim_init(struct pto_ctx *ctx)
 }
 
 /**
- * pto_reclaim_all() - free everything that waits
- * @ctx: the context; no run is in flight and the hardware context is no more
+ * pto_reclaim_all() - free all deferred objects
+ * @ctx: the context; no run is in flight, and the hardware context has ended
  */
 void pto_reclaim_all(struct pto_ctx *ctx)
 {
@@ -379,7 +379,7 @@ void pto_reclaim_all(struct pto_ctx *ctx)
 	list_splice_init(&r->posted, &todo);
 	list_splice_init(&r->kept, &todo);
 	list_for_each_entry_safe(d, next, &todo, link) {
-		/* The control queue is stopped or closed: it does not know the reply any more. */
+		/* The control queue is stopped or closed: it points to no replies. */
 		pto_reclaim_release(ctx, d);
 		cond_resched();
 	}

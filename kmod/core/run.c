@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0
 /*
- * PTO_RUN. The warm path: no allocation, one spinlock, and nothing but stores to shared memory
- * as long as the device is awake. A caller that wants to wait is answered before it does, while
- * the device works already.
+ * PTO_RUN. This is the warm path: no allocation, one spinlock, and only stores to shared memory
+ * while the device is awake. If the caller also waits, the results of the submission are copied to
+ * it before the wait, while the device is already working.
  */
 #include <linux/math64.h>
 #include <linux/mm.h>
@@ -23,15 +23,15 @@
 #include "stream.h"
 #include "wait.h"
 
-/* Bytes that the first version of an entry had. */
+/* Size of the first version of an entry. */
 #define PTO_RUN_ENTRY_MIN offsetofend(struct pto_run_entry, user_data)
-#define PTO_RUN_CHUNK 6		/* entries copied from the caller at a time: half a KiB of stack */
+#define PTO_RUN_CHUNK 6		/* entries copied at a time; they take half a KiB of stack */
 
 static struct pto_callable *pto_run_callable(struct pto_ctx *ctx,
 					     const struct pto_run_entry *entry)
 {
 	u32 cid = array_index_nospec((u32)entry->cid, PTO_MAX_CALLABLES);
-	/* Pairs with the release that commits a prepare. */
+	/* Pairs with the release in pto_callable_commit(). */
 	struct pto_callable *cal = smp_load_acquire(&ctx->callables[cid]);
 
 	if (!cal || (entry->generation && entry->generation != cal->generation))
@@ -61,7 +61,7 @@ static int pto_run_addr(struct pto_ctx *ctx, u32 id, u64 offset, u32 size, u64 *
 	return 0;
 }
 
-/* Device addresses of the arguments and of the graph, which one kind of callable has. */
+/* Device addresses of the arguments and the graph. PTO_KIND_HOST_GRAPH alone needs a graph. */
 static int pto_run_addrs(struct pto_callable *cal, const struct pto_run_entry *entry, u64 *args,
 			 u64 *graph)
 {
@@ -77,7 +77,7 @@ static int pto_run_addrs(struct pto_callable *cal, const struct pto_run_entry *e
 	return !*graph == (cal->kind == PTO_KIND_HOST_GRAPH) ? -EINVAL : 0;
 }
 
-/* A bound as the device counts it: no shorter, as long as it has room for it. */
+/* Convert a bound to milliseconds, rounded up, at most U32_MAX. */
 static u32 pto_run_ms(u64 ns)
 {
 	if (likely(!ns))
@@ -110,8 +110,8 @@ static void pto_run_record(struct pto_stream *s, const struct pto_run_entry *ent
 }
 
 /*
- * Queue one run; the queue's lock is held, so what is found here stays until the run has
- * ended: see reclaim.c. -ENXIO: there is no default arena yet.
+ * Queue one run. The queue's lock is held, so objects found here stay until the run has ended: see
+ * reclaim.c. -ENXIO: there is no default arena yet.
  */
 static int pto_run_one(struct pto_stream *s, const struct pto_run_entry *entry, u64 now)
 {
@@ -158,7 +158,7 @@ static int pto_run_one(struct pto_stream *s, const struct pto_run_entry *entry, 
 	return 0;
 }
 
-/* Queue runs until one cannot be. Return: how many; *err says why it stopped. */
+/* Queue runs until the first error, which goes to *err. Return: the number of queued runs. */
 static u32 pto_run_some(struct pto_stream *s, const struct pto_run_entry *entries, u32 count,
 			u64 *first, int *err)
 {
@@ -172,7 +172,7 @@ static u32 pto_run_some(struct pto_stream *s, const struct pto_run_entry *entrie
 	spin_lock(&q->lock);
 	if (unlikely(q->sq_tail - q->cq_head + count > q->mask + 1))
 		taken = pto_queue_reap(q);
-	/* What stops the queue of a context that is not lost is the end of its stream. */
+	/* If the context is not lost, the queue is stopped because the stream was destroyed. */
 	if (unlikely(READ_ONCE(ctx->lost)))
 		*err = -EIO;
 	else if (unlikely(q->stopped))
@@ -187,7 +187,7 @@ static u32 pto_run_some(struct pto_stream *s, const struct pto_run_entry *entrie
 		/* The kick was a full barrier: see pto_ctx_poll(). */
 		if (unlikely(READ_ONCE(ctx->poll_armed))) {
 			pto_queue_arm(q);
-			/* What has ended meanwhile is not announced. */
+			/* Completions before pto_queue_arm() cause no interrupt. */
 			taken += pto_queue_reap(q);
 		}
 	}
@@ -205,7 +205,7 @@ static int pto_run_fetch(const struct pto_run *arg, u32 from, u32 count,
 
 	if (check_add_overflow(arg->entries_ptr, (u64)from * arg->stride, &ptr))
 		return -EFAULT;
-	/* (A size that the compiler knows is copied faster.) */
+	/* A copy of constant size is faster. */
 	if (likely(arg->stride == sizeof(*entries) && count == 1))
 		return copy_from_user(entries, u64_to_user_ptr(ptr), sizeof(*entries)) ?
 			-EFAULT : 0;
@@ -235,7 +235,7 @@ static int pto_run_make_arena(struct pto_ctx *ctx)
 	return err;
 }
 
-/* Queue one chunk of the caller's array. Return: how many runs; *err says why it stopped. */
+/* Queue one chunk of the caller's array, and create the default arena if needed. */
 static u32 pto_run_chunk(struct pto_stream *s, const struct pto_run_entry *entries, u32 count,
 			 u64 *first, int *err)
 {
@@ -275,11 +275,11 @@ static int pto_run_check(const struct pto_call *call)
 		return -EINVAL;
 	if (unlikely(arg->stride > PAGE_SIZE))
 		return -E2BIG;
-	/* What cannot be undone must be reportable: write what is there already. */
+	/* A submission cannot be undone, so check first that the argument can be written. */
 	return put_user(call->user_size, (u32 __user *)call->user);
 }
 
-/* Fetch what the caller wants to wait with, and check it as PTO_WAIT does. */
+/* Fetch the argument of the wait, and check it as PTO_WAIT does. */
 static int pto_run_check_wait(const struct pto_call *call, struct pto_call *wait,
 			      struct pto_wait *arg)
 {
@@ -296,7 +296,7 @@ static int pto_run_check_wait(const struct pto_call *call, struct pto_call *wait
 	return put_user(wait->user_size, (u32 __user *)wait->user);
 }
 
-/* Queue the caller's array, and say what of it was accepted. Return: 0 if anything was. */
+/* Queue the caller's array. Return: 0 if any run was accepted; they are copied to the caller. */
 static int pto_run_submit(struct pto_call *call, struct pto_stream *s)
 {
 	struct pto_run_entry entries[PTO_RUN_CHUNK];
@@ -328,7 +328,7 @@ static int pto_run_submit(struct pto_call *call, struct pto_stream *s)
 	return pto_call_reply(call);
 }
 
-/* Wait for the last run that was accepted. Return: as PTO_WAIT, but that it is not restarted. */
+/* Wait for the last accepted run. Return: as PTO_WAIT, but -EINTR instead of a restart. */
 static int pto_run_wait(const struct pto_run *run, struct pto_call *wait, struct pto_stream *s)
 {
 	struct pto_wait __user *user = wait->user;
@@ -339,7 +339,7 @@ static int pto_run_wait(const struct pto_run *run, struct pto_call *wait, struct
 	if (unlikely(put_user(arg->run, &user->run)))
 		return -EFAULT;
 	err = pto_wait_for(wait, s);
-	/* Starting the call again would submit again. */
+	/* A restarted call would submit again. */
 	return unlikely(err == -ERESTARTSYS) ? -EINTR : err;
 }
 
@@ -359,7 +359,7 @@ static int pto_run_and_wait(struct pto_call *call, struct pto_stream *s)
 	if (unlikely(err))
 		return err;
 	err = pto_run_wait(arg, &wait, s);
-	/* It has been told what was submitted: that this cannot be told is no reason to fail. */
+	/* The caller already has the accepted runs, so a failed copy must not fail the call. */
 	(void)put_user(err, &user->wait_error);
 	return 0;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0
 /*
- * Streams: queues of runs, and the records of the latest runs of each.
+ * Streams: queues of runs, with records of the most recent ones.
  */
 #include <linux/err.h>
 #include <linux/slab.h>
@@ -31,9 +31,9 @@ static int pto_stream_bind(struct pto_stream *s, u16 opcode, struct pto_reply *r
 
 /**
  * pto_stream_bind_all() - bind the streams to a new hardware context
- * @ctx: the context
+ * @ctx: the context; ctx->claim is held
  *
- * Those that the old one kept for itself have gone with it.
+ * Doomed streams are freed, as the old hardware context has ended.
  */
 int pto_stream_bind_all(struct pto_ctx *ctx)
 {
@@ -41,7 +41,7 @@ int pto_stream_bind_all(struct pto_ctx *ctx)
 	struct pto_reply reply;
 	int err;
 
-	/* The list changes only under ctx->claim, which is held. */
+	/* The list changes only under ctx->claim. */
 	list_for_each_entry_safe(s, next, &ctx->stream_list, link) {
 		if (READ_ONCE(s->doomed)) {
 			pto_stream_unbind(s);
@@ -128,8 +128,8 @@ static void pto_stream_add(struct pto_stream *s)
 }
 
 /*
- * Make the stream the hardware context's. If the device does not answer it may yet bind the
- * queue: the stream stays until the hardware context, which is lost, has ended.
+ * Bind the stream to the hardware context. Without a completion the device may still bind the queue
+ * later. Then the context is lost, and the stream stays until the hardware context has ended.
  */
 static int pto_stream_attach(struct pto_stream *s)
 {
@@ -150,10 +150,10 @@ static int pto_stream_attach(struct pto_stream *s)
 }
 
 /**
- * pto_stream_new() - make a stream
+ * pto_stream_new() - create a stream
  * @ctx: the context; between pto_ctx_begin_hw() and pto_ctx_end(), or being opened
  *
- * Return: the stream, bound, with an id that nobody can use yet; or ERR_PTR.
+ * Return: the stream, bound, with an id that is not visible yet; or ERR_PTR.
  */
 struct pto_stream *pto_stream_new(struct pto_ctx *ctx)
 {
@@ -176,7 +176,7 @@ struct pto_stream *pto_stream_new(struct pto_ctx *ctx)
 	return err ? ERR_PTR(err) : s;
 }
 
-/* Its counters become the context's. */
+/* Add the stream's counters to those of the context. */
 static void pto_stream_settle(struct pto_stream *s)
 {
 	struct pto_counters *count = &s->queue.ctx->count;
@@ -189,8 +189,8 @@ static void pto_stream_settle(struct pto_stream *s)
 }
 
 /**
- * pto_stream_unbind() - forget a stream
- * @s: the stream, not bound to a queue of the device any more. ctx->claim is held, or the
+ * pto_stream_unbind() - remove a stream from its context
+ * @s: the stream, whose queue the device does not use any more. ctx->claim is held, or the
  *	context is being closed
  */
 void pto_stream_unbind(struct pto_stream *s)
@@ -206,7 +206,7 @@ void pto_stream_unbind(struct pto_stream *s)
 	kref_put(&s->ref, pto_stream_release);
 }
 
-/** pto_stream_get() - the stream with an id, NULL if there is none; pto_stream_put() follows */
+/** pto_stream_get() - find the stream with an id, and take a reference; or NULL */
 struct pto_stream *pto_stream_get(struct pto_ctx *ctx, u32 id)
 {
 	struct pto_stream *s;
@@ -221,7 +221,7 @@ struct pto_stream *pto_stream_get(struct pto_ctx *ctx, u32 id)
 	return s;
 }
 
-/** pto_stream_put() - the end of pto_stream_get() */
+/** pto_stream_put() - drop the reference of pto_stream_get() */
 void pto_stream_put(struct pto_ctx *ctx, struct pto_stream *s)
 {
 	if (unlikely(s != ctx->default_stream))
@@ -229,7 +229,7 @@ void pto_stream_put(struct pto_ctx *ctx, struct pto_stream *s)
 }
 
 /**
- * pto_stream_complete() - a run has ended
+ * pto_stream_complete() - record the end of the stream's oldest run in flight
  * @s: its stream; the queue's lock is held
  * @cqe: the completion
  * @report: why it failed, or NULL
@@ -261,7 +261,7 @@ void pto_stream_complete(struct pto_stream *s, const struct pto_dev_cqe *cqe,
 	WRITE_ONCE(s->completed, seq);
 }
 
-/** pto_stream_cancel() - runs that the device will not complete any more have ended */
+/** pto_stream_cancel() - end the runs in flight, which the device will not complete any more */
 void pto_stream_cancel(struct pto_stream *s)
 {
 	struct pto_dev_cqe cqe = { .status = PTO_DEV_ABORTED };
@@ -292,8 +292,8 @@ static struct pto_stream *pto_stream_make(struct pto_ctx *ctx)
 }
 
 /*
- * Take a stream that nobody can find out of service. ctx->claim is held. A queue that the device
- * does not give back goes with the hardware context, which is lost.
+ * Unbind a stream that has no visible id. ctx->claim is held. If the device does not unbind the
+ * queue, the context is lost, and the stream is freed when the hardware context has ended.
  */
 static void pto_stream_drop(struct pto_stream *s)
 {
@@ -344,7 +344,7 @@ int pto_stream_create(struct pto_call *call)
 	return err;
 }
 
-/* Refuse what comes, if nothing is in flight. */
+/* Stop the queue if no run is in flight. Return: 0, -EBUSY, -ENODEV. */
 static int pto_stream_retire(struct pto_stream *s)
 {
 	struct pto_queue *q = &s->queue;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0
 /*
- * PTO_WAIT: wait for a run, read its result.
+ * PTO_WAIT: wait for a run, and read its result.
  */
 #include <linux/string.h>
 
@@ -14,11 +14,10 @@
 
 /**
  * struct pto_wanted - a result that a thread waits for
- * @seq: the run's number in its stream; first, as pto_wait_ended() wants it
- * @run: its record when it has ended
- * @stale: it has ended, but the record is not kept any more
- * @report: the device's explanation, if it failed and there is one; else its text is
- *	empty, and it names nothing
+ * @seq: the run's number in its stream
+ * @run: copy of its record when it has ended
+ * @stale: it has ended, but its record is no longer kept
+ * @report: the device's explanation if the run failed and there is one; else empty
  */
 struct pto_wanted {
 	u64 seq;
@@ -35,13 +34,13 @@ static void pto_wait_no_report(struct pto_run_report *report)
 	report->text[0] = '\0';
 }
 
-/** pto_wait_ended() - has the run with the number at @seq ended? A condition for waits */
+/** pto_wait_ended() - condition for waits: has the run with the number at @seq ended? */
 bool pto_wait_ended(struct pto_queue *q, void *seq)
 {
 	return q->stream->completed >= *(u64 *)seq;
 }
 
-/* The same; and if so take the result along, as the lock is held. */
+/* Like pto_wait_ended(), but also copies the result while the lock is held. */
 static bool pto_wait_fetch(struct pto_queue *q, void *arg)
 {
 	struct pto_stream *s = q->stream;
@@ -107,7 +106,7 @@ static void pto_wait_fill(struct pto_wait *arg, const struct pto_wanted *wanted)
 	arg->core = wanted->report.core;
 }
 
-/** pto_wait_check() - is this an argument with which a wait can begin? */
+/** pto_wait_check() - check the flags and padding of a struct pto_wait */
 int pto_wait_check(const struct pto_call *call)
 {
 	const struct pto_wait *arg = call->arg;
@@ -118,11 +117,11 @@ int pto_wait_check(const struct pto_call *call)
 }
 
 /**
- * pto_wait_for() - wait for a run, and tell the caller how it ended
+ * pto_wait_for() - wait for a run, and copy its result to the caller
  * @call: a struct pto_wait that has been checked, with the run's id
  * @s: the run's stream
  *
- * Return: 0, or why there is nothing to tell, or it cannot be told.
+ * Return: 0, the error of the wait, or -EFAULT if the result cannot be copied.
  */
 int pto_wait_for(struct pto_call *call, struct pto_stream *s)
 {
