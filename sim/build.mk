@@ -2,6 +2,8 @@
 #
 # The simulator: lib/libptosim.so (driver core, device and interposer in one), the same as an
 # archive, and bin/ptod (the device as a process).
+#
+#   OBJCOPY=PROGRAM   default: the one that belongs to $(CC)
 
 SIM_CORE_SRC := $(wildcard kmod/core/*.c)
 SIM_KERNEL_SRC := $(wildcard sim/kernel/*.c)
@@ -27,7 +29,23 @@ SIM_FLAGS := -Wl,--version-script=$(SIM_MAP) -Wl,-Bsymbolic-functions $(if $(SAN
 
 $(eval $(call shared,libptosim.so,$(SIM_SRC),$(SIM_LIBS),$$(SIM_FLAGS),$(SIM_MAP)))
 
-$(O)/lib/libptosim.a: $(call objs,$(SIM_SRC))
+# The archive is one object in which only what is interposed is global: the driver's core and the
+# task runtime have functions of the same names as libpto and as who knows which application.
+OBJCOPY ?= $(shell $(CC) -print-prog-name=objcopy)
+# With -flto, gcc is told to make machine code of it here; clang does, with its own linker.
+RELOCATABLE = $(shell $(CC) -flinker-output=nolto-rel -E -x c /dev/null >/dev/null 2>&1 && \
+	echo -flinker-output=nolto-rel) $(filter -fuse-ld=%,$(LDFLAGS))
+
+$(O)/obj/sim/interposed: $(SIM_MAP)
+	@mkdir -p $(@D)
+	@sed '1,/^global:/d; /^local:/,$$d' $< | tr -d '\t\n' | tr ';' '\n' | tr -d ' ' >$@
+
+$(O)/obj/sim/libptosim.o: $(O)/obj/sim/interposed $(call objs,$(SIM_SRC))
+	$(call quiet,LD,$(CC) -r -nostdlib $(RELOCATABLE) -o $@.all $(filter %.o,$^))
+	@$(OBJCOPY) --keep-global-symbols=$< $@.all $@
+	@rm $@.all
+
+$(O)/lib/libptosim.a: $(O)/obj/sim/libptosim.o
 	@mkdir -p $(@D)
 	@rm -f $@
 	$(call quiet,AR,$(AR) rcs $@ $^)

@@ -199,6 +199,10 @@ __attribute__((constructor(101))) static void sim_begin(void)
 	int saved = errno;
 
 	sim_bind();
+	if (!sim_reals.fopen) {
+		sim_say("the simulator needs the shared C library: link without -static");
+		_exit(127);
+	}
 	sim_fork_init();
 	errno = saved;
 }
