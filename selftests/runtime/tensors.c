@@ -3,7 +3,7 @@
  * Tensor descriptors: what every operation makes of good values, and that it refuses bad ones
  * without touching its output.
  */
-#include <pto/tensor.h>
+#include <pto/orch.h>
 
 #include "harness.h"
 
@@ -91,6 +91,32 @@ TEST_F(tensors, view)
 	EXPECT_REFUSED(-EINVAL, pto_tensor_view(&self->t, U32(1, 1, 1), U32(0, 0, 0), &self->out));
 	self->t.ndims = 6;
 	EXPECT_REFUSED(-EINVAL, pto_tensor_view(&self->t, U32(1, 1, 1), U32(0, 0, 0), &self->out));
+}
+
+TEST_F(tensors, view_1d)
+{
+	struct pto_tensor line, view;
+
+	ASSERT_EQ(0, pto_tensor_make(&line, ADDR, PTO_DTYPE_FLOAT32, 1, U32(10)));
+	view = pto_view_1d(&line, 4, 3);
+	EXPECT_TRUE(has(&view, 4, 3, 1, U32(3), U32(1)));
+	view = pto_view_1d(&view, 1, 2);
+	EXPECT_TRUE(has(&view, 5, 2, 1, U32(2), U32(1)));
+	view = pto_view_1d(&line, 0, 10);
+	EXPECT_EQ(0, memcmp(&view, &line, sizeof(line)));
+	view = pto_view_1d(&line, 10, 0);
+	EXPECT_TRUE(has(&view, 0, 0, 1, U32(0), U32(1)));
+	view = pto_view_1d(&line, 8, 3);
+	EXPECT_EQ(0, view.ndims);
+	EXPECT_EQ(-EINVAL, pto_tensor_check(&view));
+	view = pto_view_1d(&line, 11, 0);
+	EXPECT_EQ(0, view.ndims);
+	view = pto_view_1d(&line, 2, UINT32_MAX);
+	EXPECT_EQ(0, view.ndims);
+	view = pto_view_1d(&self->t, 0, 1);
+	EXPECT_EQ(0, view.ndims);
+	view = pto_view_1d(NULL, 0, 1);
+	EXPECT_EQ(0, view.ndims);
 }
 
 TEST_F(tensors, permute)

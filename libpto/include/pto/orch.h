@@ -15,8 +15,9 @@
  *    give empty results, so a program need not check each one; it should look at
  *    pto_is_fatal() in loops that depend on values it reads. The run ends with that error.
  *  - Tensors, shapes and lists handed to a call need to live until it returns (those put
- *    into a struct pto_task_args: until it is submitted). Tensors that a call hands out
- *    live until the scope in which it was made ends; copy the descriptor to keep it longer.
+ *    into a struct pto_task_args: until it is submitted; those put into a struct
+ *    pto_owned_args are copied). Tensors that a call hands out live until the scope in which
+ *    it was made ends; copy the descriptor to keep it longer.
  *  - C99 and C++11.
  */
 #ifndef PTO_ORCH_H
@@ -339,6 +340,25 @@ static inline int pto_external(struct pto_tensor *out, uint64_t addr, uint8_t dt
 }
 
 /**
+ * pto_view_1d() - consecutive elements of a tensor of one dimension
+ * @t: the tensor
+ * @first: index of the first element
+ * @count: how many; 0 is allowed
+ *
+ * Return: the view; a tensor without dimensions, which every call refuses, if @t has not one
+ * dimension or has not those elements. A struct pto_task_args borrows it: see pto_add_input().
+ */
+static inline struct pto_tensor pto_view_1d(const struct pto_tensor *t, uint32_t first,
+					    uint32_t count)
+{
+	struct pto_tensor view;
+
+	if (!t || t->ndims != 1 || pto_tensor_view(t, &count, &first, &view))
+		__builtin_memset(&view, 0, sizeof(view));
+	return view;
+}
+
+/**
  * pto_create() - describe a tensor for the runtime to allocate
  * @dtype: PTO_DTYPE_*
  * @ndims: dimensions, 1 to PTO_MAX_TENSOR_DIMS
@@ -421,7 +441,12 @@ static inline void pto_add_tensor_(struct pto_task_args *args, const void *tenso
 	}
 }
 
-/** pto_add_input() - a tensor that the task reads */
+/**
+ * pto_add_input() - a tensor that the task reads
+ * @args: the list
+ * @t: the tensor; borrowed until the task is submitted, as by all functions that add one.
+ *	It must not be a variable of a block that ends before. pto_owned_input() copies it
+ */
 static inline void pto_add_input(struct pto_task_args *args, const struct pto_tensor *t)
 {
 	pto_add_tensor_(args, t, PTO_ARG_INPUT);
@@ -557,6 +582,132 @@ static inline void pto_set_predicate(struct pto_task_args *args, const struct pt
 	args->predicate_op = op;
 	for (i = 0; i < ndims; i++)
 		args->predicate_index[i] = index[i];
+}
+
+/* --- arguments of a task, copied ------------------------------------------- */
+
+/* A copy of what a struct pto_task_args would borrow. */
+union pto_owned_tensor_ {
+	struct pto_tensor tensor;
+	struct pto_create_info info;
+};
+
+/**
+ * struct pto_owned_args - arguments of a task that depend on no other variable
+ * @args: scalars, blocks, flags and pto_add_dep() go into it as usual
+ * @copied: bit i: tensor i of @args is @copies[i]
+ * @pad: not used
+ * @predicate: copy of the tensor of pto_owned_predicate()
+ * @copies: copies of the tensors and descriptions
+ *
+ * Filled by pto_owned_*(), which copy what pto_add_*() and pto_set_*() borrow. It can be copied
+ * itself; what is submitted is pto_owned_args() of it.
+ */
+struct pto_owned_args {
+	struct pto_task_args args;
+	uint32_t copied;
+	uint32_t pad;
+	struct pto_tensor predicate;
+	union pto_owned_tensor_ copies[PTO_TASK_MAX_TENSORS];
+};
+
+/** pto_owned_init() - as pto_task_args_init() */
+static inline void pto_owned_init(struct pto_owned_args *own)
+{
+	pto_task_args_init(&own->args);
+	own->copied = 0;
+}
+
+static inline void pto_owned_add_(struct pto_owned_args *own, const void *from, size_t bytes,
+				  uint8_t type)
+{
+	uint32_t i = own->args.tensor_count;
+
+	pto_add_tensor_(&own->args, from, type);
+	if (own->args.tensor_count == i || !from)
+		return;
+	__builtin_memcpy(&own->copies[i], from, bytes);
+	own->copied |= 1u << i;
+}
+
+/** pto_owned_input() - pto_add_input() of a copy */
+static inline void pto_owned_input(struct pto_owned_args *own, const struct pto_tensor *t)
+{
+	pto_owned_add_(own, t, sizeof(*t), PTO_ARG_INPUT);
+}
+
+/** pto_owned_inout() - pto_add_inout() of a copy */
+static inline void pto_owned_inout(struct pto_owned_args *own, const struct pto_tensor *t)
+{
+	pto_owned_add_(own, t, sizeof(*t), PTO_ARG_INOUT);
+}
+
+/** pto_owned_output() - pto_add_output() of a copy */
+static inline void pto_owned_output(struct pto_owned_args *own, const struct pto_create_info *info)
+{
+	pto_owned_add_(own, info, sizeof(*info), PTO_ARG_OUTPUT);
+}
+
+/** pto_owned_output_existing() - pto_add_output_existing() of a copy */
+static inline void pto_owned_output_existing(struct pto_owned_args *own, const struct pto_tensor *t)
+{
+	pto_owned_add_(own, t, sizeof(*t), PTO_ARG_OUTPUT_EXISTING);
+}
+
+/** pto_owned_no_dep() - pto_add_no_dep() of a copy */
+static inline void pto_owned_no_dep(struct pto_owned_args *own, const struct pto_tensor *t)
+{
+	pto_owned_add_(own, t, sizeof(*t), PTO_ARG_NO_DEP);
+}
+
+/**
+ * pto_owned_dependencies() - tasks that must have finished before
+ * @own: the list
+ * @ids: their ids, PTO_NO_TASK is passed over; copied
+ * @count: how many
+ *
+ * As pto_add_dep() for each: they are added to earlier ones, PTO_TASK_OWN_DEPS in all.
+ */
+static inline void pto_owned_dependencies(struct pto_owned_args *own, const uint64_t *ids,
+					  uint32_t count)
+{
+	uint32_t i;
+
+	if (!ids && count) {
+		pto_task_args_error_(&own->args, PTO_ARGS_NULL_DEPS);
+		return;
+	}
+	for (i = 0; i < count; i++)
+		if (ids[i] != PTO_NO_TASK)
+			pto_add_dep(&own->args, ids[i]);
+}
+
+/** pto_owned_predicate() - pto_set_predicate() with a copy of the tensor */
+static inline void pto_owned_predicate(struct pto_owned_args *own, const struct pto_tensor *t,
+				       uint32_t ndims, const uint32_t *index, uint32_t op,
+				       int64_t value)
+{
+	if (t)
+		own->predicate = *t;
+	pto_set_predicate(&own->args, t ? &own->predicate : NULL, ndims, index, op, value);
+}
+
+/**
+ * pto_owned_args() - what pto_submit_task() and its kin take
+ * @own: the list, wherever it is by now
+ *
+ * Return: its arguments, which are good until @own is changed, moved or gone.
+ */
+static inline const struct pto_task_args *pto_owned_args(struct pto_owned_args *own)
+{
+	uint32_t i;
+
+	for (i = 0; i < own->args.tensor_count; i++)
+		if (own->copied & 1u << i)
+			own->args.tensors[i] = &own->copies[i];
+	if (own->args.flags & PTO_TASK_PREDICATE)
+		own->args.predicate = &own->predicate;
+	return &own->args;
 }
 
 /* --- tasks ------------------------------------------- */
