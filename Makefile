@@ -12,6 +12,7 @@ EXAMPLES :=
 INSTALL_HEADERS :=
 INSTALL_LIBS :=
 INSTALL_MANS :=
+INSTALL_PKGCONFIG :=
 include libpto/build.mk sim/build.mk tools/build.mk examples/build.mk
 
 DEPS := tools/setup/deps.sh
@@ -64,9 +65,12 @@ install: libs tools modules-if-possible ## DESTDIR= PREFIX= KDIR=: library, head
 	ln -sf libpto.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/libpto.so
 	$(INSTALL) -m 644 $(INSTALL_HEADERS) $(DESTDIR)$(INCLUDEDIR)/pto
 	$(INSTALL) -m 644 uapi/linux/pto.h uapi/linux/pto_device.h $(DESTDIR)$(INCLUDEDIR)/linux
-	sed -e 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@INCLUDEDIR@|$(INCLUDEDIR)|' \
-		-e 's|@VERSION@|$(VERSION)|' libpto/libpto.pc.in \
-		> $(DESTDIR)$(LIBDIR)/pkgconfig/libpto.pc
+	for pc in $(INSTALL_PKGCONFIG); do \
+		sed -e 's|@PREFIX@|$(PREFIX)|; s|@LIBDIR@|$(LIBDIR)|; s|@INCLUDEDIR@|$(INCLUDEDIR)|' \
+			-e 's|@VERSION@|$(VERSION)|; s|@CALLABLE_CFLAGS@|$(CALLABLE_CFLAGS)|' \
+			-e 's|@CALLABLE_LIBS@|$(CALLABLE_LIBS)|' $$pc.in \
+			> $(DESTDIR)$(LIBDIR)/pkgconfig/$${pc##*/} || exit; \
+	done
 	$(INSTALL) -m 755 $(O)/bin/ptoctl $(DESTDIR)$(PREFIX)/bin
 	$(INSTALL) -m 755 $(O)/bin/ptod $(DESTDIR)$(PREFIX)/sbin
 	for page in $(INSTALL_MANS); do \
@@ -78,7 +82,8 @@ install: libs tools modules-if-possible ## DESTDIR= PREFIX= KDIR=: library, head
 
 .PHONY: uninstall
 uninstall: ## DESTDIR= PREFIX= KDIR=: remove what install with the same variables has put there
-	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,$(notdir $(INSTALL_LIBS)) libpto.so pkgconfig/libpto.pc) \
+	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,$(notdir $(INSTALL_LIBS)) libpto.so \
+			$(addprefix pkgconfig/,$(notdir $(INSTALL_PKGCONFIG)))) \
 		$(addprefix $(DESTDIR)$(INCLUDEDIR)/pto/,$(notdir $(INSTALL_HEADERS))) \
 		$(addprefix $(DESTDIR)$(INCLUDEDIR)/linux/,pto.h pto_device.h) \
 		$(DESTDIR)$(PREFIX)/bin/ptoctl $(DESTDIR)$(PREFIX)/sbin/ptod

@@ -36,6 +36,7 @@ $(foreach page,$(LIBPTO_PAGES),$(eval $(call page_aliases,$(page))))
 LIBS += $(O)/lib/libpto.so $(O)/lib/libpto.a $(LIBPTO_ALIASES)
 INSTALL_LIBS += $(O)/lib/$(LIBPTO_SO) $(O)/lib/libpto.a
 INSTALL_HEADERS += $(wildcard libpto/include/pto/*.h)
+INSTALL_PKGCONFIG += $(patsubst %.in,%,$(wildcard libpto/*.pc.in))
 INSTALL_MANS += $(wildcard libpto/man/*.[0-9]) $(LIBPTO_ALIASES)
 
 .PHONY: check-symbols

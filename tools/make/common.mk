@@ -71,11 +71,12 @@ $(O)/lib/$(1): $(call objs,$(2)) $(5)
 endef
 
 # $(call device_object,FILE,SOURCE.c): builds $(O)/FILE, an orchestration or kernel object.
-# It is what a user's compiler would make: no flags of ours but the include paths.
+# It is what a user's compiler would make: no flags of ours but those of pto-callable.pc.
+include libpto/callable.mk
 define device_object
-$(O)/$(1): $(2)
+$(O)/$(1): $(2) libpto/callable.mk
 	@mkdir -p $$(@D)
-	$$(call quiet,DEVOBJ,$$(CC) -std=gnu11 -O2 -g $$(WARN) -fPIC -shared -Wl$$(comma)--build-id \
-		-Iuapi -Ilibpto/include -MMD -MP -MF $$@.d -o $$@ $$< -lm)
+	$$(call quiet,DEVOBJ,$$(CC) -std=gnu11 -O2 -g $$(WARN) -Iuapi -Ilibpto/include $$(CALLABLE_CFLAGS) \
+		-MMD -MP -MF $$@.d -o $$@ $$< $$(CALLABLE_LIBS))
 device_deps += $(O)/$(1).d
 endef
