@@ -2,20 +2,20 @@
 /*
  * Waiting for a device that may have stopped answering.
  *
- * A device ends each run itself: when it has passed its bound, or when nothing moves in it.
- * So if a result does not come for longer than that, and nothing moves meanwhile, something
- * is wrong with the device, and a synchronous caller is told instead of waiting for ever.
+ * A device ends each run itself: when it exceeds its bound, or when it makes no progress. If a
+ * result is still missing later, and there is no progress meanwhile, the device has stalled. Then
+ * a synchronous call fails instead of waiting for ever.
  *
- * The warm path looks at no clock: it takes the time when the latest result came for the
- * present. If that was long ago, waiting ends too early, and begins again.
+ * The warm path reads no clock: it uses the time of the latest result as the current time. If that
+ * is long ago, the deadline is too early, and the wait is repeated.
  */
 #include "pto_private.h"
 
 #define DEFAULT_SCHED_NS	10000000000ull
-#define DEFAULT_STREAM_NS	50000000000ull	/* of devices that do not tell */
-#define GRACE_NS		5000000000ull	/* what ending a run takes the device */
+#define DEFAULT_STREAM_NS	50000000000ull	/* for devices that report no default */
+#define GRACE_NS		5000000000ull	/* for the device to end a run */
 
-/* Other runs of the context may keep the device from this one, each as long as it may. */
+/* Other runs of the context may come first, so the longest scheduler time-out of all counts. */
 void pto_answer_expect(struct pto_run_handle *run, const struct pto_timeouts *timeouts)
 {
 	struct pto_context *ctx = run->stream->ctx;
@@ -49,7 +49,7 @@ uint64_t pto_answer_deadline(const struct pto_run_handle *run)
 	return add(run->stream->result_ns, patience_with(run));
 }
 
-/* Is there any sign of life since *@progress was read? */
+/* Has a run of the context made progress since *@progress was read? Updates *@progress. */
 static bool moves(const struct pto_context *ctx, uint64_t *progress)
 {
 	struct pto_context_stats stats;
@@ -66,7 +66,7 @@ int pto_reap_answer(struct pto_stream *stream)
 	const struct pto_run_handle *run = stream->oldest;
 	struct pto_context *ctx = stream->ctx;
 	uint64_t patience = patience_with(run);
-	uint64_t progress = UINT64_MAX;	/* no device says that */
+	uint64_t progress = UINT64_MAX;	/* differs from any value of a device */
 	int rc;
 
 	rc = pto_reap(stream, pto_answer_deadline(run));

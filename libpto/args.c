@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Argument lists. What a run stages is laid out here, when a tensor is added, so that a
- * submit has only to copy.
+ * Argument lists. Adding a tensor determines its place in the staging memory, so that a submit
+ * only has to copy.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -60,9 +60,9 @@ static int make_room(struct pto_args *args)
 }
 
 /*
- * Looks for memory that is staged already. The same memory is staged once, so that the
- * device sees that the tensors are one. Memory that overlaps only in part cannot be, and
- * must not be if one of the two is written.
+ * Looks for a slot with the same memory. The same memory is staged once, so that both tensors have
+ * the same device address. Memory that overlaps in part only is staged twice, so this is an error
+ * if one of the two tensors is written.
  */
 static int find_slot(const struct pto_args *args, const void *data, uint64_t bytes, int direction,
 		     uint32_t *slot)
@@ -89,7 +89,7 @@ static uint64_t align_data(uint64_t bytes)
 	return (bytes + PTO_STAGE_DATA_ALIGN - 1) & ~(uint64_t)(PTO_STAGE_DATA_ALIGN - 1);
 }
 
-/* A new slot behind the others. An empty tensor gets one too: its address must be valid. */
+/* Append a slot. An empty tensor gets one, too, because its address must be valid. */
 static int append_slot(struct pto_args *args, void *data, uint64_t bytes, int direction)
 {
 	uint64_t room = align_data(bytes ? bytes : 1);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Buffers: device memory that the application names, maps and copies.
+ * Buffers: device memory of the application.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -100,7 +100,7 @@ PTO_API int pto_buffer_alloc(struct pto_context *ctx, size_t bytes, uint32_t pla
 	return 0;
 }
 
-/* In a forked child the mapping's address may be something else's: only memory is freed. */
+/* In a forked child, other memory may be mapped at the address: do not unmap it. */
 PTO_API void pto_buffer_free(struct pto_buffer *buf)
 {
 	PTO_KEEP_ERRNO;

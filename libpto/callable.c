@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Callables: an orchestration object with its kernels, as the application holds it, and
- * its way into a cid.
+ * Callables: an orchestration object with its kernels, and its preparation under a cid.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -63,7 +62,7 @@ static int check_kernel(const struct pto_callable *callable, uint32_t func_id, u
 	return 0;
 }
 
-/* Takes the object over, or drops it. */
+/* Owns @object afterwards; drops it on failure. */
 static int append_kernel(struct pto_callable *callable, uint32_t func_id, uint32_t core_type,
 			 struct pto_object *object)
 {
@@ -196,7 +195,7 @@ static int upload(struct pto_context *ctx, const struct pto_object *obj, uint32_
 	return 0;
 }
 
-/* The prepared callable holds the images; their names are of no more use. */
+/* Free the ids of the images, to which the prepared callable has its own references. */
 static void forget_images(struct pto_context *ctx, const struct pto_prepare *prepare,
 			  const struct pto_kernel *kernels, uint32_t count)
 {
@@ -239,7 +238,7 @@ static int prepare_failed(struct pto_context *ctx, int rc, int cid,
 	}
 }
 
-/* The objects that the device shall have, and the prepare. *@generation: of the slot. */
+/* Upload the objects, and prepare the callable. *@generation: that of the slot. */
 static int prepare_images(struct pto_context *ctx, int cid, const struct pto_callable *callable,
 			  struct pto_kernel *kernels, uint32_t *generation)
 {
@@ -282,7 +281,7 @@ static int prepare_images(struct pto_context *ctx, int cid, const struct pto_cal
 	return rc ? rc : prepare.cid;
 }
 
-/* With the orchestration of a host graph loaded, if it is one. */
+/* Prepare the callable; for HOST_GRAPH, first load the orchestration into this process. */
 static int prepare_kind(struct pto_context *ctx, int cid, const struct pto_callable *callable,
 			struct pto_kernel *kernels)
 {
@@ -305,8 +304,8 @@ static int prepare_kind(struct pto_context *ctx, int cid, const struct pto_calla
 }
 
 /*
- * With ring sizes in the environment, the arena they ask for is made now, so that the
- * driver need not make the default one which nobody would use.
+ * If the environment has ring sizes, create their arena first. Otherwise the driver would create
+ * the default arena, which no run would use.
  */
 static int prepare(struct pto_context *ctx, int cid, const struct pto_callable *callable)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Contexts: opening and closing a device, asking it, and what every entry begins with.
+ * Contexts: opening and closing a device, queries, and the checks at the beginning of each call.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -13,7 +13,7 @@
 
 #include "pto_private.h"
 
-static unsigned int last_serial;	/* atomic; numbers contexts, which share nothing else */
+static unsigned int last_serial;	/* atomic; serial of the newest context */
 
 int pto_check(const struct pto_context *ctx)
 {
@@ -33,7 +33,7 @@ int pto_closing(const struct pto_context *ctx)
 	return pto_fail(ctx, -ENODEV, "%s: another thread closes the context", ctx->path);
 }
 
-/* Either this sees that the context is being closed, or pto_close() sees the user. */
+/* Sequentially consistent: either this sees @closing, or pto_close() sees the user. */
 int pto_enter(struct pto_context *ctx)
 {
 	int rc = pto_check(ctx);
@@ -94,7 +94,9 @@ uint64_t pto_deadline(uint64_t timeout_ns)
 	return timeout_ns >= PTO_WAIT_FOREVER - ns ? PTO_WAIT_FOREVER : ns + timeout_ns;
 }
 
-/* A page that the kernel wipes in a forked child tells it apart without a system call. */
+/*
+ * The kernel wipes this page in a forked child, which pto_forked() detects without a system call.
+ */
 static int make_fork_mark(struct pto_context *ctx)
 {
 	size_t page = sysconf(_SC_PAGESIZE);
@@ -215,7 +217,7 @@ PTO_API int pto_open_index(unsigned int index, struct pto_context **out)
 	return pto_open(path, out);
 }
 
-/* Is a thread inside, or does one hold a handle? Who takes the lock later on sees @closing. */
+/* Is a thread in a call, or does one hold a handle? A thread that locks later sees @closing. */
 static bool stream_in_use(struct pto_stream *stream)
 {
 	if (pthread_mutex_trylock(&stream->lock))
@@ -239,8 +241,8 @@ static bool in_use(const struct pto_context *ctx)
 }
 
 /*
- * A reset ends the runs in flight, and so the waits for them. It is made again as long as there
- * are users: one may have submitted another run before it looked.
+ * A reset ends the runs in flight, and so the waits for them. It is repeated while there are
+ * users, because one may have submitted another run before it checked @closing.
  */
 static void end_users(struct pto_context *ctx)
 {
@@ -255,8 +257,8 @@ static void end_users(struct pto_context *ctx)
 }
 
 /*
- * After fork() only memory is freed: the addresses of mappings and the descriptor's
- * number may belong to something else in the child by now.
+ * In a forked child only memory is freed: the descriptor's number and the addresses of mappings
+ * may have been reused.
  */
 PTO_API void pto_close(struct pto_context *ctx)
 {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Finding devices, and saying why one cannot be opened.
+ * Listing devices, and explaining why one cannot be opened.
  */
 #include <dirent.h>
 #include <fcntl.h>
@@ -15,7 +15,7 @@
 
 #include "pto_private.h"
 
-#define LIST_GAP	16	/* indices without a device after which the search ends */
+#define LIST_GAP	16	/* number of missing indices after which the search ends */
 #define SYSFS_CLASS	"/sys/class/pto"
 
 int pto_query_fd(int fd, uint32_t item, void *answer, size_t bytes)
@@ -35,7 +35,7 @@ int pto_query_fd(int fd, uint32_t item, void *answer, size_t bytes)
 	return rc < 0 ? -errno : 0;
 }
 
-/* Why the node exists but may not be opened: names the group that may. */
+/* Explain a missing permission; names the group that may open the node. */
 static void permission_reason(const char *path, char *text, size_t size)
 {
 	struct group group, *found = NULL;
@@ -128,7 +128,7 @@ static int probe(unsigned int index, struct pto_device_desc *desc)
 	return rc;
 }
 
-/* One more than the highest index in sysfs; 0 if the driver is not there. */
+/* One more than the highest index in sysfs; 0 if the driver is not loaded. */
 static unsigned int sysfs_end(void)
 {
 	DIR *dir = opendir(SYSFS_CLASS);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Error texts. Each thread has its own: one for opening, one for callables, and one for
- * each of the contexts that failed for it last. Fixed memory, so that telling of a
- * failure cannot fail.
+ * Error texts. Each thread has a text for opening, one for callables, and one for each of the
+ * CONTEXT_TEXTS contexts that failed last in it. The memory is static, so that setting a text
+ * cannot fail.
  */
 #include <stdio.h>
 #include <string.h>
@@ -10,7 +10,7 @@
 #include "pto_private.h"
 
 #define TEXT_SIZE	512
-#define CONTEXT_TEXTS	4	/* contexts whose latest failure a thread remembers */
+#define CONTEXT_TEXTS	4	/* contexts whose latest failure a thread keeps */
 
 static _Thread_local struct {
 	unsigned int serial;
@@ -28,7 +28,7 @@ static char *find_text(unsigned int serial)
 	return NULL;
 }
 
-/* The text of a context; takes the place of the one that came first if there is none. */
+/* The text of a context; if there is none, replaces the oldest. */
 static char *claim_text(unsigned int serial)
 {
 	char *text = find_text(serial);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Runs that failed: the text about one. Names and hints of the codes are the task runtime's.
+ * Error texts of failed runs. The task runtime has the names and hints of the codes.
  */
 #include <stdio.h>
 #include <string.h>
@@ -10,7 +10,7 @@
 
 #define WHERE_SIZE	128
 
-/* What the device has named: sub-class, task, function and core. */
+/* Sub-class, task, function and core, if the device has reported them. */
 static void describe_place(const struct pto_result *result, char *text, size_t size)
 {
 	size_t at = 0;
@@ -27,7 +27,7 @@ static void describe_place(const struct pto_result *result, char *text, size_t s
 		snprintf(text + at, size - at, ", core %u", result->core);
 }
 
-/* The device tells the figures; what follows from the code is known here. */
+/* The device's text has the figures; name and hint follow from the code. */
 static int fail_with_code(struct pto_context *ctx, const struct pto_run_handle *run)
 {
 	const struct pto_result *result = &run->result;

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * Runs of kind HOST_GRAPH: the orchestration is executed here, in the thread that submits,
- * and what it submits becomes the run's graph.
+ * Runs of kind HOST_GRAPH: the thread that submits executes the orchestration, and the tasks that
+ * the orchestration submits become the run's graph.
  *
- * A stream has one builder, made for its first such run and kept. Its memory only grows: an
- * arena for the task runtime, reserved but touched as far as graphs reach, and the
- * graph itself, from where it is copied to staging memory once its size is known. So a run
- * of a graph no larger than one before allocates nothing.
+ * A stream has one builder, which is created for its first such run and kept. Its memory only
+ * grows. It has an arena for the task runtime, which is reserved and touched only as far as graphs
+ * need it, and the graph itself, which is copied to staging memory when its size is known. So a
+ * run whose graph is not larger than an earlier one allocates nothing.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,10 +17,10 @@
 #include "runtime/runtime.h"
 
 /**
- * struct pto_builder - builds the graphs of a stream's runs; guarded by its lock
- * @rt: the task runtime; first, so that its calls lead back here
- * @sched: what no task ever gets to
- * @graph: the graph in the making
+ * struct pto_builder - builds the graphs of a stream's runs; guarded by the stream's lock
+ * @rt: the task runtime; first member, see builder_of()
+ * @sched: required by @rt; no task is ever published to it
+ * @graph: the graph that is being built
  * @stream: the stream
  * @arena: memory of the runtime, or NULL
  * @arena_size: bytes of it
@@ -70,7 +70,7 @@ static bool env_room(struct pto_runtime *rt, uint64_t bytes)
 	return true;
 }
 
-/* Memory of a buffer, once the runs that may still write to it have ended. */
+/* Wait for the runs that may still write to the buffer, and return its memory. */
 static void *buffer_view(struct pto_stream *stream, uint64_t addr, uint64_t bytes)
 {
 	struct pto_context *ctx = stream->ctx;
@@ -102,7 +102,7 @@ static void *env_host_view(struct pto_runtime *rt, uint64_t addr, uint64_t bytes
 	return buffer_view(builder_of(rt)->stream, addr, bytes);
 }
 
-/* As the software device does with the lines of orchestrations that it executes. */
+/* Like the log of the software device. */
 static void env_log(struct pto_runtime *rt, uint32_t level, const char *text)
 {
 	static const char * const names[] = { "error", "warn", "info", "debug" };
@@ -193,7 +193,7 @@ void pto_graph_drop(struct pto_stream *stream)
 
 /* --- a run --------------------------------------------------------------------------- */
 
-/* What the entry gets to see of the arguments: the block that has been staged. */
+/* The arguments of the entry: the block that has been staged. */
 static struct pto_orch_args view_args(const struct pto_run_handle *run)
 {
 	struct pto_orch_args view = { .size = sizeof(view) };
@@ -210,7 +210,7 @@ static struct pto_orch_args view_args(const struct pto_run_handle *run)
 	return view;
 }
 
-/* The run ends here, as one that the device has refused or failed would. */
+/* End the run with a result like that of the device. Return: 1 */
 static int end_run(struct pto_run_handle *run, int status, const struct pto_runtime *rt)
 {
 	run->result.id = PTO_RUN_NOT_SUBMITTED;
@@ -250,7 +250,7 @@ static int check_args(struct pto_run_handle *run, const struct pto_host_orch *or
 	return end_run(run, -EINVAL, NULL);
 }
 
-/* Calls the orchestration, which the caller has locked. */
+/* Call the orchestration, whose lock is held. */
 static int build(struct pto_builder *b, struct pto_run_handle *run, struct pto_host_orch *orch,
 		 const struct pto_orch_args *args, const struct pto_graph_limits *limits)
 {

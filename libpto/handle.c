@@ -1,14 +1,13 @@
 // SPDX-License-Identifier: MIT
 /*
- * Run handles as applications have them: the number of a slot and a generation, no pointer.
+ * Run handles. The value of a handle is not a pointer, but the number of a slot and a generation.
  *
- * A handle is used up by pto_wait(), but an application may keep it and wait again. So its
- * value is looked up in a table whose memory is never freed, and is known no more once the
- * generation of the slot has moved on. A thread that has found a run holds the slot: the run
- * is not freed before it has let go.
+ * pto_wait() invalidates a handle, but an application may wait for it again by mistake. So its
+ * value is looked up in a table whose memory is never freed; it is invalid if the slot has another
+ * generation. A thread that has found a run holds the slot, and the run is not freed meanwhile.
  *
- * The table is the process's. It is changed by atomic operations only, so that a fork() in
- * the middle of one does not leave a lock behind in the child.
+ * There is one table in the process. It is changed by atomic operations only, as a lock could stay
+ * locked in a forked child.
  */
 #include <sched.h>
 #include <stdlib.h>
@@ -25,9 +24,9 @@ _Static_assert(CHUNK_SLOTS * CHUNKS == 1u << INDEX_BITS, "each slot has a number
 
 /**
  * struct slot - an entry of the table
- * @run: whose slot it is, NULL, or &given_up; atomic
- * @generation: of the handles that are good; written under the lock of the run's stream, atomic
- * @users: threads that hold the slot; atomic
+ * @run: the run that has the slot; NULL if it is free; &given_up until its users are gone; atomic
+ * @generation: generation of valid handles; written under the lock of the run's stream; atomic
+ * @users: number of threads that hold the slot; atomic
  */
 struct slot {
 	struct pto_run_handle *run;
@@ -35,10 +34,10 @@ struct slot {
 	uint32_t users;
 };
 
-static struct pto_run_handle given_up;	/* of slots that are free as soon as nobody holds them */
+static struct pto_run_handle given_up;	/* marks slots that are free when no thread holds them */
 static struct slot first_chunk[CHUNK_SLOTS];
 static struct slot *chunks[CHUNKS] = { first_chunk };	/* atomic */
-static uint32_t next_slot;				/* atomic; where to look first */
+static uint32_t next_slot;				/* atomic; start of the next search */
 
 static struct slot *slot_at(uint32_t index)
 {
@@ -55,7 +54,7 @@ static bool claim(struct slot *slot, struct pto_run_handle *run)
 					   __ATOMIC_RELAXED);
 }
 
-/* Claims a slot of a chunk for @run. */
+/* Claim a slot of a chunk for @run. Return: false if all are in use. */
 static bool claim_in(uint32_t chunk, struct pto_run_handle *run)
 {
 	uint32_t start = __atomic_fetch_add(&next_slot, 1, __ATOMIC_RELAXED);
@@ -111,7 +110,7 @@ bool pto_handle_is(const struct pto_run_handle *handle, const struct pto_run_han
 	return handle == pto_handle_of(run);
 }
 
-/* Either this sees that the slot is given up, or pto_handle_release() sees that it is held. */
+/* Sequentially consistent: either this sees &given_up, or pto_handle_release() sees the user. */
 struct pto_run_handle *pto_handle_hold(const struct pto_run_handle *handle)
 {
 	uint64_t value = (uintptr_t)handle;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * Orchestrations of callables of kind HOST_GRAPH: loaded here, in this process.
+ * Orchestrations of callables of kind HOST_GRAPH, which are loaded into this process.
  *
- * One load per prepare, so that each cid has static data of its own, as on the device. The
- * object is loaded from a sealed memfd; nothing is written to a file system. The dynamic
- * loader takes two objects for one if their names are equal, and "/proc/self/fd/7" is the
- * name of whatever has got number 7, so each load spells that path differently.
+ * Each prepare loads the object again, so that each cid has its own static data, as on the device.
+ * The object is loaded from a sealed memfd; nothing is written to a file system. The dynamic
+ * loader treats objects with equal paths as one object, and descriptor numbers are reused. So each
+ * load uses another spelling of "/proc/self/fd/N".
  */
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -25,7 +25,7 @@
 
 #define MEMFD_NAME "pto-host-orch"
 
-static unsigned int loads;	/* atomic; the dynamic loader is the whole process's */
+static unsigned int loads;	/* atomic; number of loads in this process */
 
 /* --- loading -------------------------------------------------------------------- */
 
@@ -44,7 +44,7 @@ static int write_all(int fd, const void *data, size_t bytes)
 	return 0;
 }
 
-/* The object as the dynamic loader shall see it. */
+/* Write the object, changed by pto_image_own(), and seal the memfd. */
 static int fill_memfd(int fd, const struct pto_object *obj)
 {
 	int rc = write_all(fd, obj->data, obj->bytes);
@@ -62,7 +62,7 @@ static int fill_memfd(int fd, const struct pto_object *obj)
 	return 0;
 }
 
-/* The object's bytes in a memfd. Return: the descriptor or a negative errno */
+/* Create a memfd with the object. Return: the descriptor or a negative errno */
 static int open_memfd(const struct pto_object *obj)
 {
 	int fd = memfd_create(MEMFD_NAME, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
@@ -81,7 +81,7 @@ static int open_memfd(const struct pto_object *obj)
 	return fd;
 }
 
-/* Spells "/proc/self/fd/@fd" as no other load does, a simulated device's included. */
+/* A spelling of "/proc/self/fd/@fd" that no other load uses, nor a simulated device. */
 static void spell_path(char *path, size_t size, int fd)
 {
 	unsigned int n = __atomic_fetch_add(&loads, 1, __ATOMIC_RELAXED);
@@ -241,7 +241,7 @@ void pto_host_clear(struct pto_context *ctx, int cid, struct pto_host_orch *orch
 		pto_host_put(ctx, orch);
 }
 
-/* In a forked child the objects stay loaded: their destructors are the parent's to run. */
+/* In a forked child the objects stay loaded, so that their destructors run in the parent only. */
 void pto_host_close(struct pto_context *ctx)
 {
 	bool forked = pto_forked(ctx);

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * ELF objects as the device's loader will see them: through program headers and the
- * dynamic segment, not through sections, which may be stripped. What is read is hostile;
- * libelf checks the headers, and everything that an offset leads to is fetched with
- * elf_getdata_rawchunk(), which checks bounds.
+ * Reading ELF objects. Like the device's loader, this uses program headers and the dynamic
+ * segment, not sections, which may be stripped. The data are not trusted: libelf checks the
+ * headers, and all data at an offset are read with elf_getdata_rawchunk(), which checks bounds.
  */
 #include <ctype.h>
 #include <fcntl.h>
@@ -404,7 +403,7 @@ static int parse_begin(struct parse *p)
 	return rc;
 }
 
-/* Fills @obj->info, as far as it comes if the object is bad. */
+/* Fill in @obj->info; only in part if the object is invalid. */
 static int parse_object(struct pto_object *obj, char *error, size_t size)
 {
 	struct parse p = {
@@ -542,7 +541,7 @@ int pto_object_copy(struct pto_object *obj, const void *data, size_t bytes, cons
 	obj->data = malloc(bytes + 1);
 	if (!obj->data)
 		return read_error(obj->name, -ENOMEM, error, size);
-	/* (Nothing may come from nowhere.) */
+	/* @data may be NULL if @bytes is 0. */
 	if (bytes)
 		memcpy(obj->data, data, bytes);
 	obj->bytes = bytes;

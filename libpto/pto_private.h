@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * libpto's inside: the objects behind the handles of pto/pto.h.
+ * libpto's internals: the objects behind the handles of pto/pto.h.
  *
  * Ownership: a context owns its buffers and streams, a stream its run handles and staging
  * segments. pto_close() frees all of them. Callables and argument lists belong to the
- * application and know no context.
+ * application, and do not refer to a context.
  *
  * Locks: pto_stream.lock (all of a stream, held over a wait) before pto_context.lock (the
  * context's lists, its arena ids and lazy mappings; never held over a wait for a run).
@@ -26,7 +26,7 @@
 #define PTO_API __attribute__((visibility("default")))
 #define PTO_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 
-/* Keeps errno as it was over a function that calls the C library. */
+/* Preserves errno in a function that calls the C library. */
 #define PTO_KEEP_ERRNO \
 	int kept_errno_ __attribute__((cleanup(pto_restore_errno), unused)) = errno
 
@@ -38,9 +38,9 @@ static inline void pto_restore_errno(const int *saved)
 #define PTO_STAGE_ALIGN		64	/* of an argument block in the staging memory */
 #define PTO_STAGE_DATA_ALIGN	1024	/* of a tensor's data in it */
 #define PTO_LOG_SIZE		256	/* of the device's explanation of a failure */
-#define PTO_ARENA_IDS		8	/* ring configurations whose arena a context remembers */
+#define PTO_ARENA_IDS		8	/* arenas whose id a context keeps */
 
-/* Ring sizes of a driver that does not say what its defaults are (struct pto_device_info). */
+/* Default ring sizes if the driver does not report any (struct pto_device_info). */
 #define PTO_DEFAULT_TASK_WINDOW	16384ull
 #define PTO_DEFAULT_HEAP	(256ull << 20)
 #define PTO_DEFAULT_DEP_POOL	16384ull
@@ -48,7 +48,7 @@ static inline void pto_restore_errno(const int *saved)
 /* --- context ---------------------------------------------------------------- */
 
 /**
- * struct pto_arena_id - the driver's name for the arena of a ring configuration
+ * struct pto_arena_id - the driver's id for the arena of a ring configuration
  * @rings: the configuration
  * @id: its arena; 0 if this entry is free
  */
@@ -58,10 +58,10 @@ struct pto_arena_id {
 };
 
 /**
- * struct pto_timeouts - how long a run may take, in nanoseconds; 0: nobody has said
- * @sched: without anything moving in it
- * @op: for one kernel
- * @stream: as a whole
+ * struct pto_timeouts - bounds of a run, in nanoseconds; 0: none is given
+ * @sched: time without progress
+ * @op: duration of one kernel
+ * @stream: duration of the run
  */
 struct pto_timeouts {
 	uint64_t sched;
@@ -75,18 +75,18 @@ struct pto_timeouts {
  * @serial: number of the context in this process, never 0; key of the error texts
  * @alive: a page that reads as zero in a forked child (MADV_WIPEONFORK)
  * @path: device node
- * @info: what the device is
- * @env_rings: ring sizes from the environment, 0 where it says nothing
+ * @info: the device's properties
+ * @env_rings: ring sizes from the environment, 0 where it has none
  * @env_timeouts: time-outs from the environment
- * @longest_sched: longest time-out of a scheduler that a run had; atomic
+ * @longest_sched: longest scheduler time-out of any run so far; atomic
  * @closing: pto_close() has begun; atomic
  * @users: calls that pto_close() waits for; atomic
  * @lock: guards the fields below
  * @buffers: all buffers
  * @streams: all streams, the default one included
  * @default_stream: lives as long as the context
- * @arenas: latest ring configurations
- * @next_arena: entry of @arenas to use next
+ * @arenas: ids of the arenas created last
+ * @next_arena: entry of @arenas to replace next
  * @host: orchestrations of kind HOST_GRAPH by cid, NULL elsewhere; also read without the lock
  */
 struct pto_context {
@@ -115,24 +115,24 @@ static inline bool pto_forked(const struct pto_context *ctx)
 	return !__atomic_load_n(ctx->alive, __ATOMIC_RELAXED);
 }
 
-/* pto_check() - what every entry does first: 0, or -ENODEV with a text after fork(). */
+/* pto_check() - the first check of every call: 0, or -ENODEV with a text after fork(). */
 int pto_check(const struct pto_context *ctx);
 
 /*
- * pto_enter() - pto_check() for a call that may wait: -ENODEV once pto_close() has begun, which
- * otherwise waits for pto_leave(). pto_wait() holds its handle's slot instead, and who has the
- * lock of a stream need not.
+ * pto_enter() - pto_check() for a call that may wait: -ENODEV once pto_close() has begun. On
+ * success, pto_close() waits for pto_leave(). Not needed by pto_wait(), which holds the slot of
+ * its handle, nor by a thread that has the lock of a stream.
  */
 int pto_enter(struct pto_context *ctx);
 void pto_leave(struct pto_context *ctx);
 
-/* pto_closing() - what a call that has waited ends with: 0, or -ENODEV and a text */
+/* pto_closing() - check after a wait: 0, or -ENODEV and a text if pto_close() has begun */
 int pto_closing(const struct pto_context *ctx);
 
-/* pto_ioctl() - ioctl that starts again after a signal. Return: 0 or a negative errno. */
+/* pto_ioctl() - ioctl that is repeated after a signal. Return: 0 or a negative errno. */
 int pto_ioctl(const struct pto_context *ctx, unsigned long cmd, void *arg);
 
-/* pto_ioctl_once() - the same, but a signal is -EINTR. */
+/* pto_ioctl_once() - ioctl that returns -EINTR after a signal. */
 int pto_ioctl_once(const struct pto_context *ctx, unsigned long cmd, void *arg);
 
 /* pto_query_fd() - PTO_QUERY on a bare descriptor; @answer is zeroed first. */
@@ -145,23 +145,23 @@ struct pto_run_handle;
 /* pto_fail() - set the thread's text for @ctx. Return: @rc. Does not allocate. */
 int pto_fail(const struct pto_context *ctx, int rc, const char *fmt, ...) PTO_PRINTF(3, 4);
 
-/* pto_fail_open(), pto_fail_callable() - the same for what has no context. */
+/* pto_fail_open(), pto_fail_callable() - the same for failures without a context. */
 int pto_fail_open(int rc, const char *fmt, ...) PTO_PRINTF(2, 3);
 int pto_fail_callable(int rc, const char *fmt, ...) PTO_PRINTF(2, 3);
 
 /*
- * pto_fail_room() - pto_fail() with -ENOMEM: what there is no room for, its bytes unless they
- * are 0, and how much of the device's memory is in use
+ * pto_fail_room() - pto_fail() with -ENOMEM. The text names @what, @bytes unless they are 0, and
+ * how much of the device's memory is in use.
  */
 int pto_fail_room(struct pto_context *ctx, const char *what, uint64_t bytes);
 
-/* pto_fail_run() - pto_fail() with what is known of a run that failed. */
+/* pto_fail_run() - pto_fail() for a run that failed. */
 int pto_fail_run(struct pto_context *ctx, const struct pto_run_handle *run);
 
 /* pto_errno_name() - "ENOENT" for -ENOENT; never NULL. */
 const char *pto_errno_name(int rc);
 
-/* pto_open_reason() - why opening @path failed with @rc and what to do, into @text. */
+/* pto_open_reason() - explain in @text why opening @path failed with @rc, and the remedy. */
 void pto_open_reason(const char *path, int rc, char *text, size_t size);
 
 /* --- buffers ---------------------------------------------------------------- */
@@ -175,7 +175,7 @@ void pto_open_reason(const char *path, int rc, char *text, size_t size);
  * @size: bytes, whole pages
  * @device_addr: address on the device
  * @mmap_offset: for mmap()
- * @map: where it is mapped, or NULL; set once, under pto_context.lock
+ * @map: address of its mapping, or NULL; set once, under pto_context.lock
  */
 struct pto_buffer {
 	struct pto_context *ctx;
@@ -193,9 +193,9 @@ struct pto_buffer {
 /**
  * struct pto_object - an ELF object in memory
  * @data: its bytes
- * @bytes: how many
+ * @bytes: number of bytes
  * @name: for messages
- * @info: what is in it
+ * @info: its properties
  */
 struct pto_object {
 	void *data;
@@ -206,10 +206,10 @@ struct pto_object {
 
 typedef int (*pto_symbol_fn)(const char *name, void *arg);
 
-/* pto_object_read() - read and check a file. On failure a text in @error, @obj is empty. */
+/* pto_object_read() - read and check a file. On failure @error has a text, and @obj is empty. */
 int pto_object_read(struct pto_object *obj, const char *path, char *error, size_t size);
 
-/* pto_object_copy() - the same from memory. */
+/* pto_object_copy() - pto_object_read() from memory. */
 int pto_object_copy(struct pto_object *obj, const void *data, size_t bytes, const char *name,
 		    char *error, size_t size);
 
@@ -255,17 +255,18 @@ struct pto_callable {
 
 /**
  * struct pto_host_orch - an orchestration that runs in this process
- * @refs: pto_context.host, and runs that execute it; guarded by pto_context.lock
- * @generation: of the driver's slot, so that a run does not meet another callable there
+ * @refs: one of pto_context.host, and those of runs that execute it; guarded by pto_context.lock
+ * @generation: generation of the driver's slot: runs name it, so that they cannot get another
+ *	callable there
  * @handle: the object
  * @entry: its entry
  * @config: its configuration function, or NULL
  * @core_types: PTO_CORE_* of the callable's kernels by func_id, -1 where there is none
- * @lock: held while @entry or @config executes: runs of one cid do so one after the other, as
- *	on the device. Taken with the lock of the run's stream held, before pto_context.lock
+ * @lock: held while @entry or @config executes, so that runs of one cid execute one after the
+ *	other, as on the device. Taken with the lock of the run's stream held, before
+ *	pto_context.lock
  *
- * Unloaded with the last reference: an unprepare does not take the code from under a thread
- * that executes it.
+ * The last reference unloads it, so an unprepare does not unload code that a thread executes.
  */
 struct pto_host_orch {
 	unsigned int refs;
@@ -281,17 +282,17 @@ struct pto_host_orch {
 int pto_host_load(struct pto_context *ctx, const struct pto_callable *callable,
 		  struct pto_host_orch **out);
 
-/* pto_host_get() - the orchestration of a cid, with a reference; NULL: it is not here. */
+/* pto_host_get() - the orchestration of a cid, with a reference; NULL if the cid has none. */
 struct pto_host_orch *pto_host_get(struct pto_context *ctx, int cid);
 void pto_host_put(struct pto_context *ctx, struct pto_host_orch *orch);
 
-/* pto_host_set() - @orch, or NULL, is what a cid has now; takes the reference over. */
+/* pto_host_set() - set the orchestration of a cid to @orch or NULL; takes over its reference. */
 void pto_host_set(struct pto_context *ctx, int cid, struct pto_host_orch *orch);
 
-/* pto_host_clear() - a cid has been emptied of @orch, if it still has that. */
+/* pto_host_clear() - remove @orch from a cid, if the cid still has it. */
 void pto_host_clear(struct pto_context *ctx, int cid, struct pto_host_orch *orch);
 
-/* pto_host_close() - unload all; no thread uses the context any more. */
+/* pto_host_close() - unload all orchestrations; no thread uses the context. */
 void pto_host_close(struct pto_context *ctx);
 
 /* --- arguments ---------------------------------------------------------------- */
@@ -299,8 +300,8 @@ void pto_host_close(struct pto_context *ctx);
 /**
  * struct pto_arg_slot - host memory that a run stages; tensors of one memory share a slot
  * @host: the memory
- * @bytes: how many
- * @offset: where it lies in the run's staged data, a multiple of PTO_STAGE_DATA_ALIGN
+ * @bytes: number of bytes
+ * @offset: offset in the run's staged data, a multiple of PTO_STAGE_DATA_ALIGN
  * @direction: PTO_IN, PTO_OUT or PTO_INOUT
  */
 struct pto_arg_slot {
@@ -351,10 +352,10 @@ struct pto_args {
 struct pto_segment;
 
 /**
- * struct pto_staging - staging memory for one of the things that a stream's runs bring
+ * struct pto_staging - staging memory for the arguments, or for the graphs, of a stream's runs
  * @ctx: the context
  * @segment: current memory, or NULL
- * @limit: it does not grow beyond this merely to have more runs in flight
+ * @limit: the segment does not grow beyond this only to have more runs in flight
  */
 struct pto_staging {
 	struct pto_context *ctx;
@@ -364,14 +365,14 @@ struct pto_staging {
 
 /**
  * struct pto_segment - staging memory: a ring of chunks, one a run
- * @staging: whose it is
+ * @staging: its owner
  * @buffer: the memory, mapped
  * @head: first free byte
  * @tail: first byte of the oldest chunk
  * @users: runs that have a chunk and have not been reaped
  *
- * Chunks are given back in the order in which they were taken. Allocations are made from
- * the current segment; one that has been replaced by a bigger one goes with its last run.
+ * Chunks are released in the order in which they were allocated. Allocations use the current
+ * segment. A segment that has been replaced by a larger one is freed with its last run.
  */
 struct pto_segment {
 	struct pto_staging *staging;
@@ -386,7 +387,7 @@ struct pto_segment {
  * @segment: the segment, or NULL if the run has no arguments
  * @start: first byte
  * @end: first byte behind
- * @prev_head: the segment's head before, to take the allocation back
+ * @prev_head: the segment's head before, for pto_stage_cancel()
  */
 struct pto_chunk {
 	struct pto_segment *segment;
@@ -398,16 +399,16 @@ struct pto_chunk {
 /* pto_stage_size() - bytes of staging memory that a run with @args takes; 0 for none. */
 uint64_t pto_stage_size(const struct pto_args *args);
 
-/* pto_stage_alloc() - room for @bytes. -EAGAIN: none before an older run is reaped. */
+/* pto_stage_alloc() - allocate @bytes. -EAGAIN: an older run has to be reaped first. */
 int pto_stage_alloc(struct pto_staging *staging, uint64_t bytes, struct pto_chunk *chunk);
 
-/* pto_stage_cancel() - take the latest allocation back. */
+/* pto_stage_cancel() - undo the latest allocation. */
 void pto_stage_cancel(struct pto_chunk *chunk);
 
-/* pto_stage_release() - give the oldest chunk back. */
+/* pto_stage_release() - free the oldest chunk. */
 void pto_stage_release(struct pto_chunk *chunk);
 
-/* pto_stage_fill() - write arguments and input data, note the outputs in @run. */
+/* pto_stage_fill() - write arguments and input data, and record the outputs in @run. */
 void pto_stage_fill(const struct pto_args *args, struct pto_run_handle *run);
 
 /* pto_stage_drop() - free the current segment; no run uses it. */
@@ -416,10 +417,10 @@ void pto_stage_drop(struct pto_staging *staging);
 /* --- graphs ------------------------------------------------------------------- */
 
 /*
- * pto_graph_build() - execute a run's orchestration, its arguments are staged
+ * pto_graph_build() - execute a run's orchestration; its arguments are staged
  *
- * Return: 0: the stream's graph is the run's; 1: it failed, and the run has its result; or
- * a negative errno.
+ * Return: 0: the stream has the run's graph; 1: the orchestration failed, and the run has its
+ * result; or a negative errno.
  */
 int pto_graph_build(struct pto_run_handle *run, struct pto_host_orch *orch,
 		    const struct pto_ring_config *rings);
@@ -428,7 +429,7 @@ int pto_graph_build(struct pto_run_handle *run, struct pto_host_orch *orch,
 uint64_t pto_graph_bytes(const struct pto_stream *stream);
 void pto_graph_copy(const struct pto_stream *stream, void *to);
 
-/* pto_graph_drop() - free what the stream built graphs with. */
+/* pto_graph_drop() - free the stream's builder. */
 void pto_graph_drop(struct pto_stream *stream);
 
 /* --- runs and streams ----------------------------------------------------------- */
@@ -437,7 +438,7 @@ void pto_graph_drop(struct pto_stream *stream);
  * struct pto_output - staged data to be copied back
  * @host: destination
  * @staged: source
- * @bytes: how many
+ * @bytes: number of bytes
  */
 struct pto_output {
 	void *host;
@@ -447,8 +448,8 @@ struct pto_output {
 
 /* States of a run handle. */
 #define PTO_RUN_FREE		0	/* in pto_stream.free */
-#define PTO_RUN_FLYING		1	/* submitted, in pto_stream.oldest ... newest */
-#define PTO_RUN_ENDED		2	/* its result has been read, its owner not told yet */
+#define PTO_RUN_FLYING		1	/* in flight, in pto_stream.oldest ... newest */
+#define PTO_RUN_ENDED		2	/* its result has been read, but not returned to its owner */
 
 /**
  * struct pto_run_handle - a run; reused, and freed with its stream
@@ -456,14 +457,15 @@ struct pto_output {
  * @next: in the list of its state
  * @all: in pto_stream.handles
  * @state: PTO_RUN_*
- * @cid: what runs, for messages
- * @slot: its place in the table of handles (handle.c)
- * @detached: nobody will wait for it
- * @bound_ns: how long the device lets it be; without a bound of its own, unless it moves
- * @chunk: its staging memory while it flies
+ * @cid: its callable, for messages
+ * @slot: its slot in the table of handles (handle.c)
+ * @detached: no thread will wait for it
+ * @bound_ns: time after which the device ends it: always with a bound of its own, else without
+ *	progress
+ * @chunk: its staging memory while it is in flight
  * @graph: staging memory of its graph, if it has one
  * @outputs: array of @output_count, room for @output_room
- * @output_count: what to copy back
+ * @output_count: outputs to be copied back
  * @output_room: size of the array
  * @result: valid once it has ended
  * @log: the device's explanation if it has failed
@@ -490,7 +492,7 @@ struct pto_run_handle {
  * struct pto_answer - a wait for a run
  * @wait: the ioctl's argument
  * @log: the device's explanation if the run has failed
- * @rc: what came of the wait; -ETIMEDOUT also if there was none yet
+ * @rc: result of the wait; -ETIMEDOUT also if there was none yet
  */
 struct pto_answer {
 	struct pto_wait wait;
@@ -507,14 +509,14 @@ struct pto_answer {
  * @lock: guards the fields below; held while a thread waits for a run
  * @oldest: runs in flight, in order
  * @newest: end of that list
- * @flying: how many
- * @answer: in pto_run(): for the wait that its PTO_RUN does as well; else NULL
- * @result_ns: when a result came last, or the stream was made
- * @free: handles to use again, latest first
+ * @flying: number of runs in flight
+ * @answer: in pto_run(): for the wait of its PTO_RUN; else NULL
+ * @result_ns: time of the latest result, or of the stream's creation
+ * @free: free handles, latest first
  * @handles: all handles
  * @staging: for arguments and host tensors
  * @graphs: for graphs
- * @builder: what builds those, or NULL
+ * @builder: builds the graphs, or NULL
  */
 struct pto_stream {
 	struct pto_context *ctx;
@@ -534,24 +536,26 @@ struct pto_stream {
 	struct pto_builder *builder;
 };
 
-/* pto_stream_new() - the library's side of the driver's stream @id. */
+/* pto_stream_new() - create the library's object for the driver's stream @id. */
 int pto_stream_new(struct pto_context *ctx, uint32_t id, struct pto_stream **out);
 
-/* pto_stream_drop() - free it; no run of it flies, or nobody cares any more. */
+/* pto_stream_drop() - free it; no run is in flight, or its result is not needed. */
 void pto_stream_drop(struct pto_stream *stream);
 
-/* pto_reap() - wait for the oldest run, copy its outputs back. @deadline: absolute. */
+/* pto_reap() - wait for the oldest run, and copy its outputs back. @deadline: absolute. */
 int pto_reap(struct pto_stream *stream, uint64_t deadline);
 
-/* pto_run_get(), pto_run_put() - handles from the stream's pool and back. */
+/* pto_run_get(), pto_run_put() - take a handle from the stream's pool, and return it. */
 struct pto_run_handle *pto_run_get(struct pto_stream *stream, uint32_t outputs);
 void pto_run_put(struct pto_run_handle *run);
 
-/* pto_handle_claim(), pto_handle_release() - a run's slot in the table of handles, and its end. */
+/*
+ * pto_handle_claim(), pto_handle_release() - take and free a run's slot in the table of handles.
+ */
 bool pto_handle_claim(struct pto_run_handle *run);
 void pto_handle_release(const struct pto_run_handle *run, bool forked);
 
-/* pto_handle_of() - what the application gets for @run; pto_handle_is(): has it got that? */
+/* pto_handle_of() - the application's handle for @run. pto_handle_is(): compare with it. */
 struct pto_run_handle *pto_handle_of(const struct pto_run_handle *run);
 bool pto_handle_is(const struct pto_run_handle *handle, const struct pto_run_handle *run);
 
@@ -559,61 +563,61 @@ bool pto_handle_is(const struct pto_run_handle *handle, const struct pto_run_han
 struct pto_run_handle *pto_handle_hold(const struct pto_run_handle *handle);
 void pto_handle_let_go(uint32_t slot);
 
-/* pto_handle_use_up() - the handles of @run are over; under its stream's lock */
+/* pto_handle_use_up() - invalidate the handle of @run; under its stream's lock */
 void pto_handle_use_up(const struct pto_run_handle *run);
 
-/* pto_handle_held() - is there a thread that holds the slot of @run? */
+/* pto_handle_held() - does a thread hold the slot of @run? */
 bool pto_handle_held(const struct pto_run_handle *run);
 
 /* pto_now() - CLOCK_MONOTONIC in nanoseconds */
 uint64_t pto_now(void);
 
-/* pto_deadline() - absolute time of a relative one; PTO_FOREVER stays. */
+/* pto_deadline() - convert a relative time to an absolute one; PTO_FOREVER stays. */
 uint64_t pto_deadline(uint64_t timeout_ns);
 
 /* --- ring configuration --------------------------------------------------------- */
 
 /*
- * pto_rings_from_env() - read the environment. -EINVAL, and a text in @error, for a value that is
- * no size or beyond its limit; -EOVERFLOW for sizes of 2^64 or more, alone or together.
+ * pto_rings_from_env() - read the environment. -EINVAL, and a text in @error, for an invalid value
+ * or one beyond its limit; -EOVERFLOW for a size, or a sum of heaps, of 2^64 or more.
  */
 int pto_rings_from_env(struct pto_ring_config *rings, char *error, size_t size);
 
 /* pto_rings_prewarm_env() - build the arenas that $PTO_PREWARM names. */
 int pto_rings_prewarm_env(struct pto_context *ctx, char *error, size_t size);
 
-/* pto_rings_arena() - the arena for @rings (or NULL) over the environment; 0: default. */
+/* pto_rings_arena() - the arena for @rings (or NULL) and the environment; 0: the default arena. */
 int pto_rings_arena(struct pto_context *ctx, const struct pto_ring_config *rings,
 		    uint32_t *arena);
 
-/* pto_rings_resolve() - what a run with @rings (or NULL) has; no zeros. */
+/* pto_rings_resolve() - the sizes of a run with @rings (or NULL), with defaults for zeros. */
 void pto_rings_resolve(const struct pto_context *ctx, const struct pto_ring_config *rings,
 		       struct pto_ring_config *out);
 
-/* pto_rings_forget() - the driver does not know this arena any more. */
+/* pto_rings_forget() - drop the id of an arena that the driver has evicted. */
 void pto_rings_forget(struct pto_context *ctx, uint32_t arena);
 
 /* --- time-outs ------------------------------------------------------------------ */
 
 /*
- * pto_timeouts_from_env() - read the environment; the device has been asked. -EINVAL, and a
- * text in @error, for a value that is none and for an order that makes no sense.
+ * pto_timeouts_from_env() - read the environment; @ctx->info is valid. -EINVAL, and a text in
+ * @error, for an invalid value or order.
  */
 int pto_timeouts_from_env(struct pto_context *ctx, char *error, size_t size);
 
-/* pto_timeouts_resolve() - @own over the environment, 0 where neither says anything. */
+/* pto_timeouts_resolve() - @own, or else the environment's; 0 where neither gives a time-out. */
 int pto_timeouts_resolve(const struct pto_context *ctx, const struct pto_timeouts *own,
 			 struct pto_timeouts *out, char *error, size_t size);
 
-/* pto_answer_expect() - note how long the device may take over a run. */
+/* pto_answer_expect() - record how long the device may take for a run. */
 void pto_answer_expect(struct pto_run_handle *run, const struct pto_timeouts *timeouts);
 
-/* pto_answer_deadline() - until when to wait for the oldest run before asking what is wrong. */
+/* pto_answer_deadline() - until when to wait for @run before progress is checked. */
 uint64_t pto_answer_deadline(const struct pto_run_handle *run);
 
 /*
- * pto_reap_answer() - pto_reap() without a deadline, as long as the device can be expected
- * to answer; then -ETIMEDOUT and a text. There is a run in flight.
+ * pto_reap_answer() - pto_reap() without a deadline. -ETIMEDOUT and a text if the device has
+ * stalled. A run must be in flight.
  */
 int pto_reap_answer(struct pto_stream *stream);
 

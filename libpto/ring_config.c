@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Ring configurations: a run's own sizes over the environment's over the driver's
- * defaults, and the arenas that the driver has made of them.
+ * Ring configurations and the ids of their arenas. A run's own sizes take precedence over the
+ * environment's, and these over the driver's defaults.
  */
 #include <ctype.h>
 #include <stdio.h>
@@ -11,16 +11,16 @@
 #include "pto_private.h"
 
 /**
- * struct limit - what the sizes of one kind may be; 0 stands for one that nobody has chosen
- * @field: their name in struct pto_ring_config
- * @variable: and in the environment
- * @offset: where they are in struct pto_ring_config
- * @min: smallest
- * @max: greatest
- * @power: only powers of two
- * @rule: this in words
+ * struct limit - limits of the sizes of one kind; a size of 0 selects the default
+ * @field: name of the sizes in struct pto_ring_config
+ * @variable: name of the environment variable
+ * @offset: offset of the sizes in struct pto_ring_config
+ * @min: smallest size
+ * @max: largest size
+ * @power: only powers of two are allowed
+ * @rule: the limits as text
  *
- * They are those of struct pto_prewarm; the driver checks them again.
+ * The limits are those of struct pto_prewarm; the driver checks them again.
  */
 struct limit {
 	const char *field;
@@ -50,7 +50,7 @@ static const struct limit limits[KINDS] = {
 	},
 };
 
-/* The sizes of one kind, of all depths. */
+/* The sizes of one kind for all depths. */
 static uint64_t *sizes_of(struct pto_ring_config *rings, const struct limit *limit)
 {
 	return (uint64_t *)(void *)((char *)rings + limit->offset);
@@ -82,7 +82,7 @@ static bool heaps_overflow(const uint64_t *heaps)
 	return false;
 }
 
-/* One size: digits, then K, M or G if wanted. Moves *@text behind it. */
+/* Parse a size: digits, optionally followed by K, M or G. Moves *@text behind it. */
 static int parse_size(const char **text, uint64_t *value)
 {
 	unsigned int shift = 0;
@@ -112,7 +112,7 @@ static int parse_size(const char **text, uint64_t *value)
 	return 0;
 }
 
-/* One size for all depths, or PTO_RING_DEPTHS of them with commas between. */
+/* Parse one size for all depths, or PTO_RING_DEPTHS sizes separated by commas. */
 static int parse_depths(const char **text, uint64_t *sizes)
 {
 	unsigned int count = 0;
@@ -133,7 +133,7 @@ static int parse_depths(const char **text, uint64_t *sizes)
 	return 0;
 }
 
-/* Is what a variable says within the limits? */
+/* Check the sizes of an environment variable. */
 static int env_check(const struct limit *limit, const char *text, const uint64_t *sizes,
 		     char *error, size_t size)
 {
@@ -177,8 +177,8 @@ static int env_sizes(struct pto_ring_config *rings, const struct limit *limit, c
 }
 
 /*
- * Configurations with semicolons between; each is task window, heap and dependency pool with
- * colons between. What is left out is the environment's, or the default.
+ * Parse a configuration: task window, heap and dependency pool, separated by colons. Missing parts
+ * are taken from the environment, or are the defaults. A semicolon ends a configuration.
  */
 static bool parse_config(const char **text, struct pto_ring_config *rings)
 {
@@ -268,8 +268,8 @@ void pto_rings_resolve(const struct pto_context *ctx, const struct pto_ring_conf
 }
 
 /*
- * What a run or a call asks for, over the environment, which was found right when the context
- * was opened.
+ * Check a resolved configuration. The sizes of the environment were checked when the context was
+ * opened.
  */
 static int check(struct pto_context *ctx, struct pto_ring_config *rings)
 {

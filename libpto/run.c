@@ -2,13 +2,14 @@
 /*
  * Runs: submit, wait, and both at once.
  *
- * The warm path, pto_run() of something that ran before, allocates nothing and makes no
- * system call but one ioctl, which submits and waits (two with a driver that lacks
- * PTO_FEATURE_RUN_WAIT). So what that points to lies on the stack, handles come from the
- * stream's pool and arguments go to memory that is mapped already.
+ * The warm path is a repeated pto_run(). It allocates nothing, and its only system call is one
+ * ioctl, which submits and waits (two ioctls with a driver that lacks PTO_FEATURE_RUN_WAIT). The
+ * ioctl's arguments are on the stack, handles come from the stream's pool, and the run's arguments
+ * are written to memory that is mapped already.
  *
- * Runs of a stream are reaped in order: waiting for one reads the results of all before it.
- * No more of them are in flight than the driver keeps results of, so none is ever lost.
+ * Runs of a stream are reaped in order: waiting for one reads the results of all before it. The
+ * number of runs in flight is at most the number of results that the driver keeps, so no result is
+ * lost.
  */
 #include <stdio.h>
 #include <string.h>
@@ -25,7 +26,7 @@ static void copy_outputs(const struct pto_run_handle *run)
 			memcpy(run->outputs[i].host, run->outputs[i].staged, run->outputs[i].bytes);
 }
 
-/* The oldest run has ended: takes it off the list. Outputs of a failed one stay as they were. */
+/* Take the oldest run, which has ended, off the list. A failed run does not change its outputs. */
 static void finish_oldest(struct pto_stream *stream)
 {
 	struct pto_run_handle *run = stream->oldest;
@@ -44,7 +45,7 @@ static void finish_oldest(struct pto_stream *stream)
 		run->state = PTO_RUN_ENDED;
 }
 
-/* An error of the wait other than "not yet" is final: the driver has lost the run. */
+/* @rc is the error of the wait. It is final: the driver has lost the run. */
 static void keep_result(struct pto_run_handle *run, int rc, const struct pto_wait *wait,
 			const char *log)
 {
@@ -79,8 +80,8 @@ static void answer_init(struct pto_answer *answer, uint64_t deadline)
 }
 
 /*
- * A wait for the oldest run has come back with @rc. Return: 0: the run has ended; or that the
- * time has passed, or a signal came.
+ * Process the end of a wait for the oldest run, which returned @rc. Return: 0 if the run has
+ * ended; -ETIMEDOUT or -EINTR.
  */
 static int take_answer(struct pto_stream *stream, int rc, const struct pto_answer *answer)
 {
@@ -93,7 +94,7 @@ static int take_answer(struct pto_stream *stream, int rc, const struct pto_answe
 	return 0;
 }
 
-/* Also gives up on a signal, with -EINTR. */
+/* Wait for the oldest run once. Return: -EINTR on a signal. */
 static int reap_once(struct pto_stream *stream, uint64_t deadline)
 {
 	struct pto_answer answer;
@@ -126,8 +127,8 @@ static int take_result(struct pto_run_handle *run, struct pto_result *result)
 }
 
 /*
- * pto_close() takes the lock of each stream before it frees them, so who has one needs no
- * pto_enter(); who has to wait for one does.
+ * pto_close() tries the lock of each stream before it frees the stream, so a thread that has the
+ * lock needs no pto_enter(). A thread that waits for the lock does.
  */
 static int enter_stream(struct pto_stream *stream)
 {
@@ -149,7 +150,7 @@ static int enter_stream(struct pto_stream *stream)
 	return rc;
 }
 
-/* Waits for the lock no longer than for a run. */
+/* Wait for the lock until @deadline. */
 static int lock_stream(struct pto_stream *stream, uint64_t deadline)
 {
 	struct timespec ts = {
@@ -252,10 +253,10 @@ PTO_API int pto_stream_wait(struct pto_stream *stream, uint64_t timeout_ns)
 
 /* --- submitting ---------------------------------------------------------------- */
 
-/* Bytes that the first version had. */
+/* Size of the first version. */
 #define OPTIONS_MIN	(offsetof(struct pto_run_options, user_data) + sizeof(uint64_t))
 
-/* Options of a newer caller may be longer, if what this library does not know is zero. */
+/* Options of a newer caller may be longer, if the fields that are unknown here are zero. */
 static int read_options(struct pto_context *ctx, const struct pto_run_options *in,
 			struct pto_run_options *out)
 {
@@ -309,7 +310,7 @@ static int submit_failed(struct pto_context *ctx, int rc, int cid)
 	return pto_fail(ctx, rc, "submitting a run of cid %d: %s", cid, pto_errno_name(rc));
 }
 
-/* Room in staging memory. */
+/* Allocate staging memory; wait for older runs if necessary. */
 static int stage(struct pto_stream *stream, struct pto_staging *staging, uint64_t bytes,
 		 struct pto_chunk *chunk)
 {
@@ -323,7 +324,7 @@ static int stage(struct pto_stream *stream, struct pto_staging *staging, uint64_
 	return rc;
 }
 
-/* Room for one more run: in the driver's queue, and for what it brings. */
+/* Make room for one more run in the driver's queue and in the staging memory. */
 static int make_room(struct pto_stream *stream, uint64_t bytes, struct pto_chunk *chunk)
 {
 	int rc;
@@ -337,8 +338,8 @@ static int make_room(struct pto_stream *stream, uint64_t bytes, struct pto_chunk
 }
 
 /*
- * What the call that submits @run waits with, or NULL: not before older runs have ended, as
- * their results are read first.
+ * The argument of the wait in the ioctl that submits @run. NULL if older runs are in flight,
+ * because their results have to be read first.
  */
 static struct pto_answer *answer_at_once(const struct pto_run_handle *run)
 {
@@ -351,7 +352,7 @@ static struct pto_answer *answer_at_once(const struct pto_run_handle *run)
 	return stream->answer;
 }
 
-/* The stream may be full of runs that came past this library; then the caller waits. */
+/* The stream may be full of runs that were submitted without this library; then wait. */
 static int send_run(struct pto_run_handle *run, struct pto_run_entry *entry, uint64_t *id)
 {
 	struct pto_stream *stream = run->stream;
@@ -377,7 +378,7 @@ static int send_run(struct pto_run_handle *run, struct pto_run_entry *entry, uin
 	return rc;
 }
 
-/* The driver may have dropped the arena since it was named: then it is made again. */
+/* If the driver has evicted the arena meanwhile, create it again. */
 static int send_in_arena(struct pto_run_handle *run, const struct pto_ring_config *rings,
 			 struct pto_run_entry *entry, uint64_t *id)
 {
@@ -399,8 +400,8 @@ static int send_in_arena(struct pto_run_handle *run, const struct pto_ring_confi
 }
 
 /*
- * Builds the run's graph, and stages it. The arena comes first: the driver has then
- * accepted the ring sizes. Return: 0; 1 if the orchestration failed; or a negative errno.
+ * Build the run's graph, and stage it. The arena comes first, so that the driver has accepted the
+ * ring sizes. Return: 0; 1 if the orchestration failed; or a negative errno.
  */
 static int add_graph(struct pto_run_handle *run, struct pto_host_orch *orch,
 		     const struct pto_ring_config *rings, struct pto_run_entry *entry)
@@ -429,7 +430,7 @@ static int add_graph(struct pto_run_handle *run, struct pto_host_orch *orch,
 	return 0;
 }
 
-/* The arguments: of a graph, the tasks have them. */
+/* Set the arguments. Not used with a graph, whose tasks have theirs. */
 static void add_args(const struct pto_run_handle *run, const struct pto_args *args,
 		     struct pto_run_entry *entry)
 {
@@ -440,7 +441,7 @@ static void add_args(const struct pto_run_handle *run, const struct pto_args *ar
 	entry->args_size = PTO_RUN_ARGS_SIZE(args->tensor_count, args->scalar_count);
 }
 
-/* Return: 0: the run is submitted; 1: its orchestration has failed it; a negative errno. */
+/* Return: 0: the run is submitted; 1: its orchestration failed; or a negative errno. */
 static int fly(struct pto_run_handle *run, const struct pto_args *args,
 	       const struct pto_run_options *options, const struct pto_timeouts *timeouts,
 	       struct pto_host_orch *orch)
@@ -494,7 +495,7 @@ static void append_flying(struct pto_stream *stream, struct pto_run_handle *run)
 	stream->flying++;
 }
 
-/* Under the stream's lock. */
+/* The stream's lock is held. */
 static int submit(struct pto_stream *stream, int cid, const struct pto_args *args,
 		  const struct pto_run_options *options, struct pto_run_handle **out)
 {
@@ -551,7 +552,9 @@ PTO_API int pto_submit(struct pto_stream *stream, int cid, const struct pto_args
 	return rc;
 }
 
-/* It is in flight still, but nobody waits for it, and the memory of its outputs may go. */
+/*
+ * The run is still in flight. Do not wait for it, nor copy its outputs, whose memory may be freed.
+ */
 static void give_up(struct pto_run_handle *run, int rc, struct pto_result *result)
 {
 	run->detached = true;
@@ -562,7 +565,7 @@ static void give_up(struct pto_run_handle *run, int rc, struct pto_result *resul
 	result->status = rc;
 }
 
-/* Waits for a run that has just been submitted, and may have been answered with that. */
+/* Wait for a run that has just been submitted; it may have ended in the same ioctl. */
 static int finish(struct pto_run_handle *run, const struct pto_answer *answer,
 		  struct pto_result *result)
 {

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: MIT
 /*
- * Staging memory: where a run's arguments and host tensors lie on the device, and graphs
- * that were built on the host.
+ * Staging memory: device memory for the arguments and host tensors of runs, and for graphs that
+ * were built on the host.
  *
- * Each stream has two of them, one segment each: a buffer used as a ring of chunks. A chunk
- * of the first is the argument block, then, each at a multiple of PTO_STAGE_DATA_ALIGN, the
- * data of the host tensors; a chunk of the second is a graph. Runs of a stream end in order,
- * so chunks are given back in order.
+ * Each stream has two staging areas with one segment each: a buffer that is used as a ring of
+ * chunks. A chunk of the first has the argument block and then the data of the host tensors, each
+ * at a multiple of PTO_STAGE_DATA_ALIGN. A chunk of the second is a graph. Runs of a stream end in
+ * order, so chunks are freed in order.
  *
- * Size: a segment begins with SEGMENT_MIN or room for four of the runs that need it, and
- * grows for two reasons. A single run does not fit: twice what it needs. Or the ring is
- * full although the stream could take more runs: it doubles, up to pto_staging.limit
- * (STAGING_LIMIT at first; what it has when the device has no memory left). Beyond that the
- * oldest run is waited for. Segments are never made smaller; a replaced one is freed when
- * its last run has been reaped.
+ * Size: a segment begins with SEGMENT_MIN, or with room for four of the runs that need it. It
+ * grows in two cases. If a single run does not fit, the new size is twice that of the run. If the
+ * ring is full although the stream could take more runs, the size doubles, up to
+ * pto_staging.limit. The limit is STAGING_LIMIT at first, and becomes the current size when the
+ * device has no memory left. At the limit, the oldest run is waited for. Segments do not shrink. A
+ * replaced segment is freed when its last run has been reaped.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -32,7 +32,7 @@ static uint64_t block_size(const struct pto_args *args)
 	return PTO_RUN_ARGS_SIZE(args->tensor_count, args->scalar_count);
 }
 
-/* Where the data begins in a chunk. */
+/* Offset of the data in a chunk. */
 static uint64_t data_start(const struct pto_args *args)
 {
 	return align_up(block_size(args), PTO_STAGE_DATA_ALIGN);
@@ -77,7 +77,7 @@ static int new_segment(struct pto_staging *staging, uint64_t bytes, struct pto_s
 	return 0;
 }
 
-/* Chunks of the old segment stay where they are; it goes when the last has been reaped. */
+/* Chunks of the old segment stay in it; it is freed when the last one is released. */
 static void replace_segment(struct pto_staging *staging, struct pto_segment *segment)
 {
 	struct pto_segment *old = staging->segment;
@@ -96,7 +96,7 @@ void pto_stage_drop(struct pto_staging *staging)
 
 /* --- the ring ---------------------------------------------------------------- */
 
-/* head == tail means empty; so a chunk never fills the gap before the tail completely. */
+/* head == tail means empty, so a chunk must not fill the gap before the tail completely. */
 static bool take(struct pto_segment *segment, uint64_t bytes, uint64_t align,
 		 struct pto_chunk *chunk)
 {
@@ -144,7 +144,7 @@ static int grow_to_fit(struct pto_staging *staging, uint64_t bytes)
 	return rc;
 }
 
-/* Without memory for it the stream does with what it has, and is not asked again. */
+/* If there is no memory, the current size becomes the limit, so there is no further attempt. */
 static bool grow_for_more(struct pto_staging *staging)
 {
 	uint64_t size = staging->segment->buffer->size;

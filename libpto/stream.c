@@ -145,7 +145,7 @@ PTO_API int pto_stream_create(struct pto_context *ctx, struct pto_stream **out)
 	return 0;
 }
 
-/* Runs that were submitted past the library, on its descriptor, are waited for as well. */
+/* Also wait for runs that were submitted on the descriptor without the library. */
 static int destroy_stream(struct pto_stream *stream)
 {
 	struct pto_stream_destroy destroy = { .size = sizeof(destroy), .id = stream->id };

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * Time-outs: a run's own over the environment's over the device's defaults, and their order.
+ * Time-outs. A run's own take precedence over the environment's, and these over the device's
+ * defaults.
  *
- * Each finds out less about what is wrong than the one before, so it has to come later. Bounds
- * that nobody has given are the device's; it is they that give way, not what was asked for:
- * only the bounds that were given are held against each other, and against longer
- * defaults, which they have to stay below to be reached at all.
+ * In the order scheduler, operator, stream, each gives less information about the cause than the
+ * one before, so it has to be longer. A default is not checked against a longer bound. A bound
+ * that was given is checked against the next ones, defaults included: it must be shorter to be
+ * reached.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,14 +17,14 @@
 #define MSEC			1000000ull
 #define MAX_MSEC		(24ull * 3600 * 1000)
 #define DEFAULT_OP_NS		(45000 * MSEC)
-#define DEFAULT_STREAM_NS	(50000 * MSEC)	/* of devices that do not tell */
+#define DEFAULT_STREAM_NS	(50000 * MSEC)	/* for devices that report no default */
 #define STREAM_MARGIN_NS	(1500 * MSEC)	/* between scheduler and stream */
 
 /**
- * struct bound - a time-out on its way
- * @what: whose
- * @ns: how long
- * @from: who says so; NULL: nobody, it is the default
+ * struct bound - a time-out and its origin
+ * @what: kind of time-out, for messages
+ * @ns: its length
+ * @from: its origin, for messages; NULL: it is a default
  */
 struct bound {
 	const char *what;
@@ -79,7 +80,7 @@ static int out_of_order(const struct bound *low, const struct bound *high, uint6
 	return -EINVAL;
 }
 
-/* What nobody asked for cannot be in anybody's way. */
+/* A default for @low is not checked. */
 static int check_order(const struct bound *low, const struct bound *high, uint64_t margin,
 		       char *error, size_t size)
 {
