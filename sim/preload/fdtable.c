@@ -60,6 +60,12 @@ void sim_fd_set(int fd, uintptr_t entry)
 				 __ATOMIC_RELEASE);
 }
 
+void sim_fd_learn(int fd, uintptr_t entry)
+{
+	if (sim_fd_peek(fd) != entry && !sim_fork_borrowed())
+		sim_fd_set(fd, entry);
+}
+
 void sim_fd_each(unsigned int first, unsigned int last,
 		 void (*fn)(int fd, uintptr_t entry, void *arg), void *arg)
 {

@@ -249,7 +249,7 @@ enum sim_kind sim_file_verify(int fd, struct sim_file **file, unsigned int *inde
 	if (index)
 		*index = name.index;
 	if (atomic_load(&closes) == before)
-		sim_fd_set(fd, entry);
+		sim_fd_learn(fd, entry);
 	return kind;
 }
 

@@ -154,11 +154,14 @@ static inline uintptr_t sim_fd_peek(int fd)
 /** sim_fd_set() - replace an entry; best effort, only SIM_INTERNAL need not be re-made */
 void sim_fd_set(int fd, uintptr_t entry);
 
+/** sim_fd_learn() - sim_fd_set(), but by a child of vfork(), whose descriptors are not the table's */
+void sim_fd_learn(int fd, uintptr_t entry);
+
 /** sim_fd_forget() - drop what is known about a descriptor that has just been made */
 static inline void sim_fd_forget(int fd)
 {
 	if (SIM_UNLIKELY(sim_fd_peek(fd)))
-		sim_fd_set(fd, 0);
+		sim_fd_learn(fd, 0);
 }
 
 /** sim_fd_each() - call @fn for each non-zero entry of descriptors in [first, last] */
