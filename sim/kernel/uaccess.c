@@ -181,10 +181,24 @@ static size_t copier_copy(char *to, const char *from, size_t bytes, const void *
 	return bytes;
 }
 
-/* What process_vm_*() has left of it, if there is such a call. */
+/*
+ * process_vm_readv() or _writev(). A process whose main thread has ended is found by its other
+ * threads alone.
+ */
+static ssize_t copy_by_kernel(long number, const struct iovec *local, const struct iovec *remote)
+{
+	/* The last one goes by way of the stack, where an int would leave its upper half open. */
+	ssize_t n = syscall(number, own_pid(), local, 1UL, remote, 1UL, 0UL);
+
+	if (n < 0 && errno == ESRCH)
+		n = syscall(number, syscall(SYS_gettid), local, 1UL, remote, 1UL, 0UL);
+	return n;
+}
+
+/* What that has left. Only EFAULT says something about the pointer. */
 static size_t copied(ssize_t n, void *to, const void *from, size_t bytes, const void *user)
 {
-	if (n < 0 && (errno == ENOSYS || errno == EPERM))
+	if (n < 0 && errno != EFAULT)
 		return copier_copy(to, from, bytes, user);
 	return n < 0 ? bytes : bytes - (size_t)n;
 }
@@ -201,9 +215,8 @@ size_t sim_copy_from_user_slow(void *to, const void *from, size_t bytes)
 		memcpy(to, from, bytes);
 		return 0;
 	}
-	/* The last one goes by way of the stack, where an int would leave its upper half open. */
-	bytes = copied(syscall(SYS_process_vm_readv, own_pid(), &local, 1UL, &remote, 1UL, 0UL),
-		       to, from, bytes, from);
+	bytes = copied(copy_by_kernel(SYS_process_vm_readv, &local, &remote), to, from, bytes,
+		       from);
 	errno = saved;
 	return bytes;
 }
@@ -246,8 +259,8 @@ size_t sim_copy_to_user_slow(void *to, const void *from, size_t bytes)
 		memcpy(to, from, bytes);
 		return 0;
 	}
-	bytes = copied(syscall(SYS_process_vm_writev, own_pid(), &local, 1UL, &remote, 1UL, 0UL),
-		       to, from, bytes, to);
+	bytes = copied(copy_by_kernel(SYS_process_vm_writev, &local, &remote), to, from, bytes,
+		       to);
 	errno = saved;
 	return bytes;
 }

@@ -71,10 +71,10 @@ static int memory_keep(long fd, int *kept)
 
 static int memory_reopen(const struct memory_files *memory, int *kept)
 {
-	char path[32];
+	char path[48];
 	long fd;
 
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", memory->writable);
+	snprintf(path, sizeof(path), "/proc/thread-self/fd/%d", memory->writable);
 	fd = sim_raw(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		sim_say("cannot open %s: is there no /proc?", path);
