@@ -46,7 +46,7 @@ enum {
  * @close_lock: held while the last close is found out and carried out, so that every
  *	closer returns after the context has ended
  * @ready_lock: serialises the byte that makes the descriptor readable; @signalled
- * @signalled: the byte has been written and not been taken back
+ * @signalled: bytes that have been written and not been taken back
  * @pollers: threads inside poll() or select() with it
  * @sticky: it was added to an epoll set
  * @marked: something happened, the helper thread has to look
@@ -73,7 +73,7 @@ struct sim_file {
 	uint64_t serial;
 	pthread_mutex_t close_lock;
 	pthread_mutex_t ready_lock;
-	bool signalled;
+	unsigned int signalled;
 	_Atomic uint32_t pollers;
 	_Atomic bool sticky;
 	_Atomic bool marked;

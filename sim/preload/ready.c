@@ -7,7 +7,8 @@
  *
  * A thread inside poll() or select() counts as @pollers, and the answer it gets is made of
  * what the driver says, POLLERR included. An epoll set cannot be seen into: a descriptor
- * that was added to one stays armed, and reports EPOLLIN for EPOLLERR, too.
+ * that was added to one stays armed, and reports EPOLLIN for EPOLLERR, too. There a byte more
+ * for each wake-up of the driver makes the edge that EPOLLET waits for.
  *
  * The driver's wake-ups come from device threads and only mark the file. The helper
  * thread then asks the driver and writes the byte. It is taken back by way of a
@@ -31,7 +32,7 @@ static int on_wake(wait_queue_entry_t *wait, unsigned int mode, int flags, void 
 
 void sim_ready_begin(struct sim_file *file)
 {
-	file->signalled = false;
+	file->signalled = 0;
 	atomic_store(&file->pollers, 0);
 	atomic_store(&file->sticky, false);
 	atomic_store(&file->marked, false);
@@ -57,28 +58,54 @@ static bool still_ours(struct sim_file *file, int fd)
 	return same;
 }
 
-/* Make the byte agree with the driver. Without a descriptor it can only be written. */
-static uint32_t update(struct sim_file *file, int fd)
+static void signal_one(struct sim_file *file)
+{
+	char byte = 0;
+
+	if (sim_raw(SYS_sendto, file->peer, &byte, 1, MSG_DONTWAIT | MSG_NOSIGNAL, NULL, 0) == 1)
+		file->signalled++;
+}
+
+/* Take bytes back until @left are there. */
+static void take_back(struct sim_file *file, int fd, unsigned int left)
+{
+	char bytes[64];
+	size_t most;
+	long n;
+
+	if (file->signalled <= left || !still_ours(file, fd))
+		return;
+	while (file->signalled > left) {
+		most = file->signalled - left;
+		most = most < sizeof(bytes) ? most : sizeof(bytes);
+		n = sim_raw(SYS_recvfrom, fd, bytes, most, MSG_DONTWAIT, NULL, NULL);
+		if (n <= 0)
+			break;
+		file->signalled -= (unsigned int)n;
+	}
+}
+
+/*
+ * Make the bytes agree with the driver. Without a descriptor they can only be written.
+ * @woken: the driver has woken its pollers, which is one more edge for an epoll set
+ */
+static uint32_t update(struct sim_file *file, int fd, bool woken)
 {
 	uint32_t mask;
-	char byte = 0;
 
 	pthread_mutex_lock(&file->ready_lock);
 	mask = (uint32_t)pto_ctx_poll(file->ctx);
-	if (mask && !file->signalled) {
-		file->signalled = sim_raw(SYS_sendto, file->peer, &byte, 1,
-					  MSG_DONTWAIT | MSG_NOSIGNAL, NULL, 0) == 1;
-	} else if (!mask && file->signalled && still_ours(file, fd)) {
-		sim_raw(SYS_recvfrom, fd, &byte, 1, MSG_DONTWAIT, NULL, NULL);
-		file->signalled = false;
-	}
+	if (mask && (!file->signalled || (woken && atomic_load(&file->sticky))))
+		signal_one(file);
+	else if (fd >= 0)
+		take_back(file, fd, mask ? 1 : 0);
 	pthread_mutex_unlock(&file->ready_lock);
 	return mask;
 }
 
 void sim_ready_update(struct sim_file *file, int fd)
 {
-	update(file, fd);
+	update(file, fd, false);
 }
 
 uint32_t sim_ready_arm(struct sim_file *file, int fd, bool forever)
@@ -87,12 +114,12 @@ uint32_t sim_ready_arm(struct sim_file *file, int fd, bool forever)
 		atomic_store(&file->sticky, true);
 	else
 		atomic_fetch_add(&file->pollers, 1);
-	return update(file, fd);
+	return update(file, fd, false);
 }
 
 uint32_t sim_ready_disarm(struct sim_file *file, int fd)
 {
-	uint32_t mask = update(file, fd);
+	uint32_t mask = update(file, fd, false);
 
 	atomic_fetch_sub(&file->pollers, 1);
 	return mask;
@@ -105,7 +132,7 @@ void sim_ready_scan(void)
 	for (file = atomic_load(&sim_files); file; file = file->next) {
 		if (!atomic_exchange(&file->marked, false) || !sim_file_try_get(file))
 			continue;
-		update(file, -1);
+		update(file, -1, true);
 		sim_file_put(file);
 	}
 }
