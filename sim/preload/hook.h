@@ -20,6 +20,65 @@
 #include "raw.h"
 #include "real.h"
 
+/**
+ * SIM_ENTRY() - the entry point of sim_@name(), which goes on to the next definition
+ *
+ * The function takes where it goes on to as an argument: for syscall() that is the kernel.
+ */
+#define SIM_ENTRY(type, name, params, ...) \
+	SIM_EXPORT type name params \
+	{ \
+		return sim_##name(sim_real(), __VA_ARGS__); \
+	}
+
+int sim_openat(const struct sim_real *next, int dirfd, const char *path, int flags, mode_t mode);
+int sim_close(const struct sim_real *next, int fd);
+int sim_close_range(const struct sim_real *next, unsigned int first, unsigned int last, int flags);
+int sim_dup(const struct sim_real *next, int fd);
+int sim_dup2(const struct sim_real *next, int from, int fd);
+int sim_dup3(const struct sim_real *next, int from, int fd, int flags);
+int sim_fcntl(const struct sim_real *next, int fd, int command, long arg);
+int sim_ioctl(const struct sim_real *next, int fd, unsigned long request, void *arg);
+ssize_t sim_read(const struct sim_real *next, int fd, void *buf, size_t length);
+ssize_t sim_write(const struct sim_real *next, int fd, const void *buf, size_t length);
+ssize_t sim_readv(const struct sim_real *next, int fd, const struct iovec *iov, int count);
+ssize_t sim_writev(const struct sim_real *next, int fd, const struct iovec *iov, int count);
+void *sim_mmap(const struct sim_real *next, void *addr, size_t length, int prot, int flags, int fd,
+	       off_t offset);
+void *sim_mmap64(const struct sim_real *next, void *addr, size_t length, int prot, int flags,
+		 int fd, off_t offset);
+int sim_munmap(const struct sim_real *next, void *addr, size_t length);
+void *sim_mremap(const struct sim_real *next, void *addr, size_t old_length, size_t new_length,
+		 int flags, void *new_addr);
+int sim_remap_file_pages(const struct sim_real *next, void *addr, size_t length, int prot,
+			 size_t index, int flags);
+void *sim_shmat(const struct sim_real *next, int id, const void *addr, int flags);
+int sim_mprotect(const struct sim_real *next, void *addr, size_t length, int prot);
+int sim_pkey_mprotect(const struct sim_real *next, void *addr, size_t length, int prot, int key);
+int sim_madvise(const struct sim_real *next, void *addr, size_t length, int advice);
+int sim_msync(const struct sim_real *next, void *addr, size_t length, int flags);
+int sim_poll(const struct sim_real *next, struct pollfd *fds, nfds_t n, int timeout);
+int sim_ppoll(const struct sim_real *next, struct pollfd *fds, nfds_t n,
+	      const struct timespec *timeout, const sigset_t *mask);
+int sim_select(const struct sim_real *next, int nfds, fd_set *readable, fd_set *writable,
+	       fd_set *exceptional, struct timeval *timeout);
+int sim_pselect(const struct sim_real *next, int nfds, fd_set *readable, fd_set *writable,
+		fd_set *exceptional, const struct timespec *timeout, const sigset_t *mask);
+int sim_epoll_ctl(const struct sim_real *next, int epfd, int op, int fd,
+		  struct epoll_event *event);
+int sim_stat(const struct sim_real *next, const char *path, struct stat *st);
+int sim_lstat(const struct sim_real *next, const char *path, struct stat *st);
+int sim_fstat(const struct sim_real *next, int fd, struct stat *st);
+int sim_fstatat(const struct sim_real *next, int dirfd, const char *path, struct stat *st,
+		int flags);
+int sim_statx(const struct sim_real *next, int dirfd, const char *path, int flags,
+	      unsigned int mask, struct statx *sx);
+int sim_access(const struct sim_real *next, const char *path, int mode);
+int sim_faccessat(const struct sim_real *next, int dirfd, const char *path, int mode, int flags);
+ssize_t sim_readlink(const struct sim_real *next, const char *path, char *buf, size_t length);
+ssize_t sim_readlinkat(const struct sim_real *next, int dirfd, const char *path, char *buf,
+		       size_t length);
+
 /** sim_open_before() - an open that may create a file: is it ours? Then *fd is its result */
 bool sim_open_before(int dirfd, const char *path, int flags, int *fd);
 

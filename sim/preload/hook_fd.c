@@ -12,26 +12,28 @@ static bool is_internal(int fd)
 	return sim_fd_peek(fd) == SIM_INTERNAL;
 }
 
-SIM_EXPORT int close(int fd)
+int sim_close(const struct sim_real *next, int fd)
 {
 	uintptr_t entry = sim_fd_peek(fd);
 	struct sim_closing closing;
 	int ret, saved;
 
 	if (__builtin_expect(!entry, 1))
-		return sim_real()->close(fd);
+		return next->close(fd);
 	/* The loops of daemons, close(3), close(4), ..., must not get at our own. */
 	if (entry == SIM_INTERNAL) {
 		errno = EBADF;
 		return -1;
 	}
 	closing = sim_file_before_close(fd);
-	ret = sim_real()->close(fd);
+	ret = next->close(fd);
 	saved = errno;
 	sim_file_after_close(closing);
 	errno = saved;
 	return ret;
 }
+
+SIM_ENTRY(int, close, (int fd), fd)
 
 /* --- ranges -------------------------------------------------------------------------- */
 
@@ -99,14 +101,16 @@ static int close_all(unsigned int first, unsigned int last, unsigned int flags)
  * With CLOSE_RANGE_UNSHARE the threads of the simulator would keep the old table, and with it
  * what is closed, open. They are not the application's, which believes it has one thread.
  */
-SIM_EXPORT int close_range(unsigned int first, unsigned int last, int flags)
+int sim_close_range(const struct sim_real *next, unsigned int first, unsigned int last, int flags)
 {
 	if (!sim_fd_used() || first > last || flags & CLOSE_RANGE_CLOEXEC)
-		return sim_real()->close_range(first, last, flags);
+		return next->close_range(first, last, flags);
 	if (sim_helper_running())
 		flags &= ~CLOSE_RANGE_UNSHARE;
 	return close_all(first, last, (unsigned int)flags);
 }
+
+SIM_ENTRY(int, close_range, (unsigned int first, unsigned int last, int flags), first, last, flags)
 
 SIM_EXPORT void closefrom(int low)
 {
@@ -129,10 +133,12 @@ static int copied(int from, int fd)
 	return fd;
 }
 
-SIM_EXPORT int dup(int fd)
+int sim_dup(const struct sim_real *next, int fd)
 {
-	return copied(fd, sim_real()->dup(fd));
+	return copied(fd, next->dup(fd));
 }
+
+SIM_ENTRY(int, dup, (int fd), fd)
 
 /* After dup2() and dup3(): @closing is what was at @fd before. */
 static int copied_over(int from, int fd, int ret, struct sim_closing closing)
@@ -148,7 +154,7 @@ static int copied_over(int from, int fd, int ret, struct sim_closing closing)
 	return ret;
 }
 
-SIM_EXPORT int dup2(int from, int fd)
+int sim_dup2(const struct sim_real *next, int from, int fd)
 {
 	struct sim_closing closing;
 
@@ -157,12 +163,14 @@ SIM_EXPORT int dup2(int from, int fd)
 		return -1;
 	}
 	if (from == fd)
-		return sim_real()->dup2(from, fd);
+		return next->dup2(from, fd);
 	closing = sim_file_before_close(fd);
-	return copied_over(from, fd, sim_real()->dup2(from, fd), closing);
+	return copied_over(from, fd, next->dup2(from, fd), closing);
 }
 
-SIM_EXPORT int dup3(int from, int fd, int flags)
+SIM_ENTRY(int, dup2, (int from, int fd), from, fd)
+
+int sim_dup3(const struct sim_real *next, int from, int fd, int flags)
 {
 	struct sim_closing closing;
 
@@ -171,10 +179,12 @@ SIM_EXPORT int dup3(int from, int fd, int flags)
 		return -1;
 	}
 	if (from == fd)
-		return sim_real()->dup3(from, fd, flags);
+		return next->dup3(from, fd, flags);
 	closing = sim_file_before_close(fd);
-	return copied_over(from, fd, sim_real()->dup3(from, fd, flags), closing);
+	return copied_over(from, fd, next->dup3(from, fd, flags), closing);
 }
+
+SIM_ENTRY(int, dup3, (int from, int fd, int flags), from, fd, flags)
 
 /* F_GETFL: the socket is open for reading and writing whatever open() was asked for. */
 static int get_flags(int fd, int flags)
@@ -195,6 +205,11 @@ static int after_fcntl(int fd, int command, int ret)
 	if (command == F_DUPFD || command == F_DUPFD_CLOEXEC)
 		return copied(fd, ret);
 	return command == F_GETFL ? get_flags(fd, ret) : ret;
+}
+
+int sim_fcntl(const struct sim_real *next, int fd, int command, long arg)
+{
+	return after_fcntl(fd, command, next->fcntl(fd, command, arg));
 }
 
 #define FCNTL(name) \

@@ -10,7 +10,8 @@
 #include <linux/pto.h>
 
 /* A PTO ioctl on a descriptor that the table cannot vouch for. */
-static __attribute__((noinline)) long ioctl_verify(int fd, unsigned int cmd, void *arg)
+static __attribute__((noinline)) long ioctl_verify(const struct sim_real *next, int fd,
+						   unsigned int cmd, void *arg)
 {
 	struct sim_file *file;
 	long ret;
@@ -24,12 +25,12 @@ static __attribute__((noinline)) long ioctl_verify(int fd, unsigned int cmd, voi
 		sim_file_other(fd);
 		return -ENODEV;
 	default:
-		ret = sim_real()->ioctl(fd, cmd, arg);
+		ret = next->ioctl(fd, cmd, arg);
 		return ret < 0 ? -errno : ret;
 	}
 }
 
-static long ioctl_pto(int fd, unsigned int cmd, void *arg)
+static long ioctl_pto(const struct sim_real *next, int fd, unsigned int cmd, void *arg)
 {
 	struct sim_file *file;
 	long ret;
@@ -37,7 +38,7 @@ static long ioctl_pto(int fd, unsigned int cmd, void *arg)
 	sim_fork_check();
 	file = sim_file_get(fd);
 	if (SIM_UNLIKELY(!file))
-		return ioctl_verify(fd, cmd, arg);
+		return ioctl_verify(next, fd, cmd, arg);
 	ret = sim_file_ioctl(file, fd, cmd, arg);
 	sim_file_put(file);
 	return ret;
@@ -49,18 +50,13 @@ static bool is_generic(unsigned long request)
 	return request == FIOCLEX || request == FIONCLEX || request == FIONBIO;
 }
 
-SIM_EXPORT int ioctl(int fd, unsigned long request, ...)
+int sim_ioctl(const struct sim_real *next, int fd, unsigned long request, void *arg)
 {
 	struct sim_file *file;
-	va_list args;
-	void *arg;
 
-	va_start(args, request);
-	arg = va_arg(args, void *);
-	va_end(args);
 	/* musl's request is an int, so its upper half may be anything. */
 	if (_IOC_TYPE((unsigned int)request) == PTO_IOC_TYPE)
-		return (int)sim_return(ioctl_pto(fd, (unsigned int)request, arg));
+		return (int)sim_return(ioctl_pto(next, fd, (unsigned int)request, arg));
 	if (SIM_UNLIKELY(sim_fd_peek(fd)) && !is_generic(request)) {
 		switch (sim_file_of(fd, &file)) {
 		case SIM_OURS:
@@ -74,7 +70,18 @@ SIM_EXPORT int ioctl(int fd, unsigned long request, ...)
 			break;
 		}
 	}
-	return sim_real()->ioctl(fd, request, arg);
+	return next->ioctl(fd, request, arg);
+}
+
+SIM_EXPORT int ioctl(int fd, unsigned long request, ...)
+{
+	va_list args;
+	void *arg;
+
+	va_start(args, request);
+	arg = va_arg(args, void *);
+	va_end(args);
+	return sim_ioctl(sim_real(), fd, request, arg);
 }
 
 /* Is @fd a context? Then errno is what the driver would say to reading or writing it. */
@@ -97,33 +104,41 @@ static __attribute__((noinline)) bool is_context(int fd, int accmode)
 	}
 }
 
-SIM_EXPORT ssize_t read(int fd, void *buf, size_t length)
+ssize_t sim_read(const struct sim_real *next, int fd, void *buf, size_t length)
 {
 	if (SIM_UNLIKELY(sim_fd_peek(fd)) && is_context(fd, O_WRONLY))
 		return -1;
-	return sim_real()->read(fd, buf, length);
+	return next->read(fd, buf, length);
 }
 
-SIM_EXPORT ssize_t readv(int fd, const struct iovec *iov, int count)
+SIM_ENTRY(ssize_t, read, (int fd, void *buf, size_t length), fd, buf, length)
+
+ssize_t sim_readv(const struct sim_real *next, int fd, const struct iovec *iov, int count)
 {
 	if (SIM_UNLIKELY(sim_fd_peek(fd)) && is_context(fd, O_WRONLY))
 		return -1;
-	return sim_real()->readv(fd, iov, count);
+	return next->readv(fd, iov, count);
 }
 
-SIM_EXPORT ssize_t write(int fd, const void *buf, size_t length)
+SIM_ENTRY(ssize_t, readv, (int fd, const struct iovec *iov, int count), fd, iov, count)
+
+ssize_t sim_write(const struct sim_real *next, int fd, const void *buf, size_t length)
 {
 	if (SIM_UNLIKELY(sim_fd_peek(fd)) && is_context(fd, O_RDONLY))
 		return -1;
-	return sim_real()->write(fd, buf, length);
+	return next->write(fd, buf, length);
 }
 
-SIM_EXPORT ssize_t writev(int fd, const struct iovec *iov, int count)
+SIM_ENTRY(ssize_t, write, (int fd, const void *buf, size_t length), fd, buf, length)
+
+ssize_t sim_writev(const struct sim_real *next, int fd, const struct iovec *iov, int count)
 {
 	if (SIM_UNLIKELY(sim_fd_peek(fd)) && is_context(fd, O_RDONLY))
 		return -1;
-	return sim_real()->writev(fd, iov, count);
+	return next->writev(fd, iov, count);
 }
+
+SIM_ENTRY(ssize_t, writev, (int fd, const struct iovec *iov, int count), fd, iov, count)
 
 SIM_EXPORT ssize_t __read_chk(int fd, void *buf, size_t length, size_t size)
 {

@@ -51,8 +51,8 @@ static bool replaces(const void *addr, size_t length, int flags)
 }
 
 #define MMAP(name) \
-	SIM_EXPORT void *name(void *addr, size_t length, int prot, int flags, int fd, \
-			      off_t offset) \
+	void *sim_##name(const struct sim_real *next, void *addr, size_t length, int prot, \
+			 int flags, int fd, off_t offset) \
 	{ \
 		int saved = errno; \
 		void *ret; \
@@ -61,51 +61,76 @@ static bool replaces(const void *addr, size_t length, int flags)
 			ret = (void *)sim_return( \
 				sim_map_over(addr, length, prot, flags, fd, offset)); \
 		else \
-			ret = sim_real()->name(addr, length, prot, flags, fd, offset); \
+			ret = next->name(addr, length, prot, flags, fd, offset); \
 		if (__builtin_expect(ret != MAP_FAILED, 1)) \
 			return ret; \
 		ret = map_refused(addr, length, prot, flags, fd, offset); \
 		if (ret != MAP_FAILED) \
 			errno = saved; \
 		return ret; \
-	}
+	} \
+\
+	SIM_ENTRY(void *, name, (void *addr, size_t length, int prot, int flags, int fd, \
+		  off_t offset), addr, length, prot, flags, fd, offset)
 
 MMAP(mmap)
 MMAP(mmap64)
 
-SIM_EXPORT int munmap(void *addr, size_t length)
+int sim_munmap(const struct sim_real *next, void *addr, size_t length)
 {
 	if (SIM_UNLIKELY(sim_map_overlaps(addr, length)))
 		return (int)sim_return(sim_map_remove(addr, length));
-	return sim_real()->munmap(addr, length);
+	return next->munmap(addr, length);
 }
 
-SIM_EXPORT int mprotect(void *addr, size_t length, int prot)
+SIM_ENTRY(int, munmap, (void *addr, size_t length), addr, length)
+
+int sim_mprotect(const struct sim_real *next, void *addr, size_t length, int prot)
 {
 	if (SIM_UNLIKELY(sim_map_overlaps(addr, length)))
 		return (int)sim_return(sim_map_protect(addr, length, prot, -1));
-	return sim_real()->mprotect(addr, length, prot);
+	return next->mprotect(addr, length, prot);
 }
 
-SIM_EXPORT int pkey_mprotect(void *addr, size_t length, int prot, int key)
+SIM_ENTRY(int, mprotect, (void *addr, size_t length, int prot), addr, length, prot)
+
+int sim_pkey_mprotect(const struct sim_real *next, void *addr, size_t length, int prot, int key)
 {
 	if (SIM_UNLIKELY(sim_map_overlaps(addr, length)))
 		return (int)sim_return(sim_map_protect(addr, length, prot, key));
-	return sim_real()->pkey_mprotect(addr, length, prot, key);
+	return next->pkey_mprotect(addr, length, prot, key);
 }
 
-SIM_EXPORT int madvise(void *addr, size_t length, int advice)
+SIM_ENTRY(int, pkey_mprotect, (void *addr, size_t length, int prot, int key), addr, length,
+	  prot, key)
+
+int sim_madvise(const struct sim_real *next, void *addr, size_t length, int advice)
 {
 	if (SIM_UNLIKELY(sim_map_overlaps(addr, length)))
 		return (int)sim_return(sim_map_advise(addr, length, advice));
-	return sim_real()->madvise(addr, length, advice);
+	return next->madvise(addr, length, advice);
 }
 
-SIM_EXPORT int msync(void *addr, size_t length, int flags)
+SIM_ENTRY(int, madvise, (void *addr, size_t length, int advice), addr, length, advice)
+
+int sim_msync(const struct sim_real *next, void *addr, size_t length, int flags)
 {
 	if (SIM_UNLIKELY(sim_map_overlaps(addr, length)))
 		return (int)sim_return(sim_map_sync(addr, length, flags));
-	return sim_real()->msync(addr, length, flags);
+	return next->msync(addr, length, flags);
+}
+
+SIM_ENTRY(int, msync, (void *addr, size_t length, int flags), addr, length, flags)
+
+void *sim_mremap(const struct sim_real *next, void *addr, size_t old_length, size_t new_length,
+		 int flags, void *new_addr)
+{
+	/* An old length of 0 copies a shared mapping: look at one byte of it. */
+	if (SIM_UNLIKELY(sim_map_overlaps(addr, old_length ? old_length : 1) ||
+			 (flags & MREMAP_FIXED && sim_map_overlaps(new_addr, new_length))))
+		return (void *)sim_return(sim_map_move(addr, old_length, new_length, flags,
+						       new_addr));
+	return next->mremap(addr, old_length, new_length, flags, new_addr);
 }
 
 SIM_EXPORT void *mremap(void *addr, size_t old_length, size_t new_length, int flags, ...)
@@ -118,23 +143,22 @@ SIM_EXPORT void *mremap(void *addr, size_t old_length, size_t new_length, int fl
 		new_addr = va_arg(args, void *);
 		va_end(args);
 	}
-	/* An old length of 0 copies a shared mapping: look at one byte of it. */
-	if (SIM_UNLIKELY(sim_map_overlaps(addr, old_length ? old_length : 1) ||
-			 (flags & MREMAP_FIXED && sim_map_overlaps(new_addr, new_length))))
-		return (void *)sim_return(sim_map_move(addr, old_length, new_length, flags,
-						       new_addr));
-	return sim_real()->mremap(addr, old_length, new_length, flags, new_addr);
+	return sim_mremap(sim_real(), addr, old_length, new_length, flags, new_addr);
 }
 
 /* Where it begins is what is remapped; the kernel refuses a range that changes its kind. */
-SIM_EXPORT int remap_file_pages(void *addr, size_t length, int prot, size_t index, int flags)
+int sim_remap_file_pages(const struct sim_real *next, void *addr, size_t length, int prot,
+			 size_t index, int flags)
 {
 	if (SIM_UNLIKELY(sim_map_overlaps(addr, 1)))
 		return (int)sim_return(sim_map_remap(addr, length, prot, index, flags));
-	return sim_real()->remap_file_pages(addr, length, prot, index, flags);
+	return next->remap_file_pages(addr, length, prot, index, flags);
 }
 
-SIM_EXPORT void *shmat(int id, const void *addr, int flags)
+SIM_ENTRY(int, remap_file_pages, (void *addr, size_t length, int prot, size_t index,
+				  int flags), addr, length, prot, index, flags)
+
+void *sim_shmat(const struct sim_real *next, int id, const void *addr, int flags)
 {
 	struct shmid_ds info;
 
@@ -142,5 +166,7 @@ SIM_EXPORT void *shmat(int id, const void *addr, int flags)
 	    sim_map_overlaps(addr, info.shm_segsz))
 		return (void *)sim_return(sim_map_attach(id, (void *)(uintptr_t)addr,
 							 info.shm_segsz, flags));
-	return sim_real()->shmat(id, addr, flags);
+	return next->shmat(id, addr, flags);
 }
+
+SIM_ENTRY(void *, shmat, (int id, const void *addr, int flags), id, addr, flags)

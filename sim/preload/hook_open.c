@@ -95,6 +95,16 @@ int sim_open_after(int dirfd, const char *path, int flags, int fd, int saved)
 		return sim_open_after(dirfd, path, flags, fd, saved); \
 	}
 
+int sim_openat(const struct sim_real *next, int dirfd, const char *path, int flags, mode_t mode)
+{
+	int fd, saved = errno;
+
+	if (sim_open_before(dirfd, path, flags, &fd))
+		return fd;
+	fd = next->openat(dirfd, path, flags, mode);
+	return sim_open_after(dirfd, path, flags, fd, saved);
+}
+
 OPEN(open)
 OPEN(open64)
 OPENAT(openat)

@@ -139,18 +139,20 @@ static void disarm(void *arg)
 }
 
 /* The kernel waits, and the thread may be cancelled. */
-static int guarded_ppoll(struct polling *p, const struct timespec *timeout, const sigset_t *mask)
+static int guarded_ppoll(const struct sim_real *next, struct polling *p,
+			 const struct timespec *timeout, const sigset_t *mask)
 {
 	int ret;
 
 	pthread_cleanup_push(disarm, p);
-	ret = sim_real()->ppoll(p->fds, p->n, timeout, mask);
+	ret = next->ppoll(p->fds, p->n, timeout, mask);
 	pthread_cleanup_pop(1);
 	return ret;
 }
 
 /* One wait. Return: as ppoll(), with errno. */
-static int wait_once(struct polling *p, int64_t deadline, const sigset_t *mask)
+static int wait_once(const struct sim_real *next, struct polling *p, int64_t deadline,
+		     const sigset_t *mask)
 {
 	int64_t left = left_until(deadline);
 	struct timespec timeout;
@@ -160,7 +162,7 @@ static int wait_once(struct polling *p, int64_t deadline, const sigset_t *mask)
 	if (p->look && left > LOOK_NS)
 		left = LOOK_NS;
 	timeout = timespec_of(left);
-	return guarded_ppoll(p, left == INT64_MAX ? NULL : &timeout, mask);
+	return guarded_ppoll(next, p, left == INT64_MAX ? NULL : &timeout, mask);
 }
 
 /* Contexts of other processes have their answer already, but ppoll() has overwritten it. */
@@ -205,7 +207,8 @@ static void polling_end(struct polling *p)
 }
 
 /* poll() of descriptors with contexts among them; @user is memory of ours. */
-static int poll_until(struct pollfd *user, nfds_t n, int64_t deadline, const sigset_t *mask)
+static int poll_until(const struct sim_real *next, struct pollfd *user, nfds_t n,
+		      int64_t deadline, const sigset_t *mask)
 {
 	int ret, saved = errno;
 	struct polling p;
@@ -214,7 +217,7 @@ static int poll_until(struct pollfd *user, nfds_t n, int64_t deadline, const sig
 	if (!polling_begin(&p, user, n))
 		return -1;
 	do {
-		ret = wait_once(&p, deadline, mask);
+		ret = wait_once(next, &p, deadline, mask);
 		if (ret >= 0)
 			ret = count_ready(&p);
 	} while (!ret && left_until(deadline));
@@ -240,8 +243,8 @@ static bool any_ours(const struct pollfd *fds, nfds_t n)
 /* --- poll ------------------------------------------------------------------------------- */
 
 /* Return: false if this call is not for us. */
-static bool poll_user(struct pollfd *user, nfds_t n, const struct timespec *timeout,
-		      const sigset_t *mask, int *ret)
+static bool poll_user(const struct sim_real *next, struct pollfd *user, nfds_t n,
+		      const struct timespec *timeout, const sigset_t *mask, int *ret)
 {
 	struct pollfd few[FEW], *fds = few;
 	size_t bytes = n * sizeof(*fds);
@@ -255,7 +258,7 @@ static bool poll_user(struct pollfd *user, nfds_t n, const struct timespec *time
 	ours = fds && !sim_copy_in(fds, user, bytes) && any_ours(fds, n);
 	deadline = ours ? deadline_of(timeout) : -1;
 	if (deadline >= 0) {
-		*ret = poll_until(fds, n, deadline, mask);
+		*ret = poll_until(next, fds, n, deadline, mask);
 		if (*ret >= 0 && sim_copy_out(user, fds, bytes))
 			*ret = (int)sim_return(-EFAULT);
 	}
@@ -264,27 +267,32 @@ static bool poll_user(struct pollfd *user, nfds_t n, const struct timespec *time
 	return deadline >= 0;
 }
 
-SIM_EXPORT int poll(struct pollfd *fds, nfds_t n, int timeout)
+int sim_poll(const struct sim_real *next, struct pollfd *fds, nfds_t n, int timeout)
 {
 	struct timespec t = timespec_of(timeout < 0 ? 0 : timeout * 1000000ll);
 	int ret;
 
-	if (poll_user(fds, n, timeout < 0 ? NULL : &t, NULL, &ret))
+	if (poll_user(next, fds, n, timeout < 0 ? NULL : &t, NULL, &ret))
 		return ret;
-	return sim_real()->poll(fds, n, timeout);
+	return next->poll(fds, n, timeout);
 }
 
-SIM_EXPORT int ppoll(struct pollfd *fds, nfds_t n, const struct timespec *timeout,
-		     const sigset_t *mask)
+SIM_ENTRY(int, poll, (struct pollfd *fds, nfds_t n, int timeout), fds, n, timeout)
+
+int sim_ppoll(const struct sim_real *next, struct pollfd *fds, nfds_t n,
+	      const struct timespec *timeout, const sigset_t *mask)
 {
 	struct timespec t;
 	int ret;
 
 	if (SIM_UNLIKELY(sim_fd_used()) && (!timeout || !sim_copy_in(&t, timeout, sizeof(t))) &&
-	    poll_user(fds, n, timeout ? &t : NULL, mask, &ret))
+	    poll_user(next, fds, n, timeout ? &t : NULL, mask, &ret))
 		return ret;
-	return sim_real()->ppoll(fds, n, timeout, mask);
+	return next->ppoll(fds, n, timeout, mask);
 }
+
+SIM_ENTRY(int, ppoll, (struct pollfd *fds, nfds_t n, const struct timespec *timeout,
+		       const sigset_t *mask), fds, n, timeout, mask)
 
 SIM_EXPORT int __poll_chk(struct pollfd *fds, nfds_t n, int timeout, size_t size)
 {
@@ -392,13 +400,14 @@ static int selection_count(struct selection *s)
 	return count;
 }
 
-static int select_until(struct selection *s, int64_t deadline, const sigset_t *mask)
+static int select_until(const struct sim_real *next, struct selection *s, int64_t deadline,
+			const sigset_t *mask)
 {
 	struct timespec nap;
 	int ret, set;
 
 	for (;;) {
-		ret = poll_until(s->fds, s->n, deadline, mask);
+		ret = poll_until(next, s->fds, s->n, deadline, mask);
 		if (ret > 0)
 			ret = selection_count(s);
 		else if (!ret)
@@ -415,7 +424,8 @@ static int select_until(struct selection *s, int64_t deadline, const sigset_t *m
 }
 
 /* Return: false if this call is not for us. */
-static bool select_user(struct selection *s, int64_t deadline, const sigset_t *mask, int *ret)
+static bool select_user(const struct sim_real *next, struct selection *s, int64_t deadline,
+			const sigset_t *mask, int *ret)
 {
 	int saved = errno;
 	bool ours;
@@ -424,15 +434,15 @@ static bool select_user(struct selection *s, int64_t deadline, const sigset_t *m
 		return false;
 	ours = selection_begin(s);
 	if (ours)
-		*ret = select_until(s, deadline, mask);
+		*ret = select_until(next, s, deadline, mask);
 	if (!ours || *ret >= 0)
 		errno = saved;
 	selection_end(s);
 	return ours;
 }
 
-SIM_EXPORT int select(int nfds, fd_set *readable, fd_set *writable, fd_set *exceptional,
-		      struct timeval *timeout)
+int sim_select(const struct sim_real *next, int nfds, fd_set *readable, fd_set *writable,
+	       fd_set *exceptional, struct timeval *timeout)
 {
 	struct selection s = { .nfds = nfds, .user = { readable, writable, exceptional } };
 	int64_t deadline = INT64_MAX, left;
@@ -442,14 +452,14 @@ SIM_EXPORT int select(int nfds, fd_set *readable, fd_set *writable, fd_set *exce
 
 	if (__builtin_expect(!sim_fd_used(), 1) ||
 	    (timeout && sim_copy_in(&tv, timeout, sizeof(tv))))
-		return sim_real()->select(nfds, readable, writable, exceptional, timeout);
+		return next->select(nfds, readable, writable, exceptional, timeout);
 	if (timeout) {
 		t.tv_sec = tv.tv_sec + tv.tv_usec / 1000000;
 		t.tv_nsec = tv.tv_usec % 1000000 * 1000;
 		deadline = deadline_of(&t);
 	}
-	if (!select_user(&s, deadline, NULL, &ret))
-		return sim_real()->select(nfds, readable, writable, exceptional, timeout);
+	if (!select_user(next, &s, deadline, NULL, &ret))
+		return next->select(nfds, readable, writable, exceptional, timeout);
 	if (timeout) {
 		/* As Linux does it: what is left of the time. */
 		left = left_until(deadline);
@@ -460,24 +470,31 @@ SIM_EXPORT int select(int nfds, fd_set *readable, fd_set *writable, fd_set *exce
 	return ret;
 }
 
-SIM_EXPORT int pselect(int nfds, fd_set *readable, fd_set *writable, fd_set *exceptional,
-		       const struct timespec *timeout, const sigset_t *mask)
+SIM_ENTRY(int, select, (int nfds, fd_set *readable, fd_set *writable, fd_set *exceptional,
+			struct timeval *timeout), nfds, readable, writable, exceptional, timeout)
+
+int sim_pselect(const struct sim_real *next, int nfds, fd_set *readable, fd_set *writable,
+		fd_set *exceptional, const struct timespec *timeout, const sigset_t *mask)
 {
 	struct selection s = { .nfds = nfds, .user = { readable, writable, exceptional } };
 	struct timespec t;
 	int ret;
 
 	if (SIM_UNLIKELY(sim_fd_used()) && (!timeout || !sim_copy_in(&t, timeout, sizeof(t))) &&
-	    select_user(&s, deadline_of(timeout ? &t : NULL), mask, &ret))
+	    select_user(next, &s, deadline_of(timeout ? &t : NULL), mask, &ret))
 		return ret;
-	return sim_real()->pselect(nfds, readable, writable, exceptional, timeout, mask);
+	return next->pselect(nfds, readable, writable, exceptional, timeout, mask);
 }
+
+SIM_ENTRY(int, pselect, (int nfds, fd_set *readable, fd_set *writable, fd_set *exceptional,
+			 const struct timespec *timeout, const sigset_t *mask),
+	  nfds, readable, writable, exceptional, timeout, mask)
 
 /* --- epoll ---------------------------------------------------------------------------------- */
 
-SIM_EXPORT int epoll_ctl(int epfd, int op, int fd, struct epoll_event *event)
+int sim_epoll_ctl(const struct sim_real *next, int epfd, int op, int fd, struct epoll_event *event)
 {
-	int ret = sim_real()->epoll_ctl(epfd, op, fd, event);
+	int ret = next->epoll_ctl(epfd, op, fd, event);
 	struct sim_file *file;
 	int saved = errno;
 
@@ -491,3 +508,6 @@ SIM_EXPORT int epoll_ctl(int epfd, int op, int fd, struct epoll_event *event)
 	errno = saved;
 	return ret;
 }
+
+SIM_ENTRY(int, epoll_ctl, (int epfd, int op, int fd, struct epoll_event *event), epfd, op, fd,
+	  event)

@@ -96,31 +96,38 @@ static bool is_fd(const char *path, int flags)
 	return flags & AT_EMPTY_PATH && (!path || !*path);
 }
 
-SIM_EXPORT int stat(const char *path, struct stat *st)
+int sim_stat(const struct sim_real *next, const char *path, struct stat *st)
 {
 	int saved = errno;
 
-	return stat_path(sim_real()->stat(path, st), AT_FDCWD, path, st, saved);
+	return stat_path(next->stat(path, st), AT_FDCWD, path, st, saved);
 }
 
-SIM_EXPORT int lstat(const char *path, struct stat *st)
+SIM_ENTRY(int, stat, (const char *path, struct stat *st), path, st)
+
+int sim_lstat(const struct sim_real *next, const char *path, struct stat *st)
 {
 	int saved = errno;
 
-	return stat_path(sim_real()->lstat(path, st), AT_FDCWD, path, st, saved);
+	return stat_path(next->lstat(path, st), AT_FDCWD, path, st, saved);
 }
 
-SIM_EXPORT int fstat(int fd, struct stat *st)
+SIM_ENTRY(int, lstat, (const char *path, struct stat *st), path, st)
+
+int sim_fstat(const struct sim_real *next, int fd, struct stat *st)
 {
 	int saved = errno;
 
-	return stat_fd(sim_real()->fstat(fd, st), fd, st, saved);
+	return stat_fd(next->fstat(fd, st), fd, st, saved);
 }
 
-SIM_EXPORT int fstatat(int dirfd, const char *path, struct stat *st, int flags)
+SIM_ENTRY(int, fstat, (int fd, struct stat *st), fd, st)
+
+int sim_fstatat(const struct sim_real *next, int dirfd, const char *path, struct stat *st,
+		int flags)
 {
 	int saved = errno;
-	int ret = sim_real()->fstatat(dirfd, path, st, flags);
+	int ret = next->fstatat(dirfd, path, st, flags);
 
 	if (ret && errno != ENOENT)
 		return ret;
@@ -128,6 +135,9 @@ SIM_EXPORT int fstatat(int dirfd, const char *path, struct stat *st, int flags)
 		return stat_fd(ret, dirfd, st, saved);
 	return stat_path(ret, dirfd, path, st, saved);
 }
+
+SIM_ENTRY(int, fstatat, (int dirfd, const char *path, struct stat *st, int flags), dirfd, path, st,
+	  flags)
 
 /* One struct on 64-bit machines, two names for each function. */
 _Static_assert(sizeof(struct stat) == sizeof(struct stat64), "struct stat64 is struct stat");
@@ -217,10 +227,11 @@ static int fill_statx(int index, struct statx *to)
 	return (int)sim_return(sim_copy_out(to, &sx, sizeof(sx)));
 }
 
-SIM_EXPORT int statx(int dirfd, const char *path, int flags, unsigned int mask, struct statx *sx)
+int sim_statx(const struct sim_real *next, int dirfd, const char *path, int flags,
+	      unsigned int mask, struct statx *sx)
 {
 	int failed, index, saved = errno;
-	int ret = sim_real()->statx(dirfd, path, flags, mask, sx);
+	int ret = next->statx(dirfd, path, flags, mask, sx);
 
 	failed = errno;
 	if (ret && failed != ENOENT)
@@ -236,6 +247,10 @@ SIM_EXPORT int statx(int dirfd, const char *path, int flags, unsigned int mask, 
 	return fill_statx(index, sx);
 }
 
+SIM_ENTRY(int, statx,
+	  (int dirfd, const char *path, int flags, unsigned int mask, struct statx *sx), dirfd,
+	  path, flags, mask, sx)
+
 /* After access() and the like: may be read and written, not executed. */
 static int access_path(int ret, int dirfd, const char *path, int mode, int saved)
 {
@@ -249,20 +264,24 @@ static int access_path(int ret, int dirfd, const char *path, int mode, int saved
 	return mode & X_OK ? -1 : 0;
 }
 
-SIM_EXPORT int access(const char *path, int mode)
+int sim_access(const struct sim_real *next, const char *path, int mode)
 {
 	int saved = errno;
 
-	return access_path(sim_real()->access(path, mode), AT_FDCWD, path, mode, saved);
+	return access_path(next->access(path, mode), AT_FDCWD, path, mode, saved);
 }
 
-SIM_EXPORT int faccessat(int dirfd, const char *path, int mode, int flags)
+SIM_ENTRY(int, access, (const char *path, int mode), path, mode)
+
+int sim_faccessat(const struct sim_real *next, int dirfd, const char *path, int mode, int flags)
 {
 	int saved = errno;
 
-	return access_path(sim_real()->faccessat(dirfd, path, mode, flags), dirfd, path, mode,
-			   saved);
+	return access_path(next->faccessat(dirfd, path, mode, flags), dirfd, path, mode, saved);
 }
+
+SIM_ENTRY(int, faccessat, (int dirfd, const char *path, int mode, int flags), dirfd, path, mode,
+	  flags)
 
 SIM_EXPORT int euidaccess(const char *path, int mode)
 {
@@ -286,15 +305,21 @@ static ssize_t link_path(ssize_t ret, int dirfd, const char *path)
 	return ret;
 }
 
-SIM_EXPORT ssize_t readlink(const char *path, char *buf, size_t length)
+ssize_t sim_readlink(const struct sim_real *next, const char *path, char *buf, size_t length)
 {
-	return link_path(sim_real()->readlink(path, buf, length), AT_FDCWD, path);
+	return link_path(next->readlink(path, buf, length), AT_FDCWD, path);
 }
 
-SIM_EXPORT ssize_t readlinkat(int dirfd, const char *path, char *buf, size_t length)
+SIM_ENTRY(ssize_t, readlink, (const char *path, char *buf, size_t length), path, buf, length)
+
+ssize_t sim_readlinkat(const struct sim_real *next, int dirfd, const char *path, char *buf,
+		       size_t length)
 {
-	return link_path(sim_real()->readlinkat(dirfd, path, buf, length), dirfd, path);
+	return link_path(next->readlinkat(dirfd, path, buf, length), dirfd, path);
 }
+
+SIM_ENTRY(ssize_t, readlinkat, (int dirfd, const char *path, char *buf, size_t length), dirfd,
+	  path, buf, length)
 
 SIM_EXPORT ssize_t __readlink_chk(const char *path, char *buf, size_t length, size_t size)
 {

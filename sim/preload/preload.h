@@ -154,7 +154,7 @@ static inline uintptr_t sim_fd_peek(int fd)
 /** sim_fd_set() - replace an entry; best effort, only SIM_INTERNAL need not be re-made */
 void sim_fd_set(int fd, uintptr_t entry);
 
-/** sim_fd_learn() - sim_fd_set(), but by a child of vfork(), whose descriptors are not the table's */
+/** sim_fd_learn() - sim_fd_set(), but not in a child of vfork(), which has other descriptors */
 void sim_fd_learn(int fd, uintptr_t entry);
 
 /** sim_fd_forget() - drop what is known about a descriptor that has just been made */

@@ -10,61 +10,65 @@
 #include "raw.h"
 #include "real.h"
 
-/* What is called before anything is bound, that is, while dlsym() runs. */
+/*
+ * Functions that enter the kernel directly: what the syscall() hook goes on to, since the next
+ * definition of a function may call syscall() again; and what is called before anything is
+ * bound, that is, while dlsym() runs.
+ */
 
-static mode_t early_mode(int flags, va_list args)
+static mode_t direct_mode(int flags, va_list args)
 {
 	return flags & O_CREAT || (flags & O_TMPFILE) == O_TMPFILE ? va_arg(args, mode_t) : 0;
 }
 
-static int early_open(const char *path, int flags, ...)
+static int direct_open(const char *path, int flags, ...)
 {
 	va_list args;
 	mode_t mode;
 
 	va_start(args, flags);
-	mode = early_mode(flags, args);
+	mode = direct_mode(flags, args);
 	va_end(args);
 	return (int)sim_return(sim_raw(SYS_openat, AT_FDCWD, path, flags, mode));
 }
 
-static int early_openat(int dirfd, const char *path, int flags, ...)
+static int direct_openat(int dirfd, const char *path, int flags, ...)
 {
 	va_list args;
 	mode_t mode;
 
 	va_start(args, flags);
-	mode = early_mode(flags, args);
+	mode = direct_mode(flags, args);
 	va_end(args);
 	return (int)sim_return(sim_raw(SYS_openat, dirfd, path, flags, mode));
 }
 
-static int early_close(int fd)
+static int direct_close(int fd)
 {
 	return (int)sim_return(sim_raw(SYS_close, fd));
 }
 
-static ssize_t early_read(int fd, void *buf, size_t length)
+static ssize_t direct_read(int fd, void *buf, size_t length)
 {
 	return sim_return(sim_raw(SYS_read, fd, buf, length));
 }
 
-static ssize_t early_write(int fd, const void *buf, size_t length)
+static ssize_t direct_write(int fd, const void *buf, size_t length)
 {
 	return sim_return(sim_raw(SYS_write, fd, buf, length));
 }
 
-static void *early_mmap(void *addr, size_t length, int prot, int flags, int fd, off_t offset)
+static void *direct_mmap(void *addr, size_t length, int prot, int flags, int fd, off_t offset)
 {
 	return (void *)sim_return(sim_raw(SYS_mmap, addr, length, prot, flags, fd, offset));
 }
 
-static int early_munmap(void *addr, size_t length)
+static int direct_munmap(void *addr, size_t length)
 {
 	return (int)sim_return(sim_raw(SYS_munmap, addr, length));
 }
 
-static void *early_mremap(void *addr, size_t old_length, size_t new_length, int flags, ...)
+static void *direct_mremap(void *addr, size_t old_length, size_t new_length, int flags, ...)
 {
 	void *new_addr = NULL;
 	va_list args;
@@ -78,37 +82,37 @@ static void *early_mremap(void *addr, size_t old_length, size_t new_length, int 
 	return (void *)sim_return(ret);
 }
 
-static int early_mprotect(void *addr, size_t length, int prot)
+static int direct_mprotect(void *addr, size_t length, int prot)
 {
 	return (int)sim_return(sim_raw(SYS_mprotect, addr, length, prot));
 }
 
-static int early_madvise(void *addr, size_t length, int advice)
+static int direct_madvise(void *addr, size_t length, int advice)
 {
 	return (int)sim_return(sim_raw(SYS_madvise, addr, length, advice));
 }
 
-static int early_fstat(int fd, struct stat *st)
+static int direct_fstat(int fd, struct stat *st)
 {
 	return (int)sim_return(sim_raw(SYS_fstat, fd, st));
 }
 
-static int early_stat(const char *path, struct stat *st)
+static int direct_stat(const char *path, struct stat *st)
 {
 	return (int)sim_return(sim_raw(SYS_newfstatat, AT_FDCWD, path, st, 0));
 }
 
-static int early_access(const char *path, int mode)
+static int direct_access(const char *path, int mode)
 {
 	return (int)sim_return(sim_raw(SYS_faccessat, AT_FDCWD, path, mode));
 }
 
-static ssize_t early_readlink(const char *path, char *buf, size_t length)
+static ssize_t direct_readlink(const char *path, char *buf, size_t length)
 {
 	return sim_return(sim_raw(SYS_readlinkat, AT_FDCWD, path, buf, length));
 }
 
-static int early_ioctl(int fd, unsigned long request, ...)
+static int direct_ioctl(int fd, unsigned long request, ...)
 {
 	va_list args;
 	void *arg;
@@ -119,7 +123,7 @@ static int early_ioctl(int fd, unsigned long request, ...)
 	return (int)sim_return(sim_raw(SYS_ioctl, fd, request, arg));
 }
 
-static int early_fcntl(int fd, int command, ...)
+static int direct_fcntl(int fd, int command, ...)
 {
 	va_list args;
 	void *arg;
@@ -130,7 +134,7 @@ static int early_fcntl(int fd, int command, ...)
 	return (int)sim_return(sim_raw(SYS_fcntl, fd, command, arg));
 }
 
-static long early_syscall(long number, ...)
+static long direct_syscall(long number, ...)
 {
 	long arg[6];
 	va_list args;
@@ -143,30 +147,179 @@ static long early_syscall(long number, ...)
 	return sim_return(sim_raw6(number, arg[0], arg[1], arg[2], arg[3], arg[4], arg[5]));
 }
 
-struct sim_real sim_reals = {
-	.open = early_open,
-	.open64 = early_open,
-	.openat = early_openat,
-	.openat64 = early_openat,
-	.close = early_close,
-	.read = early_read,
-	.write = early_write,
-	.mmap = early_mmap,
-	.mmap64 = early_mmap,
-	.munmap = early_munmap,
-	.mremap = early_mremap,
-	.mprotect = early_mprotect,
-	.madvise = early_madvise,
-	.fstat = early_fstat,
-	.stat = early_stat,
-	.lstat = early_stat,
-	.access = early_access,
-	.readlink = early_readlink,
-	.ioctl = early_ioctl,
-	.fcntl = early_fcntl,
-	.fcntl64 = early_fcntl,
-	.syscall = early_syscall,
-};
+static int direct_close_range(unsigned int first, unsigned int last, int flags)
+{
+	return (int)sim_return(sim_raw(SYS_close_range, first, last, flags));
+}
+
+static int direct_dup(int fd)
+{
+	return (int)sim_return(sim_raw(SYS_dup, fd));
+}
+
+static int direct_dup3(int from, int fd, int flags)
+{
+	return (int)sim_return(sim_raw(SYS_dup3, from, fd, flags));
+}
+
+static int direct_dup2(int from, int fd)
+{
+	if (from != fd)
+		return direct_dup3(from, fd, 0);
+	return sim_raw(SYS_fcntl, fd, F_GETFD) < 0 ? (int)sim_return(-EBADF) : fd;
+}
+
+static ssize_t direct_readv(int fd, const struct iovec *iov, int count)
+{
+	return sim_return(sim_raw(SYS_readv, fd, iov, count));
+}
+
+static ssize_t direct_writev(int fd, const struct iovec *iov, int count)
+{
+	return sim_return(sim_raw(SYS_writev, fd, iov, count));
+}
+
+static int direct_remap_file_pages(void *addr, size_t length, int prot, size_t index, int flags)
+{
+	return (int)sim_return(sim_raw(SYS_remap_file_pages, addr, length, prot, index, flags));
+}
+
+static void *direct_shmat(int id, const void *addr, int flags)
+{
+	return (void *)sim_return(sim_raw(SYS_shmat, id, addr, flags));
+}
+
+static int direct_pkey_mprotect(void *addr, size_t length, int prot, int key)
+{
+	return (int)sim_return(sim_raw(SYS_pkey_mprotect, addr, length, prot, key));
+}
+
+static int direct_msync(void *addr, size_t length, int flags)
+{
+	return (int)sim_return(sim_raw(SYS_msync, addr, length, flags));
+}
+
+/* As the system call: what is left of the time goes into *@timeout. */
+static int direct_ppoll(struct pollfd *fds, nfds_t n, const struct timespec *timeout,
+			const sigset_t *mask)
+{
+	return (int)sim_return(sim_raw(SYS_ppoll, fds, n, timeout, mask, 8));
+}
+
+static int direct_poll(struct pollfd *fds, nfds_t n, int timeout)
+{
+	struct timespec t = { timeout / 1000, timeout % 1000 * 1000000l };
+
+	return direct_ppoll(fds, n, timeout < 0 ? NULL : &t, NULL);
+}
+
+static int direct_pselect(int nfds, fd_set *readable, fd_set *writable, fd_set *exceptional,
+			  const struct timespec *timeout, const sigset_t *mask)
+{
+	const struct {
+		const sigset_t *mask;
+		size_t size;
+	} how = { mask, 8 };
+
+	return (int)sim_return(sim_raw(SYS_pselect6, nfds, readable, writable, exceptional,
+				       timeout, &how));
+}
+
+static int direct_select(int nfds, fd_set *readable, fd_set *writable, fd_set *exceptional,
+			 struct timeval *timeout)
+{
+#ifdef SYS_select
+	return (int)sim_return(sim_raw(SYS_select, nfds, readable, writable, exceptional,
+				       timeout));
+#else
+	struct timespec t = { 0, 0 };
+
+	if (timeout) {
+		t.tv_sec = timeout->tv_sec + timeout->tv_usec / 1000000;
+		t.tv_nsec = timeout->tv_usec % 1000000 * 1000;
+	}
+	return direct_pselect(nfds, readable, writable, exceptional, timeout ? &t : NULL, NULL);
+#endif
+}
+
+static int direct_epoll_ctl(int epfd, int op, int fd, struct epoll_event *event)
+{
+	return (int)sim_return(sim_raw(SYS_epoll_ctl, epfd, op, fd, event));
+}
+
+static int direct_lstat(const char *path, struct stat *st)
+{
+	return (int)sim_return(sim_raw(SYS_newfstatat, AT_FDCWD, path, st, AT_SYMLINK_NOFOLLOW));
+}
+
+static int direct_fstatat(int dirfd, const char *path, struct stat *st, int flags)
+{
+	return (int)sim_return(sim_raw(SYS_newfstatat, dirfd, path, st, flags));
+}
+
+static int direct_statx(int dirfd, const char *path, int flags, unsigned int mask,
+			struct statx *sx)
+{
+	return (int)sim_return(sim_raw(SYS_statx, dirfd, path, flags, mask, sx));
+}
+
+static int direct_faccessat(int dirfd, const char *path, int mode, int flags)
+{
+	return (int)sim_return(flags ? sim_raw(SYS_faccessat2, dirfd, path, mode, flags) :
+				       sim_raw(SYS_faccessat, dirfd, path, mode));
+}
+
+static ssize_t direct_readlinkat(int dirfd, const char *path, char *buf, size_t length)
+{
+	return sim_return(sim_raw(SYS_readlinkat, dirfd, path, buf, length));
+}
+
+#define DIRECT_TABLE { \
+	.open = direct_open, \
+	.open64 = direct_open, \
+	.openat = direct_openat, \
+	.openat64 = direct_openat, \
+	.close = direct_close, \
+	.close_range = direct_close_range, \
+	.dup = direct_dup, \
+	.dup2 = direct_dup2, \
+	.dup3 = direct_dup3, \
+	.fcntl = direct_fcntl, \
+	.fcntl64 = direct_fcntl, \
+	.ioctl = direct_ioctl, \
+	.read = direct_read, \
+	.write = direct_write, \
+	.readv = direct_readv, \
+	.writev = direct_writev, \
+	.mmap = direct_mmap, \
+	.mmap64 = direct_mmap, \
+	.munmap = direct_munmap, \
+	.mremap = direct_mremap, \
+	.remap_file_pages = direct_remap_file_pages, \
+	.shmat = direct_shmat, \
+	.mprotect = direct_mprotect, \
+	.pkey_mprotect = direct_pkey_mprotect, \
+	.madvise = direct_madvise, \
+	.msync = direct_msync, \
+	.poll = direct_poll, \
+	.ppoll = direct_ppoll, \
+	.select = direct_select, \
+	.pselect = direct_pselect, \
+	.epoll_ctl = direct_epoll_ctl, \
+	.stat = direct_stat, \
+	.lstat = direct_lstat, \
+	.fstat = direct_fstat, \
+	.fstatat = direct_fstatat, \
+	.statx = direct_statx, \
+	.access = direct_access, \
+	.faccessat = direct_faccessat, \
+	.readlink = direct_readlink, \
+	.readlinkat = direct_readlinkat, \
+	.syscall = direct_syscall, \
+}
+
+const struct sim_real sim_direct = DIRECT_TABLE;
+struct sim_real sim_reals = DIRECT_TABLE;
 
 bool sim_bound;
 

@@ -43,6 +43,10 @@ struct sim_real {
 };
 
 extern struct sim_real sim_reals;
+
+/** sim_direct - the same by entering the kernel, as far as syscall() has numbers for them */
+extern const struct sim_real sim_direct;
+
 extern _Bool sim_bound;
 
 void sim_bind(void);
