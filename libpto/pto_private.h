@@ -449,7 +449,7 @@ struct pto_output {
 /* States of a run handle. */
 #define PTO_RUN_FREE		0	/* in pto_stream.free */
 #define PTO_RUN_FLYING		1	/* in flight, in pto_stream.oldest ... newest */
-#define PTO_RUN_ENDED		2	/* its result has been read, but not returned to its owner */
+#define PTO_RUN_ENDED		2	/* its result has been read, but not returned yet */
 
 /**
  * struct pto_run_handle - a run; reused, and freed with its stream

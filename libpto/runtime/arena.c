@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * The arena: where everything lies, as a pure function of the ring configuration.
+ * The arena: its layout is a function of the ring configuration only.
  *
- * The image is struct pto_arena alone; see there why nothing else needs to be written.
+ * The image is struct pto_arena alone; see there why the rest need not be written.
  */
 #include <errno.h>
 #include <string.h>
@@ -13,7 +13,7 @@
 #define PTO_MIN_BUCKET_BITS	8
 #define PTO_MAX_BUCKET_BITS	16
 
-/* Places of what is laid out next; sticky on overflow. */
+/* State of the layout: end of the parts so far; @overflow stays set. */
 struct layout {
 	uint64_t end;
 	bool overflow;
@@ -57,8 +57,8 @@ static void lay_ring(struct layout *l, struct pto_ring_layout *ring)
 }
 
 /*
- * The tensor map: room for a handful of regions per task that can be alive. With the
- * smallest windows that is every argument there can be.
+ * The tensor map has room for 4 regions per task slot, and for at least PTO_MIN_REGIONS. With the
+ * smallest windows that suffices for all possible arguments.
  */
 static void lay_map(struct layout *l, struct pto_arena *head)
 {
@@ -125,7 +125,7 @@ void pto_arena_build(const struct pto_dev_arena_plan *plan, void *image)
 	memcpy(image, &head, sizeof(head));
 }
 
-/* Is the head of an image what would be built of the sizes that it names? */
+/* Does the header of an image equal the one that would be built for its sizes? */
 static bool head_ok(const struct pto_arena *head)
 {
 	struct pto_dev_arena_plan plan = { .size = sizeof(plan) };

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MIT
 /*
- * The dependency rules: which task waits for which. This is the one file that holds them;
- * Documentation/dependencies.rst says the same in words.
+ * The dependency rules: which task waits for which. Only this file implements them;
+ * Documentation/dependencies.rst specifies them.
  *
- * Two kinds of bond tie a consumer to a producer. WAIT: the consumer does not start before
- * the producer has completed. RETAIN: the producer's slot and outputs are not reclaimed
- * before the consumer has completed. Explicit dependencies and owners are both; what the
- * tensor map finds is WAIT alone, because it is the owner that holds the memory.
+ * There are two kinds of dependency. WAIT: the consumer does not start before the producer has
+ * completed. RETAIN: the producer's slot and outputs are not reclaimed before the consumer has
+ * completed. Explicit dependencies and dependencies on owners are both. Dependencies found in the
+ * tensor map are WAIT only, because the owner holds the memory.
  */
 #include "runtime.h"
 
-/* What a task is to its producers while it is being wired. */
+/* A task that is being wired, that is, for which edges to its producers are being added. */
 struct wiring {
 	struct pto_runtime *rt;
 	struct pto_slot *slot;
@@ -19,8 +19,8 @@ struct wiring {
 };
 
 /*
- * Puts an edge on the producer's fan-out list. Only the orchestrator pushes and only the
- * completing thread closes, so a swap that fails means: completed.
+ * Add an edge to the producer's fan-out list. Only the orchestrator adds edges, and only the
+ * completing thread closes the list. So if the swap fails, the producer has completed.
  */
 static bool fanout_push(const struct wiring *w, struct pto_slot *producer, struct pto_edge *e)
 {
@@ -43,7 +43,7 @@ static void retain(const struct wiring *w, struct pto_slot *producer, struct pto
 	w->slot->keeps++;
 }
 
-/* Ties the task to a producer; there is room for an edge. One edge for each producer. */
+/* Make the task depend on a producer, by one edge at most. There is room for an edge. */
 static void tie(struct wiring *w, struct pto_slot *producer, bool keep)
 {
 	struct pto_edge *e;
@@ -109,7 +109,7 @@ static bool tie_list(struct wiring *w, const uint64_t *ids, uint32_t count)
 {
 	uint32_t i;
 
-	/* Read once: a list that graph_load.c hands over is in memory that others write. */
+	/* Read once: the list of a graph is in memory that the application may write. */
 	for (i = 0; i < count; i++)
 		if (!tie_explicit(w, __atomic_load_n(&ids[i], __ATOMIC_RELAXED)))
 			return false;
@@ -118,7 +118,7 @@ static bool tie_list(struct wiring *w, const uint64_t *ids, uint32_t count)
 
 /* --- owners -------------------------------------------------------------- */
 
-/* The task that owns a tensor's memory; its scope must be open, or the memory is void. */
+/* The task that owns a tensor's memory. Its scope must be open, else the memory is invalid. */
 static struct pto_slot *find_owner(struct pto_runtime *rt, const struct pto_tensor *t)
 {
 	struct pto_slot *owner = NULL;
@@ -148,10 +148,10 @@ static bool tie_owner(struct wiring *w, const struct pto_tensor *t, bool automat
 /* --- overlap ------------------------------------------------------------- */
 
 /*
- * Ties the task to those of one list. Accesses of completed tasks are forgotten on the way;
- * so are those that the task's own access covers: whoever overlaps them later overlaps
- * that too. Waiting for room for an edge may change the list, so it is begun again then:
- * ties made before are recognised.
+ * Make the task depend on the tasks of one list. Removes accesses of completed tasks, and accesses
+ * that the task's own access covers: a later access that overlaps them overlaps the covering one,
+ * too. Waiting for room for an edge may change the list, so it is processed from the start then;
+ * edges added before are recognised.
  */
 static bool tie_accesses(struct wiring *w, const uint64_t *list, bool covers, int32_t version)
 {
@@ -186,7 +186,7 @@ static bool tie_region(struct wiring *w, const struct pto_region *r, bool writes
 	       (!writes || tie_accesses(w, &r->list[PTO_MAP_READER], covers, version));
 }
 
-/* As tie_near(), for a region that has more neighbours than it remembers. */
+/* tie_near() for a region with more neighbours than it can store. */
 static bool tie_many(struct wiring *w, const struct pto_region *r, bool writes, int32_t version)
 {
 	const struct pto_map *map = &w->rt->map;
@@ -222,7 +222,7 @@ static bool tracked(const struct pto_tensor *t, uint8_t type)
 	return type != PTO_ARG_OUTPUT && type != PTO_ARG_NO_DEP && !t->manual_dep && t->extent;
 }
 
-/* Ties the task to those that its @i-th argument orders it after. */
+/* Make the task depend on the tasks that its @i-th argument conflicts with. */
 static bool tie_tensor(struct wiring *w, const struct pto_tensor *t, uint8_t type, uint32_t i)
 {
 	bool writes = type != PTO_ARG_INPUT;
@@ -240,7 +240,7 @@ static bool tie_tensor(struct wiring *w, const struct pto_tensor *t, uint8_t typ
 	return tie_region(w, r, writes, true, t->version) && tie_near(w, r, writes, t->version);
 }
 
-/* The tensor that a predicate reads, or NULL: the rules take it for an INPUT. */
+/* The tensor of a predicate, which counts as an INPUT; NULL if there is none. */
 static const struct pto_tensor *predicate_tensor(const struct pto_task_args *args)
 {
 	return args->flags & PTO_TASK_PREDICATE ? args->predicate : NULL;
@@ -260,7 +260,7 @@ static bool tie_tensors(struct wiring *w, const struct pto_task_args *args)
 	return true;
 }
 
-/* In a MANUAL scope nobody is an owner's consumer, but the memory has to be there. */
+/* In a MANUAL scope a task does not depend on owners, but their memory must be valid. */
 static bool check_owners(struct wiring *w, const struct pto_task_args *args)
 {
 	const struct pto_tensor *t = predicate_tensor(args);
@@ -281,7 +281,7 @@ static void track(struct wiring *w, const struct pto_tensor *t, uint8_t type, ui
 			       type == PTO_ARG_INPUT ? PTO_MAP_READER : PTO_MAP_WRITER, t->version);
 }
 
-/* Tensors order the task. It is tracked after that, so that it does not find itself. */
+/* Add the dependencies by tensors. Then track the task, so that it does not find itself. */
 static bool follow_tensors(struct wiring *w, const struct pto_task_args *args)
 {
 	const struct pto_tensor *t = predicate_tensor(args);
@@ -300,14 +300,13 @@ static bool follow_tensors(struct wiring *w, const struct pto_task_args *args)
 }
 
 /**
- * pto_deps_wire() - tie a task to everything that it depends on
+ * pto_deps_wire() - add the edges from a task to all its producers
  * @rt: the run
  * @slot: the task, the youngest of its ring
  * @args: its arguments
+ * @unmet: out: number of producers that had not completed when their edge was added
  *
- * @unmet: producers that had not completed when the task was tied to them
- *
- * The guard keeps pto_slot.pending above 0 until the caller takes it off.
+ * The guard keeps pto_slot.pending above 0 until the caller removes it.
  * Return: false after an error; the task will never run then.
  */
 bool pto_deps_wire(struct pto_runtime *rt, struct pto_slot *slot, const struct pto_task_args *args,
@@ -334,7 +333,7 @@ bool pto_deps_wire(struct pto_runtime *rt, struct pto_slot *slot, const struct p
 
 /* --- elements ------------------------------------------------------------ */
 
-/* Waits until @slot has completed, for a writer also until all that retain it have. */
+/* Has @slot completed, and for a writer, also all tasks that retain it? */
 static bool quiet(struct pto_slot *slot, bool write)
 {
 	return pto_slot_completed(slot) &&
@@ -342,7 +341,7 @@ static bool quiet(struct pto_slot *slot, bool write)
 				  slot->retained);
 }
 
-/* The first unfinished task of a list; accesses of finished ones are forgotten. */
+/* The first unfinished task of a list; removes accesses of finished ones. */
 static struct pto_slot *find_unfinished(struct pto_runtime *rt, uint64_t list)
 {
 	while (list) {
@@ -407,11 +406,10 @@ static bool wait_for(struct pto_runtime *rt, const struct pto_slot *slot, struct
  * pto_deps_wait() - wait until the orchestration may access a region itself
  * @rt: the run
  * @t: the region, not empty
- * @write: it wants to write
+ * @write: the access is a write
  *
- * Time in which a kernel runs or a counter is awaited does not count here: whoever looks at
- * those sees in pto_runtime.awaited that they are waited for.
- * Return: false after an error.
+ * Time in which a kernel runs or a counter is awaited does not count here. The monitor covers it;
+ * it sees this wait in pto_runtime.awaited. Return: false after an error.
  */
 bool pto_deps_wait(struct pto_runtime *rt, const struct pto_tensor *t, bool write)
 {

@@ -6,7 +6,7 @@
 
 #include "runtime.h"
 
-/* Makes @view the one element of @t; reports what is wrong with the request. */
+/* Make @view select the one element of @t. Return: its address; NULL after an error. */
 static void *locate(struct pto_runtime *rt, const struct pto_tensor *t, uint32_t ndims,
 		    const uint32_t *index, size_t bytes, struct pto_tensor *view)
 {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * Fatal errors of a run: the first one is kept, with its figures.
+ * Fatal errors of a run. The first one is kept.
  *
- * Its text says what only the run knows. Name and hint follow from the code, and where it
- * happened has fields of its own: libpto puts it all together (failure.c).
+ * Its text has only what cannot be derived otherwise, such as figures. Name and hint follow from
+ * the code, and the place has its own fields. libpto combines all of it (failure.c).
  */
 #include "runtime.h"
 
@@ -76,7 +76,7 @@ const char *pto_rt_fatal_hint(uint32_t code, uint32_t subcode)
 	return find(code, subcode)->hint;
 }
 
-/* Appends to the text; cuts it if it gets too long. */
+/* Append to the text, which is truncated if it gets too long. */
 __attribute__((format(printf, 3, 0)))
 static size_t vappend(struct pto_runtime *rt, size_t at, const char *fmt, va_list ap)
 {
@@ -100,7 +100,7 @@ static size_t append(struct pto_runtime *rt, size_t at, const char *fmt, ...)
 	return at;
 }
 
-/* Bytes between the oldest and the youngest block of a ring's heap, what was skipped included. */
+/* Bytes from the oldest to the youngest block of a ring's heap, including skipped ones. */
 static uint64_t heap_used(const struct pto_ring *ring)
 {
 	if (!ring->heap_blocks)
@@ -110,7 +110,7 @@ static uint64_t heap_used(const struct pto_ring *ring)
 	return ring->layout->heap_size - ring->heap_tail + ring->heap_head;
 }
 
-/* How full a ring is. Its heap is mentioned only if there is something in it. */
+/* Append the fill level of a ring. Its heap is mentioned only if it has blocks. */
 static size_t append_ring(struct pto_runtime *rt, size_t at, uint32_t index)
 {
 	const struct pto_ring *ring = &rt->ring[index];
@@ -125,7 +125,7 @@ static size_t append_ring(struct pto_runtime *rt, size_t at, uint32_t index)
 	return at;
 }
 
-/* How full the rings of the run are, as far as there is room for that in the text. */
+/* Append the fill levels of the run's rings, as far as they fit into the text. */
 static void append_rings(struct pto_runtime *rt)
 {
 	size_t start = __builtin_strlen(rt->fatal_text);
@@ -149,26 +149,26 @@ static void append_rings(struct pto_runtime *rt)
 }
 
 /**
- * pto_rt_open() - a run begins, and with it errors are its own
+ * pto_rt_open() - accept errors for a run that begins
  *
- * Called by the orchestrator, when everything else is ready for the run.
+ * Called by the orchestrator, as the last step of starting the run.
  */
 void pto_rt_open(struct pto_runtime *rt)
 {
 	uint32_t claim = atomic_load_explicit(&rt->fatal_claim, memory_order_relaxed);
 
-	/* Who aborts a run and gives up on its thread may use the memory that it began with. */
+	/* Release: a thread that aborts the run may then access the memory with which it began. */
 	atomic_store_explicit(&rt->fatal, 0, memory_order_release);
 	atomic_store_explicit(&rt->fatal_claim, (claim | PTO_CLAIM_MASK) + 1,
 			      memory_order_release);
 }
 
 /**
- * pto_rt_close() - a run has ended; later errors are not its own
+ * pto_rt_close() - accept no more errors for a run that has ended
  *
- * Called by the orchestrator, when all tasks have ended. An error that is being reported by
- * another thread is waited for: that is a matter of writing a line of text. Adds to the
- * text of an error how full the rings are, which only the orchestrator may look at.
+ * Called by the orchestrator, when all tasks have ended. If another thread is reporting an error,
+ * waits until it has written the text. Appends the fill levels of the rings to the text, because
+ * only the orchestrator may read them.
  * Return: as pto_rt_fatal_code().
  */
 uint32_t pto_rt_close(struct pto_runtime *rt)
@@ -188,7 +188,7 @@ uint32_t pto_rt_close(struct pto_runtime *rt)
 	return code;
 }
 
-/* Makes the caller the one who writes the error. */
+/* Claim the error. Return: true if the caller is the one who writes it. */
 static bool claim_error(struct pto_runtime *rt, const struct pto_fatal_at *at)
 {
 	uint32_t claim = atomic_load_explicit(&rt->fatal_claim, memory_order_acquire);
@@ -240,7 +240,7 @@ bool pto_rt_fatal_at(struct pto_runtime *rt, uint32_t code, const struct pto_fat
 	return first;
 }
 
-/** pto_rt_vfatal() - as pto_rt_fatal_at(), no kernel being concerned */
+/** pto_rt_vfatal() - pto_rt_fatal_at() without a kernel */
 bool pto_rt_vfatal(struct pto_runtime *rt, uint32_t code, uint32_t subcode, uint64_t task,
 		   const char *fmt, va_list ap)
 {

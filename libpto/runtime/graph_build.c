@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
 /*
- * Graphs that are built on the host: what is submitted is written down instead of executed.
+ * Graphs that are built on the host: submitted tasks are recorded instead of executed.
  *
- * The orchestration runs against the same calls as on the device, and what they check and
- * which task waits for which is decided by the same code. What differs: all tasks belong to
- * ring 0, nothing is reclaimed because nothing completes, and outputs have places in a heap
- * that does not exist here, PTO_DEV_GRAPH_HEAP plus an offset.
+ * The orchestration makes the same calls as on the device, and the same code checks them and
+ * determines dependencies. The differences: all tasks belong to ring 0, nothing is reclaimed
+ * because nothing completes, and outputs have addresses in a heap that does not exist here,
+ * PTO_DEV_GRAPH_HEAP plus an offset.
  *
  * A task's record (struct pto_dev_graph_task) is opened when its tensors are known, grows with
- * each dependency while it is wired, and is closed when it would be published. Nothing that
- * comes later changes it, so the graph is a list of records. graph_load.c reads it.
+ * each dependency while the task is wired, and is closed when the task would be published. It does
+ * not change later, so the graph is a list of records. graph_load.c reads it.
  */
 #include "runtime.h"
 
@@ -41,9 +41,9 @@ static struct pto_dev_graph_task *record(const struct pto_graph *g)
 }
 
 /**
- * pto_graph_plan() - what the arena shall be in which graphs are built
- * @limits: how large they may get
- * @plan: for pto_arena_plan(): one ring, and next to no heap
+ * pto_graph_plan() - plan the arena in which graphs are built
+ * @limits: limits of the graphs
+ * @plan: out: for pto_arena_plan(): one ring, and a minimal heap
  */
 void pto_graph_plan(const struct pto_graph_limits *limits, struct pto_dev_arena_plan *plan)
 {
@@ -60,7 +60,7 @@ void pto_graph_plan(const struct pto_graph_limits *limits, struct pto_dev_arena_
 /**
  * pto_graph_begin() - begin a run that builds a graph
  * @rt: the runtime, between runs
- * @graph: where the graph goes; its memory is kept from graph to graph
+ * @graph: the graph; its memory is reused
  * @arena: an arena that was planned for a window at least as large
  * @limits: the sizes of the device's first ring
  * @epoch: as for pto_runtime_start()
@@ -83,7 +83,7 @@ void pto_graph_begin(struct pto_runtime *rt, struct pto_graph *graph, void *aren
 }
 
 /**
- * pto_graph_end() - the orchestration has returned: finish the graph
+ * pto_graph_end() - finish the graph; the orchestration has returned
  * @rt: the run
  *
  * Return: false after an error; then there is no graph.
@@ -176,12 +176,12 @@ bool pto_graph_open_task(struct pto_runtime *rt, const struct pto_slot *slot,
 	return true;
 }
 
-/** pto_graph_tie() - the open task waits for @producer; once for each. See tie() */
+/** pto_graph_tie() - make the open task wait for @producer, at most once. See tie() */
 void pto_graph_tie(struct pto_runtime *rt, struct pto_slot *producer)
 {
 	struct pto_graph *g = rt->graph;
 
-	/* Memory alone is there from the start. */
+	/* A task without kernels that only holds memory is complete. */
 	if (pto_slot_completed(producer) || !grow(rt, sizeof(uint64_t)))
 		return;
 	put(g, &producer->id, sizeof(uint64_t));
@@ -190,9 +190,9 @@ void pto_graph_tie(struct pto_runtime *rt, struct pto_slot *producer)
 }
 
 /**
- * pto_graph_close_task() - the open task is complete
+ * pto_graph_close_task() - finish the record of the open task
  *
- * The device will find no more room in its pool of dependencies than there is.
+ * Fails the run if the graph's dependencies do not fit into the device's pool.
  */
 void pto_graph_close_task(struct pto_runtime *rt)
 {
@@ -226,12 +226,12 @@ bool pto_graph_busy(struct pto_runtime *rt, const struct pto_slot *task, bool wr
 }
 
 /**
- * pto_graph_view() - where the host sees an element
+ * pto_graph_view() - the host's address of an element
  * @rt: the run
  * @addr: its device address
- * @bytes: how many
+ * @bytes: its size
  *
- * Return: NULL after an error: it does not.
+ * Return: NULL after an error: the host cannot access it.
  */
 void *pto_graph_view(struct pto_runtime *rt, uint64_t addr, uint64_t bytes)
 {

@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: MIT
 /*
- * Graphs that were built on the host, on the device: read and submitted task by task.
+ * Graphs that were built on the host: the device reads and submits them task by task.
  *
- * A graph is replayed as an orchestration that runs in one MANUAL scope, names its
- * dependencies and has allocated its outputs itself: ring, edges, queues and workers are
- * those of every run, and so are the checks of what is submitted. Tasks may run while later
- * ones are read.
+ * A graph is replayed like an orchestration that runs in one MANUAL scope, names its dependencies
+ * and has allocated its outputs itself. Ring, edges, queues, workers and the checks of submits are
+ * those of every run. Tasks may run while later ones are read.
  *
- * The graph lies in memory that the application can write at any time. So each field is read
- * once, into private memory, and checked there; what cannot be checked before it is used
- * (an index of a dependency) is read where it is. Whatever stands in it, the worst that
- * happens is a fatal error of this run.
+ * The graph lies in memory that the application can write at any time. So each field is read once,
+ * into private memory, and checked there. Only the indices of dependencies are read in place, each
+ * once, when they are used. Invalid contents cause a fatal error of this run, and nothing else.
  */
 #include "runtime.h"
 
@@ -61,7 +59,7 @@ static void take(struct reader *r, void *to, uint64_t bytes)
 
 /* --- tensors -------------------------------------------------------------- */
 
-/* Gives a tensor its address. */
+/* Set a tensor's address. */
 static bool relocate(struct reader *r, struct pto_tensor *t, uint32_t i)
 {
 	const struct pto_ring_layout *l = &r->rt->arena->ring[0];
@@ -106,7 +104,7 @@ static bool read_tensors(struct reader *r)
 	return true;
 }
 
-/* Initial values. What is filled is a whole output: elements without a gap. */
+/* Write initial values. Only whole outputs, which are contiguous, can be filled. */
 static bool fill_tensors(struct reader *r, const uint8_t *values)
 {
 	struct pto_ring_layout *l = &r->rt->arena->ring[0];
@@ -131,7 +129,7 @@ static bool fill_tensors(struct reader *r, const uint8_t *values)
 
 /* --- tasks ---------------------------------------------------------------- */
 
-/* Is the record's head in order, and the record where it says it is? */
+/* Check the record's header, and that the record lies within the graph. */
 static bool check_head(struct reader *r)
 {
 	const struct pto_dev_graph_task *t = &r->task;
@@ -221,14 +219,14 @@ static bool read_task(struct reader *r)
 /* --- the graph ------------------------------------------------------------ */
 
 /**
- * pto_graph_replay() - submit the tasks of a graph; the entry of a run that brings one
+ * pto_graph_replay() - submit the tasks of a graph; replaces the entry of the orchestration
  * @rt: the run, just started
  * @source: the graph
  */
 void pto_graph_replay(struct pto_runtime *rt, const struct pto_graph_source *source)
 {
 	struct pto_dev_graph head = { 0 };
-	struct reader r;	/* large, and most of it is filled in as far as it is used */
+	struct reader r;	/* not zeroed as a whole, because it is large */
 
 	rt->replays = true;
 	rt->scope[0].mode = PTO_SCOPE_MANUAL;

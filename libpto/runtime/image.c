@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: MIT
 /*
- * Makes an object's definitions its own. ELF has two rules by which the dynamic loader would
- * give an object the data or the code of somebody else:
+ * Changes an object so that it uses its own definitions. By two rules of ELF, the dynamic loader
+ * would give it the data or the code of another object:
  *
  *  - a definition of binding STB_GNU_UNIQUE (C++: statics of templates and of inline functions,
- *    inline variables) exists once in the process, and who has made it is never unmapped;
- *  - a definition of the program, or of a library that it was linked with, comes before that of
- *    an object which is loaded later.
+ *    inline variables) exists once in the process, and the object that defines it is never unmapped;
+ *  - a definition of the program, or of a library that it was linked with, takes precedence over
+ *    that of an object which is loaded later.
  *
- * So in the copy of the file that the loader gets, such definitions become global or weak ones,
- * and the object looks for a symbol in itself first (DT_SYMBOLIC). RTLD_DEEPBIND is not used for
- * that: it would also prefer the object's libraries to the program's, so that an allocator that
- * the program brings is bypassed; and sanitizers refuse it.
+ * So in the copy of the file for the loader, unique definitions become weak, and symbols are
+ * looked up in the object itself first (DT_SYMBOLIC). RTLD_DEEPBIND is no alternative: it also
+ * prefers the object's libraries to the program's, which would bypass an allocator of the program,
+ * and sanitizers reject it.
  *
- * What is read may be hostile: an offset or a count that leads out of the file ends the work on
- * what it belongs to, and the loader, or who calls it, says what is wrong with the file.
+ * The file is not trusted. If an offset or a count exceeds the file, the affected table is left
+ * unchanged, and the loader or its caller reports the error.
  */
 #include <elf.h>
 #include <stdbool.h>
@@ -25,8 +25,8 @@
 /**
  * struct image - a file that is changed
  * @bytes: its bytes
- * @size: how many
- * @header: its header, a copy
+ * @size: number of bytes
+ * @header: copy of its header
  * @dynamic: offset of the dynamic section
  * @entries: number of its entries before DT_NULL
  */
@@ -38,7 +38,7 @@ struct image {
 	uint64_t entries;
 };
 
-/* Copies @length bytes at @offset. Return: they are in the file */
+/* Copy @length bytes at @offset. Return: false if they are not in the file */
 static bool get(const struct image *image, uint64_t offset, void *to, uint64_t length)
 {
 	if (offset > image->size || length > image->size - offset)
@@ -97,7 +97,7 @@ static bool find_dynamic(struct image *image)
 	return false;
 }
 
-/* The entry of this tag. Return: its index, or -1 if there is none */
+/* Find the entry with a tag. Return: its index, or -1 if there is none */
 static int64_t find_entry(const struct image *image, int64_t tag, Elf64_Dyn *entry)
 {
 	uint64_t i;
@@ -108,7 +108,7 @@ static int64_t find_entry(const struct image *image, int64_t tag, Elf64_Dyn *ent
 	return -1;
 }
 
-/* Offset in the file of what the entry of this tag points to; 0 if there is none. */
+/* Offset in the file of the table that the entry with a tag points to; 0 if there is none. */
 static uint64_t find_table(const struct image *image, int64_t tag)
 {
 	Elf64_Dyn entry;
@@ -120,7 +120,7 @@ static uint64_t find_table(const struct image *image, int64_t tag)
 
 /* --- definitions ----------------------------------------------------------- */
 
-/* Number of symbols by a DT_GNU_HASH table, which only lists definitions; 0 if it is damaged. */
+/* Number of symbols according to a DT_GNU_HASH table; 0 if it is damaged. */
 static uint64_t count_gnu(const struct image *image, uint64_t table)
 {
 	uint32_t head[4];	/* buckets, first symbol, words of the filter, shift */
@@ -157,7 +157,7 @@ static uint64_t count_symbols(const struct image *image)
 	return table && get(image, table, head, sizeof(head)) ? head[1] : 0;
 }
 
-/* What was one for the process is one of the object. */
+/* Turn STB_GNU_UNIQUE definitions into weak ones, which belong to the object. */
 static void lower_unique(const struct image *image)
 {
 	uint64_t table = find_table(image, DT_SYMTAB);
@@ -177,8 +177,8 @@ static void lower_unique(const struct image *image)
 /* --- references ------------------------------------------------------------ */
 
 /*
- * DT_SYMENT, which every object has, says what is known: its place is taken if there is no
- * entry with flags.
+ * Set DF_SYMBOLIC. If there is no DT_FLAGS, DT_SYMBOLIC replaces DT_SYMENT, which every object has
+ * and whose value is known anyway.
  */
 static void look_in_itself_first(const struct image *image)
 {
@@ -195,7 +195,7 @@ static void look_in_itself_first(const struct image *image)
 		put_entry(image, (uint64_t)i, &entry);
 }
 
-/* Nothing of it is for others, and it can be unloaded. */
+/* Its symbols are not visible to other objects, and it can be unloaded. */
 static void keep_to_itself(const struct image *image)
 {
 	Elf64_Dyn entry;
@@ -208,7 +208,7 @@ static void keep_to_itself(const struct image *image)
 }
 
 /**
- * pto_image_own() - make an object's definitions its own, in a copy of its file
+ * pto_image_own() - change the copy of an object's file so that it uses its own definitions
  * @image: the file, a shared object for this machine
  * @size: its bytes
  */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The private copy of an object's file that is given to the dynamic loader, by the device as
- * by libpto for host graphs.
+ * The private copy of an object's file for the dynamic loader. The device uses it, and libpto for
+ * host graphs.
  */
 #ifndef PTO_IMAGE_H
 #define PTO_IMAGE_H

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * How two regions of a buffer lie to each other.
+ * Overlap of two regions of a buffer.
  *
- * Exact for boxes of one grid and for contiguous regions, otherwise on the safe side. What
- * needs a division is worked out once, when a region is described, so that comparing
- * two regions does not.
+ * The result is exact for boxes of one grid and for contiguous regions, else conservative.
+ * Divisions are done once, when a region is described, and not for each comparison.
  */
 #include "runtime.h"
 
@@ -26,10 +25,10 @@ uint64_t pto_tensor_end(const struct pto_tensor *t)
 }
 
 /*
- * Splits the first element's place into an index per dimension, strides descending. The
- * result is sound only if every stride is a multiple of the next one and the box does
- * not run over the end of its row, so that indices and places belong to each other
- * one to one; otherwise, and for indices of more than 32 bits, false.
+ * Split the first element's offset into an index per dimension, strides descending. The result is
+ * valid only if every stride is a multiple of the next one and the box does not run over the end
+ * of its row, so that indices and offsets correspond one to one. Otherwise, and for indices of
+ * more than 32 bits, returns false.
  */
 static bool split_start(struct pto_region *r, uint64_t start)
 {
@@ -55,7 +54,7 @@ static bool split_start(struct pto_region *r, uint64_t start)
 	return true;
 }
 
-/** pto_region_describe() - fill in what @r has of @t, which is not empty */
+/** pto_region_describe() - fill in the fields of @r that describe @t, which is not empty */
 void pto_region_describe(struct pto_region *r, const struct pto_tensor *t)
 {
 	r->addr = t->addr;
@@ -70,7 +69,7 @@ void pto_region_describe(struct pto_region *r, const struct pto_tensor *t)
 	r->is_box = pto_dtype_size(t->dtype) && split_start(r, t->start_offset);
 }
 
-/** pto_region_is() - is @r the region that @t, with its first byte and its end, selects? */
+/** pto_region_is() - does @t, whose first byte is @begin and end @end, select the region @r? */
 bool pto_region_is(const struct pto_region *r, const struct pto_tensor *t, uint64_t begin,
 		   uint64_t end)
 {
@@ -111,7 +110,7 @@ static bool same_box(const struct pto_region *a, const struct pto_region *b)
 }
 
 /*
- * Boxes of one grid. Two with different rests lie between each other's elements: the
+ * Compare two boxes of one grid. With different rests they have no common element, because the
  * last stride divides all others.
  */
 static int box_overlap(const struct pto_region *later, const struct pto_region *earlier)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Predicates: an element of an integer type and a value to compare it with. They are checked
- * when the task is submitted and evaluated when it is dispatched.
+ * Predicates: an element of an integer type is compared with a value. A predicate is checked when
+ * the task is submitted, and evaluated when it is dispatched.
  */
 #include "runtime.h"
 
@@ -50,7 +50,7 @@ static bool range(uint8_t dtype, int64_t *low, int64_t *high)
 	}
 }
 
-/** pto_predicate_check() - is the predicate of a submit a possible one? */
+/** pto_predicate_check() - check the predicate of a submit */
 bool pto_predicate_check(struct pto_runtime *rt, const struct pto_task_args *args)
 {
 	const struct pto_tensor *t = args->predicate;
@@ -72,7 +72,7 @@ bool pto_predicate_check(struct pto_runtime *rt, const struct pto_task_args *arg
 	return true;
 }
 
-/** pto_predicate_set() - give @slot the predicate of a submit that has one, checked */
+/** pto_predicate_set() - copy the checked predicate of a submit to @slot */
 void pto_predicate_set(struct pto_slot *slot, const struct pto_task_args *args)
 {
 	const struct pto_tensor *t = args->predicate;
@@ -109,7 +109,7 @@ static int64_t load(const struct pto_slot *slot)
 	}
 }
 
-/** pto_predicate_holds() - evaluate the predicate of @slot; all it waits for has completed */
+/** pto_predicate_holds() - evaluate the predicate of @slot, whose producers have completed */
 bool pto_predicate_holds(const struct pto_slot *slot)
 {
 	int64_t element = load(slot);

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: MIT
 /*
- * The regions of a buffer, ordered by where they begin: a treap, that is, a search tree in
- * which every region has a pseudo-random rank and none stands above one of higher rank.
- * That keeps it about as deep as the logarithm of its size without any bookkeeping.
+ * The regions of a buffer, ordered by their begin: a treap, that is, a search tree in which every
+ * region has a pseudo-random rank, and no region is above one of higher rank. That keeps the depth
+ * near the logarithm of the size without further bookkeeping.
  *
- * Every node knows the highest end in its part of the tree, so those that meet a range are
- * found without looking at the others; and the same for the written ones alone, so that
- * readers do not wade through what is only read.
+ * Every node has the highest end in its subtree, so the regions that intersect a range are found
+ * without visiting the others. It also has the highest end of the written regions, so that a
+ * search for a reader skips regions that are only read.
  *
- * The root stands for the buffer: it is on the list of its hash bucket, and whichever
- * region becomes the root takes that place over.
+ * The root represents the buffer: it is on the list of its hash bucket, and a region that becomes
+ * the root takes over this place.
  */
 #include "runtime.h"
 
-/* Any fixed permutation of the indices that does not resemble their order. */
+/* A fixed pseudo-random permutation of the indices. */
 static uint32_t rank(uint32_t index)
 {
 	index ^= index >> 16;
@@ -33,10 +33,10 @@ static uint64_t max64(uint64_t a, uint64_t b)
 	return a > b ? a : b;
 }
 
-/* Computes what @r knows of its part of the tree. Return: false if it knew. */
+/* Update the maxima of @r. Return: false if they have not changed. */
 static bool update(const struct pto_map *map, struct pto_region *r)
 {
-	/* Region 0 is none: its figures are 0. */
+	/* Region 0 means no region: its maxima are 0. */
 	const struct pto_region *left = &map->regions[r->left];
 	const struct pto_region *right = &map->regions[r->right];
 	uint64_t end = max64(r->end, max64(left->max_end, right->max_end));
@@ -90,7 +90,7 @@ static void replace_root(struct pto_map *map, uint32_t old, uint32_t index)
 
 /* --- the tree ------------------------------------------------------------ */
 
-/* Makes @child, which may be 0, stand where @old stands below its parent. */
+/* Put @child, which may be 0, in the place of @old below its parent. */
 static void replace_child(struct pto_map *map, uint32_t old, uint32_t child)
 {
 	uint32_t parent = map->regions[old].parent;
@@ -107,7 +107,7 @@ static void replace_child(struct pto_map *map, uint32_t old, uint32_t child)
 		map->regions[child].parent = parent;
 }
 
-/* Lifts a region above its parent; the order of the tree stays. */
+/* Rotate a region above its parent; the order of the tree does not change. */
 static void rotate(struct pto_map *map, uint32_t index)
 {
 	struct pto_region *r = &map->regions[index];
@@ -170,7 +170,7 @@ void pto_tree_insert(struct pto_map *map, uint32_t root, uint32_t index)
 		rotate(map, index);
 }
 
-/** pto_tree_remove() - take a region out of its buffer, which ends with its last one */
+/** pto_tree_remove() - remove a region from its buffer's tree */
 void pto_tree_remove(struct pto_map *map, uint32_t index)
 {
 	struct pto_region *r = &map->regions[index];
@@ -183,7 +183,7 @@ void pto_tree_remove(struct pto_map *map, uint32_t index)
 	update_up(map, parent);
 }
 
-/** pto_tree_written() - note that a region has been written */
+/** pto_tree_written() - mark a region as written */
 void pto_tree_written(struct pto_map *map, uint32_t index)
 {
 	map->regions[index].wrote = 1;
@@ -204,7 +204,7 @@ static bool matches(const struct pto_region *r, const struct pto_region *range, 
 	return r->end > range->begin && (!written || r->wrote);
 }
 
-/* The first region of a part of the tree that meets the range. */
+/* The first region of a subtree that intersects the range. */
 static uint32_t first_below(const struct pto_map *map, uint32_t index,
 			    const struct pto_region *range, bool written)
 {
@@ -225,7 +225,7 @@ static uint32_t first_below(const struct pto_map *map, uint32_t index,
 }
 
 /**
- * pto_tree_first() - the first region that has a byte in the range of another one
+ * pto_tree_first() - the first region that intersects the byte range of another one
  * @map: tensor map
  * @root: the buffer's tree, 0 for an empty one
  * @r: the range
@@ -239,7 +239,7 @@ uint32_t pto_tree_first(const struct pto_map *map, uint32_t root, const struct p
 	return first_below(map, root, r, written);
 }
 
-/** pto_tree_next() - the one after @index, as pto_tree_first(); @index may be removed then */
+/** pto_tree_next() - the next one after @index; @index may be removed afterwards */
 uint32_t pto_tree_next(const struct pto_map *map, uint32_t index, const struct pto_region *r,
 		       bool written)
 {

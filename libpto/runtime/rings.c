@@ -1,28 +1,27 @@
 // SPDX-License-Identifier: MIT
 /*
- * The rings: task slots, heap blocks and pool edges, given out and taken back in order.
+ * The rings: task slots, heap blocks and pool edges, which are allocated and reclaimed in order.
  *
- * A ring is an order of tasks. Which slot a task gets is another matter: the one that was given
- * back last, because its lines are likely to be in the cache still, so that a program whose tasks
- * end soon goes round in few slots however wide the window is. Only if there is none it is one
- * that the run has not used.
+ * A ring determines the order of tasks, not their slots. A new task gets the slot that was freed
+ * last, because its lines are likely to be in the cache. So a program whose tasks end soon uses
+ * few slots, however large the window is. Only if no slot is free, it gets one that the run has
+ * not used.
  *
- * Everything here belongs to the orchestrator. Memory comes back when the oldest task of
- * a ring has completed, all tasks that retain it have completed, and, if it has outputs,
- * its scope has ended: the program may pass those on until then.
- * The orchestrator looks for that itself: every few submits, and when it needs room.
+ * Only the orchestrator uses this file. Memory of a task is reclaimed when the task is the oldest
+ * of its ring, it and all tasks that retain it have completed, and, if it has outputs, its scope
+ * has ended: the program may pass the outputs on until then. The orchestrator reclaims every few
+ * submits, and when it needs room.
  *
- * When there is no room it waits, except when waiting is in vain. Tasks complete whatever
- * the rings look like, since they depend on tasks submitted earlier only. So the one thing
- * that can hold the oldest task for ever while the orchestrator waits is a scope that
- * is still open: then the run fails at once.
+ * When there is no room it waits, except if waiting cannot help. Tasks depend on earlier tasks
+ * only, so they complete whatever the state of the rings. Hence only a scope that is still open
+ * can hold the oldest task for ever while the orchestrator waits. Then the run fails at once.
  */
 #include "runtime.h"
 
 /*
- * The next task gets slot @number. Its lines and those of its first tensor, which every submit
- * writes, are asked for now: they may be another thread's. (GCC takes calls of a function that
- * does nothing else for superfluous, unless it has inlined them before it looks.)
+ * Choose slot @number for the next task. Every submit writes the lines of the slot and of its
+ * first tensor, and they may be in another core's cache: prefetch them. (always_inline, because
+ * GCC removes calls of a function that only prefetches.)
  */
 static inline __attribute__((always_inline))
 void choose_slot(const struct pto_runtime *rt, struct pto_ring *ring, uint32_t number)
@@ -71,14 +70,14 @@ static struct pto_slot *ring_slot(const struct pto_ring *ring, uint64_t local)
 	return &ring->slots[ring->order[local & ring->mask]];
 }
 
-/** pto_scope_holds() - is the scope in which @slot was submitted still open? */
+/** pto_scope_holds() - is the scope of @slot still open? */
 bool pto_scope_holds(const struct pto_runtime *rt, const struct pto_slot *slot)
 {
 	return slot->depth <= rt->depth &&
 	       pto_task_local(slot->id) >= rt->scope[slot->depth].start;
 }
 
-/** pto_task_find() - what has become of the task with id @id? */
+/** pto_task_find() - find the state and the slot of the task with id @id */
 enum pto_liveness pto_task_find(struct pto_runtime *rt, uint64_t id, struct pto_slot **slot)
 {
 	uint32_t index = pto_task_ring(id);
@@ -103,7 +102,7 @@ static uint32_t pool_edges(const struct pto_slot *slot)
 	return slot->edge_count > own ? slot->edge_count - own : 0;
 }
 
-/* Does the scope in which @slot was submitted hold it? */
+/* Does the scope of @slot hold it? */
 static bool held(const struct pto_runtime *rt, const struct pto_slot *slot)
 {
 	return (slot->has_heap || rt->replays) && pto_scope_holds(rt, slot);
@@ -116,8 +115,8 @@ static bool reclaimable(const struct pto_runtime *rt, struct pto_slot *slot)
 }
 
 /**
- * pto_ring_reclaim() - take back what the oldest tasks of a ring held
- * Return: true if any task was taken back.
+ * pto_ring_reclaim() - reclaim the oldest tasks of a ring
+ * Return: true if any task was reclaimed.
  */
 bool pto_ring_reclaim(struct pto_runtime *rt, struct pto_ring *ring)
 {
@@ -143,7 +142,7 @@ bool pto_ring_reclaim(struct pto_runtime *rt, struct pto_ring *ring)
 }
 
 /*
- * Finds room for @bytes in the heap without taking it; a block does not straddle the end.
+ * Find room for @bytes in the heap without allocating it. A block does not wrap around the end.
  * head == tail means empty, so a wrapped head stays below the tail.
  */
 static bool heap_place(struct pto_ring *ring, uint64_t bytes, uint64_t *place)
@@ -165,8 +164,8 @@ static bool heap_place(struct pto_ring *ring, uint64_t bytes, uint64_t *place)
 }
 
 /*
- * Is the oldest task of the ring held by a scope that cannot end while we wait? A graph that
- * is built holds all its tasks.
+ * Does a scope hold the oldest task of the ring, which cannot end while the orchestrator waits? A
+ * graph that is being built holds all its tasks.
  */
 static bool stuck(const struct pto_runtime *rt, const struct pto_ring *ring)
 {
@@ -174,12 +173,12 @@ static bool stuck(const struct pto_runtime *rt, const struct pto_ring *ring)
 	       (ring->tail < ring->head && held(rt, ring_slot(ring, ring->tail)));
 }
 
-/* So often at least a wait looks before it has been too long. */
+/* A wait makes at least this number of checks before it fails. */
 #define STALL_LOOKS 64
 
 /*
- * How long has nothing completed? A machine that stands still between two looks gives nobody
- * time to complete anything, so that counts as little.
+ * The time since the last completion. The time between two checks counts only up to a limit,
+ * because on a machine that stands still no task can complete.
  */
 static uint64_t stalled(struct pto_stall *stall, uint64_t now, uint64_t bound)
 {
@@ -194,16 +193,16 @@ static uint64_t stalled(struct pto_stall *stall, uint64_t now, uint64_t bound)
  * pto_rt_wait() - one step of waiting for tasks to complete
  * @rt: the run
  * @stall: this wait
- * @bound: how long, in ns, none may complete
- * @patient: time in which a kernel runs does not count; its own bound ends that
+ * @bound: limit, in ns, of the time without a completion
+ * @patient: time in which a kernel runs does not count; it has its own bound
  *
- * Return: false if it has been too long.
+ * Return: false if the limit is exceeded.
  */
 bool pto_rt_wait(struct pto_runtime *rt, struct pto_stall *stall, uint64_t bound, bool patient)
 {
 	uint64_t done = pto_sched_done(rt->sched);
 
-	/* The clock matters only while nothing completes, so it is not looked at before. */
+	/* Read the clock only if no task has completed. */
 	if (done != stall->done) {
 		stall->done = done;
 		stall->seen = 0;
@@ -217,7 +216,7 @@ bool pto_rt_wait(struct pto_runtime *rt, struct pto_stall *stall, uint64_t bound
 	return true;
 }
 
-/* What the oldest task of a ring waits for, in words. */
+/* Why the oldest task of a ring is not reclaimed, as text. */
 static const char *holder(const struct pto_runtime *rt, const struct pto_ring *ring)
 {
 	struct pto_slot *slot = ring_slot(ring, ring->tail);
@@ -246,8 +245,8 @@ static void report_full(struct pto_runtime *rt, const struct pto_ring *ring, uin
 }
 
 /*
- * Sees to it that there is a slot, and a place for @bytes in the heap: looks at the tail when that
- * is due, and waits. Away from the usual path.
+ * Make room for a slot and for @bytes in the heap: reclaim when that is due, and wait if
+ * necessary. noinline, because this is not the usual path.
  */
 __attribute__((noinline))
 static bool make_room(struct pto_runtime *rt, struct pto_ring *ring, uint64_t bytes,
@@ -270,7 +269,7 @@ static bool make_room(struct pto_runtime *rt, struct pto_ring *ring, uint64_t by
 	return true;
 }
 
-/* Takes the slot that was chosen when the last task came, and chooses another; one stays free. */
+/* Take the slot that was chosen before, and choose the next one. One slot always stays free. */
 static struct pto_slot *take_slot(const struct pto_runtime *rt, struct pto_ring *ring)
 {
 	struct pto_slot *slot = &ring->slots[ring->next];
@@ -285,7 +284,7 @@ static struct pto_slot *take_slot(const struct pto_runtime *rt, struct pto_ring 
 	return slot;
 }
 
-/* Takes the next slot into use: alive, not completed, without edges. */
+/* Initialise the next slot: not completed, without edges. */
 static struct pto_slot *open_slot(struct pto_runtime *rt, struct pto_ring *ring)
 {
 	struct pto_slot *slot = take_slot(rt, ring);
@@ -305,7 +304,7 @@ static struct pto_slot *open_slot(struct pto_runtime *rt, struct pto_ring *ring)
 	return slot;
 }
 
-/* Where the heap begins. That of a graph is the device's, wherever that will have it. */
+/* Address of the heap. The heap of a graph exists on the device only. */
 static uint64_t heap_base(const struct pto_runtime *rt, const struct pto_ring *ring)
 {
 	if (rt->graph)
@@ -316,11 +315,11 @@ static uint64_t heap_base(const struct pto_runtime *rt, const struct pto_ring *r
 /**
  * pto_ring_alloc() - allocate a task slot, and heap for its outputs
  * @rt: the run
- * @ring: where to
+ * @ring: the ring
  * @heap_bytes: bytes of heap, a multiple of PTO_HEAP_ALIGN, or 0
- * @heap_addr: where the block begins
+ * @heap_addr: out: address of the block
  *
- * Return: the slot, closed to reclaim because it has not completed; NULL after an error.
+ * Return: the slot, which is not reclaimed before it has completed; NULL after an error.
  */
 struct pto_slot *pto_ring_alloc(struct pto_runtime *rt, struct pto_ring *ring, uint64_t heap_bytes,
 				uint64_t *heap_addr)
@@ -388,8 +387,8 @@ static void report_pool(struct pto_runtime *rt, const struct pto_slot *slot)
 /**
  * pto_edge_reserve() - wait until pto_edge_room()
  *
- * Reclaims, so tasks, entries of the tensor map and positions in its lists that the
- * caller remembers may be gone. Return: false after an error.
+ * This reclaims: pointers of the caller to tasks, to entries of the tensor map and into its lists
+ * may become invalid. Return: false after an error.
  */
 bool pto_edge_reserve(struct pto_runtime *rt, struct pto_slot *slot)
 {

@@ -2,17 +2,17 @@
 /*
  * The task runtime: rings, tensor map, dependencies and scheduling of one run.
  *
- * Freestanding: no threads, no allocation, nothing of libc but memcpy() and memset(). What
- * it needs from its surroundings is struct pto_rt_env. Its memory is an arena (arena.c) that
- * holds offsets and no pointers, so it is ready wherever it lies.
+ * It is freestanding: no threads, no allocation, and only memcpy() and memset() of libc. struct
+ * pto_rt_env has the functions that it needs from its environment. Its memory is an arena
+ * (arena.c), which holds offsets and no pointers, so it can be at any address.
  *
- * Who touches what
+ * Threads
  *
  *   One thread, the orchestrator, runs the program: it alone submits, allocates, reclaims,
  *   and reads or writes rings, scopes and the tensor map. Any thread, the orchestrator
  *   included, executes tasks: it takes them from the queues and completes them
- *   (sched.c). The two sides meet in the atomic fields of struct pto_slot, in the queues,
- *   and in the fatal latch, and nowhere else.
+ *   (sched.c). The two sides share only the atomic fields of struct pto_slot, the queues,
+ *   and the fatal latch.
  *
  * Life of a task
  *
@@ -20,7 +20,7 @@
  *   0 -> its units run -> completed: fanout is closed -> reclaimed, in ring order, when every
  *   task that retains it has completed and, if it has outputs, its scope has ended.
  *
- *   A slot that has been reclaimed is touched by nobody: see pto_sched_complete().
+ *   No thread accesses a slot that has been reclaimed: see pto_sched_complete().
  */
 #ifndef PTO_RUNTIME_H
 #define PTO_RUNTIME_H
@@ -39,18 +39,18 @@
 #define PTO_HEAP_ALIGN		1024	/* of every runtime-allocated tensor */
 #define PTO_PARTS		3	/* AIC, AIV0, AIV1 */
 #define PTO_SLOT_EDGES		4	/* edges inside a slot */
-#define PTO_SIDE_EDGES		60	/* edges beside it; more come from the pool */
+#define PTO_SIDE_EDGES		60	/* edges beside a slot; more come from the pool */
 #define PTO_SLOT_TENSORS	4	/* tensors of a small task */
 #define PTO_SLOT_ACCESSES	4	/* tracked accesses inside a slot */
 #define PTO_SIDE_ACCESSES	(PTO_TASK_MAX_TENSORS + 1 - PTO_SLOT_ACCESSES)
-#define PTO_RECLAIM_INTERVAL	32	/* submits of a ring between two looks at its tail */
+#define PTO_RECLAIM_INTERVAL	32	/* submits of a ring between two attempts to reclaim */
 #define PTO_FATAL_TEXT		224	/* as struct pto_dev_report.text */
 #define PTO_RT_ABORTED		(1u << 31)	/* latched instead of a code: ended from outside */
 
 /* --- arena --------------------------------------------------------------- */
 
 /**
- * struct pto_ring_layout - where the parts of a ring lie, as offsets in the arena
+ * struct pto_ring_layout - sizes of a ring, and offsets of its parts in the arena
  * @window: task slots, a power of two
  * @heap_size: bytes of heap
  * @dep_pool: edges in the pool
@@ -78,7 +78,7 @@ struct pto_ring_layout {
 };
 
 /**
- * struct pto_arena - head of an arena, and all of an arena image
+ * struct pto_arena - header of an arena; an arena image consists of it
  * @magic: PTO_ARENA_MAGIC
  * @version: PTO_ARENA_VERSION
  * @arena_size: bytes of the arena
@@ -86,13 +86,13 @@ struct pto_ring_layout {
  * @bucket_shift: a hash is shifted right by this to give a bucket
  * @buckets: offset of struct pto_map_bucket[1 << (64 - bucket_shift)]
  * @regions: offset of struct pto_region[region_count]
- * @region_count: regions of the tensor map; region 0 is none
+ * @region_count: regions of the tensor map; number 0 means no region
  * @pad: 0
  * @ring: rings by depth
  *
- * Everything behind it may hold anything but what carries an epoch: buckets count as
- * empty unless their epoch is the run's. So zeroed memory needs no preparation, and
- * a run touches only what it uses.
+ * The memory behind the header may hold arbitrary data of earlier runs, except that buckets have
+ * epochs: a bucket counts as empty unless its epoch is the run's. So zeroed memory needs no
+ * preparation, and a run touches only the memory that it uses.
  */
 struct pto_arena {
 	uint32_t magic;
@@ -110,7 +110,7 @@ struct pto_arena {
 #define PTO_ARENA_MAGIC		0x414f5450	/* "PTOA" */
 #define PTO_ARENA_VERSION	3
 
-/* The same three functions that sim/device/engine.h shows to the device. */
+/* Also declared in sim/device/engine.h, for the device. */
 int pto_arena_plan(struct pto_dev_arena_plan *plan);
 void pto_arena_build(const struct pto_dev_arena_plan *plan, void *image);
 int pto_arena_bind(void *arena, uint64_t arena_size, const void *image, uint64_t image_size);
@@ -118,7 +118,7 @@ int pto_arena_bind(void *arena, uint64_t arena_size, const void *image, uint64_t
 /* --- tasks --------------------------------------------------------------- */
 
 /**
- * struct pto_edge - one dependency; lives with its consumer
+ * struct pto_edge - one dependency; stored with its consumer
  * @next: next edge of the producer's fan-out list (offset), 0 ends it
  * @task: the consumer (offset of its slot)
  * @producer: slot to release when the consumer has completed (offset), 0: not retained
@@ -142,15 +142,15 @@ struct pto_edge {
 #define PTO_SLOT_MIXED		4	/* it has several parts, those of a block are a cohort */
 
 /**
- * struct pto_access - a tracked argument of a task; lives with the task
+ * struct pto_access - a tracked argument of a task; stored with the task
  * @next: next access of the region's list (offset), 0 ends it
  * @prev: previous one, 0 if first
  * @task: the task (offset of its slot)
- * @region: the region, 0 when the access has been forgotten
- * @version: of the tensor
+ * @region: the region, 0 when the access has been removed
+ * @version: version of the tensor
  *
- * The orchestrator's own. Forgotten when a later write covers it, when somebody comes
- * across it after its task has completed, and at the latest when the task is reclaimed.
+ * Used by the orchestrator only. An access is removed when a later write covers it, when a search
+ * finds it after its task has completed, and at the latest when the task is reclaimed.
  */
 struct pto_access {
 	uint64_t next;
@@ -163,12 +163,12 @@ struct pto_access {
 /**
  * struct pto_slot - a task
  * @fanout: edges of tasks that wait for this one, or PTO_FANOUT_CLOSED. Only the
- *	orchestrator pushes, only the completing thread closes, once
+ *	orchestrator adds edges; only the completing thread closes it, once
  * @pending: producers that have not completed, plus the guard while edges are added
  * @released: consumers that retained this task and have completed
- * @units_left: units that have not ended, and conditions (pto_async_expect()) that do not
- *	hold yet, in the low bits (PTO_UNITS_MASK); conditions ever registered above
- * @next_unit: first unit nobody has begun; owned by whoever took the task from a queue
+ * @units_left: low bits (PTO_UNITS_MASK): units that have not ended, plus conditions
+ *	(pto_async_expect()) that do not hold yet; above: conditions registered so far
+ * @next_unit: first unit that has not begun; owned by the thread that took the task from a queue
  * @id: task id
  * @stamp: pto_runtime.stamp of the latest consumer that has an edge to it (orchestrator)
  * @stamp_edge: number of that edge; while the slot is free, the next free one's number + 1
@@ -198,13 +198,14 @@ struct pto_access {
  * @edges: its first edges
  * @scalars: scalars
  * @predicate: address of the element that decides whether it runs
- * @predicate_value: what that is compared with
+ * @predicate_value: the value that the element is compared with
  *
  * Fields without a note are written before the task becomes ready and constant after.
  *
- * Every task is written by one thread and read by another, so a line counts. What tasks want
- * of each other comes first, with the first edge, which whoever completes a producer reads
- * before it touches @pending; then what executing a task takes; then the orchestrator's own.
+ * One thread writes a task and another reads it, so the number of cache lines matters. The fields
+ * that other tasks use come first, together with the first edge, which a thread that completes a
+ * producer reads before it changes @pending. Then come the fields for executing the task, then the
+ * orchestrator's.
  */
 struct pto_slot {
 	_Atomic uint64_t fanout;
@@ -248,7 +249,7 @@ struct pto_slot {
 /* --- tensor map ---------------------------------------------------------- */
 
 /**
- * struct pto_map_bucket - what has one hash
+ * struct pto_map_bucket - regions and buffers with the same hash
  * @epoch: run that wrote it; in any other run the bucket is empty
  * @region: first region, 0: none
  * @root: first buffer, as the root of its tree of regions; 0: none
@@ -264,8 +265,8 @@ struct pto_map_bucket {
 #define PTO_MAP_WRITER		0
 #define PTO_MAP_READER		1
 
-#define PTO_NEAR		22		/* neighbours that a region remembers */
-#define PTO_NEAR_MANY		UINT8_MAX	/* it has had more than it can remember */
+#define PTO_NEAR		22		/* neighbours that a region can store */
+#define PTO_NEAR_MANY		UINT8_MAX	/* there were more neighbours than PTO_NEAR */
 #define PTO_NEAR_COVERED	(1u << 31)	/* the neighbour lies within the region */
 
 /**
@@ -281,13 +282,13 @@ struct pto_map_bucket {
  * @dtype: of the tensor
  * @ndims: of the tensor
  * @is_contiguous: of the tensor
- * @is_box: places and indices of its grid belong to each other one to one
- * @wrote: a task has written it since it was made
+ * @is_box: offsets and indices of its grid correspond one to one
+ * @wrote: a task has written it since its creation
  * @near_count: entries of @near, or PTO_NEAR_MANY
  * @pad: 0
  * @shapes: of the tensor
  * @strides: of the tensor
- * @index: place of its first element in the grid; valid if @is_box
+ * @index: indices of its first element in the grid; valid if @is_box
  * @root_next: next buffer of the bucket; valid in the root of a tree
  * @max_end: highest @end in its part of the tree
  * @max_written: highest @end of those with @wrote in its part of the tree
@@ -296,7 +297,7 @@ struct pto_map_bucket {
  * @parent: region above it, 0 for the root
  * @root_prev: previous buffer of the bucket; valid in the root of a tree
  * @bucket: its bucket
- * @near: neighbours: regions of the buffer that overlap it, itself or them with @wrote
+ * @near: neighbours: regions of the buffer that overlap it, if it or they have @wrote
  */
 struct pto_region {
 	uint64_t addr;
@@ -332,7 +333,7 @@ struct pto_region {
 
 /* How a new access relates to an older one. */
 #define PTO_OVERLAP_NONE	0
-#define PTO_OVERLAP_PARTIAL	1	/* or not known */
+#define PTO_OVERLAP_PARTIAL	1	/* or unknown */
 #define PTO_OVERLAP_COVERED	2	/* the older region lies within the new one */
 
 /**
@@ -341,9 +342,9 @@ struct pto_region {
  * @buckets: buckets
  * @regions: regions
  * @epoch: the run's epoch
- * @free: list of regions that were used and given back
+ * @free: list of regions that were used and freed
  * @fresh: first region that this run has not used
- * @hand: region at which the next search for one to give up begins
+ * @hand: region at which the next search for an idle one begins
  */
 struct pto_map {
 	const struct pto_arena *arena;
@@ -358,23 +359,23 @@ struct pto_map {
 /* --- rings and scopes ---------------------------------------------------- */
 
 /**
- * struct pto_ring - a ring of the current run; the orchestrator's own
+ * struct pto_ring - a ring of the current run; used by the orchestrator only
  * @layout: its geometry; NULL until the run uses it
  * @slots: slots
  * @order: number of the slot of each live task, by its local id
  * @mask: task slots - 1
  * @next: number of the slot that the next task gets
- * @free: number + 1 of the other slot that was given back last, 0: none; they are linked
- * @fresh: slots that the run has used, @next among them
+ * @free: number + 1 of the slot that was freed last, 0: none; free slots are linked
+ * @fresh: slots that the run has used, @next included
  * @head: local id of the next task
  * @tail: local id of the oldest task that has not been reclaimed
  * @heap_head: offset in the heap where the next block may begin
  * @heap_tail: offset in the heap where the oldest live block begins
  * @heap_blocks: live blocks
- * @pool_head: edges ever taken from the pool
- * @pool_tail: edges given back
- * @spare: submits before somebody looks at the tail; there is a slot for each
- * @index: which ring it is
+ * @pool_head: number of edges taken from the pool so far
+ * @pool_tail: number of edges returned so far
+ * @spare: submits until the next attempt to reclaim; there is a slot for each
+ * @index: number of the ring
  */
 struct pto_ring {
 	const struct pto_ring_layout *layout;
@@ -397,7 +398,7 @@ struct pto_ring {
 
 /**
  * struct pto_scope - an open scope
- * @ring: where its tasks go; NULL: there have not been any
+ * @ring: ring of its tasks; NULL if there have not been any
  * @start: head of its ring when it was opened
  * @tasks: tasks submitted in it, those of scopes within not counted
  * @mode: PTO_SCOPE_*
@@ -419,23 +420,23 @@ struct pto_scope {
  * struct pto_queue - ready tasks of one thread
  * @tail: next position to fill; written by the owner
  * @done: tasks that the owner has completed since the engine was created
- * @seen_head: @head when the owner last looked; the owner's own
- * @unseen: tasks that the orchestrator will still execute itself without a look; its own, as is
- *	what follows
- * @own: tasks that it executes itself from the last look to the next; 0: it hands them over
- * @spare: the others have enough, so what it executes itself costs nothing
- * @looked: when it looked last, ns
- * @fair: what handing over the tasks submitted since then would take, ns
- * @debt: ns that it has spent on its own tasks beyond what was fair
- * @own_tail: @tail, in a line that nobody else looks at; the owner's own
- * @backlog: ready tasks for which there was no room (offset); the owner's own
+ * @seen_head: last value of @head that the owner has read; used by the owner only
+ * @unseen: tasks that the orchestrator will still execute itself before its next check; this and
+ *	the next members, up to @debt, are used by the orchestrator only
+ * @own: tasks that it executes itself between the last check and the next; 0: it hands them over
+ * @spare: the other threads have a backlog, so tasks that it executes itself cost nothing
+ * @looked: time of the last check, ns
+ * @fair: time that handing over the tasks submitted since then would take, ns
+ * @debt: time that it has spent on its own tasks in excess of @fair, ns
+ * @own_tail: copy of @tail in a line that no other thread reads; used by the owner only
+ * @backlog: ready tasks for which there was no room (offset); used by the owner only
  * @backlog_end: last of them
- * @head: next position to take; advanced by whoever takes, by compare-and-swap
+ * @head: next position to take; a thread that takes a task advances it by compare-and-swap
  * @slots: offsets of slots
  *
- * Only the owner pushes, anybody takes, first in first out. Positions are 64-bit and
- * never go back, so a successful swap of @head proves that the cell read before held the
- * element of that position: the owner writes a cell again only after it has seen @head
+ * Only the owner adds tasks; any thread takes them, first in first out. Positions are 64-bit and
+ * never decrease, so a successful swap of @head proves that the cell read before held the
+ * element of that position: the owner overwrites a cell only after it has seen @head
  * beyond it.
  */
 struct pto_queue {
@@ -459,8 +460,8 @@ struct pto_queue {
  * struct pto_sched - the ready tasks of an engine
  * @queues: one for each thread; 0 is the orchestrator's
  * @queue_count: threads
- * @enough: tasks in the orchestrator's queue that are enough for all others
- * @max_debt: ns that the orchestrator makes up for at most
+ * @enough: backlog in the orchestrator's queue that keeps all other threads busy
+ * @max_debt: limit of the orchestrator's debt, ns
  * @base: arena of the current run; changes only while no task exists
  */
 struct pto_sched {
@@ -471,14 +472,14 @@ struct pto_sched {
 	uint8_t *base;
 };
 
-/* Of the orchestrator's time: to submit a tensor, and to submit a task that another executes. */
+/* Costs for the orchestrator: a tensor of a submit, and a task that another thread executes. */
 #define PTO_TENSOR_NS		100
 #define PTO_HAND_OVER_NS	300
 
-/* So long the orchestrator waits for a task to become ready that it would execute itself. */
+/* How long the orchestrator waits for a task to become ready that it would execute itself. */
 #define PTO_CATCH_UP_NS		2000
 
-/** pto_sched_submitted() - a task with @tensors arguments is submitted; see pto_sched_keeps() */
+/** pto_sched_submitted() - account a submit of @tensors tensors; see pto_sched_keeps() */
 static inline void pto_sched_submitted(struct pto_sched *sched, uint32_t tensors)
 {
 	sched->queues[0].fair += PTO_HAND_OVER_NS + tensors * PTO_TENSOR_NS;
@@ -502,7 +503,7 @@ struct pto_slot *pto_sched_complete(struct pto_sched *sched, uint32_t thread,
  * @sched: ready tasks
  * @now: the clock
  *
- * If the task is not ready the caller waits for that, with pto_sched_behind() if it takes too long.
+ * If the task is not ready, the caller waits, and calls pto_sched_behind() if that takes too long.
  */
 static inline bool pto_sched_keeps(struct pto_sched *sched, uint64_t (*now)(void))
 {
@@ -515,11 +516,12 @@ static inline bool pto_sched_keeps(struct pto_sched *sched, uint64_t (*now)(void
 }
 
 /**
- * pto_sched_complete_new() - a task has ended that no other thread has ever known of
+ * pto_sched_complete_new() - complete a task that no other thread has ever accessed
  * @sched: ready tasks
  * @slot: the task
  *
- * Called by the orchestrator, which has submitted no other task since: so none waits for this one.
+ * Called by the orchestrator, which has submitted no other task since. So no task waits for this
+ * one.
  */
 static inline void pto_sched_complete_new(struct pto_sched *sched, struct pto_slot *slot)
 {
@@ -541,7 +543,7 @@ struct pto_runtime;
  * @data: the graph (struct pto_dev_graph); room for @room bytes
  * @room: pto_rt_env.room makes more
  * @size: bytes in use
- * @open: where the record of the task that is being submitted begins
+ * @open: offset of the record of the task that is being submitted
  * @task: its id
  * @spilled: dependencies that the device will take from its pool
  */
@@ -555,7 +557,7 @@ struct pto_graph {
 };
 
 /**
- * struct pto_graph_limits - how large a graph may get: it is executed in one ring
+ * struct pto_graph_limits - limits of a graph: sizes of the ring in which it is executed
  * @window: task slots of that ring
  * @heap: bytes of its heap
  * @dep_pool: dependencies in its pool
@@ -567,11 +569,11 @@ struct pto_graph_limits {
 };
 
 /**
- * struct pto_graph_source - a graph that the device shall execute
- * @data: the graph; others may write to it
+ * struct pto_graph_source - a graph to be executed on the device
+ * @data: the graph; the application may write to it meanwhile
  * @size: bytes
- * @covers: may the run use this memory? NULL: any
- * @cookie: for @covers
+ * @covers: may the run access this memory? NULL: all memory
+ * @cookie: first argument of @covers
  */
 struct pto_graph_source {
 	const void *data;
@@ -581,24 +583,24 @@ struct pto_graph_source {
 };
 
 /**
- * struct pto_rt_env - what the runtime needs from its surroundings
+ * struct pto_rt_env - the functions that the runtime needs from its environment
  * @kernel_type: core type (PTO_CORE_*) of a func_id, or -1 if there is no such kernel
- * @ready: tasks have been put into the orchestrator's queue
- * @execute: execute and complete a task that no other thread knows of; it has one unit and no
+ * @ready: called when tasks have been put into the orchestrator's queue
+ * @execute: execute and complete a task that no other thread accesses; it has one unit and no
  *	flags
- * @help: execute a ready task of those that have been handed over; false: there is none
- * @wait: the orchestrator cannot go on: execute a task, or wait a little. Latches
- *	a fatal error (and pto_rt_fatal_code() tells so) when there is no progress for too long
- * @busy: is a kernel running, or anything awaited that will complete a task?
+ * @help: execute a ready task that has been handed over; false if there is none
+ * @wait: called while the orchestrator waits: execute a task, or wait a little. Latches a fatal
+ *	error (see pto_rt_fatal_code()) when there is no progress for too long
+ * @busy: is a kernel running, or a counter awaited?
  * @now: nanoseconds
- * @pause: give other threads a moment
+ * @pause: let other threads run
  * @format: vsnprintf()
- * @log: a line of the program for the device's log
- * @room: pto_runtime.graph shall have room for @bytes; false: there is no memory
- * @host_view: where the host sees memory of the device, NULL if it does not
+ * @log: write a line of the program to the device's log
+ * @room: make room for @bytes in pto_runtime.graph; false if there is no memory
+ * @host_view: the host's address of device memory, NULL if the host cannot access it
  *
- * Only a runtime that executes calls @ready, @execute, @help and @wait; one that builds a graph,
- * @room and @host_view.
+ * A runtime that executes tasks calls @ready, @execute, @help and @wait. A runtime that builds a
+ * graph calls @room and @host_view.
  */
 struct pto_rt_env {
 	int (*kernel_type)(struct pto_runtime *rt, uint32_t func_id);
@@ -617,29 +619,28 @@ struct pto_rt_env {
 
 /**
  * struct pto_runtime - a run
- * @rt: what the program sees
- * @env: surroundings
+ * @rt: the program's view
+ * @env: environment
  * @sched: the engine's ready tasks
  * @arena: its memory
- * @base: the same, for offsets
- * @graph: NULL: submitted tasks are executed; else they are written there
- * @replays: the tasks are those of a graph: whether or not they have outputs here, they may own
- *	tensors
+ * @base: address of @arena, for offsets
+ * @graph: NULL: submitted tasks are executed; else they are recorded there
+ * @replays: the tasks are those of a graph, and may own tensors even without outputs
  * @arch: PTO_ARCH_*
- * @clusters: clusters that the program is told of
+ * @clusters: number of clusters that the program sees
  * @submitted: tasks that count for pto_sched_done(), since the engine was created; written
  *	by the orchestrator
- * @entered: calls of the program begun and ended: odd while it is in one; written by the
- *	orchestrator
- * @awaited: task for whose end an access to an element waits, or PTO_NO_TASK; written by the
- *	orchestrator
+ * @entered: number of entries to and exits from calls: odd while the program is in a call; written
+ *	by the orchestrator
+ * @awaited: task that an element access waits for, or PTO_NO_TASK; written by the orchestrator
  * @map: tensor map
  * @ring: rings by depth
  * @depth: index of the innermost open scope
- * @skipped_scopes: scopes opened beyond what could be; their ends do nothing
- * @stamp: counts submits, to recognise a second edge between the same two tasks
- * @empty: what pto_task_output() gives after an error
- * @fatal_claim: number of the run << 2 | PTO_CLAIM_*. Who claims the error writes its fields
+ * @skipped_scopes: scopes that could not be opened; their ends have no effect
+ * @stamp: number of submits, to recognise a second edge between the same two tasks
+ * @empty: result of pto_task_output() after an error
+ * @fatal_claim: number of the run << 2 | PTO_CLAIM_*. The thread that claims the error writes its
+ *	fields
  * @fatal: 0, or the code of the first error once those fields are complete
  * @fatal_subcode: its sub-class
  * @fatal_task: task concerned, or PTO_NO_TASK
@@ -648,9 +649,9 @@ struct pto_rt_env {
  * @fatal_text: what happened
  * @scope: open scopes
  *
- * All threads look at @fatal all the time, so it has a line without what the orchestrator
- * writes. Starting a run costs what pto_runtime_start() writes: rings and the map are set up when
- * they are used first.
+ * All threads read @fatal often, so its cache line has no fields that the orchestrator writes.
+ * Rings and the map are set up at their first use, so starting a run only costs the writes of
+ * pto_runtime_start().
  */
 struct pto_runtime {
 	struct pto_rt rt;
@@ -696,9 +697,8 @@ static inline uint64_t pto_offset_of(const struct pto_runtime *rt, const void *p
 }
 
 /*
- * A task id holds the ring above the low 32 bits of the task's number in the ring, as in
- * the seed runtime; what is left of the number goes above both, so a run never ends
- * because its ids do.
+ * A task id has the low 32 bits of the task's number in its ring, then the ring, then the upper
+ * bits of the number. So a run can have more than 2^32 tasks.
  */
 static inline uint64_t pto_task_id(uint32_t ring, uint64_t local)
 {
@@ -715,7 +715,7 @@ static inline uint32_t pto_task_ring(uint64_t id)
 	return id >> 32 & (PTO_RING_DEPTHS - 1);
 }
 
-/* Ring of the tasks of a scope. A graph has no need of several: it reclaims nothing. */
+/* Ring of the tasks of a scope. A graph uses one ring only, because it reclaims nothing. */
 static inline uint32_t pto_ring_index(const struct pto_runtime *rt, uint32_t depth)
 {
 	if (rt->graph)
@@ -729,8 +729,8 @@ static inline bool pto_slot_completed(struct pto_slot *slot)
 }
 
 /*
- * The orchestrator counts when it enters and leaves the runtime, for those who ask whether
- * it may be interrupted, and whether it moves.
+ * The orchestrator counts its entries to and exits from the runtime. Other threads see from that
+ * whether it may be interrupted, and whether it makes progress.
  */
 static inline void pto_rt_cross(struct pto_runtime *rt)
 {
@@ -743,14 +743,14 @@ static inline void pto_rt_cross(struct pto_runtime *rt)
 
 /* --- rings.c ------------------------------------------------------------- */
 
-#define PTO_BACKSTOP_NS 500000000ULL	/* for a ring to move while nothing runs */
-#define PTO_TENSOR_WAIT_NS 15000000000ULL	/* for an element; seed runtime, 3.7 */
+#define PTO_BACKSTOP_NS 500000000ULL	/* limit of a wait for a ring while nothing runs */
+#define PTO_TENSOR_WAIT_NS 15000000000ULL	/* limit of a wait for an element */
 
 /**
- * struct pto_stall - a wait for tasks; zero to begin with
- * @done: tasks completed when it last looked
- * @seen: when it last looked while nothing completed, 0 if it has not
- * @waited: ns since then, as far as they count
+ * struct pto_stall - a wait for tasks; initially zero
+ * @done: tasks completed at the last check
+ * @seen: time of the last check since a task has completed, 0 if there was none
+ * @waited: ns of the stall that count
  */
 struct pto_stall {
 	uint64_t done;
@@ -760,7 +760,7 @@ struct pto_stall {
 
 bool pto_rt_wait(struct pto_runtime *rt, struct pto_stall *stall, uint64_t bound, bool patient);
 
-/* Number of a slot in its ring: places of what lies beside slots are counted by it. */
+/* Number of a slot in its ring; index of its tensors, edges and accesses beside the slots. */
 static inline uint64_t pto_slot_number(const struct pto_arena *arena, const struct pto_slot *slot)
 {
 	const uint8_t *base = (const uint8_t *)arena;
@@ -869,13 +869,13 @@ static inline uint32_t pto_rt_fatal_code(struct pto_runtime *rt)
 	return atomic_load_explicit(&rt->fatal, memory_order_acquire);
 }
 
-/* Sub-class of a time-out (seed runtime, sub-classes S1 to S5). */
+/* Sub-classes of a time-out, S1 to S5. */
 #define PTO_STALL_RUNNING	1	/* kernels run and do not end */
-#define PTO_STALL_READY		3	/* tasks are ready and nobody runs them */
+#define PTO_STALL_READY		3	/* tasks are ready and no thread runs them */
 #define PTO_STALL_DEPS		4	/* tasks wait and none runs */
-#define PTO_STALL_ORCH		5	/* no task is unfinished; the orchestration goes on */
+#define PTO_STALL_ORCH		5	/* no task is unfinished; the orchestration does not end */
 
-/* What follows the number of the run in pto_runtime.fatal_claim. */
+/* Low bits of pto_runtime.fatal_claim. */
 #define PTO_CLAIM_OPEN		0	/* the run executes */
 #define PTO_CLAIM_CLAIMED	1	/* it executes and has failed */
 #define PTO_CLAIM_CLOSED	2	/* it has ended: no error can be added */
@@ -886,8 +886,8 @@ static inline uint32_t pto_rt_fatal_code(struct pto_runtime *rt)
  * @subcode: sub-class, or 0
  * @func: function concerned, or ~0
  * @core: core concerned, or ~0
- * @claim: pto_runtime.fatal_claim of the run that is meant, for observers that may be late;
- *	PTO_CLAIM_CLOSED: whichever executes
+ * @claim: pto_runtime.fatal_claim of the run concerned, for observers that may be late;
+ *	PTO_CLAIM_CLOSED: the current run
  * @task: task concerned, or PTO_NO_TASK
  */
 struct pto_fatal_at {

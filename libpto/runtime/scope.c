@@ -2,9 +2,9 @@
 /*
  * Scopes, and the beginning of a run.
  *
- * A task's ring is its scope's depth, the deepest rings' tasks share the last one. Ending a
- * scope costs nothing per task: whether a task's scope is still open follows from its
- * depth and its place in the ring, see pto_scope_holds().
+ * The depth of a scope selects the ring of its tasks; the deepest scopes share the last ring.
+ * Ending a scope costs nothing per task: whether a task's scope is still open follows from the
+ * depth and the task's number in the ring, see pto_scope_holds().
  */
 #include "runtime.h"
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Submitting tasks: check, allocate, fill in, wire, hand over.
+ * Submitting tasks: check, allocate, fill in, wire, publish.
  */
 #include "runtime.h"
 
@@ -31,8 +31,8 @@ static bool bad(struct pto_runtime *rt, const char *fmt, ...)
 }
 
 /*
- * Checks the description of an output. Return: bytes of the heap that it takes, never 0, so
- * that addresses differ; 0 if the description is not valid.
+ * Check the description of an output. Return: bytes of heap that it takes, not 0 even for an empty
+ * tensor, so that addresses differ; 0 if the description is not valid.
  */
 static uint64_t heap_bytes(const struct pto_create_info *info)
 {
@@ -55,7 +55,7 @@ static uint64_t heap_bytes(const struct pto_create_info *info)
 	return (bytes + PTO_HEAP_ALIGN - 1) & ~(uint64_t)(PTO_HEAP_ALIGN - 1);
 }
 
-/* Checks the tensors. What they take of the heap is added to @heap, which saturates. */
+/* Check the tensors. Adds the bytes of heap that they take to @heap, which saturates. */
 static bool check_tensors(struct pto_runtime *rt, const struct pto_task_args *args, uint64_t *heap)
 {
 	const struct pto_tensor *t;
@@ -83,7 +83,7 @@ static bool check_tensors(struct pto_runtime *rt, const struct pto_task_args *ar
 	return true;
 }
 
-/* Checks what a program has to say of a task, and sums up what its outputs take of the heap. */
+/* Check the arguments of a task, and add up the bytes of heap that its outputs take. */
 static inline bool check_args(struct pto_runtime *rt, const struct pto_task_args *args,
 			      uint64_t *heap)
 {
@@ -114,7 +114,7 @@ static bool bad_kernel(struct pto_runtime *rt, int32_t func, int have)
 	return bad(rt, "the kernel of func_id %d is for the other type of core", func);
 }
 
-/* Adds a part, unless the program has none of that kind. */
+/* Add a part, unless @func is PTO_FUNC_NONE. */
 static inline bool add_part(struct pto_runtime *rt, struct pto_slot *slot, int32_t func,
 			    uint32_t part)
 {
@@ -132,7 +132,7 @@ static inline bool add_part(struct pto_runtime *rt, struct pto_slot *slot, int32
 	return true;
 }
 
-/* Fills in which kernels run; a lone AIV1 part runs as AIV0. */
+/* Fill in the parts; a single AIV1 part runs as AIV0. */
 static bool set_parts(struct pto_runtime *rt, struct pto_slot *slot,
 		      const struct pto_func_ids *funcs)
 {
@@ -143,7 +143,7 @@ static bool set_parts(struct pto_runtime *rt, struct pto_slot *slot,
 	       add_part(rt, slot, funcs->aiv1, slot->part_count ? 2 : 1);
 }
 
-/* All blocks of a task start together. Are there so many cores? */
+/* Set the flag for blocks that start together. Fails if there are not enough cores. */
 static bool set_sync_start(struct pto_runtime *rt, struct pto_slot *slot, uint32_t blocks)
 {
 	bool clusters = slot->part_count > 1 || !slot->part[0];
@@ -158,7 +158,7 @@ static bool set_sync_start(struct pto_runtime *rt, struct pto_slot *slot, uint32
 	return false;
 }
 
-/* Notes what else decides how the task runs. Its parts are known. */
+/* Set the flags of the slot. Its parts are set already. */
 static inline bool set_flags(struct pto_runtime *rt, struct pto_slot *slot,
 			     const struct pto_task_args *args)
 {
@@ -192,7 +192,7 @@ void pto_tensor_fill(const struct pto_tensor *t, uint64_t value)
 		__builtin_memcpy(p + i, &value, bytes);
 }
 
-/* Row-major strides and what follows from them; they have been checked. */
+/* Set shape, row-major strides, extent and size from a description that has been checked. */
 static void lay_out(struct pto_tensor *t, const struct pto_create_info *info)
 {
 	uint64_t elements = 1;
@@ -213,7 +213,7 @@ static void lay_out(struct pto_tensor *t, const struct pto_create_info *info)
 	pto_dtype_bytes(info->dtype, t->extent, &t->size);
 }
 
-/* Makes output @t of @info at @addr, in place. Nobody else knows the memory yet. */
+/* Create output @t in place, from @info, with its memory at @addr. */
 static void make_output(const struct pto_create_info *info, uint64_t addr, uint64_t owner,
 			bool fill, struct pto_tensor *t)
 {
@@ -232,7 +232,7 @@ static void make_output(const struct pto_create_info *info, uint64_t addr, uint6
 		pto_tensor_fill(t, info->initial_value);
 }
 
-/* Copies the tensors into the task and makes the outputs. Return: mask of those. */
+/* Copy the tensors into the task and create the outputs. Return: mask of outputs. */
 static uint32_t fill_tensors(struct pto_runtime *rt, struct pto_slot *slot,
 			     const struct pto_task_args *args, uint64_t heap)
 {
@@ -240,7 +240,7 @@ static uint32_t fill_tensors(struct pto_runtime *rt, struct pto_slot *slot,
 	uint32_t mask = 0;
 	uint32_t i;
 
-	/* The slot knows the place for a few. */
+	/* choose_slot() has set the place for up to PTO_SLOT_TENSORS tensors. */
 	if (args->tensor_count > PTO_SLOT_TENSORS)
 		slot->tensors = rt->arena->ring[slot->ring].large +
 				pto_slot_number(rt->arena, slot) * PTO_TASK_MAX_TENSORS *
@@ -297,8 +297,8 @@ static inline struct pto_slot *alloc_slot(struct pto_runtime *rt, uint64_t bytes
 }
 
 /*
- * Waits a little, and with its share of the work, until all that a task depends on has completed.
- * The guard is still on pending: nobody else gets the task, and what it finds in there is final.
+ * Wait up to PTO_CATCH_UP_NS until a task's producers have completed, and execute ready tasks
+ * meanwhile. The guard is still in pending, so no other thread takes the task.
  */
 static bool catch_up(struct pto_runtime *rt, struct pto_slot *slot, uint32_t unmet)
 {
@@ -318,7 +318,7 @@ static bool catch_up(struct pto_runtime *rt, struct pto_slot *slot, uint32_t unm
 	return true;
 }
 
-/* Shall the orchestrator execute a task itself, at once? Not if it is more than one kernel. */
+/* Shall the orchestrator execute a task itself, at once? Only tasks of a single kernel. */
 static bool keeps(struct pto_runtime *rt, struct pto_slot *slot, uint32_t unmet)
 {
 	return !slot->flags && slot->block_num * slot->part_count == 1 &&
@@ -326,7 +326,7 @@ static bool keeps(struct pto_runtime *rt, struct pto_slot *slot, uint32_t unmet)
 	       (!unmet || catch_up(rt, slot, unmet));
 }
 
-/* Takes the guard off. Whoever brings pending to 0 owns the task. */
+/* Remove the guard. The thread that brings pending to 0 owns the task. */
 static void publish(struct pto_runtime *rt, struct pto_slot *slot, uint32_t unmet)
 {
 	uint32_t guard = PTO_PENDING_GUARD - unmet;
@@ -350,7 +350,7 @@ static void publish(struct pto_runtime *rt, struct pto_slot *slot, uint32_t unme
 	rt->env->ready(rt);
 }
 
-/* What a program gets to know of a task. */
+/* Contents of a struct pto_task. */
 struct handle {
 	uint64_t id;
 	const struct pto_tensor *tensors;
@@ -370,9 +370,9 @@ static struct handle handle_of(const struct pto_runtime *rt, const struct pto_sl
 }
 
 /*
- * Leaves the runtime with a task, or with none if @done is not set. The result is put together
- * here, last of all: a copy of one would be read with wider loads than it was written with,
- * and such a load waits until all stores before it, to lines that other threads have, are done.
+ * Leave the runtime with a task, or with none if @done is false. The result is built here, as the
+ * last step. Copying a struct that was built before would use wider loads than its stores, and
+ * such a load waits for all stores before it, also for those to lines of other cores.
  */
 static struct pto_task leave(struct pto_runtime *rt, bool done, const struct handle *handle)
 {
@@ -386,7 +386,7 @@ static struct pto_task leave(struct pto_runtime *rt, bool done, const struct han
 	};
 }
 
-/* Can anything order a task behind others, or others behind it? */
+/* Can a task have dependencies on other tasks, or others on it? */
 static bool follows(const struct pto_task_args *args)
 {
 	return args->tensor_count | args->dep_count | args->own_dep_count |

@@ -2,35 +2,34 @@
 /*
  * The tensor map: which tasks access which regions of which buffers.
  *
- * A region is what a tensor selects of a buffer, once for all accesses of the same view. It
- * has two lists of accesses, writers and readers. A hash of the view leads to it, so that
- * the usual case, the same view again, costs the same however much else is tracked. The
- * regions of a buffer form a tree ordered by place (regiontree.c), which is searched when a
- * region is new: whatever overlaps it becomes its neighbour, and it theirs. From then on
- * an access looks at the region itself and at its neighbours.
+ * A region is the part of a buffer that a tensor selects. All accesses with the same view share a
+ * region. It has two lists of accesses, writers and readers. A hash of the view leads to it, so an
+ * access with a known view, the usual case, has a constant cost. The regions of a buffer form a
+ * tree ordered by address (regiontree.c), which is searched when a region is new: the regions that
+ * overlap it become its neighbours, and it theirs. From then on an access checks the region itself
+ * and its neighbours.
  *
- * Neighbours: for any two regions that overlap, at least one of which has been written since
- * it was made, each is in the list of the other, unless the list's owner has had more
- * than PTO_NEAR. Then the tree is searched at every access until they have become
- * fewer.
+ * Neighbours: for any two regions that overlap, at least one of which has been written since its
+ * creation, each is in the list of the other, unless the list's owner has had more than PTO_NEAR.
+ * Then every access searches the tree, until there are fewer.
  *
- * A region without accesses is kept, because programs come back to their regions. It is
- * given up when its place is needed, or when it makes a neighbour's list too long.
+ * A region without accesses is kept, because programs use their views again. It is freed when a
+ * region is needed, or when it makes a neighbour's list too long.
  *
- * The orchestrator's own. What accesses mean for ordering is deps.c's affair.
+ * Only the orchestrator uses the map. deps.c decides how accesses order tasks.
  */
 #include "runtime.h"
 
 #define HASH_FACTOR	0x9E3779B97F4A7C15ULL
 #define BEGIN_FACTOR	0xC2B2AE3D27D4EB4FULL
 #define REST_FACTOR	0x165667B19E3779F9ULL
-#define KEEP_REGIONS	4096	/* in use before old ones are given up */
-#define LOOK_AT		8	/* candidates to give up for one that is needed */
-#define SWEEP_TASKS	64	/* completed ones before all regions are looked at again */
+#define KEEP_REGIONS	4096	/* regions in use before idle ones are freed */
+#define LOOK_AT		8	/* regions that are checked when one is needed */
+#define SWEEP_TASKS	64	/* completions before all regions are checked again */
 
 /*
- * Epochs recognise what earlier runs left. They count up and may wrap: the first run
- * after a wrap must not meet buckets of 2^32 runs ago.
+ * An epoch tells the buckets of this run from those of earlier runs. Epochs increase and may wrap.
+ * The first run after a wrap clears the buckets, which may have its epoch from 2^32 runs ago.
  */
 static void start_epoch(struct pto_runtime *rt, uint32_t epoch)
 {
@@ -52,7 +51,7 @@ struct pto_map *pto_map_get(struct pto_runtime *rt)
 		map->arena = rt->arena;
 		map->buckets = (struct pto_map_bucket *)(rt->base + rt->arena->buckets);
 		map->regions = (struct pto_region *)(rt->base + rt->arena->regions);
-		/* Region 0 stands for no region: it ends before everything. */
+		/* Region 0 means no region: its maxima are 0. */
 		map->regions[0].max_end = 0;
 		map->regions[0].max_written = 0;
 		map->free = 0;
@@ -74,13 +73,13 @@ static uint32_t bucket_of(struct pto_map *map, uint64_t key)
 	return index;
 }
 
-/** pto_map_buffer() - bucket of a buffer, made empty if it is of another run */
+/** pto_map_buffer() - bucket of a buffer, cleared if it is of an earlier run */
 uint32_t pto_map_buffer(struct pto_map *map, uint64_t addr)
 {
 	return bucket_of(map, addr);
 }
 
-/* Bucket of a region; that of a whole buffer is the buffer's. */
+/* Bucket of a region. A region that is the whole buffer has the buffer's bucket. */
 static uint32_t region_bucket(struct pto_map *map, const struct pto_tensor *t, uint64_t begin,
 			      uint64_t end)
 {
@@ -141,10 +140,10 @@ static struct pto_access *access_of(const struct pto_runtime *rt, uint64_t offse
 }
 
 /**
- * pto_map_insert() - remember that a task accesses a region
+ * pto_map_insert() - track an access of a task to a region
  * @rt: the run
  * @slot: the task
- * @index: the region, which pto_map_region() has given for the same submit
+ * @index: the region, as returned by pto_map_region() for the same submit
  * @kind: PTO_MAP_WRITER or PTO_MAP_READER
  * @version: of the tensor
  */
@@ -164,7 +163,7 @@ void pto_map_insert(struct pto_runtime *rt, struct pto_slot *slot, uint32_t inde
 		access_of(rt, a->next)->prev = *head;
 }
 
-/** pto_map_forget() - take an access out of its region's list */
+/** pto_map_forget() - remove an access from its region's list */
 void pto_map_forget(struct pto_runtime *rt, struct pto_access *a)
 {
 	uint64_t *list = rt->map.regions[a->region].list;
@@ -179,7 +178,7 @@ void pto_map_forget(struct pto_runtime *rt, struct pto_access *a)
 	a->region = 0;
 }
 
-/** pto_map_drop_task() - forget all accesses of a task */
+/** pto_map_drop_task() - remove all accesses of a task */
 void pto_map_drop_task(struct pto_runtime *rt, struct pto_slot *slot)
 {
 	while (slot->access_count) {
@@ -223,7 +222,9 @@ static void near_remove(struct pto_map *map, uint32_t index, uint32_t other)
 	}
 }
 
-/* Has the region no accesses, those of completed tasks at the heads of its lists aside? */
+/*
+ * Is the region without accesses? Removes accesses of completed tasks at the heads of its lists.
+ */
 static bool idle(struct pto_runtime *rt, struct pto_region *r)
 {
 	struct pto_access *a;
@@ -240,7 +241,7 @@ static bool idle(struct pto_runtime *rt, struct pto_region *r)
 	return true;
 }
 
-/* Takes an idle region out of everything. */
+/* Free an idle region. */
 static void give_up(struct pto_map *map, uint32_t index)
 {
 	struct pto_region *r = &map->regions[index];
@@ -261,7 +262,7 @@ static void give_up(struct pto_map *map, uint32_t index)
 	map->free = index;
 }
 
-/* The task that is submitted looks at this region: it must stay. */
+/* The task that is being submitted uses this region: it must stay. */
 static bool pinned(const struct pto_runtime *rt, const struct pto_region *r)
 {
 	return r->pin == (uint32_t)rt->stamp;
@@ -278,8 +279,8 @@ static bool try_give_up(struct pto_runtime *rt, uint32_t index)
 }
 
 /*
- * Looks for the neighbours of a region and makes them acquainted, those with which it is
- * already left out. Once there are many, idle ones are given up.
+ * Find the neighbours of a region, and add each to the list of the other, except those that are in
+ * the lists already. If there are many, idle ones are freed.
  */
 static void meet_neighbours(struct pto_runtime *rt, uint32_t index, bool written, bool unwritten)
 {
@@ -299,7 +300,7 @@ static void meet_neighbours(struct pto_runtime *rt, uint32_t index, bool written
 	}
 }
 
-/* A region that has had too many neighbours: gives up idle ones, and counts again. */
+/* Free idle neighbours of a region that has had too many, and rebuild its list. */
 static void thin_out(struct pto_runtime *rt, uint32_t index)
 {
 	struct pto_map *map = &rt->map;
@@ -320,7 +321,7 @@ static void thin_out(struct pto_runtime *rt, uint32_t index)
 
 /* --- regions ------------------------------------------------------------- */
 
-/* Gives up a region if one of the next @count is idle. */
+/* Free an idle region among the next @count. */
 static bool sweep(struct pto_runtime *rt, uint32_t count)
 {
 	struct pto_map *map = &rt->map;
@@ -336,8 +337,8 @@ static bool sweep(struct pto_runtime *rt, uint32_t count)
 }
 
 /*
- * A region that is not in use: one that was given up, a new one while there are few, an idle
- * one if it is found soon, a new one, an idle one. 0 if all are in use.
+ * Take a region that is not in use. In this order: a freed one; a new one, while there are few; an
+ * idle one among the next LOOK_AT; a new one; any idle one. Return: 0 if all are in use.
  */
 static uint32_t take_region(struct pto_runtime *rt)
 {
@@ -356,7 +357,7 @@ static uint32_t take_region(struct pto_runtime *rt)
 	return index;
 }
 
-/* Waits until some tasks have completed. Return: false after an error. */
+/* Wait until some tasks have completed. Return: false after an error. */
 static bool wait_tasks(struct pto_runtime *rt, const struct pto_slot *slot)
 {
 	uint64_t target = pto_sched_done(rt->sched) + SWEEP_TASKS;
@@ -380,8 +381,9 @@ static bool wait_tasks(struct pto_runtime *rt, const struct pto_slot *slot)
 }
 
 /*
- * Waits for tasks to complete until there is a region that is not in use. Once all have, there is:
- * the task that is submitted looks at fewer than there are. Those of a graph never complete.
+ * Wait for tasks to complete until there is a region that is not in use. When all have completed
+ * there is one, because the task that is being submitted uses fewer regions than there are. Tasks
+ * of a graph never complete.
  */
 static uint32_t wait_region(struct pto_runtime *rt, const struct pto_slot *slot)
 {
@@ -435,7 +437,7 @@ static uint32_t make_region(struct pto_runtime *rt, const struct pto_slot *slot,
 }
 
 /**
- * pto_map_region() - the region that a tensor selects, made if there is none yet
+ * pto_map_region() - the region that a tensor selects, created if there is none yet
  * @rt: the run
  * @slot: the task that is being submitted
  * @t: the tensor, not empty
