@@ -4,7 +4,7 @@
  * would give it the data or the code of another object:
  *
  *  - a definition of binding STB_GNU_UNIQUE (C++: statics of templates and of inline functions,
- *    inline variables) exists once in the process, and the object that defines it is never unmapped;
+ *    inline variables) exists once in the process, and its object is never unmapped;
  *  - a definition of the program, or of a library that it was linked with, takes precedence over
  *    that of an object which is loaded later.
  *

@@ -2,45 +2,43 @@
 /*
  * Ready tasks: queues, completion, fan-out. Lock-free; the invariants are
  *
- *  1. A task is in at most one place: waiting (pending > 0), in one queue or backlog, or in
- *     the hands of one thread. Whoever brings pending to 0 owns it.
- *  2. A task with several units is handed on as a token: who takes it claims one unit,
- *     puts the token back if units are left, then runs its unit. The last unit to end
- *     (units_left) completes the task, and then the token is gone.
- *  3. A completing thread touches its slot for the last time when it closes the
- *     fan-out: from there on the orchestrator may reuse the slot. So producers are
- *     released before, and behind it only the consumers are touched, each of which is kept
- *     alive by the count that this thread has yet to take from its pending.
- *  4. done is raised last of all: when the sum of all done has reached the number of
- *     submitted tasks, no thread touches the arena any more.
- *  5. A task that is wired to a producer either gets its edge in before the producer closes,
- *     and then the closing thread finds it, or finds the producer closed: pushing and
- *     closing are one compare-and-swap and one exchange of the same word.
- *  6. The orchestrator reclaims a slot only after it has seen, by acquire, that the slot is
- *     closed and that all who retain it have released it: what they did with it and with
- *     its outputs has happened before.
+ *  1. A task is in one place at most: it waits (pending > 0), is in one queue or backlog, or one
+ *     thread owns it. The thread that brings pending to 0 owns it.
+ *  2. A task with several units is passed on as a token. A thread that takes the token claims one
+ *     unit, puts the token back if units are left, and then runs its unit. The last unit to end
+ *     (units_left) completes the task; the token is gone then.
+ *  3. The last access of a completing thread to the slot is the one that closes the fan-out. From
+ *     then on the orchestrator may reuse the slot. So the thread releases producers before, and
+ *     accesses only consumers afterwards. A consumer cannot end before this thread has decremented
+ *     its pending.
+ *  4. done is incremented last: when the sum of all done has reached the number of submitted
+ *     tasks, no thread accesses the arena any more.
+ *  5. When an edge is added to a producer, either it is added before the producer closes its
+ *     fan-out, and the closing thread finds it, or the producer is found closed. Adding is a
+ *     compare-and-swap, and closing an exchange, of the same word.
+ *  6. The orchestrator reclaims a slot only after it has seen, by acquire, that the slot is closed
+ *     and that all tasks that retain it have released it. So their accesses to the slot and to its
+ *     outputs have happened before.
+ *  7. A task that the orchestrator executes right after its submission (pto_rt_env.execute)
+ *     belongs to the orchestrator from the slot's allocation until its fan-out, which is empty, is
+ *     closed. No other thread accesses the task, except that its producers decrement pending.
  *
- *  7. What the orchestrator executes as soon as it has submitted it (pto_rt_env.execute) is in
- *     its hands from the slot's allocation to the closing of its fan-out, which is empty: no
- *     other thread learns of the task, but for the counts of its producers.
- *
- * selftests/runtime/interleave executes this file, deps.c, rings.c and submit.c in all
- * orders of small programs; what it lists as mutants are the operations these invariants
- * rest on.
+ * selftests/runtime/interleave executes this file, deps.c, rings.c and submit.c in all orders of
+ * small programs; its mutants are the operations on which these invariants depend.
  */
 #include "runtime.h"
 
-#define FANOUT_BATCH	8	/* consumers whose lines are asked for at a time */
-#define ENOUGH_LOOKS	8	/* tasks that the orchestrator executes between two looks */
-#define MAX_DEBT_NS	40000	/* for each of the others; see pto_sched_keeps() */
+#define FANOUT_BATCH	8	/* consumers whose lines are prefetched at a time */
+#define ENOUGH_LOOKS	8	/* tasks that the orchestrator executes between two checks */
+#define MAX_DEBT_NS	40000	/* for each other thread; see pto_sched_tries() */
 
 /**
  * pto_sched_init() - prepare the ready tasks of an engine
  * @sched: to be filled in
  * @queues: queues of the threads, zeroed memory; NULL if no task will ever be ready
  * @count: threads
- * @enough: ready tasks that the orchestrator leaves to others before it executes those itself
- *	that it submits; UINT32_MAX: it leaves all to others
+ * @enough: backlog from which the orchestrator executes the tasks itself that it submits;
+ *	UINT32_MAX: it never does
  */
 void pto_sched_init(struct pto_sched *sched, struct pto_queue *queues, uint32_t count,
 		    uint32_t enough)
@@ -49,7 +47,7 @@ void pto_sched_init(struct pto_sched *sched, struct pto_queue *queues, uint32_t 
 	sched->queue_count = count;
 	sched->enough = enough;
 	sched->max_debt = (count - 1) * (uint64_t)MAX_DEBT_NS;
-	/* To begin with, the first tasks are for the others. */
+	/* Initially there is a debt, so the other threads get the first tasks. */
 	if (queues)
 		queues[0].debt = (uint64_t)enough * PTO_HAND_OVER_NS;
 	sched->base = NULL;
@@ -64,7 +62,7 @@ static bool queue_push(struct pto_queue *q, uint64_t offset)
 {
 	uint64_t tail = q->own_tail;
 
-	/* Takers write head all the time: look only when it must have moved. */
+	/* Other threads often write head: read it only if the queue seems full. */
 	if (tail - q->seen_head >= PTO_QUEUE_SIZE)
 		q->seen_head = atomic_load_explicit(&q->head, memory_order_acquire);
 	if (tail - q->seen_head >= PTO_QUEUE_SIZE)
@@ -75,7 +73,7 @@ static bool queue_push(struct pto_queue *q, uint64_t offset)
 	return true;
 }
 
-/* Offset of a slot, or 0: nothing lies at the beginning of an arena but its head. */
+/* Return: the offset of a slot; 0, which is the arena's header, if the queue is empty. */
 static uint64_t queue_take(struct pto_queue *q)
 {
 	uint64_t head = atomic_load_explicit(&q->head, memory_order_acquire);
@@ -92,7 +90,7 @@ static uint64_t queue_take(struct pto_queue *q)
 	return offset;
 }
 
-/* Moves tasks of the backlog to the queue as far as there is room. */
+/* Move tasks from the backlog to the queue as long as there is room. */
 static void queue_refill(struct pto_sched *sched, struct pto_queue *q)
 {
 	uint64_t next;
@@ -105,7 +103,7 @@ static void queue_refill(struct pto_sched *sched, struct pto_queue *q)
 	}
 }
 
-/** pto_sched_push() - hand a ready task to whoever comes; called by the owner of @thread */
+/** pto_sched_push() - queue a ready task for any thread; called by the owner of @thread */
 void pto_sched_push(struct pto_sched *sched, uint32_t thread, struct pto_slot *slot)
 {
 	struct pto_queue *q = &sched->queues[thread];
@@ -122,18 +120,18 @@ void pto_sched_push(struct pto_sched *sched, uint32_t thread, struct pto_slot *s
 	q->backlog_end = offset;
 }
 
-/* What has been submitted makes up for what the orchestrator has lost. */
+/* Repay debt by the tasks that have been submitted since the last check. */
 static void pay(struct pto_queue *q)
 {
 	q->debt -= q->fair < q->debt ? q->fair : q->debt;
 }
 
 /**
- * pto_sched_begin() - a run begins
+ * pto_sched_begin() - begin a run
  * @sched: ready tasks; there are none
  * @base: the run's arena
  *
- * What time has passed since the last run is nobody's.
+ * The time since the last run does not count.
  */
 void pto_sched_begin(struct pto_sched *sched, void *base)
 {
@@ -149,7 +147,7 @@ void pto_sched_begin(struct pto_sched *sched, void *base)
 	q->fair = 0;
 }
 
-/* What the orchestrator's own tasks have cost since it looked last, against what is fair. */
+/* Add the time of the orchestrator's own tasks since the last check to the debt, and repay. */
 static void settle(struct pto_queue *q, uint64_t now, uint64_t max)
 {
 	uint64_t cost = q->own ? now - q->looked : 0;
@@ -164,7 +162,7 @@ static void settle(struct pto_queue *q, uint64_t now, uint64_t max)
 	q->fair = 0;
 }
 
-/* Return: how many tasks the orchestrator executes itself before it looks again */
+/* Return: the number of tasks that the orchestrator executes itself before the next check */
 static uint32_t look(const struct pto_sched *sched, struct pto_queue *q, uint64_t now)
 {
 	settle(q, now, sched->max_debt);
@@ -179,23 +177,24 @@ static uint32_t look(const struct pto_sched *sched, struct pto_queue *q, uint64_
 /**
  * pto_sched_tries() - shall the orchestrator execute the next task itself? See pto_sched_keeps()
  *
- * It does if the others have enough to do. It also does if that takes less time than to hand the
- * task over: lines that move to another core and back cost more than a short task. It cannot
- * know how long one takes, so it tries; what it loses over a long one it makes up for by handing
- * others over before it tries again. So tasks that the others wait for cost it at most as much as
- * handing all of them over (pto_sched_submitted() adds that up), and what the latest try cost.
+ * It does if the other threads have a backlog. It also does if that takes less time than handing
+ * the task over: moving cache lines to another core and back costs more than a short task. The
+ * duration of a task is not known in advance, so the orchestrator tries. If idle threads could
+ * have executed the task, the time of the trial is a debt. The orchestrator repays it by handing
+ * tasks over before it tries again. So its loss is at most the cost of handing all tasks over
+ * (pto_sched_submitted() adds that up), plus the latest trial.
  *
- * A task that is not ready waits for one that was handed over. If that is short, too, or the others
- * have no time for it, it is worth waiting for and helping: else this one would become the
- * others' as well, and so on with all that depend on it. The wait is part of what the try costs.
+ * A task that is not ready waits for a task that was handed over. The orchestrator waits a little
+ * for that task, and executes ready tasks meanwhile. Otherwise this task, and all tasks that
+ * depend on it, would have to be handed over, too. The wait is part of the trial's cost.
  *
- * Who has lost a lot need not make up for all of it, or the end of the long tasks would be found
- * out late. A try that costs more than the orchestrator makes up for costs the others no more
- * than the same time each; MAX_DEBT_NS for each of them is a hundred times what handing
- * a task over takes, so that is one part in a hundred of what they could do.
+ * The debt is limited, so that the orchestrator soon notices when long tasks are followed by short
+ * ones. A trial that costs more than the limit costs each other thread at most the same time.
+ * MAX_DEBT_NS for each of them is about a hundred times the cost of handing a task over, so the
+ * excess is about one percent of the work that they could do.
  *
- * What takers write is looked at only now and then: when there are enough, once in some
- * submits; when there are not, once twice as many could be there.
+ * The orchestrator reads what other threads write only now and then: with a backlog, once in
+ * ENOUGH_LOOKS submits; without, when twice the backlog could be there.
  */
 bool pto_sched_tries(struct pto_sched *sched, uint64_t (*now)(void))
 {
@@ -210,7 +209,7 @@ bool pto_sched_tries(struct pto_sched *sched, uint64_t (*now)(void))
 	return q->own;
 }
 
-/** pto_sched_behind() - a task that the orchestrator would have executed is not ready for long */
+/** pto_sched_behind() - stop trying until the next check, as a task was not ready in time */
 void pto_sched_behind(struct pto_sched *sched)
 {
 	sched->queues[0].unseen = 0;
@@ -219,8 +218,8 @@ void pto_sched_behind(struct pto_sched *sched)
 /**
  * pto_sched_take() - take a ready task; called by the owner of @thread
  *
- * Its own queue first, then the others from the orchestrator's on. Return: NULL if all
- * are empty.
+ * Takes from the thread's own queue first, then from the others, beginning with the
+ * orchestrator's. Return: NULL if all are empty.
  */
 struct pto_slot *pto_sched_take(struct pto_sched *sched, uint32_t thread)
 {
@@ -237,7 +236,7 @@ struct pto_slot *pto_sched_take(struct pto_sched *sched, uint32_t thread)
 	return offset ? slot_at(sched, offset) : NULL;
 }
 
-/** pto_sched_queued() - tasks in the queue of @thread; a hint */
+/** pto_sched_queued() - number of tasks in the queue of @thread; only a hint */
 uint64_t pto_sched_queued(struct pto_sched *sched, uint32_t thread)
 {
 	struct pto_queue *q = &sched->queues[thread];
@@ -258,7 +257,7 @@ uint64_t pto_sched_done(struct pto_sched *sched)
 	return sum;
 }
 
-/** pto_sched_release() - what a task that completes depends on need not be retained for it */
+/** pto_sched_release() - release the producers that a completing task retains */
 void pto_sched_release(struct pto_sched *sched, struct pto_slot *slot)
 {
 	const struct pto_arena *arena = (const struct pto_arena *)sched->base;
@@ -293,9 +292,9 @@ static void notify_consumer(struct pto_sched *sched, uint32_t thread, struct pto
 }
 
 /*
- * Takes up to FANOUT_BATCH consumers off a closed fan-out list. Another thread wrote them
- * last: this asks for the lines of all before it waits for the first. None of them can end,
- * nor its edge go away, before its pending has been brought down.
+ * Take up to FANOUT_BATCH consumers off a closed fan-out list. Another thread wrote them last, so
+ * this prefetches the lines of all before the first is used. No consumer can end, nor its edge be
+ * reused, before its pending has been decremented.
  */
 static uint32_t take_consumers(struct pto_sched *sched, uint64_t *list, struct pto_slot **batch)
 {
@@ -332,13 +331,13 @@ static void complete_one(struct pto_sched *sched, uint32_t thread, struct pto_sl
 }
 
 /**
- * pto_sched_complete() - a task has ended; called by the owner of @thread
+ * pto_sched_complete() - complete a task that has ended; called by the owner of @thread
  * @sched: ready tasks
  * @thread: the caller
- * @slot: the task; not to be touched afterwards
+ * @slot: the task; must not be accessed afterwards
  *
- * Tasks without kernels that become ready are completed here too.
- * Return: a task that has become ready and that the caller now holds, or NULL.
+ * Also completes tasks without kernels that become ready.
+ * Return: a task that has become ready and that the caller now owns, or NULL.
  */
 struct pto_slot *pto_sched_complete(struct pto_sched *sched, uint32_t thread,
 				    struct pto_slot *slot)
