@@ -18,7 +18,7 @@ all_objs += $(call objs,examples/$(1)/main.c)
 $(O)/examples/$(1)/$(1): $(call objs,examples/$(1)/main.c) \
 		$(if $(filter minimal,$(1)),,$(EXAMPLE_COMMON)) $(O)/lib/libpto.so
 	@mkdir -p $$(@D)
-	$$(call quiet,LD,$$(CC) $$(PTO_LDFLAGS) $$(LDFLAGS) -o $$@ $$(filter %.o,$$^) $$(EXAMPLE_LIBS))
+	$$(call quiet,LD,$$(CC) -pie $$(PTO_LDFLAGS) $$(LDFLAGS) -o $$@ $$(filter %.o,$$^) $$(EXAMPLE_LIBS))
 EXAMPLES += $(O)/examples/$(1)/$(1)
 endef
 

@@ -20,7 +20,8 @@ SIM_KERNEL_FLAGS := -Isim/kernel/include -Isim/kernel -Ikmod/core -fno-strict-al
 CFLAGS-kmod/core := $(SIM_KERNEL_FLAGS)
 CFLAGS-sim/kernel := $(SIM_KERNEL_FLAGS)
 # (Both have a device.h; the interposer wants the device's.)
-CFLAGS-sim/preload := -Isim/device $(SIM_KERNEL_FLAGS)
+# What it defines are the functions in whose place fortification puts others.
+CFLAGS-sim/preload := -Isim/device $(SIM_KERNEL_FLAGS) -U_FORTIFY_SOURCE
 CFLAGS-sim/ptod := -Isim/device
 
 SIM_MAP := sim/preload/libptosim.map

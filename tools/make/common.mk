@@ -33,9 +33,15 @@ WARN := -Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes -Wshadow 
 OPT := $(if $(filter 1,$(DEBUG)),-O0 -g3,-O2 -g)
 SANFLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer -fno-sanitize-recover=undefined)
 
+# Checks of buffers and of the stack. Sanitizers have their own; the C library's need optimisation, and
+# whoever says in CFLAGS what he wants of them gets that.
+FORTIFY := $(if $(findstring _FORTIFY_SOURCE,$(CFLAGS))$(filter -O0,$(OPT) $(CFLAGS)),,\
+	-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
+HARDEN := $(if $(SAN),,-fstack-protector-strong $(FORTIFY))
+
 PTO_CFLAGS := -std=gnu11 $(OPT) $(WARN) -D_GNU_SOURCE -DPTO_VERSION='"$(VERSION)"' \
-	-fPIC -fvisibility=hidden -MMD -MP -pthread -Iuapi -Ilibpto/include $(SANFLAGS)
-PTO_LDFLAGS := -pthread -Wl,-z,relro,-z,now -Wl,--build-id $(SANFLAGS)
+	-fPIC -fvisibility=hidden -MMD -MP -pthread -Iuapi -Ilibpto/include $(HARDEN) $(SANFLAGS)
+PTO_LDFLAGS := -pthread -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--build-id $(SANFLAGS)
 
 # Flags of a folder: FLAG_DIRS += folder, CFLAGS-folder := ...; for everything below it.
 obj_flags = $(foreach d,$(FLAG_DIRS),$(if $(filter $(d)/%,$(1)),$(CFLAGS-$(d))))
@@ -47,7 +53,7 @@ compiler:
 		echo "$(CC), or the headers of libelf or nettle, are missing;" \
 			"on Debian, tools/setup/deps.sh build installs them." >&2; exit 1; }
 
-$(O)/obj/%.o: %.c | compiler
+$(O)/obj/%.o: %.c tools/make/common.mk | compiler
 	@mkdir -p $(@D)
 	$(call quiet,CC,$(CC) $(PTO_CFLAGS) $(call obj_flags,$<) $(CFLAGS) -c $< -o $@)
 
@@ -59,7 +65,7 @@ define program
 all_objs += $(call objs,$(2))
 $(O)/bin/$(1): $(call objs,$(2)) $(4)
 	@mkdir -p $$(@D)
-	$$(call quiet,LD,$$(CC) $$(PTO_LDFLAGS) $$(LDFLAGS) -o $$@ $(call objs,$(2)) $(3))
+	$$(call quiet,LD,$$(CC) -pie $$(PTO_LDFLAGS) $$(LDFLAGS) -o $$@ $(call objs,$(2)) $(3))
 endef
 
 # $(call shared,FILE,SOURCES,LIBS,LINK FLAGS,EXTRA DEPENDENCIES): builds $(O)/lib/FILE
