@@ -62,12 +62,12 @@ PTO_API int pto_buffer_alloc(struct pto_context *ctx, size_t bytes, uint32_t pla
 			     struct pto_buffer **out)
 {
 	PTO_KEEP_ERRNO;
-	struct pto_bo_create create = {
+	struct pto_ioc_bo_create create = {
 		.size = sizeof(create),
 		.length = bytes,
 		.placement = placement,
 	};
-	struct pto_bo_info info = { .size = sizeof(info) };
+	struct pto_ioc_bo_info info = { .size = sizeof(info) };
 	struct pto_buffer *buf;
 	int rc = pto_check(ctx);
 
@@ -84,7 +84,7 @@ PTO_API int pto_buffer_alloc(struct pto_context *ctx, size_t bytes, uint32_t pla
 	info.id = create.id;
 	rc = pto_ioctl(ctx, PTO_BO_INFO, &info);
 	if (rc) {
-		struct pto_bo_destroy destroy = { .size = sizeof(destroy), .id = create.id };
+		struct pto_ioc_bo_destroy destroy = { .size = sizeof(destroy), .id = create.id };
 
 		pto_ioctl(ctx, PTO_BO_DESTROY, &destroy);
 		free(buf);
@@ -104,7 +104,7 @@ PTO_API int pto_buffer_alloc(struct pto_context *ctx, size_t bytes, uint32_t pla
 PTO_API void pto_buffer_free(struct pto_buffer *buf)
 {
 	PTO_KEEP_ERRNO;
-	struct pto_bo_destroy destroy = { .size = sizeof(destroy) };
+	struct pto_ioc_bo_destroy destroy = { .size = sizeof(destroy) };
 
 	if (!buf)
 		return;
@@ -175,7 +175,7 @@ static int check_range(const struct pto_buffer *buf, size_t offset, size_t bytes
 	return 0;
 }
 
-static int copy(struct pto_context *ctx, struct pto_bo_copy *arg)
+static int copy(struct pto_context *ctx, struct pto_ioc_bo_copy *arg)
 {
 	int rc;
 
@@ -191,7 +191,7 @@ static int copy(struct pto_context *ctx, struct pto_bo_copy *arg)
 
 PTO_API int pto_buffer_write(struct pto_buffer *buf, size_t offset, const void *src, size_t bytes)
 {
-	struct pto_bo_copy arg = {
+	struct pto_ioc_bo_copy arg = {
 		.direction = PTO_COPY_TO_DEVICE,
 		.dst_id = buf->id,
 		.dst_offset = offset,
@@ -205,7 +205,7 @@ PTO_API int pto_buffer_write(struct pto_buffer *buf, size_t offset, const void *
 
 PTO_API int pto_buffer_read(struct pto_buffer *buf, size_t offset, void *dst, size_t bytes)
 {
-	struct pto_bo_copy arg = {
+	struct pto_ioc_bo_copy arg = {
 		.direction = PTO_COPY_FROM_DEVICE,
 		.src_id = buf->id,
 		.src_offset = offset,
@@ -220,7 +220,7 @@ PTO_API int pto_buffer_read(struct pto_buffer *buf, size_t offset, void *dst, si
 PTO_API int pto_buffer_copy(struct pto_buffer *dst, size_t dst_offset, struct pto_buffer *src,
 			    size_t src_offset, size_t bytes)
 {
-	struct pto_bo_copy arg = {
+	struct pto_ioc_bo_copy arg = {
 		.direction = PTO_COPY_DEVICE,
 		.dst_id = dst->id,
 		.src_id = src->id,

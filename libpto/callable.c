@@ -172,7 +172,7 @@ PTO_API void pto_callable_free(struct pto_callable *callable)
 
 static int upload(struct pto_context *ctx, const struct pto_object *obj, uint32_t *id)
 {
-	struct pto_image_create create = {
+	struct pto_ioc_image_create create = {
 		.size = sizeof(create),
 		.data_ptr = (uintptr_t)obj->data,
 		.length = obj->bytes,
@@ -196,10 +196,10 @@ static int upload(struct pto_context *ctx, const struct pto_object *obj, uint32_
 }
 
 /* Free the ids of the images, to which the prepared callable has its own references. */
-static void forget_images(struct pto_context *ctx, const struct pto_prepare *prepare,
+static void forget_images(struct pto_context *ctx, const struct pto_ioc_prepare *prepare,
 			  const struct pto_kernel *kernels, uint32_t count)
 {
-	struct pto_image_destroy destroy = { .size = sizeof(destroy) };
+	struct pto_ioc_image_destroy destroy = { .size = sizeof(destroy) };
 
 	for (uint32_t i = 0; i < count; i++) {
 		destroy.id = kernels[i].image;
@@ -243,7 +243,7 @@ static int prepare_images(struct pto_context *ctx, int cid, const struct pto_cal
 			  struct pto_kernel *kernels, uint32_t *generation)
 {
 	char log[PTO_LOG_SIZE] = "";
-	struct pto_prepare prepare = {
+	struct pto_ioc_prepare prepare = {
 		.size = sizeof(prepare),
 		.cid = cid,
 		.kind = callable->kind,
@@ -358,7 +358,7 @@ PTO_API int pto_register(struct pto_context *ctx, const struct pto_callable *cal
 PTO_API int pto_unprepare(struct pto_context *ctx, int cid)
 {
 	PTO_KEEP_ERRNO;
-	struct pto_unprepare arg = { .size = sizeof(arg), .cid = cid };
+	struct pto_ioc_unprepare arg = { .size = sizeof(arg), .cid = cid };
 	struct pto_host_orch *orch;
 	int rc = pto_check(ctx);
 

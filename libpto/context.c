@@ -247,7 +247,7 @@ static bool in_use(const struct pto_context *ctx)
 static void end_users(struct pto_context *ctx)
 {
 	const struct timespec pause = { .tv_nsec = 1000000 };
-	struct pto_ctx_reset arg = { .size = sizeof(arg) };
+	struct pto_ioc_ctx_reset arg = { .size = sizeof(arg) };
 
 	__atomic_store_n(&ctx->closing, 1, __ATOMIC_SEQ_CST);
 	while (in_use(ctx)) {
@@ -316,7 +316,7 @@ PTO_API int pto_query_usage(struct pto_context *ctx, struct pto_device_usage *us
 
 PTO_API int pto_reset(struct pto_context *ctx)
 {
-	struct pto_ctx_reset arg = { .size = sizeof(arg) };
+	struct pto_ioc_ctx_reset arg = { .size = sizeof(arg) };
 	int rc = pto_check(ctx);
 
 	if (rc)

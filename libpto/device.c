@@ -20,7 +20,7 @@
 
 int pto_query_fd(int fd, uint32_t item, void *answer, size_t bytes)
 {
-	struct pto_query query = {
+	struct pto_ioc_query query = {
 		.size = sizeof(query),
 		.item = item,
 		.data_ptr = (uintptr_t)answer,

@@ -495,7 +495,7 @@ struct pto_run_handle {
  * @rc: result of the wait; -ETIMEDOUT also if there was none yet
  */
 struct pto_answer {
-	struct pto_wait wait;
+	struct pto_ioc_wait wait;
 	char log[PTO_LOG_SIZE];
 	int rc;
 };

@@ -20,7 +20,7 @@
  * @power: only powers of two are allowed
  * @rule: the limits as text
  *
- * The limits are those of struct pto_prewarm; the driver checks them again.
+ * The limits are those of struct pto_ioc_prewarm; the driver checks them again.
  */
 struct limit {
 	const char *field;
@@ -291,7 +291,7 @@ static int check(struct pto_context *ctx, struct pto_ring_config *rings)
 static int prewarm(struct pto_context *ctx, struct pto_ring_config *rings, uint32_t *arena)
 {
 	char log[PTO_LOG_SIZE] = "";
-	struct pto_prewarm arg = {
+	struct pto_ioc_prewarm arg = {
 		.size = sizeof(arg),
 		.log_ptr = (uintptr_t)log,
 		.log_size = sizeof(log),
@@ -305,7 +305,7 @@ static int prewarm(struct pto_context *ctx, struct pto_ring_config *rings, uint3
 	memcpy(arg.dep_pool, rings->dep_pool, sizeof(arg.dep_pool));
 	rc = pto_ioctl(ctx, PTO_PREWARM, &arg);
 	if (rc == -E2BIG) {
-		arg.size = offsetof(struct pto_prewarm, log_ptr);
+		arg.size = offsetof(struct pto_ioc_prewarm, log_ptr);
 		rc = pto_ioctl(ctx, PTO_PREWARM, &arg);
 	}
 	if (rc == -ENOMEM && *log)

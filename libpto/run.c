@@ -46,7 +46,7 @@ static void finish_oldest(struct pto_stream *stream)
 }
 
 /* @rc is the error of the wait. It is final: the driver has lost the run. */
-static void keep_result(struct pto_run_handle *run, int rc, const struct pto_wait *wait,
+static void keep_result(struct pto_run_handle *run, int rc, const struct pto_ioc_wait *wait,
 			const char *log)
 {
 	struct pto_result *result = &run->result;
@@ -71,7 +71,7 @@ static void keep_result(struct pto_run_handle *run, int rc, const struct pto_wai
 static void answer_init(struct pto_answer *answer, uint64_t deadline)
 {
 	answer->log[0] = '\0';
-	answer->wait = (struct pto_wait) {
+	answer->wait = (struct pto_ioc_wait) {
 		.size = sizeof(answer->wait),
 		.timeout_ns = deadline,
 		.log_ptr = (uintptr_t)answer->log,
@@ -357,7 +357,7 @@ static int send_run(struct pto_run_handle *run, struct pto_run_entry *entry, uin
 {
 	struct pto_stream *stream = run->stream;
 	struct pto_answer *answer = answer_at_once(run);
-	struct pto_run arg = {
+	struct pto_ioc_run arg = {
 		.size = sizeof(arg),
 		.stream = stream->id,
 		.count = 1,

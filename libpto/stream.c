@@ -123,8 +123,8 @@ PTO_API struct pto_stream *pto_default_stream(struct pto_context *ctx)
 PTO_API int pto_stream_create(struct pto_context *ctx, struct pto_stream **out)
 {
 	PTO_KEEP_ERRNO;
-	struct pto_stream_create create = { .size = sizeof(create) };
-	struct pto_stream_destroy destroy = { .size = sizeof(destroy) };
+	struct pto_ioc_stream_create create = { .size = sizeof(create) };
+	struct pto_ioc_stream_destroy destroy = { .size = sizeof(destroy) };
 	int rc = pto_check(ctx);
 
 	if (rc)
@@ -148,8 +148,8 @@ PTO_API int pto_stream_create(struct pto_context *ctx, struct pto_stream **out)
 /* Also wait for runs that were submitted on the descriptor without the library. */
 static int destroy_stream(struct pto_stream *stream)
 {
-	struct pto_stream_destroy destroy = { .size = sizeof(destroy), .id = stream->id };
-	struct pto_stream_wait wait = {
+	struct pto_ioc_stream_destroy destroy = { .size = sizeof(destroy), .id = stream->id };
+	struct pto_ioc_stream_wait wait = {
 		.size = sizeof(wait),
 		.id = stream->id,
 		.timeout_ns = PTO_WAIT_FOREVER,

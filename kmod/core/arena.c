@@ -16,7 +16,7 @@
 #include "reclaim.h"
 #include "stream.h"
 
-/* Limits of struct pto_prewarm. */
+/* Limits of struct pto_ioc_prewarm. */
 #define PTO_MIN_TASK_WINDOW	4
 #define PTO_MIN_HEAP		1024
 #define PTO_MIN_DEP_POOL	4
@@ -35,7 +35,7 @@ bool pto_ring_ok(u64 window, u64 heap, u64 deps)
 	       deps >= PTO_MIN_DEP_POOL && deps <= PTO_MAX_ENTRIES;
 }
 
-static int pto_arena_resolve(const struct pto_device *pdev, const struct pto_prewarm *arg,
+static int pto_arena_resolve(const struct pto_device *pdev, const struct pto_ioc_prewarm *arg,
 			     struct pto_arena_config *config)
 {
 	u64 heaps = 0;
@@ -392,7 +392,7 @@ static struct pto_arena *pto_arena_get(struct pto_ctx *ctx,
  */
 int pto_arena_default(struct pto_ctx *ctx, bool only_first)
 {
-	static const struct pto_prewarm defaults;
+	static const struct pto_ioc_prewarm defaults;
 	struct pto_arena_config config;
 	int i;
 
@@ -412,7 +412,7 @@ int pto_arena_default(struct pto_ctx *ctx, bool only_first)
  */
 int pto_prewarm(struct pto_call *call)
 {
-	struct pto_prewarm *arg = call->arg;
+	struct pto_ioc_prewarm *arg = call->arg;
 	struct pto_arena_config config;
 	struct pto_dev_report report;
 	struct pto_arena *arena;

@@ -235,7 +235,7 @@ static int pto_bo_attach(struct pto_bo *bo, bool *known)
 /** pto_bo_create() - PTO_BO_CREATE */
 int pto_bo_create(struct pto_call *call)
 {
-	struct pto_bo_create *arg = call->arg;
+	struct pto_ioc_bo_create *arg = call->arg;
 	struct pto_ctx *ctx = call->ctx;
 	struct pto_bo *bo;
 	bool known;
@@ -278,7 +278,7 @@ int pto_bo_create(struct pto_call *call)
 /** pto_bo_info() - PTO_BO_INFO */
 int pto_bo_info(struct pto_call *call)
 {
-	struct pto_bo_info *arg = call->arg;
+	struct pto_ioc_bo_info *arg = call->arg;
 	struct pto_bo *bo;
 
 	if (arg->pad)
@@ -299,7 +299,7 @@ int pto_bo_info(struct pto_call *call)
 /** pto_bo_destroy() - PTO_BO_DESTROY */
 int pto_bo_destroy(struct pto_call *call)
 {
-	struct pto_bo_destroy *arg = call->arg;
+	struct pto_ioc_bo_destroy *arg = call->arg;
 	struct pto_ctx *ctx = call->ctx;
 	struct pto_bo *bo;
 

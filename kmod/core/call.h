@@ -25,7 +25,7 @@ struct pto_call {
 	void *arg;
 };
 
-int pto_call_fetch_wait(struct pto_call *call, struct pto_wait *arg);
+int pto_call_fetch_wait(struct pto_call *call, struct pto_ioc_wait *arg);
 int pto_call_reply(struct pto_call *call);
 int pto_call_log(u64 log_ptr, u32 log_size, const u8 *text);
 

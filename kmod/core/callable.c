@@ -85,7 +85,7 @@ static bool pto_kind_ok(const struct pto_device *pdev, u32 kind)
 	       (kind == PTO_KIND_HOST_GRAPH && pdev->ident.features & PTO_FEATURE_HOST_GRAPH);
 }
 
-static int pto_prepare_check(const struct pto_device *pdev, const struct pto_prepare *arg)
+static int pto_prepare_check(const struct pto_device *pdev, const struct pto_ioc_prepare *arg)
 {
 	if (arg->flags || !pto_kind_ok(pdev, arg->kind))
 		return -EOPNOTSUPP;
@@ -101,7 +101,7 @@ static int pto_prepare_check(const struct pto_device *pdev, const struct pto_pre
 	return arg->kernel_count && arg->kernel_stride > PAGE_SIZE ? -E2BIG : 0;
 }
 
-static struct pto_callable *pto_callable_new(struct pto_ctx *ctx, const struct pto_prepare *arg)
+static struct pto_callable *pto_callable_new(struct pto_ctx *ctx, const struct pto_ioc_prepare *arg)
 {
 	struct pto_callable *cal;
 
@@ -123,7 +123,7 @@ static struct pto_callable *pto_callable_new(struct pto_ctx *ctx, const struct p
 }
 
 /* Add element @i of the caller's array. @func_ids: those of the elements before. */
-static int pto_callable_add_kernel(struct pto_callable *cal, const struct pto_prepare *arg,
+static int pto_callable_add_kernel(struct pto_callable *cal, const struct pto_ioc_prepare *arg,
 				   u32 i, unsigned long *func_ids)
 {
 	struct pto_callable_kernel *k = &cal->kernels[i];
@@ -150,7 +150,7 @@ static int pto_callable_add_kernel(struct pto_callable *cal, const struct pto_pr
 	return 0;
 }
 
-static int pto_callable_add_images(struct pto_callable *cal, const struct pto_prepare *arg)
+static int pto_callable_add_images(struct pto_callable *cal, const struct pto_ioc_prepare *arg)
 {
 	DECLARE_BITMAP(func_ids, PTO_MAX_FUNC_ID);
 	int err = 0;
@@ -174,7 +174,7 @@ static int pto_callable_add_images(struct pto_callable *cal, const struct pto_pr
 /* Create a callable from the checked argument, with references to its images. */
 static struct pto_callable *pto_callable_from(struct pto_call *call)
 {
-	const struct pto_prepare *arg = call->arg;
+	const struct pto_ioc_prepare *arg = call->arg;
 	struct pto_callable *cal;
 	int err;
 
@@ -265,7 +265,7 @@ static void pto_callable_drop(struct pto_callable *cal)
 static int pto_callable_attach(struct pto_callable *cal, struct pto_call *call,
 			       struct pto_reply *reply)
 {
-	struct pto_prepare *arg = call->arg;
+	struct pto_ioc_prepare *arg = call->arg;
 	struct pto_ctx *ctx = call->ctx;
 	bool known;
 	int err;
@@ -319,7 +319,7 @@ static void pto_callable_commit(struct pto_callable *cal, const struct pto_reply
 /** pto_prepare() - PTO_PREPARE */
 int pto_prepare(struct pto_call *call)
 {
-	struct pto_prepare *arg = call->arg;
+	struct pto_ioc_prepare *arg = call->arg;
 	struct pto_dev_report report;
 	struct pto_reply reply = { .report = &report };
 	struct pto_callable *cal;
@@ -364,7 +364,7 @@ static struct pto_callable *pto_slot_empty(struct pto_ctx *ctx, u32 cid, u32 gen
 /** pto_unprepare() - PTO_UNPREPARE */
 int pto_unprepare(struct pto_call *call)
 {
-	struct pto_unprepare *arg = call->arg;
+	struct pto_ioc_unprepare *arg = call->arg;
 	struct pto_ctx *ctx = call->ctx;
 	struct pto_callable *cal;
 

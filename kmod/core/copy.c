@@ -149,7 +149,7 @@ static int pto_copy_device(struct pto_device *pdev, u64 dst, u64 src, u64 length
 	return 0;
 }
 
-static int pto_copy_between(struct pto_device *pdev, const struct pto_bo_copy *arg,
+static int pto_copy_between(struct pto_device *pdev, const struct pto_ioc_bo_copy *arg,
 			    const struct pto_bo *dst, const struct pto_bo *src)
 {
 	int err;
@@ -174,7 +174,7 @@ static int pto_copy_between(struct pto_device *pdev, const struct pto_bo_copy *a
 /** pto_bo_copy() - PTO_BO_COPY */
 int pto_bo_copy(struct pto_call *call)
 {
-	const struct pto_bo_copy *arg = call->arg;
+	const struct pto_ioc_bo_copy *arg = call->arg;
 	bool to = arg->direction == PTO_COPY_TO_DEVICE;
 	bool from = arg->direction == PTO_COPY_FROM_DEVICE;
 	struct pto_bo *dst = NULL, *src = NULL;

@@ -650,7 +650,7 @@ static int pto_ctx_renew(struct pto_ctx *ctx)
 /** pto_ctx_reset() - PTO_CTX_RESET */
 int pto_ctx_reset(struct pto_call *call)
 {
-	struct pto_ctx_reset *arg = call->arg;
+	struct pto_ioc_ctx_reset *arg = call->arg;
 	struct pto_ctx *ctx = call->ctx;
 	int err;
 

@@ -219,7 +219,7 @@ void pto_image_close(struct pto_ctx *ctx)
 	xa_destroy(&ctx->images);
 }
 
-static int pto_image_check(const struct pto_image_create *arg)
+static int pto_image_check(const struct pto_ioc_image_create *arg)
 {
 	if (arg->flags)
 		return -EOPNOTSUPP;
@@ -234,7 +234,7 @@ static int pto_image_check(const struct pto_image_create *arg)
 static struct pto_image *pto_image_bring(struct pto_call *call,
 					 const struct pto_image_source *source)
 {
-	struct pto_image_create *arg = call->arg;
+	struct pto_ioc_image_create *arg = call->arg;
 	struct pto_ctx *ctx = call->ctx;
 	struct pto_image *image;
 	bool shared;
@@ -270,7 +270,7 @@ static int pto_image_publish(struct pto_ctx *ctx, u32 id, struct pto_image *imag
 
 static int pto_image_create_from(struct pto_call *call, struct pto_image_source *source)
 {
-	struct pto_image_create *arg = call->arg;
+	struct pto_ioc_image_create *arg = call->arg;
 	struct pto_image *image;
 	int err;
 
@@ -293,7 +293,7 @@ static int pto_image_create_from(struct pto_call *call, struct pto_image_source 
 /** pto_image_create() - PTO_IMAGE_CREATE */
 int pto_image_create(struct pto_call *call)
 {
-	struct pto_image_create *arg = call->arg;
+	struct pto_ioc_image_create *arg = call->arg;
 	struct pto_image_source source = { .size = arg->length };
 	int err;
 
@@ -313,7 +313,7 @@ int pto_image_create(struct pto_call *call)
 /** pto_image_destroy() - PTO_IMAGE_DESTROY */
 int pto_image_destroy(struct pto_call *call)
 {
-	struct pto_image_destroy *arg = call->arg;
+	struct pto_ioc_image_destroy *arg = call->arg;
 	struct pto_ctx *ctx = call->ctx;
 	struct pto_image *image;
 

@@ -14,22 +14,22 @@
 #include "device.h"
 
 union pto_arg {
-	struct pto_query query;
-	struct pto_bo_create bo_create;
-	struct pto_bo_info bo_info;
-	struct pto_bo_destroy bo_destroy;
-	struct pto_bo_copy bo_copy;
-	struct pto_stream_create stream_create;
-	struct pto_stream_destroy stream_destroy;
-	struct pto_stream_wait stream_wait;
-	struct pto_image_create image_create;
-	struct pto_image_destroy image_destroy;
-	struct pto_prepare prepare;
-	struct pto_unprepare unprepare;
-	struct pto_prewarm prewarm;
-	struct pto_run run;
-	struct pto_wait wait;
-	struct pto_ctx_reset ctx_reset;
+	struct pto_ioc_query query;
+	struct pto_ioc_bo_create bo_create;
+	struct pto_ioc_bo_info bo_info;
+	struct pto_ioc_bo_destroy bo_destroy;
+	struct pto_ioc_bo_copy bo_copy;
+	struct pto_ioc_stream_create stream_create;
+	struct pto_ioc_stream_destroy stream_destroy;
+	struct pto_ioc_stream_wait stream_wait;
+	struct pto_ioc_image_create image_create;
+	struct pto_ioc_image_destroy image_destroy;
+	struct pto_ioc_prepare prepare;
+	struct pto_ioc_unprepare unprepare;
+	struct pto_ioc_prewarm prewarm;
+	struct pto_ioc_run run;
+	struct pto_ioc_wait wait;
+	struct pto_ioc_ctx_reset ctx_reset;
 };
 
 /**
@@ -56,22 +56,22 @@ struct pto_op {
 	}
 
 static const struct pto_op pto_ops[] = {
-	PTO_OP(PTO_QUERY, pto_query, pto_query, pad),
-	PTO_OP(PTO_BO_CREATE, pto_bo_create, pto_bo_create, mmap_offset),
-	PTO_OP(PTO_BO_INFO, pto_bo_info, pto_bo_info, pad),
-	PTO_OP(PTO_BO_DESTROY, pto_bo_destroy, pto_bo_destroy, id),
-	PTO_OP(PTO_BO_COPY, pto_bo_copy, pto_bo_copy, length),
-	PTO_OP(PTO_STREAM_CREATE, pto_stream_create, pto_stream_create, pad),
-	PTO_OP(PTO_STREAM_DESTROY, pto_stream_destroy, pto_stream_destroy, id),
-	PTO_OP(PTO_STREAM_WAIT, pto_stream_wait, pto_stream_wait, timeout_ns),
-	PTO_OP(PTO_IMAGE_CREATE, pto_image_create, pto_image_create, pad),
-	PTO_OP(PTO_IMAGE_DESTROY, pto_image_destroy, pto_image_destroy, id),
-	PTO_OP(PTO_PREPARE, pto_prepare, pto_prepare, pad),
-	PTO_OP(PTO_UNPREPARE, pto_unprepare, pto_unprepare, pad),
-	PTO_OP(PTO_PREWARM, pto_prewarm, pto_prewarm, arena_size),
-	PTO_OP(PTO_RUN, pto_run, pto_run, first_id),
-	PTO_OP(PTO_WAIT, pto_wait, pto_wait, pad2),
-	PTO_OP(PTO_CTX_RESET, pto_ctx_reset, pto_ctx_reset, flags),
+	PTO_OP(PTO_QUERY, pto_query, pto_ioc_query, pad),
+	PTO_OP(PTO_BO_CREATE, pto_bo_create, pto_ioc_bo_create, mmap_offset),
+	PTO_OP(PTO_BO_INFO, pto_bo_info, pto_ioc_bo_info, pad),
+	PTO_OP(PTO_BO_DESTROY, pto_bo_destroy, pto_ioc_bo_destroy, id),
+	PTO_OP(PTO_BO_COPY, pto_bo_copy, pto_ioc_bo_copy, length),
+	PTO_OP(PTO_STREAM_CREATE, pto_stream_create, pto_ioc_stream_create, pad),
+	PTO_OP(PTO_STREAM_DESTROY, pto_stream_destroy, pto_ioc_stream_destroy, id),
+	PTO_OP(PTO_STREAM_WAIT, pto_stream_wait, pto_ioc_stream_wait, timeout_ns),
+	PTO_OP(PTO_IMAGE_CREATE, pto_image_create, pto_ioc_image_create, pad),
+	PTO_OP(PTO_IMAGE_DESTROY, pto_image_destroy, pto_ioc_image_destroy, id),
+	PTO_OP(PTO_PREPARE, pto_prepare, pto_ioc_prepare, pad),
+	PTO_OP(PTO_UNPREPARE, pto_unprepare, pto_ioc_unprepare, pad),
+	PTO_OP(PTO_PREWARM, pto_prewarm, pto_ioc_prewarm, arena_size),
+	PTO_OP(PTO_RUN, pto_run, pto_ioc_run, first_id),
+	PTO_OP(PTO_WAIT, pto_wait, pto_ioc_wait, pad2),
+	PTO_OP(PTO_CTX_RESET, pto_ctx_reset, pto_ioc_ctx_reset, flags),
 };
 
 static const struct pto_op *pto_find_op(unsigned int cmd)
@@ -112,11 +112,11 @@ static __always_inline int pto_call_fetch(struct pto_call *call, void *buffer, u
 	return 0;
 }
 
-/* Size of the first version of struct pto_wait. */
-#define PTO_WAIT_MIN offsetofend(struct pto_wait, pad2)
+/* Size of the first version of struct pto_ioc_wait. */
+#define PTO_WAIT_MIN offsetofend(struct pto_ioc_wait, pad2)
 
-/** pto_call_fetch_wait() - fetch a struct pto_wait for an ioctl that waits like PTO_WAIT */
-int pto_call_fetch_wait(struct pto_call *call, struct pto_wait *arg)
+/** pto_call_fetch_wait() - fetch a struct pto_ioc_wait for an ioctl that waits like PTO_WAIT */
+int pto_call_fetch_wait(struct pto_call *call, struct pto_ioc_wait *arg)
 {
 	return pto_call_fetch(call, arg, sizeof(*arg), PTO_WAIT_MIN);
 }

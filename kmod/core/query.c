@@ -194,7 +194,7 @@ int pto_query(struct pto_call *call)
 		struct pto_device_usage usage;
 		struct pto_debug_stats debug;
 	} answer;
-	struct pto_query *arg = call->arg;
+	struct pto_ioc_query *arg = call->arg;
 	struct pto_ctx *ctx = call->ctx;
 	u32 bytes;
 

@@ -196,7 +196,7 @@ static u32 pto_run_some(struct pto_stream *s, const struct pto_run_entry *entrie
 	return done;
 }
 
-static int pto_run_fetch(const struct pto_run *arg, u32 from, u32 count,
+static int pto_run_fetch(const struct pto_ioc_run *arg, u32 from, u32 count,
 			 struct pto_run_entry *entries)
 {
 	u64 ptr;
@@ -266,7 +266,7 @@ static u32 pto_run_chunk(struct pto_stream *s, const struct pto_run_entry *entri
 
 static int pto_run_check(const struct pto_call *call)
 {
-	const struct pto_run *arg = call->arg;
+	const struct pto_ioc_run *arg = call->arg;
 
 	if (unlikely(arg->flags))
 		return -EOPNOTSUPP;
@@ -281,11 +281,11 @@ static int pto_run_check(const struct pto_call *call)
 
 /* Fetch the argument of the wait, and check it as PTO_WAIT does. */
 static int pto_run_check_wait(const struct pto_call *call, struct pto_call *wait,
-			      struct pto_wait *arg)
+			      struct pto_ioc_wait *arg)
 {
 	int err;
 
-	if (unlikely(call->user_size < offsetofend(struct pto_run, wait_error)))
+	if (unlikely(call->user_size < offsetofend(struct pto_ioc_run, wait_error)))
 		return -EINVAL;
 	err = pto_call_fetch_wait(wait, arg);
 	if (unlikely(err))
@@ -300,7 +300,7 @@ static int pto_run_check_wait(const struct pto_call *call, struct pto_call *wait
 static int pto_run_submit(struct pto_call *call, struct pto_stream *s)
 {
 	struct pto_run_entry entries[PTO_RUN_CHUNK];
-	struct pto_run *arg = call->arg;
+	struct pto_ioc_run *arg = call->arg;
 	u32 accepted = 0;
 	u64 first = 0, chunk_first;
 	int err = 0;
@@ -329,10 +329,10 @@ static int pto_run_submit(struct pto_call *call, struct pto_stream *s)
 }
 
 /* Wait for the last accepted run. Return: as PTO_WAIT, but -EINTR instead of a restart. */
-static int pto_run_wait(const struct pto_run *run, struct pto_call *wait, struct pto_stream *s)
+static int pto_run_wait(const struct pto_ioc_run *run, struct pto_call *wait, struct pto_stream *s)
 {
-	struct pto_wait __user *user = wait->user;
-	struct pto_wait *arg = wait->arg;
+	struct pto_ioc_wait __user *user = wait->user;
+	struct pto_ioc_wait *arg = wait->arg;
 	int err;
 
 	arg->run = run->first_id + run->accepted - 1;
@@ -345,9 +345,9 @@ static int pto_run_wait(const struct pto_run *run, struct pto_call *wait, struct
 
 static int pto_run_and_wait(struct pto_call *call, struct pto_stream *s)
 {
-	struct pto_run __user *user = call->user;
-	struct pto_run *arg = call->arg;
-	struct pto_wait wait_arg;
+	struct pto_ioc_run __user *user = call->user;
+	struct pto_ioc_run *arg = call->arg;
+	struct pto_ioc_wait wait_arg;
 	struct pto_call wait = { .ctx = call->ctx, .user = u64_to_user_ptr(arg->wait_ptr) };
 	int err;
 
@@ -367,7 +367,7 @@ static int pto_run_and_wait(struct pto_call *call, struct pto_stream *s)
 /** pto_run() - PTO_RUN */
 int pto_run(struct pto_call *call)
 {
-	struct pto_run *arg = call->arg;
+	struct pto_ioc_run *arg = call->arg;
 	struct pto_stream *s;
 	int err;
 

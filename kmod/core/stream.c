@@ -314,7 +314,7 @@ static void pto_stream_drop(struct pto_stream *s)
 /** pto_stream_create() - PTO_STREAM_CREATE */
 int pto_stream_create(struct pto_call *call)
 {
-	struct pto_stream_create *arg = call->arg;
+	struct pto_ioc_stream_create *arg = call->arg;
 	struct pto_ctx *ctx = call->ctx;
 	struct pto_stream *s;
 	int err;
@@ -369,7 +369,7 @@ static int pto_stream_retire(struct pto_stream *s)
 /** pto_stream_destroy() - PTO_STREAM_DESTROY */
 int pto_stream_destroy(struct pto_call *call)
 {
-	struct pto_stream_destroy *arg = call->arg;
+	struct pto_ioc_stream_destroy *arg = call->arg;
 	struct pto_ctx *ctx = call->ctx;
 	struct pto_stream *s;
 	int err;
@@ -397,7 +397,7 @@ int pto_stream_destroy(struct pto_call *call)
 /** pto_stream_wait() - PTO_STREAM_WAIT */
 int pto_stream_wait(struct pto_call *call)
 {
-	struct pto_stream_wait *arg = call->arg;
+	struct pto_ioc_stream_wait *arg = call->arg;
 	struct pto_ctx *ctx = call->ctx;
 	struct pto_wait_how how = {
 		.deadline_ns = pto_time_from_caller(arg->timeout_ns),

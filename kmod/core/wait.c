@@ -89,7 +89,7 @@ static void pto_wait_mark_read(struct pto_stream *s, u64 seq)
 	}
 }
 
-static void pto_wait_fill(struct pto_wait *arg, const struct pto_wanted *wanted)
+static void pto_wait_fill(struct pto_ioc_wait *arg, const struct pto_wanted *wanted)
 {
 	const struct pto_run_record *run = &wanted->run;
 	s64 ahead = pto_time_offset();
@@ -106,10 +106,10 @@ static void pto_wait_fill(struct pto_wait *arg, const struct pto_wanted *wanted)
 	arg->core = wanted->report.core;
 }
 
-/** pto_wait_check() - check the flags and padding of a struct pto_wait */
+/** pto_wait_check() - check the flags and padding of a struct pto_ioc_wait */
 int pto_wait_check(const struct pto_call *call)
 {
-	const struct pto_wait *arg = call->arg;
+	const struct pto_ioc_wait *arg = call->arg;
 
 	if (unlikely(arg->flags))
 		return -EOPNOTSUPP;
@@ -118,14 +118,14 @@ int pto_wait_check(const struct pto_call *call)
 
 /**
  * pto_wait_for() - wait for a run, and copy its result to the caller
- * @call: a struct pto_wait that has been checked, with the run's id
+ * @call: a struct pto_ioc_wait that has been checked, with the run's id
  * @s: the run's stream
  *
  * Return: 0, the error of the wait, or -EFAULT if the result cannot be copied.
  */
 int pto_wait_for(struct pto_call *call, struct pto_stream *s)
 {
-	struct pto_wait *arg = call->arg;
+	struct pto_ioc_wait *arg = call->arg;
 	struct pto_wanted wanted;
 	int err;
 
@@ -147,7 +147,7 @@ int pto_wait_for(struct pto_call *call, struct pto_stream *s)
 /** pto_wait() - PTO_WAIT */
 int pto_wait(struct pto_call *call)
 {
-	const struct pto_wait *arg = call->arg;
+	const struct pto_ioc_wait *arg = call->arg;
 	struct pto_stream *s;
 	int err;
 

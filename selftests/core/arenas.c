@@ -19,7 +19,7 @@
 FIXTURE(arenas) {
 	struct rig *rig;
 	struct pto_ctx *ctx;
-	struct pto_bo_create bo;
+	struct pto_ioc_bo_create bo;
 	long memory;
 };
 
@@ -43,7 +43,7 @@ FIXTURE_TEARDOWN(arenas)
 /* Configuration number @n. Return: the arena's id, or what the driver says. */
 static int64_t prewarm(struct pto_ctx *ctx, unsigned int n)
 {
-	struct pto_prewarm arg = { .size = sizeof(arg), .heap = { 1024 + n } };
+	struct pto_ioc_prewarm arg = { .size = sizeof(arg), .heap = { 1024 + n } };
 	int err = rig_ioctl(ctx, PTO_PREWARM, &arg);
 
 	/* What had to make room is gone. */
@@ -55,14 +55,14 @@ static int64_t prewarm(struct pto_ctx *ctx, unsigned int n)
 static int run_in(struct pto_ctx *ctx, uint32_t arena)
 {
 	struct pto_run_entry entry = { .arena = arena };
-	struct pto_run arg = {
+	struct pto_ioc_run arg = {
 		.size = sizeof(arg),
 		.stream = PTO_STREAM_DEFAULT,
 		.count = 1,
 		.stride = sizeof(entry),
 		.entries_ptr = (uintptr_t)&entry,
 	};
-	struct pto_wait wait = { 0 };
+	struct pto_ioc_wait wait = { 0 };
 	int err = rig_ioctl(ctx, PTO_RUN, &arg);
 
 	if (!err)
@@ -72,7 +72,7 @@ static int run_in(struct pto_ctx *ctx, uint32_t arena)
 
 static int reset(struct pto_ctx *ctx)
 {
-	struct pto_ctx_reset arg = { .size = sizeof(arg) };
+	struct pto_ioc_ctx_reset arg = { .size = sizeof(arg) };
 
 	return rig_ioctl(ctx, PTO_CTX_RESET, &arg);
 }
@@ -248,7 +248,7 @@ TEST_F(arenas, idle_images_are_bounded_in_bytes)
 TEST_F(arenas, idle_images_make_room)
 {
 	struct pto_device_usage usage;
-	struct pto_bo_create bo;
+	struct pto_ioc_bo_create bo;
 	unsigned int i, from;
 	int err;
 
@@ -447,7 +447,7 @@ TEST_F(arenas, bases)
 /* Nothing is free. Then the buffer that is made first is given up. Return: 0 or -errno */
 static int leave_a_hole(struct pto_ctx *ctx)
 {
-	struct pto_bo_create hole, bo;
+	struct pto_ioc_bo_create hole, bo;
 	int err = rig_bo(ctx, HOLE * PAGE, &hole);
 
 	if (err)
@@ -474,7 +474,7 @@ TEST_F(arenas, no_memory_for_it)
 {
 	unsigned int pages, images_only = 0;
 	struct pto_context_stats before, after;
-	struct pto_bo_create bo;
+	struct pto_ioc_bo_create bo;
 	uint64_t used, built;
 	int64_t id = -ENOMEM;
 

@@ -55,9 +55,9 @@ static unsigned int below(unsigned int n)
 
 static void begin(struct __test_metadata *_metadata, FIXTURE_DATA(lru) *self)
 {
-	struct pto_stream_create create = { .size = sizeof(create) };
+	struct pto_ioc_stream_create create = { .size = sizeof(create) };
 	struct pto_context_stats stats;
-	struct pto_bo_create bo;
+	struct pto_ioc_bo_create bo;
 
 	memset(self, 0, sizeof(*self));
 	self->rig = rig_new();
@@ -155,7 +155,7 @@ static struct place *miss(FIXTURE_DATA(lru) *self, int key)
 /* --- steps ------------------------------------------------------------------------ */
 
 /* Each configuration differs from the default one in one number. */
-static void configure(int key, struct pto_prewarm *arg)
+static void configure(int key, struct pto_ioc_prewarm *arg)
 {
 	int depth = key % PTO_RING_DEPTHS;
 
@@ -171,7 +171,7 @@ static void configure(int key, struct pto_prewarm *arg)
 
 static void name(struct __test_metadata *_metadata, FIXTURE_DATA(lru) *self, int key)
 {
-	struct pto_prewarm arg = { .size = sizeof(arg) };
+	struct pto_ioc_prewarm arg = { .size = sizeof(arg) };
 	struct place *p = place_of_key(self, key);
 
 	if (!p)
@@ -185,7 +185,7 @@ static void name(struct __test_metadata *_metadata, FIXTURE_DATA(lru) *self, int
 static int submit(FIXTURE_DATA(lru) *self, struct stream *s, uint32_t arena)
 {
 	struct pto_run_entry entry = { .arena = arena };
-	struct pto_run arg = {
+	struct pto_ioc_run arg = {
 		.size = sizeof(arg),
 		.stream = s->id,
 		.count = 1,

@@ -81,7 +81,7 @@ TEST_F(buffers, device_is_told_all_of_it)
 {
 	struct pto_dev_cmd_map cmd;
 	struct pto_context_stats stats;
-	struct pto_bo_create bo;
+	struct pto_ioc_bo_create bo;
 
 	ASSERT_EQ(0, rig_bo(self->ctx, 2 * PAGE + 1, &bo));
 	EXPECT_NE(0, bo.id);
@@ -105,7 +105,7 @@ TEST_F(buffers, device_is_told_all_of_it)
 TEST_F(buffers, refused)
 {
 	const struct rig_rule rule = { .opcode = PTO_DEV_MAP, .status = PTO_DEV_NOMEM };
-	struct pto_bo_create bo;
+	struct pto_ioc_bo_create bo;
 	int i;
 
 	rig_rule(self->rig, &rule);
@@ -120,7 +120,7 @@ TEST_F(buffers, refused)
 /* Which id is next? */
 static uint32_t next_id(FIXTURE_DATA(buffers) *self)
 {
-	struct pto_bo_create bo;
+	struct pto_ioc_bo_create bo;
 
 	if (rig_bo(self->ctx, PAGE, &bo) || rig_bo_destroy(self->ctx, bo.id))
 		return 0;
@@ -132,7 +132,7 @@ static uint32_t next_id(FIXTURE_DATA(buffers) *self)
 TEST_F(buffers, without_memory)
 {
 	const struct rig_rule rule = { .opcode = PTO_DEV_MAP, .status = PTO_DEV_NOMEM };
-	struct pto_bo_create bo;
+	struct pto_ioc_bo_create bo;
 	uint32_t id, i;
 	long nth = 0;
 	int err;
@@ -158,8 +158,8 @@ TEST_F(buffers, without_memory)
 /* The device has it, but the caller cannot be told. */
 TEST_F(buffers, that_nobody_can_be_told_of)
 {
-	static const struct pto_bo_create arg = { .size = sizeof(arg), .length = PAGE };
-	struct pto_bo_create bo;
+	static const struct pto_ioc_bo_create arg = { .size = sizeof(arg), .length = PAGE };
+	struct pto_ioc_bo_create bo;
 	int i;
 
 	for (i = 0; i < COUNT; i++)
@@ -174,7 +174,7 @@ TEST_F(buffers, that_nobody_can_be_told_of)
 
 TEST(device_without_host_memory)
 {
-	struct pto_bo_create bo = { .size = sizeof(bo), .length = PAGE };
+	struct pto_ioc_bo_create bo = { .size = sizeof(bo), .length = PAGE };
 	struct rig *rig = rig_new();
 	struct pto_ctx *ctx;
 
@@ -193,7 +193,7 @@ TEST(device_without_host_memory)
 /* Every offset and length near an edge: a mapping lies in one buffer that has an id. */
 TEST_F(buffers, what_can_be_mapped)
 {
-	struct pto_bo_create bos[COUNT];
+	struct pto_ioc_bo_create bos[COUNT];
 	uint64_t lengths[COUNT], at, length, where;
 	struct pto_bo *bo;
 	bool within;
@@ -234,9 +234,9 @@ TEST_F(buffers, what_can_be_mapped)
 	EXPECT_NOTHING_LEFT(self);
 }
 
-static int info(struct pto_ctx *ctx, uint32_t id, struct pto_bo_info *arg)
+static int info(struct pto_ctx *ctx, uint32_t id, struct pto_ioc_bo_info *arg)
 {
-	*arg = (struct pto_bo_info){ .size = sizeof(*arg), .id = id };
+	*arg = (struct pto_ioc_bo_info){ .size = sizeof(*arg), .id = id };
 	return rig_ioctl(ctx, PTO_BO_INFO, arg);
 }
 
@@ -244,8 +244,8 @@ static int info(struct pto_ctx *ctx, uint32_t id, struct pto_bo_info *arg)
 TEST_F(buffers, mapping_keeps_its_buffer)
 {
 	struct pto_bo *bo, *other;
-	struct pto_bo_create arg;
-	struct pto_bo_info about;
+	struct pto_ioc_bo_create arg;
+	struct pto_ioc_bo_info about;
 	uint64_t where;
 
 	ASSERT_EQ(0, rig_bo(self->ctx, 2 * PAGE, &arg));
@@ -273,7 +273,7 @@ TEST_F(buffers, mapping_keeps_its_buffer)
 /* Buffers that are being freed count, too: who gives up and makes anew is waited for. */
 TEST_F(buffers, as_many_as_there_can_be)
 {
-	struct pto_bo_create arg, other;
+	struct pto_ioc_bo_create arg, other;
 
 	ASSERT_EQ(0, rig_bo(self->ctx, PAGE, &other));
 	inside_count_bos(self->ctx, IDS - 2);

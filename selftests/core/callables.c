@@ -16,7 +16,7 @@
 FIXTURE(callables) {
 	struct rig *rig;
 	struct pto_ctx *ctx;
-	struct pto_bo_create bo;
+	struct pto_ioc_bo_create bo;
 	struct pto_context_stats before;
 	struct pto_device_usage usage;
 	long memory;
@@ -52,7 +52,7 @@ static int prepare(struct pto_ctx *ctx, int cid, uint32_t kind, uint32_t last_im
 	struct pto_kernel kernels[] = {
 		{ 0, PTO_CORE_AIV, 2, 0 }, { 1, PTO_CORE_AIV, last_image, 0 },
 	};
-	struct pto_prepare arg = {
+	struct pto_ioc_prepare arg = {
 		.size = sizeof(arg),
 		.cid = cid,
 		.kind = kind,
@@ -99,7 +99,7 @@ TEST_F(callables, prepared_and_unprepared)
 
 static int prepare_empty(struct pto_ctx *ctx, uint32_t image)
 {
-	struct pto_prepare arg = {
+	struct pto_ioc_prepare arg = {
 		.size = sizeof(arg), .cid = 0, .kind = PTO_KIND_DEVICE_ORCH, .image = image,
 	};
 
@@ -136,7 +136,7 @@ TEST_F(callables, refused_by_the_device)
 /* Loaded, but the answer cannot be written. */
 TEST_F(callables, that_nobody_can_be_told_of)
 {
-	static const struct pto_prepare arg = {
+	static const struct pto_ioc_prepare arg = {
 		.size = sizeof(arg), .cid = -1, .kind = PTO_KIND_DEVICE_ORCH, .image = 1,
 	};
 	int i;
@@ -195,7 +195,7 @@ TEST_F(callables, without_an_arena)
 /* A callable keeps its images, however many names they have lost, and nothing else does. */
 TEST_F(callables, keep_their_images)
 {
-	struct pto_image_destroy destroy = { .size = sizeof(destroy) };
+	struct pto_ioc_image_destroy destroy = { .size = sizeof(destroy) };
 	struct pto_device_usage now;
 
 	ASSERT_EQ(1, prepare_device(self, 1));
@@ -231,7 +231,7 @@ TEST_F(callables, go_with_their_context)
 
 static uint32_t generation(struct pto_ctx *ctx, int cid)
 {
-	struct pto_prepare arg = {
+	struct pto_ioc_prepare arg = {
 		.size = sizeof(arg), .cid = cid, .kind = PTO_KIND_DEVICE_ORCH, .image = 1,
 	};
 
@@ -285,7 +285,7 @@ TEST_F(callables, func_ids)
 			{ func_ids[i].first, PTO_CORE_AIV, 2, 0 },
 			{ func_ids[i].second, PTO_CORE_AIV, 2, 0 },
 		};
-		struct pto_prepare arg = {
+		struct pto_ioc_prepare arg = {
 			.size = sizeof(arg),
 			.cid = 1,
 			.kind = PTO_KIND_DEVICE_ORCH,
@@ -342,7 +342,7 @@ TEST_F(callables, of_both_kinds)
 TEST(device_without_host_graphs)
 {
 	struct rig *rig = rig_new();
-	struct pto_bo_create bo;
+	struct pto_ioc_bo_create bo;
 	struct pto_ctx *ctx;
 
 	ASSERT_EQ(0, rig_start(rig));

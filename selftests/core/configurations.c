@@ -15,7 +15,7 @@
 FIXTURE(configurations) {
 	struct rig *rig;
 	struct pto_ctx *ctx;
-	struct pto_bo_create bo;
+	struct pto_ioc_bo_create bo;
 	long memory;
 };
 
@@ -51,7 +51,7 @@ FIXTURE_TEARDOWN(configurations)
 }
 
 /* All sizes in a row: windows, heaps, pools. */
-static __u64 *size_of(struct pto_prewarm *arg, int i)
+static __u64 *size_of(struct pto_ioc_prewarm *arg, int i)
 {
 	return i < PTO_RING_DEPTHS ? &arg->task_window[i] :
 	       i < 2 * PTO_RING_DEPTHS ? &arg->heap[i - PTO_RING_DEPTHS] :
@@ -60,7 +60,7 @@ static __u64 *size_of(struct pto_prewarm *arg, int i)
 
 static const uint64_t defaults[3] = { 16384, 256 << 20, 16384 };
 
-static int prewarm(FIXTURE_DATA(configurations) *self, struct pto_prewarm *arg)
+static int prewarm(FIXTURE_DATA(configurations) *self, struct pto_ioc_prewarm *arg)
 {
 	arg->size = sizeof(*arg);
 	return rig_ioctl(self->ctx, PTO_PREWARM, arg);
@@ -69,7 +69,7 @@ static int prewarm(FIXTURE_DATA(configurations) *self, struct pto_prewarm *arg)
 /* With one size that is not the default. Return: the arena's id, 0 if there is none. */
 static uint32_t with(FIXTURE_DATA(configurations) *self, int i, uint64_t size)
 {
-	struct pto_prewarm arg = { 0 };
+	struct pto_ioc_prewarm arg = { 0 };
 
 	*size_of(&arg, i) = size;
 	return prewarm(self, &arg) ? 0 : arg.arena;
@@ -77,7 +77,7 @@ static uint32_t with(FIXTURE_DATA(configurations) *self, int i, uint64_t size)
 
 static bool plan_is(int which, uint64_t size)
 {
-	struct pto_prewarm as = { 0 };
+	struct pto_ioc_prewarm as = { 0 };
 	int i;
 
 	memcpy(as.task_window, plan.task_window, sizeof(as.task_window));
@@ -127,7 +127,7 @@ static uint64_t arena_of_run(FIXTURE_DATA(configurations) *self)
 TEST_F(configurations, default_one)
 {
 	uint64_t addr = arena_of_run(self);
-	struct pto_prewarm arg = { 0 };
+	struct pto_ioc_prewarm arg = { 0 };
 	uint32_t id;
 	int i;
 
@@ -154,7 +154,7 @@ TEST_F(configurations, no_default_one)
 	int i;
 
 	for (i = 0; i < SIZES; i++) {
-		struct pto_prewarm arg = { .size = sizeof(arg) };
+		struct pto_ioc_prewarm arg = { .size = sizeof(arg) };
 
 		ASSERT_EQ(0, rig_open(self->rig, &other));
 		before = self->rig->logged;
@@ -193,7 +193,7 @@ TEST_F(configurations, sizes_that_can_be)
 
 	for (i = 0; i < ARRAY_SIZE(cases); i++) {
 		for (depth = 0; depth < PTO_RING_DEPTHS; depth++) {
-			struct pto_prewarm arg = { 0 };
+			struct pto_ioc_prewarm arg = { 0 };
 
 			*size_of(&arg, cases[i].kind * PTO_RING_DEPTHS + depth) = cases[i].size;
 			EXPECT_EQ(cases[i].error, prewarm(self, &arg)) {
@@ -224,7 +224,7 @@ static struct pto_dev_cmd_map map_command(struct rig *rig, uint16_t opcode)
 /* Mapped, then bound; dropped, then unmapped. */
 TEST_F(configurations, what_the_device_is_told)
 {
-	struct pto_prewarm arg = { .heap = { 4096 } };
+	struct pto_ioc_prewarm arg = { .heap = { 4096 } };
 	struct pto_dev_cmd_arena bind, drop;
 	struct pto_dev_cmd_map map, unmap;
 	int i;
@@ -301,7 +301,7 @@ static void look_at_arena(struct rig *rig, uint32_t queue, struct pto_dev_cqe *c
 /* An arena is zero when it is bound, also for the second time. */
 TEST_F(configurations, arenas_are_clear)
 {
-	struct pto_ctx_reset reset = { .size = sizeof(reset) };
+	struct pto_ioc_ctx_reset reset = { .size = sizeof(reset) };
 	uint64_t addr = arena_of_run(self);
 
 	dirty = false;
@@ -318,7 +318,7 @@ TEST_F(configurations, arenas_are_clear)
 TEST_F(configurations, defaults_of_the_device)
 {
 	struct rig *rig = rig_new();
-	struct pto_bo_create bo;
+	struct pto_ioc_bo_create bo;
 	struct pto_ctx *ctx;
 	int i;
 
@@ -343,7 +343,7 @@ static char text[256];
 
 static int said(FIXTURE_DATA(configurations) *self, uint64_t heap)
 {
-	struct pto_prewarm arg = {
+	struct pto_ioc_prewarm arg = {
 		.heap = { heap },
 		.log_ptr = (uintptr_t)text,
 		.log_size = sizeof(text),
@@ -381,7 +381,7 @@ TEST_F(configurations, no_room_is_explained)
 /* A prepare that needs the first arena says it, too. */
 TEST_F(configurations, no_room_for_the_first_arena)
 {
-	struct pto_prepare arg = {
+	struct pto_ioc_prepare arg = {
 		.size = sizeof(arg),
 		.cid = 0,
 		.kind = PTO_KIND_DEVICE_ORCH,

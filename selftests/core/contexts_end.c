@@ -20,7 +20,7 @@ FIXTURE(ends) {
 	struct rig *rig;
 	struct pto_ctx *ctx;
 	struct pto_ctx *other;
-	struct pto_bo_create bo;
+	struct pto_ioc_bo_create bo;
 	struct pto_device_usage usage;
 	uint32_t stream;
 	uint32_t control;
@@ -78,7 +78,7 @@ static void wake_up(struct rig *rig, uint32_t queue)
 
 static uint32_t new_stream(struct pto_ctx *ctx)
 {
-	struct pto_stream_create arg = { .size = sizeof(arg) };
+	struct pto_ioc_stream_create arg = { .size = sizeof(arg) };
 
 	return rig_ioctl(ctx, PTO_STREAM_CREATE, &arg) ? 0 : arg.id;
 }
@@ -159,7 +159,7 @@ TEST_F(ends, close_of_a_lost_one)
 		.opcode = PTO_DEV_RUN, .times = 1, .status = PTO_DEV_FAULT,
 	};
 	uint32_t stream = new_stream(self->ctx);
-	struct pto_wait wait = { 0 };
+	struct pto_ioc_wait wait = { 0 };
 	uint64_t begin, first, second;
 
 	ASSERT_NE(0, stream);
@@ -206,12 +206,12 @@ TEST_F(ends, close_by_a_process_that_ends)
 TEST_F(ends, what_was_on_its_way)
 {
 	const struct rig_rule silent = { .opcode = PTO_DEV_ARENA_DROP, .silent = true };
-	struct pto_prewarm prewarm;
+	struct pto_ioc_prewarm prewarm;
 	int i;
 
 	rig_rule(self->rig, &silent);
 	for (i = 0; i < 4; i++) {
-		prewarm = (struct pto_prewarm){
+		prewarm = (struct pto_ioc_prewarm){
 			.size = sizeof(prewarm), .heap = { PAGE + 64 * i },
 		};
 		ASSERT_EQ(0, rig_ioctl(self->ctx, PTO_PREWARM, &prewarm));
@@ -254,7 +254,7 @@ struct maker {
 static void makes_a_buffer(void *arg)
 {
 	struct maker *m = arg;
-	struct pto_bo_create bo;
+	struct pto_ioc_bo_create bo;
 
 	m->result = rig_bo(m->ctx, 4096, &bo);
 }
@@ -455,12 +455,12 @@ static void fill_admin_queue(struct __test_metadata *_metadata, FIXTURE_DATA(end
 			     unsigned int count)
 {
 	struct pto_dev_queue *admin = rig_queue(self->rig, ADMIN);
-	struct pto_prewarm prewarm;
+	struct pto_ioc_prewarm prewarm;
 	unsigned int i;
 
 	self->rig->held |= 1u << ADMIN;
 	for (i = 0; admin->sq_tail - admin->cq_head < count && i <= count; i++) {
-		prewarm = (struct pto_prewarm){
+		prewarm = (struct pto_ioc_prewarm){
 			.size = sizeof(prewarm), .heap = { PAGE + 64 * i },
 		};
 		EXPECT_EQ(-ETIMEDOUT, rig_ioctl(self->ctx, PTO_PREWARM, &prewarm));
@@ -490,7 +490,7 @@ TEST_F(ends, nearly_full_admin_queue)
 /* There is not even room for the command that ends it. */
 TEST_F(ends, full_admin_queue)
 {
-	struct pto_ctx_reset reset = { .size = sizeof(reset) };
+	struct pto_ioc_ctx_reset reset = { .size = sizeof(reset) };
 
 	fill_admin_queue(_metadata, self, RIG_DEPTH);
 	EXPECT_EQ(-ETIMEDOUT, rig_ioctl(self->ctx, PTO_CTX_RESET, &reset));
@@ -514,7 +514,7 @@ struct waiter {
 static void waits(void *arg)
 {
 	struct waiter *w = arg;
-	struct pto_wait wait = { 0 };
+	struct pto_ioc_wait wait = { 0 };
 
 	w->result = rig_wait(w->ctx, w->id, PTO_WAIT_FOREVER, &wait);
 	w->until = rig_now();
@@ -546,7 +546,7 @@ struct caller {
 static void makes_buffer(void *arg)
 {
 	struct caller *c = arg;
-	struct pto_bo_create bo;
+	struct pto_ioc_bo_create bo;
 
 	c->result = rig_bo(c->ctx, PAGE, &bo);
 }
@@ -554,7 +554,7 @@ static void makes_buffer(void *arg)
 static void prewarms(void *arg)
 {
 	struct caller *c = arg;
-	struct pto_prewarm prewarm = { .size = sizeof(prewarm), .heap = { c->heap } };
+	struct pto_ioc_prewarm prewarm = { .size = sizeof(prewarm), .heap = { c->heap } };
 
 	c->result = rig_ioctl(c->ctx, PTO_PREWARM, &prewarm);
 }
@@ -617,7 +617,7 @@ TEST_F(ends, open_when_the_device_is_gone)
 /* An interrupt does not end the polling of who is still there. */
 TEST_F(ends, who_goes_on_polling)
 {
-	struct pto_wait wait = { 0 };
+	struct pto_ioc_wait wait = { 0 };
 	uint64_t id;
 	int i;
 

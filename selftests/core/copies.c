@@ -56,7 +56,7 @@ static void scribble(char *bytes, size_t count)
 FIXTURE_SETUP(copies)
 {
 	const char *given = getenv("PTO_SELFTEST_SEED");
-	struct pto_bo_create bo;
+	struct pto_ioc_bo_create bo;
 	int err, i;
 
 	seed = given ? strtoul(given, NULL, 10) : pt_now();
@@ -116,7 +116,7 @@ static uint32_t random_offset(uint32_t room)
 	return edge;
 }
 
-static int copy(FIXTURE_DATA(copies) *self, struct pto_bo_copy *arg)
+static int copy(FIXTURE_DATA(copies) *self, struct pto_ioc_bo_copy *arg)
 {
 	arg->size = sizeof(*arg);
 	return rig_ioctl(self->ctx, PTO_BO_COPY, arg);
@@ -127,7 +127,7 @@ static int copy_randomly(FIXTURE_DATA(copies) *self)
 	uint32_t length = below(3) ? random_offset(BYTES) : below(100);
 	uint32_t from = random_offset(BYTES - length), to = random_offset(BYTES - length);
 	int src = below(2), dst = below(2);
-	struct pto_bo_copy arg = { .direction = 1 + below(3), .length = length };
+	struct pto_ioc_bo_copy arg = { .direction = 1 + below(3), .length = length };
 
 	if (arg.direction != PTO_COPY_TO_DEVICE) {
 		arg.src_id = self->ids[src];
@@ -176,11 +176,11 @@ TEST_F(copies, random_copies)
 /* Nothing of it is said to be done of which a part cannot be. */
 TEST_F(copies, memory_that_ends_before_the_copy)
 {
-	struct pto_bo_copy arg;
+	struct pto_ioc_bo_copy arg;
 	uint32_t length;
 
 	for (length = 1; length < 3 * PAGE; length += 511) {
-		arg = (struct pto_bo_copy){
+		arg = (struct pto_ioc_bo_copy){
 			.direction = PTO_COPY_TO_DEVICE,
 			.dst_id = self->ids[0],
 			.dst_offset = 100,
@@ -204,7 +204,7 @@ TEST_F(copies, memory_that_ends_before_the_copy)
 /* The application may close each descriptor that it finds, and open another one in its place. */
 TEST_F(copies, no_descriptor_is_kept)
 {
-	struct pto_bo_copy arg = {
+	struct pto_ioc_bo_copy arg = {
 		.direction = PTO_COPY_TO_DEVICE,
 		.dst_id = self->ids[0],
 		.user_ptr = (uintptr_t)self->user,
@@ -224,7 +224,7 @@ TEST_F(copies, no_descriptor_is_kept)
 /* A transport that fails in the middle of it. */
 TEST_F(copies, access_that_fails)
 {
-	struct pto_bo_copy arg = {
+	struct pto_ioc_bo_copy arg = {
 		.direction = PTO_COPY_DEVICE,
 		.dst_id = self->ids[0],
 		.src_id = self->ids[1],
@@ -243,7 +243,7 @@ TEST_F(copies, access_that_fails)
 /* A page that cannot be reached: the copy says so, ends there, and leaves nothing open. */
 TEST_F(copies, memory_that_cannot_be_reached)
 {
-	struct pto_bo_copy arg = { .length = 2 * PAGE };
+	struct pto_ioc_bo_copy arg = { .length = 2 * PAGE };
 	uint32_t direction;
 	unsigned int skip;
 

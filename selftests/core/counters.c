@@ -17,7 +17,7 @@
 FIXTURE(counters) {
 	struct rig *rig;
 	struct pto_ctx *ctx;
-	struct pto_bo_create bo;
+	struct pto_ioc_bo_create bo;
 	uint32_t streams[STREAMS + 1];
 	struct pto_context_stats last;
 	struct pto_debug_stats debug;
@@ -66,7 +66,7 @@ FIXTURE_TEARDOWN(counters)
 
 static int add_stream(struct pto_ctx *ctx, uint32_t *id)
 {
-	struct pto_stream_create arg = { .size = sizeof(arg) };
+	struct pto_ioc_stream_create arg = { .size = sizeof(arg) };
 	int err = rig_ioctl(ctx, PTO_STREAM_CREATE, &arg);
 
 	*id = arg.id;
@@ -76,14 +76,14 @@ static int add_stream(struct pto_ctx *ctx, uint32_t *id)
 static int run_on(struct pto_ctx *ctx, uint32_t stream, uint32_t count)
 {
 	struct pto_run_entry entries[4] = { 0 };
-	struct pto_run arg = {
+	struct pto_ioc_run arg = {
 		.size = sizeof(arg),
 		.stream = stream,
 		.count = count,
 		.stride = sizeof(entries[0]),
 		.entries_ptr = (uintptr_t)entries,
 	};
-	struct pto_stream_wait wait = {
+	struct pto_ioc_stream_wait wait = {
 		.size = sizeof(wait), .id = stream, .timeout_ns = PTO_WAIT_FOREVER,
 	};
 	int err = rig_ioctl(ctx, PTO_RUN, &arg);
@@ -94,8 +94,8 @@ static int run_on(struct pto_ctx *ctx, uint32_t stream, uint32_t count)
 /* One step, and what it has to change. */
 static int step(FIXTURE_DATA(counters) *self, struct pto_context_stats *want)
 {
-	struct pto_stream_destroy destroy = { .size = sizeof(destroy) };
-	struct pto_ctx_reset reset = { .size = sizeof(reset) };
+	struct pto_ioc_stream_destroy destroy = { .size = sizeof(destroy) };
+	struct pto_ioc_ctx_reset reset = { .size = sizeof(reset) };
 	uint32_t i = below(STREAMS + 1), count = 1 + below(4), image;
 	char bytes[32];
 
@@ -177,7 +177,7 @@ TEST_F(counters, random_steps)
 TEST_F(counters, doorbells_and_commands)
 {
 	struct pto_debug_stats before, after;
-	struct pto_bo_create bo;
+	struct pto_ioc_bo_create bo;
 	unsigned int rung, commands;
 
 	ASSERT_EQ(0, rig_debug_stats(self->ctx, &before));
@@ -195,7 +195,7 @@ TEST_F(counters, doorbells_and_commands)
 /* What a stream has counted stays when it goes. */
 TEST_F(counters, doorbells_of_a_stream_that_went)
 {
-	struct pto_stream_destroy destroy = { .size = sizeof(destroy) };
+	struct pto_ioc_stream_destroy destroy = { .size = sizeof(destroy) };
 	struct pto_debug_stats before, after;
 	unsigned int rung;
 
@@ -217,7 +217,7 @@ TEST_F(counters, no_doorbell_for_who_is_awake)
 {
 	struct pto_dev_queue *queue = rig_queue(self->rig, rig_last_bound(self->rig));
 	struct pto_debug_stats before, after;
-	struct pto_wait wait = { 0 };
+	struct pto_ioc_wait wait = { 0 };
 	unsigned int rung;
 	uint64_t id;
 
@@ -237,7 +237,7 @@ TEST_F(counters, no_doorbell_for_who_is_awake)
 /* All commands that the device is sent for a context, but its runs. */
 TEST_F(counters, commands_of_a_reset)
 {
-	struct pto_ctx_reset reset = { .size = sizeof(reset) };
+	struct pto_ioc_ctx_reset reset = { .size = sizeof(reset) };
 	struct pto_debug_stats before, after;
 	unsigned int from, sent;
 	uint64_t id;
@@ -302,7 +302,7 @@ TEST_F(counters, contexts)
 
 static int device_info(struct pto_ctx *ctx, struct pto_device_info *info)
 {
-	struct pto_query arg = {
+	struct pto_ioc_query arg = {
 		.size = sizeof(arg),
 		.item = PTO_QUERY_DEVICE,
 		.data_ptr = (uintptr_t)info,

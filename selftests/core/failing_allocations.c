@@ -17,8 +17,8 @@ static bool fine(int err)
 
 static int stream(struct pto_ctx *ctx)
 {
-	struct pto_stream_create create = { .size = sizeof(create) };
-	struct pto_stream_destroy destroy = { .size = sizeof(destroy) };
+	struct pto_ioc_stream_create create = { .size = sizeof(create) };
+	struct pto_ioc_stream_destroy destroy = { .size = sizeof(destroy) };
 	int err = rig_ioctl(ctx, PTO_STREAM_CREATE, &create);
 
 	if (err)
@@ -29,7 +29,7 @@ static int stream(struct pto_ctx *ctx)
 
 static int prewarm(struct pto_ctx *ctx, uint64_t heap)
 {
-	struct pto_prewarm arg = { .size = sizeof(arg), .heap = { heap, heap, heap, heap } };
+	struct pto_ioc_prewarm arg = { .size = sizeof(arg), .heap = { heap, heap, heap, heap } };
 
 	return rig_ioctl(ctx, PTO_PREWARM, &arg);
 }
@@ -47,7 +47,7 @@ static int turns(struct pto_ctx *ctx)
 
 static int run(struct pto_ctx *ctx, uint32_t bo)
 {
-	struct pto_wait wait = { 0 };
+	struct pto_ioc_wait wait = { 0 };
 	uint64_t id;
 	int err = rig_run(ctx, 0, bo, &id);
 
@@ -68,8 +68,8 @@ static int run(struct pto_ctx *ctx, uint32_t bo)
 
 static void live(struct __test_metadata *_metadata, struct pto_ctx *ctx, long nth)
 {
-	struct pto_ctx_reset reset = { .size = sizeof(reset) };
-	struct pto_bo_create bo;
+	struct pto_ioc_ctx_reset reset = { .size = sizeof(reset) };
+	struct pto_ioc_bo_create bo;
 	uint32_t image;
 
 	STEP(rig_image(ctx, "an orchestration", &image));

@@ -17,7 +17,7 @@
 FIXTURE(given) {
 	struct rig *rig;
 	struct pto_ctx *ctx;
-	struct pto_bo_create bo;
+	struct pto_ioc_bo_create bo;
 	uint32_t stream;
 	long memory;
 };
@@ -53,8 +53,8 @@ static uint32_t state(struct pto_ctx *ctx)
 /* The runs of two streams: the oldest counts, and later ones are nobody's business. */
 TEST_F(given, oldest_run_of_all_streams)
 {
-	struct pto_stream_create create = { .size = sizeof(create) };
-	struct pto_bo_create second;
+	struct pto_ioc_stream_create create = { .size = sizeof(create) };
+	struct pto_ioc_bo_create second;
 	uint64_t before, after;
 	uint32_t queue;
 
@@ -84,7 +84,7 @@ TEST_F(given, oldest_run_of_all_streams)
 /* Of a stream's runs the oldest counts, not the latest. */
 TEST_F(given, oldest_run_of_a_stream)
 {
-	struct pto_bo_create second;
+	struct pto_ioc_bo_create second;
 	uint64_t id;
 
 	ASSERT_EQ(0, rig_bo(self->ctx, PAGE, &second));
@@ -108,8 +108,8 @@ TEST_F(given, oldest_run_of_a_stream)
 TEST_F(given, more_than_there_is_room_for_without_interrupts)
 {
 	struct pto_context_stats stats;
-	struct pto_wait wait = { 0 };
-	struct pto_bo_create bo;
+	struct pto_ioc_wait wait = { 0 };
+	struct pto_ioc_bo_create bo;
 	uint64_t id;
 	int i;
 
@@ -133,7 +133,7 @@ TEST_F(given, more_than_there_is_room_for_without_interrupts)
 TEST_F(given, more_than_there_is_room_for)
 {
 	struct pto_context_stats stats;
-	struct pto_bo_create bo;
+	struct pto_ioc_bo_create bo;
 	uint64_t id;
 	int i;
 
@@ -191,7 +191,7 @@ TEST_F(given, unloads)
 TEST_F(given, memory_that_is_about_to_come_back)
 {
 	const struct rig_rule late = { .opcode = PTO_DEV_UNMAP, .late_ns = RIG_SECOND / 2 };
-	struct pto_bo_create bo;
+	struct pto_ioc_bo_create bo;
 	uint64_t begin;
 
 	ASSERT_EQ(0, rig_bo(self->ctx, LARGE, &bo));
@@ -209,7 +209,7 @@ TEST_F(given, memory_that_is_about_to_come_back)
 TEST_F(given, memory_that_comes_back_without_interrupts)
 {
 	const struct rig_rule late = { .opcode = PTO_DEV_UNMAP, .late_ns = RIG_SECOND / 2 };
-	struct pto_bo_create bo;
+	struct pto_ioc_bo_create bo;
 	uint64_t begin;
 
 	ASSERT_EQ(0, rig_bo(self->ctx, LARGE, &bo));
@@ -245,7 +245,7 @@ TEST_F(given, nobody_waits_and_no_interrupt_comes)
 /* A run has it for as long as it takes: that is not waited for. */
 TEST_F(given, memory_that_a_run_uses)
 {
-	struct pto_bo_create bo;
+	struct pto_ioc_bo_create bo;
 	uint64_t begin, id;
 
 	ASSERT_EQ(0, rig_bo(self->ctx, LARGE, &bo));
@@ -266,7 +266,7 @@ TEST_F(given, room_on_the_device)
 		.opcode = PTO_DEV_MAP, .times = 1, .status = PTO_DEV_NOSPACE,
 	};
 	unsigned int from = self->rig->logged;
-	struct pto_bo_create bo;
+	struct pto_ioc_bo_create bo;
 
 	rig_rule(self->rig, &late);
 	rig_rule(self->rig, &full);
@@ -295,7 +295,7 @@ TEST_F(given, room_that_came_back_before_the_answer)
 		.late_ns = RIG_SECOND,
 	};
 	unsigned int from = self->rig->logged;
-	struct pto_bo_create bo;
+	struct pto_ioc_bo_create bo;
 
 	rig_rule(self->rig, &late);
 	rig_rule(self->rig, &full);

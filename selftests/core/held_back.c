@@ -14,7 +14,7 @@
 FIXTURE(held) {
 	struct rig *rig;
 	struct pto_ctx *ctx;
-	struct pto_bo_create bo;
+	struct pto_ioc_bo_create bo;
 	uint32_t stream;
 	long memory;
 };
@@ -42,7 +42,7 @@ FIXTURE_TEARDOWN(held)
 
 static int finish(struct pto_ctx *ctx, uint64_t id)
 {
-	struct pto_wait wait = { 0 };
+	struct pto_ioc_wait wait = { 0 };
 	int err = rig_wait(ctx, id, PTO_WAIT_FOREVER, &wait);
 
 	rig_settle();
@@ -52,7 +52,7 @@ static int finish(struct pto_ctx *ctx, uint64_t id)
 TEST_F(held, buffer_stays_until_the_runs_before_have_ended)
 {
 	struct pto_context_stats stats;
-	struct pto_bo_create other;
+	struct pto_ioc_bo_create other;
 	uint64_t before, after;
 
 	ASSERT_EQ(0, rig_run(self->ctx, 0, self->bo.id, &before));
@@ -133,7 +133,7 @@ TEST_F(held, too_many_callables_still_run)
 
 static int prewarm(struct pto_ctx *ctx, uint64_t heap, uint32_t *arena)
 {
-	struct pto_prewarm arg = { .size = sizeof(arg), .heap = { heap, heap, heap, heap } };
+	struct pto_ioc_prewarm arg = { .size = sizeof(arg), .heap = { heap, heap, heap, heap } };
 	int err = rig_ioctl(ctx, PTO_PREWARM, &arg);
 
 	*arena = arg.arena;
@@ -143,7 +143,7 @@ static int prewarm(struct pto_ctx *ctx, uint64_t heap, uint32_t *arena)
 static int run_in(struct pto_ctx *ctx, uint32_t arena, uint64_t *id)
 {
 	struct pto_run_entry entry = { .arena = arena };
-	struct pto_run arg = {
+	struct pto_ioc_run arg = {
 		.size = sizeof(arg),
 		.stream = PTO_STREAM_DEFAULT,
 		.count = 1,
@@ -180,7 +180,7 @@ TEST_F(held, arena_in_use_is_not_the_one_to_go)
 
 TEST_F(held, as_many_runs_as_the_queue_is_deep)
 {
-	struct pto_wait wait = { 0 };
+	struct pto_ioc_wait wait = { 0 };
 	uint64_t ids[2 * RIG_DEPTH], id;
 	int i;
 
@@ -208,7 +208,7 @@ static void invalid(struct rig *rig, uint32_t queue, struct pto_dev_cqe *cqe)
 
 TEST_F(held, readiness)
 {
-	struct pto_wait wait = { 0 };
+	struct pto_ioc_wait wait = { 0 };
 	uint64_t first, second;
 
 	EXPECT_EQ(0, rig_poll(self->ctx));
@@ -232,9 +232,9 @@ TEST_F(held, readiness)
 /* Who polls later asks for what is in flight already, on each stream where something is. */
 TEST_F(held, readiness_of_each_stream)
 {
-	struct pto_stream_create create = { .size = sizeof(create) };
+	struct pto_ioc_stream_create create = { .size = sizeof(create) };
 	uint32_t ids[3] = { PTO_STREAM_DEFAULT }, queues[3] = { self->stream };
-	struct pto_wait wait = { 0 };
+	struct pto_ioc_wait wait = { 0 };
 	uint64_t id;
 	int i, j;
 
@@ -262,7 +262,7 @@ TEST_F(held, readiness_of_each_stream)
 /* Who polled once is not sent interrupts for ever, even if each comes when all is done. */
 TEST_F(held, late_interrupts)
 {
-	struct pto_wait wait = { 0 };
+	struct pto_ioc_wait wait = { 0 };
 	uint64_t id;
 
 	EXPECT_EQ(0, rig_poll(self->ctx));
@@ -282,7 +282,7 @@ TEST_F(held, late_interrupts)
 /* A result that could not be handed over has not been read. */
 TEST_F(held, failed_reading_is_none)
 {
-	struct pto_wait wait = { .log_ptr = 8, .log_size = 8 };
+	struct pto_ioc_wait wait = { .log_ptr = 8, .log_size = 8 };
 	uint64_t id;
 
 	self->rig->opcode = PTO_DEV_RUN;
@@ -299,7 +299,7 @@ TEST_F(held, failed_reading_is_none)
 
 TEST_F(held, reset_cancels_what_is_in_flight)
 {
-	struct pto_ctx_reset reset = { .size = sizeof(reset) };
+	struct pto_ioc_ctx_reset reset = { .size = sizeof(reset) };
 	uint64_t done, flying;
 
 	ASSERT_EQ(0, rig_run(self->ctx, 0, 0, &done));
@@ -316,16 +316,16 @@ TEST_F(held, reset_cancels_what_is_in_flight)
 
 TEST_F(held, busy_stream_is_not_destroyed)
 {
-	struct pto_stream_create create = { .size = sizeof(create) };
-	struct pto_stream_destroy destroy = { .size = sizeof(destroy) };
+	struct pto_ioc_stream_create create = { .size = sizeof(create) };
+	struct pto_ioc_stream_destroy destroy = { .size = sizeof(destroy) };
 	struct pto_run_entry entry = { 0 };
-	struct pto_run run = {
+	struct pto_ioc_run run = {
 		.size = sizeof(run),
 		.count = 1,
 		.stride = sizeof(entry),
 		.entries_ptr = (uintptr_t)&entry,
 	};
-	struct pto_wait wait = { 0 };
+	struct pto_ioc_wait wait = { 0 };
 	uint32_t queue;
 
 	ASSERT_EQ(0, rig_ioctl(self->ctx, PTO_STREAM_CREATE, &create));
@@ -346,7 +346,7 @@ TEST_F(held, busy_stream_is_not_destroyed)
 static unsigned long steps_of_one(struct pto_ctx *ctx)
 {
 	unsigned long before = rig_locks();
-	struct pto_bo_create bo;
+	struct pto_ioc_bo_create bo;
 
 	if (rig_bo(ctx, 4096, &bo) || rig_bo_destroy(ctx, bo.id))
 		abort();

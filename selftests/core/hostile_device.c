@@ -15,7 +15,7 @@
 FIXTURE(hostile) {
 	struct rig *rig;
 	struct pto_ctx *ctx;
-	struct pto_bo_create bo;
+	struct pto_ioc_bo_create bo;
 	uint32_t stream;	/* queue pair of the default stream */
 	long memory;
 };
@@ -43,7 +43,7 @@ static void expect_gone(struct __test_metadata *_metadata, struct rig *rig, stru
 	struct pto_context_stats stats;
 	struct pto_debug_stats debug;
 	struct pto_device_usage usage;
-	struct pto_bo_create bo;
+	struct pto_ioc_bo_create bo;
 	struct pto_ctx *other;
 
 	EXPECT_EQ(-ENODEV, rig_bo(ctx, 1, &bo));
@@ -64,7 +64,7 @@ static void wrong_id(struct rig *rig, uint32_t queue, struct pto_dev_cqe *cqe)
 
 TEST_F(hostile, completion_of_another_command)
 {
-	struct pto_wait wait = { 0 };
+	struct pto_ioc_wait wait = { 0 };
 	uint64_t id;
 
 	self->rig->opcode = PTO_DEV_RUN;
@@ -77,7 +77,7 @@ TEST_F(hostile, completion_of_another_command)
 /* What was accepted is told, even if it is the last thing that can be. */
 TEST_F(hostile, completion_of_another_command_for_who_waits_at_once)
 {
-	struct pto_run run;
+	struct pto_ioc_run run;
 
 	self->rig->opcode = PTO_DEV_RUN;
 	self->rig->spoil = wrong_id;
@@ -95,7 +95,7 @@ static void tail_too_far(struct rig *rig, uint32_t queue)
 
 TEST_F(hostile, completion_of_what_was_not_submitted)
 {
-	struct pto_wait wait = { 0 };
+	struct pto_ioc_wait wait = { 0 };
 	uint64_t id;
 
 	self->rig->opcode = PTO_DEV_RUN;
@@ -112,7 +112,7 @@ static void tail_backwards(struct rig *rig, uint32_t queue)
 
 TEST_F(hostile, completions_that_run_backwards)
 {
-	struct pto_bo_create bo;
+	struct pto_ioc_bo_create bo;
 
 	self->rig->opcode = PTO_DEV_MAP;
 	self->rig->after = tail_backwards;
@@ -138,7 +138,7 @@ static void unknown_status(struct rig *rig, uint32_t queue, struct pto_dev_cqe *
 
 TEST_F(hostile, status_that_does_not_exist)
 {
-	struct pto_wait wait = { 0 };
+	struct pto_ioc_wait wait = { 0 };
 	uint64_t id;
 
 	self->rig->opcode = PTO_DEV_RUN;
@@ -165,7 +165,7 @@ static void program_failed(struct rig *rig, uint32_t queue, struct pto_dev_cqe *
 TEST_F(hostile, report_without_an_end)
 {
 	char log[400];
-	struct pto_wait wait = { .log_ptr = (uintptr_t)log, .log_size = sizeof(log) };
+	struct pto_ioc_wait wait = { .log_ptr = (uintptr_t)log, .log_size = sizeof(log) };
 	uint64_t id;
 
 	memset(log, 'y', sizeof(log));
@@ -195,7 +195,7 @@ static void others_report(struct rig *rig, uint32_t queue, struct pto_dev_cqe *c
 TEST_F(hostile, report_of_another_command)
 {
 	char log[64] = "old";
-	struct pto_wait wait = { .log_ptr = (uintptr_t)log, .log_size = sizeof(log) };
+	struct pto_ioc_wait wait = { .log_ptr = (uintptr_t)log, .log_size = sizeof(log) };
 	uint64_t id;
 
 	self->rig->opcode = PTO_DEV_RUN;
@@ -215,7 +215,7 @@ static void spoil_run(struct rig *rig, uint32_t queue, struct pto_dev_cqe *cqe)
 TEST_F(hostile, report_that_was_never_written)
 {
 	char text[64] = "as it was";
-	struct pto_wait wait = { .log_ptr = (uintptr_t)text, .log_size = sizeof(text) };
+	struct pto_ioc_wait wait = { .log_ptr = (uintptr_t)text, .log_size = sizeof(text) };
 	uint64_t id;
 
 	self->rig->opcode = PTO_DEV_RUN;
@@ -233,8 +233,8 @@ TEST_F(hostile, report_that_was_never_written)
 TEST_F(hostile, queue_has_nothing_of_its_last_owner)
 {
 	char text[64];
-	struct pto_wait wait = { .log_ptr = (uintptr_t)text, .log_size = sizeof(text) };
-	struct pto_bo_create bo;
+	struct pto_ioc_wait wait = { .log_ptr = (uintptr_t)text, .log_size = sizeof(text) };
+	struct pto_ioc_bo_create bo;
 	const char *pair, *end, *p;
 	uint64_t id;
 
@@ -270,8 +270,8 @@ static void invalid(struct rig *rig, uint32_t queue, struct pto_dev_cqe *cqe)
 TEST_F(hostile, refused_unmap_keeps_the_memory)
 {
 	struct pto_context_stats stats;
-	struct pto_ctx_reset reset = { .size = sizeof(reset) };
-	struct pto_bo_create bo;
+	struct pto_ioc_ctx_reset reset = { .size = sizeof(reset) };
+	struct pto_ioc_bo_create bo;
 	struct pto_ctx *other;
 
 	ASSERT_EQ(0, rig_open(self->rig, &other));
@@ -300,7 +300,7 @@ TEST_F(hostile, refused_unmap_keeps_the_memory)
 
 TEST_F(hostile, device_that_says_it_is_broken)
 {
-	struct pto_wait wait = { 0 };
+	struct pto_ioc_wait wait = { 0 };
 	uint64_t id;
 
 	self->rig->held = 1u << self->stream;
@@ -313,7 +313,7 @@ TEST_F(hostile, device_that_says_it_is_broken)
 /* What the page says later has no consequences. */
 TEST_F(hostile, identification_that_changes)
 {
-	struct pto_bo_create bo;
+	struct pto_ioc_bo_create bo;
 
 	self->rig->ident->queue_depth = 1u << 31;
 	self->rig->ident->heap_offset = 0;
@@ -361,7 +361,7 @@ TEST_F(hostile, refused_map_leaves_nothing)
 {
 	struct pto_context_stats before, after;
 	struct pto_device_usage used_before, used_after;
-	struct pto_bo_create bo;
+	struct pto_ioc_bo_create bo;
 
 	ASSERT_EQ(0, rig_stats(self->ctx, &before));
 	ASSERT_EQ(0, rig_usage(self->ctx, &used_before));
@@ -385,7 +385,7 @@ static void cannot_load(struct rig *rig, uint32_t queue, struct pto_dev_cqe *cqe
 TEST_F(hostile, refused_load_changes_nothing_and_says_why)
 {
 	char log[64] = "";
-	struct pto_prepare arg = {
+	struct pto_ioc_prepare arg = {
 		.size = sizeof(arg),
 		.cid = 5,
 		.kind = PTO_KIND_DEVICE_ORCH,
@@ -427,7 +427,7 @@ static void odd_plan(struct rig *rig, uint32_t queue, struct pto_dev_cqe *cqe)
 
 static int prewarm(struct pto_ctx *ctx, uint64_t heap)
 {
-	struct pto_prewarm arg = { .size = sizeof(arg), .heap = { heap, heap, heap, heap } };
+	struct pto_ioc_prewarm arg = { .size = sizeof(arg), .heap = { heap, heap, heap, heap } };
 
 	return rig_ioctl(ctx, PTO_PREWARM, &arg);
 }
@@ -497,7 +497,7 @@ TEST_F(hostile, context_that_will_not_end)
 {
 	struct pto_device_usage before, after;
 	uint32_t control, stream;
-	struct pto_bo_create bo;
+	struct pto_ioc_bo_create bo;
 	struct pto_ctx *other;
 
 	ASSERT_EQ(0, rig_usage(self->ctx, &before));
@@ -527,7 +527,7 @@ TEST_F(hostile, context_that_will_not_end)
 /* The old hardware context may be there still: there is no new one, however often it is tried. */
 TEST_F(hostile, reset_of_a_context_that_will_not_end)
 {
-	struct pto_ctx_reset reset = { .size = sizeof(reset) };
+	struct pto_ioc_ctx_reset reset = { .size = sizeof(reset) };
 	unsigned int from = self->rig->logged;
 	uint64_t id;
 	int i;
@@ -549,7 +549,7 @@ TEST_F(hostile, reset_of_a_context_that_will_not_end)
 TEST_F(hostile, context_that_will_not_end_and_no_memory)
 {
 	struct pto_context_stats stats;
-	struct pto_bo_create bo, next;
+	struct pto_ioc_bo_create bo, next;
 	struct pto_ctx *other;
 	long nth = 0;
 
@@ -580,9 +580,9 @@ static void crashes(struct rig *rig, uint32_t queue, struct pto_dev_cqe *cqe)
 
 TEST_F(hostile, reset_tells_a_new_context_all_that_the_old_one_knew)
 {
-	struct pto_ctx_reset reset = { .size = sizeof(reset) };
+	struct pto_ioc_ctx_reset reset = { .size = sizeof(reset) };
 	struct pto_context_stats stats;
-	struct pto_wait wait = { 0 };
+	struct pto_ioc_wait wait = { 0 };
 	unsigned int from;
 	uint64_t id;
 
@@ -614,12 +614,12 @@ TEST_F(hostile, reset_tells_a_new_context_all_that_the_old_one_knew)
 
 TEST_F(hostile, reset_that_fails_can_be_tried_again)
 {
-	struct pto_ctx_reset reset = { .size = sizeof(reset) };
+	struct pto_ioc_ctx_reset reset = { .size = sizeof(reset) };
 	static const uint16_t steps[] = {
 		PTO_DEV_CTX_CREATE, PTO_DEV_QUEUE_BIND, PTO_DEV_MAP, PTO_DEV_ARENA_BIND,
 		PTO_DEV_LOAD,
 	};
-	struct pto_wait wait = { 0 };
+	struct pto_ioc_wait wait = { 0 };
 	uint64_t id;
 	size_t i;
 
@@ -641,7 +641,7 @@ TEST_F(hostile, reset_that_fails_can_be_tried_again)
 FIXTURE(patient) {
 	struct rig *rig;
 	struct pto_ctx *ctx;
-	struct pto_bo_create bo;
+	struct pto_ioc_bo_create bo;
 	uint32_t stream;
 	long memory;
 };
@@ -673,7 +673,7 @@ struct waiter {
 static void wait_for_run(void *arg)
 {
 	struct waiter *waiter = arg;
-	struct pto_wait wait = { 0 };
+	struct pto_ioc_wait wait = { 0 };
 
 	waiter->result = rig_wait(waiter->ctx, waiter->id, PTO_WAIT_FOREVER, &wait);
 }
@@ -697,7 +697,7 @@ TEST_F(patient, sleeper_wakes_when_the_device_goes)
 static void run_and_wait(void *arg)
 {
 	struct waiter *waiter = arg;
-	struct pto_run run;
+	struct pto_ioc_run run;
 
 	waiter->result = rig_run_and_wait(waiter->ctx, 0, &run);
 	if (!waiter->result && run.accepted == 1)
@@ -758,7 +758,7 @@ static unsigned int count_lines(int fd)
 TEST_F(patient, one_line_in_the_log)
 {
 	int log = memfd_create("log", MFD_CLOEXEC), old = dup(STDERR_FILENO), err;
-	struct pto_wait wait = { 0 };
+	struct pto_ioc_wait wait = { 0 };
 	uint64_t id;
 
 	ASSERT_LE(0, log);

@@ -11,7 +11,7 @@
 
 static int device_info(struct rig *rig, struct pto_device_info *info)
 {
-	struct pto_query arg = {
+	struct pto_ioc_query arg = {
 		.size = sizeof(arg),
 		.item = PTO_QUERY_DEVICE,
 		.data_ptr = (uintptr_t)info,

@@ -45,9 +45,9 @@ FIXTURE_TEARDOWN(images)
 }
 
 static int bring(struct pto_ctx *ctx, uint64_t length, const char *build_id,
-		 struct pto_image_create *arg)
+		 struct pto_ioc_image_create *arg)
 {
-	*arg = (struct pto_image_create){
+	*arg = (struct pto_ioc_image_create){
 		.size = sizeof(*arg),
 		.data_ptr = (uintptr_t)object,
 		.length = length,
@@ -60,7 +60,7 @@ static int bring(struct pto_ctx *ctx, uint64_t length, const char *build_id,
 
 static int drop(struct pto_ctx *ctx, uint32_t id)
 {
-	struct pto_image_destroy arg = { .size = sizeof(arg), .id = id };
+	struct pto_ioc_image_destroy arg = { .size = sizeof(arg), .id = id };
 
 	return rig_ioctl(ctx, PTO_IMAGE_DESTROY, &arg);
 }
@@ -74,7 +74,7 @@ static int drop(struct pto_ctx *ctx, uint32_t id)
 
 TEST_F(images, same_contents_are_one_image)
 {
-	struct pto_image_create first, again;
+	struct pto_ioc_image_create first, again;
 	struct pto_context_stats now;
 
 	ASSERT_EQ(0, bring(self->ctx, BYTES, "id", &first));
@@ -105,7 +105,7 @@ TEST_F(images, every_byte_counts)
 		0, 1, 63, 64, 4095, 65535, 65536, 65537, 100000, 131071, 131072, BYTES - 1,
 	};
 	static const char *const ids[] = { NULL, "id" };
-	struct pto_image_create first, other;
+	struct pto_ioc_image_create first, other;
 	size_t i, j;
 
 	for (j = 0; j < ARRAY_SIZE(ids); j++) {
@@ -134,7 +134,7 @@ TEST_F(images, build_ids_count)
 	static const char *const ids[] = {
 		NULL, "a", "b", "ab", "a longer one of 32 bytes: abcdef",
 	};
-	struct pto_image_create arg;
+	struct pto_ioc_image_create arg;
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(ids); i++) {
@@ -166,7 +166,7 @@ TEST_F(images, digests_that_begin_alike)
 /* Exactly as many names, and then again as many. */
 TEST_F(images, names)
 {
-	struct pto_image_create arg;
+	struct pto_ioc_image_create arg;
 	uint32_t i, round;
 
 	for (round = 0; round < 2; round++) {
@@ -184,7 +184,7 @@ TEST_F(images, names)
 
 TEST_F(images, go_with_their_context)
 {
-	struct pto_image_create arg;
+	struct pto_ioc_image_create arg;
 	struct pto_ctx *other;
 
 	ASSERT_EQ(0, rig_open(self->rig, &other));
@@ -200,11 +200,11 @@ TEST_F(images, go_with_their_context)
 /* More often than there are names. */
 TEST_F(images, failures_keep_nothing)
 {
-	static struct pto_image_create untold = { .size = sizeof(untold), .length = 50 };
-	static const struct pto_image_create readonly = {
+	static struct pto_ioc_image_create untold = { .size = sizeof(untold), .length = 50 };
+	static const struct pto_ioc_image_create readonly = {
 		.size = sizeof(readonly), .data_ptr = (uintptr_t)object, .length = 60,
 	};
-	struct pto_image_create arg;
+	struct pto_ioc_image_create arg;
 	uint32_t i;
 
 	for (i = 0; i < MANY + 10; i++) {

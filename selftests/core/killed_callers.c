@@ -13,7 +13,7 @@
 FIXTURE(killed) {
 	struct rig *rig;
 	struct pto_ctx *ctx;
-	struct pto_bo_create bo;
+	struct pto_ioc_bo_create bo;
 	long memory;
 };
 
@@ -38,7 +38,7 @@ FIXTURE_TEARDOWN(killed)
 static void run_many(struct __test_metadata *_metadata, FIXTURE_DATA(killed) *self, uint32_t stride)
 {
 	struct pto_context_stats stats;
-	struct pto_run run = {
+	struct pto_ioc_run run = {
 		.size = sizeof(run),
 		.stream = PTO_STREAM_DEFAULT,
 		.count = RIG_DEPTH,
@@ -72,7 +72,7 @@ TEST_F(killed, who_waits_for_what_he_has_submitted)
 {
 	uint32_t stream = rig_last_bound(self->rig);
 	struct pto_context_stats stats;
-	struct pto_run run;
+	struct pto_ioc_run run;
 
 	self->rig->held = 1u << stream;
 	rig_kill_after(1);
@@ -88,7 +88,7 @@ TEST_F(killed, who_waits_for_what_he_has_submitted)
 TEST_F(killed, who_prepares_many_kernels)
 {
 	struct pto_kernel kernels[PTO_MAX_FUNC_ID] = {};
-	struct pto_prepare prepare = {
+	struct pto_ioc_prepare prepare = {
 		.size = sizeof(prepare),
 		.cid = 1,
 		.kind = PTO_KIND_DEVICE_ORCH,
@@ -124,13 +124,13 @@ TEST_F(killed, who_prepares_many_kernels)
 TEST_F(killed, who_copies)
 {
 	char *bytes = calloc(1, LARGE);
-	struct pto_bo_copy copy = {
+	struct pto_ioc_bo_copy copy = {
 		.size = sizeof(copy),
 		.direction = PTO_COPY_TO_DEVICE,
 		.user_ptr = (uintptr_t)bytes,
 		.length = LARGE,
 	};
-	struct pto_bo_create bo;
+	struct pto_ioc_bo_create bo;
 
 	ASSERT_NE(NULL, bytes);
 	ASSERT_EQ(0, rig_bo(self->ctx, 2 * LARGE, &bo));
@@ -156,7 +156,7 @@ TEST_F(killed, who_copies)
 TEST_F(killed, who_brings_an_image)
 {
 	static char bytes[LARGE];
-	struct pto_image_create image = {
+	struct pto_ioc_image_create image = {
 		.size = sizeof(image),
 		.data_ptr = (uintptr_t)bytes,
 		.length = LARGE,
@@ -183,8 +183,8 @@ TEST_F(killed, who_brings_an_image)
 /* Each buffer is a command, which the device answers before anybody sleeps. */
 TEST_F(killed, who_resets_a_context_with_many_buffers)
 {
-	struct pto_ctx_reset reset = { .size = sizeof(reset) };
-	struct pto_bo_create bo;
+	struct pto_ioc_ctx_reset reset = { .size = sizeof(reset) };
+	struct pto_ioc_bo_create bo;
 	unsigned int from;
 	uint64_t id;
 	int i;

@@ -17,7 +17,7 @@
 FIXTURE(late) {
 	struct rig *rig;
 	struct pto_ctx *ctx;
-	struct pto_bo_create bo;
+	struct pto_ioc_bo_create bo;
 	uint32_t stream;
 	uint32_t control;
 	uint64_t memory_used;
@@ -167,7 +167,7 @@ TEST_F(late, more_opens_than_the_queue_takes)
 /* Memory of a context that the device has not given up is not given to anybody else. */
 TEST_F(late, close_keeps_memory_until_the_device_answers)
 {
-	struct pto_bo_create bo;
+	struct pto_ioc_bo_create bo;
 	struct pto_ctx *other;
 	uint64_t used;
 
@@ -228,7 +228,7 @@ TEST_F(late, close_waits_for_what_does_not)
 
 static uint32_t new_stream(struct pto_ctx *ctx)
 {
-	struct pto_stream_create arg = { .size = sizeof(arg) };
+	struct pto_ioc_stream_create arg = { .size = sizeof(arg) };
 	int err = rig_ioctl(ctx, PTO_STREAM_CREATE, &arg);
 
 	return err ? (uint32_t)err : arg.id;
@@ -236,7 +236,7 @@ static uint32_t new_stream(struct pto_ctx *ctx)
 
 static int reset(struct pto_ctx *ctx)
 {
-	struct pto_ctx_reset arg = { .size = sizeof(arg) };
+	struct pto_ioc_ctx_reset arg = { .size = sizeof(arg) };
 
 	return rig_ioctl(ctx, PTO_CTX_RESET, &arg);
 }
@@ -316,7 +316,7 @@ TEST_F(late, answer_that_another_takes)
 
 static int prewarm(struct pto_ctx *ctx, uint64_t heap)
 {
-	struct pto_prewarm arg = { .size = sizeof(arg), .heap = { heap } };
+	struct pto_ioc_prewarm arg = { .size = sizeof(arg), .heap = { heap } };
 
 	return rig_ioctl(ctx, PTO_PREWARM, &arg);
 }
@@ -340,7 +340,7 @@ TEST_F(late, arena_image_that_is_built_late)
 TEST_F(late, calls_that_do_not_block)
 {
 	struct pto_context_stats stats;
-	struct pto_wait wait = { 0 };
+	struct pto_ioc_wait wait = { 0 };
 	uint32_t tail;
 	uint64_t id;
 
@@ -394,7 +394,7 @@ TEST_F(late, heartbeat_that_stops)
 /* A device that stood still for less than the bound is as good as ever. */
 TEST_F(late, heartbeat_that_pauses)
 {
-	struct pto_wait wait = { 0 };
+	struct pto_ioc_wait wait = { 0 };
 	uint64_t id;
 	int i;
 
@@ -431,7 +431,7 @@ TEST_F(late, heartbeat_that_nobody_wants)
 /* Whoever waits looks himself. */
 TEST_F(late, heartbeat_of_who_waits)
 {
-	struct pto_wait wait = { 0 };
+	struct pto_ioc_wait wait = { 0 };
 	uint64_t begin = rig_now(), id;
 
 	self->rig->held = 1u << self->stream;

@@ -14,7 +14,7 @@
 FIXTURE(loads) {
 	struct rig *rig;
 	struct pto_ctx *ctx;
-	struct pto_bo_create bo;
+	struct pto_ioc_bo_create bo;
 	uint32_t images[KERNELS + 1];
 	long memory;
 };
@@ -77,7 +77,7 @@ static int prepare(FIXTURE_DATA(loads) *self, uint32_t kind, const char *entry, 
 		{ 0, PTO_CORE_AIV, self->images[2], 0 },
 		{ 1023, PTO_CORE_AIV, self->images[3], 0 },
 	};
-	struct pto_prepare arg = {
+	struct pto_ioc_prepare arg = {
 		.size = sizeof(arg),
 		.cid = -1,
 		.kind = kind,
@@ -158,7 +158,7 @@ TEST_F(loads, symbols)
 /* A name has an end. The longest one leaves room for it. */
 TEST_F(loads, longest_symbols)
 {
-	struct pto_prepare arg = {
+	struct pto_ioc_prepare arg = {
 		.size = sizeof(arg), .cid = 9, .kind = PTO_KIND_DEVICE_ORCH,
 		.image = self->images[0],
 	};
@@ -194,7 +194,7 @@ static void many_kernels(struct rig *rig, uint32_t queue, struct pto_dev_cqe *cq
 TEST_F(loads, counts_are_possible)
 {
 	struct pto_context_stats before, after;
-	struct pto_ctx_reset reset = { .size = sizeof(reset) };
+	struct pto_ioc_ctx_reset reset = { .size = sizeof(reset) };
 
 	self->rig->spoil = many_kernels;
 	ASSERT_EQ(0, rig_stats(self->ctx, &before));
@@ -215,7 +215,7 @@ TEST_F(loads, reset_loads_all_or_fails)
 	struct rig_rule rule = {
 		.opcode = PTO_DEV_LOAD, .times = 1, .status = PTO_DEV_NOMEM,
 	};
-	struct pto_ctx_reset reset = { .size = sizeof(reset) };
+	struct pto_ioc_ctx_reset reset = { .size = sizeof(reset) };
 	unsigned int before;
 
 	ASSERT_EQ(0, prepare(self, PTO_KIND_DEVICE_ORCH, "", ""));

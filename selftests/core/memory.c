@@ -44,7 +44,7 @@ static uint32_t below(uint32_t n)
 FIXTURE_SETUP(memory)
 {
 	const char *given = getenv("PTO_SELFTEST_SEED");
-	struct pto_bo_create bo;
+	struct pto_ioc_bo_create bo;
 	int i;
 
 	seed = given ? strtoul(given, NULL, 10) : pt_now();
@@ -93,7 +93,7 @@ static bool overlaps(FIXTURE_DATA(memory) *self, const struct buffer *new)
 static int create(FIXTURE_DATA(memory) *self, int c)
 {
 	uint64_t asked = 1 + below(4) * PAGE + below(3), length;
-	struct pto_bo_create arg;
+	struct pto_ioc_bo_create arg;
 	struct buffer *new = &self->buffers[c][self->count[c]];
 	int err = rig_bo(self->ctx[c], asked, &arg);
 
@@ -180,7 +180,7 @@ TEST_F(memory, that_cannot_be_cleared)
 }
 
 /* Memory is cleared in parts, and as many places are looked at. */
-static bool cleared(FIXTURE_DATA(memory) *self, const struct pto_bo_create *bo, uint64_t length)
+static bool cleared(FIXTURE_DATA(memory) *self, const struct pto_ioc_bo_create *bo, uint64_t length)
 {
 	uint64_t at;
 
@@ -195,7 +195,7 @@ TEST(a_large_buffer)
 {
 	const uint64_t length = 40 << 20;
 	FIXTURE_DATA(memory) self = { 0 };
-	struct pto_bo_create bo;
+	struct pto_ioc_bo_create bo;
 	struct pto_ctx *ctx;
 	int round;
 
@@ -232,7 +232,7 @@ static void ask_for_memory(struct rig *rig)
 /* Memory is its old owner's until it has been cleared. */
 TEST_F(memory, is_free_when_it_is_clear)
 {
-	struct pto_bo_create last, more;
+	struct pto_ioc_bo_create last, more;
 
 	/* Nothing else is free. */
 	while (!rig_bo(self->ctx[0], 16 * PAGE, &more))
@@ -260,7 +260,7 @@ TEST_F(memory, lengths)
 		{ 1ull << 63, -ENOMEM }, { -4096ull, -ENOMEM }, { -4095ull, -EOVERFLOW },
 		{ -1ull, -EOVERFLOW },
 	};
-	struct pto_bo_create bo;
+	struct pto_ioc_bo_create bo;
 	size_t i;
 
 	for (i = 0; i < ARRAY_SIZE(some); i++)

@@ -16,7 +16,7 @@
 FIXTURE(answers) {
 	struct rig *rig;
 	struct pto_ctx *ctx;
-	struct pto_bo_create bo;
+	struct pto_ioc_bo_create bo;
 	uint32_t stream;
 	uint32_t control;
 	long memory;
@@ -66,7 +66,7 @@ static const struct {
 /* A failure is the run's alone, unless the device says that it was not. */
 TEST_F(answers, statuses)
 {
-	struct pto_ctx_reset reset = { .size = sizeof(reset) };
+	struct pto_ioc_ctx_reset reset = { .size = sizeof(reset) };
 	struct pto_context_stats stats;
 	size_t i;
 
@@ -74,7 +74,7 @@ TEST_F(answers, statuses)
 		const struct rig_rule rule = {
 			.opcode = PTO_DEV_RUN, .times = 1, .status = statuses[i].status,
 		};
-		struct pto_wait wait = { 0 };
+		struct pto_ioc_wait wait = { 0 };
 		uint64_t id;
 
 		rig_rule(self->rig, &rule);
@@ -94,7 +94,7 @@ TEST_F(answers, statuses)
 /* One look takes them all, and the device can use their entries again. */
 TEST_F(answers, all_that_are_there)
 {
-	struct pto_wait wait = { 0 };
+	struct pto_ioc_wait wait = { 0 };
 	uint64_t ids[5];
 	int i;
 
@@ -116,7 +116,7 @@ struct sleeper {
 static void sleeps(void *arg)
 {
 	struct sleeper *s = arg;
-	struct pto_wait wait = { 0 };
+	struct pto_ioc_wait wait = { 0 };
 
 	s->result = rig_wait(s->ctx, s->id, PTO_WAIT_FOREVER, &wait);
 	s->until = rig_now();
@@ -126,7 +126,7 @@ static void sleeps(void *arg)
 TEST_F(answers, taken_by_another)
 {
 	struct sleeper s = { .ctx = self->ctx };
-	struct pto_wait wait = { 0 };
+	struct pto_ioc_wait wait = { 0 };
 	struct rig_thread thread;
 	uint64_t taken;
 
@@ -148,7 +148,7 @@ TEST_F(answers, interrupts_are_counted)
 {
 	const struct rig_rule late = { .opcode = PTO_DEV_RUN, .late_ns = 7 * RIG_SECOND };
 	struct pto_debug_stats before, after;
-	struct pto_wait wait = { 0 };
+	struct pto_ioc_wait wait = { 0 };
 	uint64_t id;
 
 	ASSERT_EQ(0, rig_debug_stats(self->ctx, &before));
@@ -168,8 +168,8 @@ TEST_F(answers, command_that_takes_long)
 	const struct rig_rule run = { .opcode = PTO_DEV_RUN, .late_ns = 100 * RIG_SECOND };
 	uint64_t begin = rig_now(), id;
 	struct pto_context_stats stats;
-	struct pto_wait wait = { 0 };
-	struct pto_bo_create bo;
+	struct pto_ioc_wait wait = { 0 };
+	struct pto_ioc_bo_create bo;
 
 	rig_rule(self->rig, &map);
 	rig_rule(self->rig, &run);
@@ -192,7 +192,7 @@ TEST_F(answers, command_that_timed_out)
 		.opcode = PTO_DEV_MAP, .times = 1, .status = PTO_DEV_TIMEOUT,
 	};
 	struct pto_context_stats stats;
-	struct pto_bo_create bo;
+	struct pto_ioc_bo_create bo;
 
 	rig_rule(self->rig, &rule);
 	EXPECT_EQ(-ETIMEDOUT, rig_bo(self->ctx, PAGE, &bo));
@@ -203,7 +203,7 @@ TEST_F(answers, command_that_timed_out)
 static void makes_buffer(void *arg)
 {
 	struct sleeper *s = arg;
-	struct pto_bo_create bo;
+	struct pto_ioc_bo_create bo;
 
 	s->result = rig_bo(s->ctx, PAGE, &bo);
 }
@@ -212,7 +212,7 @@ static void makes_buffer(void *arg)
 TEST_F(answers, full_control_queue)
 {
 	struct sleeper s = { .ctx = self->ctx, .result = 1 };
-	struct pto_bo_create bo[RIG_DEPTH];
+	struct pto_ioc_bo_create bo[RIG_DEPTH];
 	struct pto_dev_queue *queue = rig_queue(self->rig, self->control);
 	struct rig_thread thread;
 	int i;
@@ -257,7 +257,7 @@ static __attribute__((noinline)) int answer_late(struct rig *rig, uint32_t contr
 
 static __attribute__((noinline)) int make_and_be_killed(struct pto_ctx *ctx)
 {
-	struct pto_bo_create bo;
+	struct pto_ioc_bo_create bo;
 
 	rig_kill_after(1);
 	return rig_bo(ctx, PAGE, &bo);
@@ -266,7 +266,7 @@ static __attribute__((noinline)) int make_and_be_killed(struct pto_ctx *ctx)
 TEST_F(answers, nobody_wants_it_any_more)
 {
 	struct pto_context_stats before, after;
-	struct pto_bo_create bo;
+	struct pto_ioc_bo_create bo;
 
 	ASSERT_EQ(0, rig_stats(self->ctx, &before));
 	self->rig->held = 1u << self->control;
@@ -310,14 +310,14 @@ TEST_F(answers, nobody_wants_the_callable_any_more)
 
 static int make_buffer(struct pto_ctx *ctx)
 {
-	struct pto_bo_create bo;
+	struct pto_ioc_bo_create bo;
 
 	return rig_bo(ctx, PAGE, &bo);
 }
 
 static int make_arena(struct pto_ctx *ctx)
 {
-	struct pto_prewarm arg = { .size = sizeof(arg), .heap = { 2048 } };
+	struct pto_ioc_prewarm arg = { .size = sizeof(arg), .heap = { 2048 } };
 
 	return rig_ioctl(ctx, PTO_PREWARM, &arg);
 }
@@ -419,7 +419,7 @@ TEST_F(answers, nobody_wants_what_is_kept)
 /* There was no room for the command: nothing needs to be taken back. */
 TEST_F(answers, nobody_was_asked)
 {
-	struct pto_bo_create bo[RIG_DEPTH];
+	struct pto_ioc_bo_create bo[RIG_DEPTH];
 	struct pto_context_stats stats;
 	int i;
 
@@ -472,7 +472,7 @@ static void admin_answered(void)
 /* An answer counts, although the call would have ended without it: what was made is there. */
 TEST_F(answers, buffer_at_the_last_moment)
 {
-	struct pto_bo_create bo;
+	struct pto_ioc_bo_create bo;
 	uint64_t id;
 
 	moment.rig = self->rig;
@@ -492,8 +492,8 @@ TEST_F(answers, buffer_at_the_last_moment)
 
 TEST_F(answers, stream_at_the_last_moment)
 {
-	struct pto_stream_create create = { .size = sizeof(create) };
-	struct pto_stream_destroy destroy = { .size = sizeof(destroy) };
+	struct pto_ioc_stream_create create = { .size = sizeof(create) };
+	struct pto_ioc_stream_destroy destroy = { .size = sizeof(destroy) };
 
 	moment.rig = self->rig;
 	moment.queue = ADMIN;

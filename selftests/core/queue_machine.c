@@ -32,16 +32,16 @@
 /* What a thread of the program passes to the driver. */
 union argument {
 	struct {
-		struct pto_run run;
+		struct pto_ioc_run run;
 		struct pto_run_entry entry;
-		struct pto_wait wait;
+		struct pto_ioc_wait wait;
 	};
-	struct pto_bo_create bo_create;
-	struct pto_bo_destroy bo_destroy;
-	struct pto_image_create image;
-	struct pto_prepare prepare;
-	struct pto_stream_create stream_create;
-	struct pto_stream_wait stream_wait;
+	struct pto_ioc_bo_create bo_create;
+	struct pto_ioc_bo_destroy bo_destroy;
+	struct pto_ioc_image_create image;
+	struct pto_ioc_prepare prepare;
+	struct pto_ioc_stream_create stream_create;
+	struct pto_ioc_stream_wait stream_wait;
 };
 
 static struct {
@@ -599,7 +599,7 @@ static void fill_run(union argument *a, uint32_t stream, uint32_t args_bo)
 	a->entry = (struct pto_run_entry){
 		.args_bo = args_bo, .args_size = args_bo ? 64 : 0,
 	};
-	a->run = (struct pto_run){
+	a->run = (struct pto_ioc_run){
 		.size = sizeof(a->run),
 		.stream = stream,
 		.count = 1,
@@ -634,7 +634,7 @@ void machine_run_and_wait(void)
 	union argument *a = argument();
 
 	fill_run(a, PTO_STREAM_DEFAULT, 0);
-	a->wait = (struct pto_wait){
+	a->wait = (struct pto_ioc_wait){
 		.size = sizeof(a->wait), .timeout_ns = PTO_WAIT_FOREVER,
 	};
 	a->run.wait_ptr = (uintptr_t)&a->wait;
@@ -647,7 +647,7 @@ void machine_wait(uint64_t id)
 {
 	union argument *a = argument();
 
-	a->wait = (struct pto_wait){
+	a->wait = (struct pto_ioc_wait){
 		.size = sizeof(a->wait), .run = id, .timeout_ns = PTO_WAIT_FOREVER,
 	};
 	call(PTO_WAIT, &a->wait, "wait");
@@ -659,7 +659,7 @@ bool machine_done(uint64_t id)
 {
 	union argument *a = argument();
 
-	a->wait = (struct pto_wait){ .size = sizeof(a->wait), .run = id };
+	a->wait = (struct pto_ioc_wait){ .size = sizeof(a->wait), .run = id };
 	return !pto_ctx_ioctl(m.ctx, PTO_WAIT, &a->wait);
 }
 
@@ -667,7 +667,7 @@ uint32_t machine_bo(void)
 {
 	union argument *a = argument();
 
-	a->bo_create = (struct pto_bo_create){ .size = sizeof(a->bo_create), .length = 4096 };
+	a->bo_create = (struct pto_ioc_bo_create){ .size = sizeof(a->bo_create), .length = 4096 };
 	call(PTO_BO_CREATE, &a->bo_create, "buffer");
 	return a->bo_create.id;
 }
@@ -676,7 +676,7 @@ void machine_bo_destroy(uint32_t id)
 {
 	union argument *a = argument();
 
-	a->bo_destroy = (struct pto_bo_destroy){ .size = sizeof(a->bo_destroy), .id = id };
+	a->bo_destroy = (struct pto_ioc_bo_destroy){ .size = sizeof(a->bo_destroy), .id = id };
 	call(PTO_BO_DESTROY, &a->bo_destroy, "end of a buffer");
 }
 
@@ -684,7 +684,7 @@ uint32_t machine_stream(void)
 {
 	union argument *a = argument();
 
-	a->stream_create = (struct pto_stream_create){ .size = sizeof(a->stream_create) };
+	a->stream_create = (struct pto_ioc_stream_create){ .size = sizeof(a->stream_create) };
 	call(PTO_STREAM_CREATE, &a->stream_create, "stream");
 	return a->stream_create.id;
 }
@@ -693,7 +693,7 @@ void machine_join_stream(uint32_t id)
 {
 	union argument *a = argument();
 
-	a->stream_wait = (struct pto_stream_wait){
+	a->stream_wait = (struct pto_ioc_stream_wait){
 		.size = sizeof(a->stream_wait), .id = id, .timeout_ns = PTO_WAIT_FOREVER,
 	};
 	call(PTO_STREAM_WAIT, &a->stream_wait, "wait for a stream");
@@ -888,12 +888,12 @@ static void make_callable(void)
 	uint32_t image;
 
 	strcpy((char *)(a + 1), "object");
-	a->image = (struct pto_image_create){
+	a->image = (struct pto_ioc_image_create){
 		.size = sizeof(a->image), .data_ptr = (uintptr_t)(a + 1), .length = 6,
 	};
 	call(PTO_IMAGE_CREATE, &a->image, "image");
 	image = a->image.id;
-	a->prepare = (struct pto_prepare){
+	a->prepare = (struct pto_ioc_prepare){
 		.size = sizeof(a->prepare), .kind = PTO_KIND_DEVICE_ORCH, .image = image,
 	};
 	call(PTO_PREPARE, &a->prepare, "prepare");

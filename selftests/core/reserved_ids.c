@@ -43,9 +43,9 @@ FIXTURE_TEARDOWN(reserved)
 	EXPECT_EQ(self->memory, rig_memory());
 }
 
-static int buffer_info(struct pto_ctx *ctx, uint32_t id, struct pto_bo_info *info)
+static int buffer_info(struct pto_ctx *ctx, uint32_t id, struct pto_ioc_bo_info *info)
 {
-	*info = (struct pto_bo_info){ .size = sizeof(*info), .id = id };
+	*info = (struct pto_ioc_bo_info){ .size = sizeof(*info), .id = id };
 	return rig_ioctl(ctx, PTO_BO_INFO, info);
 }
 
@@ -54,7 +54,7 @@ static void destroy_buffer(struct rig *rig, uint32_t queue, struct pto_dev_cqe *
 	said = rig_bo_destroy(context, guessed);
 }
 
-static struct pto_bo_create second_buffer;
+static struct pto_ioc_bo_create second_buffer;
 static int second_said;
 
 static void make_second_buffer(void)
@@ -72,9 +72,9 @@ static void destroy_buffer_and_make_second(void)
 static void two_buffers(struct __test_metadata *_metadata, FIXTURE_DATA(reserved) *self,
 			void (*told)(void))
 {
-	struct pto_bo_create bo = { .size = sizeof(bo), .length = 4096 };
-	struct pto_bo_create *first = rig_trap(&bo, sizeof(bo), told);
-	struct pto_bo_info info;
+	struct pto_ioc_bo_create bo = { .size = sizeof(bo), .length = 4096 };
+	struct pto_ioc_bo_create *first = rig_trap(&bo, sizeof(bo), told);
+	struct pto_ioc_bo_info info;
 
 	guessed = 1;
 	ASSERT_EQ(0, rig_ioctl(self->ctx, PTO_BO_CREATE, first));
@@ -128,12 +128,12 @@ static void destroy_image_and_make_second(void)
 static void two_images(struct __test_metadata *_metadata, FIXTURE_DATA(reserved) *self,
 		       void (*told)(void))
 {
-	struct pto_image_create image = {
+	struct pto_ioc_image_create image = {
 		.size = sizeof(image),
 		.data_ptr = (uintptr_t)"one",
 		.length = 3,
 	};
-	struct pto_image_create *first = rig_trap(&image, sizeof(image), told);
+	struct pto_ioc_image_create *first = rig_trap(&image, sizeof(image), told);
 	struct pto_device_usage usage;
 
 	guessed = 1;
@@ -166,7 +166,7 @@ TEST_F(reserved, image_that_is_being_told_of)
 
 static int destroy_stream(struct pto_ctx *ctx, uint32_t id)
 {
-	struct pto_stream_destroy arg = { .size = sizeof(arg), .id = id };
+	struct pto_ioc_stream_destroy arg = { .size = sizeof(arg), .id = id };
 
 	return rig_ioctl(ctx, PTO_STREAM_DESTROY, &arg);
 }
@@ -178,8 +178,9 @@ static void destroy_guessed_stream(void)
 
 TEST_F(reserved, stream_that_is_being_told_of)
 {
-	struct pto_stream_create stream = { .size = sizeof(stream) };
-	struct pto_stream_create *arg = rig_trap(&stream, sizeof(stream), destroy_guessed_stream);
+	struct pto_ioc_stream_create stream = { .size = sizeof(stream) };
+	struct pto_ioc_stream_create *arg = rig_trap(&stream, sizeof(stream),
+						     destroy_guessed_stream);
 
 	guessed = PTO_STREAM_DEFAULT + 1;
 	ASSERT_EQ(0, rig_ioctl(self->ctx, PTO_STREAM_CREATE, arg));
@@ -194,7 +195,7 @@ TEST_F(reserved, stream_that_is_being_told_of)
 
 static void unprepare(void)
 {
-	struct pto_unprepare arg = { .size = sizeof(arg), .cid = 0, .generation = generation };
+	struct pto_ioc_unprepare arg = { .size = sizeof(arg), .cid = 0, .generation = generation };
 
 	said = rig_ioctl(context, PTO_UNPREPARE, &arg);
 }
@@ -234,8 +235,8 @@ TEST_F(reserved, callable_that_is_being_loaded)
 
 TEST_F(reserved, callable_that_is_being_told_of)
 {
-	struct pto_prepare prepare = { .size = sizeof(prepare), .kind = PTO_KIND_DEVICE_ORCH };
-	struct pto_prepare *arg;
+	struct pto_ioc_prepare prepare = { .size = sizeof(prepare), .kind = PTO_KIND_DEVICE_ORCH };
+	struct pto_ioc_prepare *arg;
 
 	ASSERT_EQ(0, rig_image(self->ctx, "an orchestration", &prepare.image));
 	arg = rig_trap(&prepare, sizeof(prepare), unprepare);
@@ -250,10 +251,10 @@ TEST_F(reserved, callable_that_is_being_told_of)
 
 TEST_F(reserved, ids_do_not_come_back_at_once)
 {
-	struct pto_stream_create stream = { .size = sizeof(stream) };
-	struct pto_stream_destroy destroy = { .size = sizeof(destroy) };
+	struct pto_ioc_stream_create stream = { .size = sizeof(stream) };
+	struct pto_ioc_stream_destroy destroy = { .size = sizeof(destroy) };
 	uint32_t image, last_image = 0, last_bo = 0, last_stream = 0;
-	struct pto_bo_create bo;
+	struct pto_ioc_bo_create bo;
 	int i;
 
 	for (i = 0; i < 100; i++) {
@@ -306,9 +307,9 @@ TEST_F(reserved, ids_come_back)
 /* A call that cannot tell of its object gives the id back, however often. */
 TEST_F(reserved, failures_hold_no_ids)
 {
-	struct pto_bo_create bo = { .size = sizeof(bo), .length = 4096 };
-	struct pto_stream_create stream = { .size = sizeof(stream) };
-	struct pto_image_create image = {
+	struct pto_ioc_bo_create bo = { .size = sizeof(bo), .length = 4096 };
+	struct pto_ioc_stream_create stream = { .size = sizeof(stream) };
+	struct pto_ioc_image_create image = {
 		.size = sizeof(image),
 		.data_ptr = (uintptr_t)"one",
 		.length = 3,

@@ -18,7 +18,7 @@
 FIXTURE(resets) {
 	struct rig *rig;
 	struct pto_ctx *ctx;
-	struct pto_bo_create bo;
+	struct pto_ioc_bo_create bo;
 	uint32_t stream;
 	uint32_t control;
 	long memory;
@@ -51,7 +51,7 @@ FIXTURE_TEARDOWN(resets)
 
 static int reset(struct pto_ctx *ctx)
 {
-	struct pto_ctx_reset arg = { .size = sizeof(arg) };
+	struct pto_ioc_ctx_reset arg = { .size = sizeof(arg) };
 
 	return rig_ioctl(ctx, PTO_CTX_RESET, &arg);
 }
@@ -79,7 +79,7 @@ static unsigned int told(struct rig *rig, unsigned int from, uint16_t opcode, ui
 
 TEST_F(resets, all_buffers_that_live)
 {
-	struct pto_bo_create bo[COUNT], gone;
+	struct pto_ioc_bo_create bo[COUNT], gone;
 	unsigned int from;
 	int i;
 
@@ -101,9 +101,9 @@ TEST_F(resets, all_buffers_that_live)
 
 TEST_F(resets, all_streams)
 {
-	struct pto_stream_create create = { .size = sizeof(create) };
+	struct pto_ioc_stream_create create = { .size = sizeof(create) };
 	struct pto_dev_cmd_queue before, after;
-	struct pto_wait wait = { 0 };
+	struct pto_ioc_wait wait = { 0 };
 	uint32_t ids[3] = { PTO_STREAM_DEFAULT };
 	unsigned int from;
 	uint64_t run;
@@ -146,7 +146,7 @@ TEST_F(resets, results_stay)
 	const struct rig_rule fails = {
 		.opcode = PTO_DEV_RUN, .times = 1, .status = PTO_DEV_PROGRAM, .spoil = of_another,
 	};
-	struct pto_wait wait = { 0 };
+	struct pto_ioc_wait wait = { 0 };
 	uint64_t good, bad, flying[COUNT];
 	char text[PTO_DEV_REPORT_SIZE];
 	uint64_t begin;
@@ -181,7 +181,7 @@ TEST_F(resets, results_stay)
 /* The device is asked to end what runs, if anything does, on whichever stream. */
 TEST_F(resets, abort_what_runs)
 {
-	struct pto_stream_create create = { .size = sizeof(create) };
+	struct pto_ioc_stream_create create = { .size = sizeof(create) };
 	uint32_t ids[3] = { PTO_STREAM_DEFAULT };
 	unsigned int i;
 	uint64_t id;
@@ -207,7 +207,7 @@ TEST_F(resets, runs_that_are_not_completed)
 	const struct rig_rule no = {
 		.opcode = PTO_DEV_CTX_CREATE, .times = 1, .status = PTO_DEV_NOSPACE,
 	};
-	struct pto_wait wait = { 0 };
+	struct pto_ioc_wait wait = { 0 };
 	uint64_t ids[3], later;
 	int i;
 
@@ -243,7 +243,7 @@ struct caller {
 static void waits(void *arg)
 {
 	struct caller *c = arg;
-	struct pto_wait wait = { 0 };
+	struct pto_ioc_wait wait = { 0 };
 
 	c->result = rig_wait(c->ctx, c->id, PTO_WAIT_FOREVER, &wait);
 	c->status = wait.status;
@@ -253,7 +253,7 @@ static void waits(void *arg)
 static void makes_buffer(void *arg)
 {
 	struct caller *c = arg;
-	struct pto_bo_create bo;
+	struct pto_ioc_bo_create bo;
 
 	c->result = rig_bo(c->ctx, PAGE, &bo);
 	c->until = rig_now();
@@ -329,7 +329,7 @@ TEST_F(resets, who_waits_for_a_command)
 TEST_F(resets, who_waits_for_room)
 {
 	struct caller c = { .ctx = self->ctx };
-	struct pto_bo_create bo[RIG_DEPTH];
+	struct pto_ioc_bo_create bo[RIG_DEPTH];
 	uint64_t begin = rig_now();
 	struct rig_thread thread;
 	int i;
@@ -358,7 +358,7 @@ TEST_F(resets, given_up_while_lost)
 		.opcode = PTO_DEV_RUN, .times = 1, .status = PTO_DEV_FAULT,
 	};
 	struct pto_context_stats stats;
-	struct pto_wait wait = { 0 };
+	struct pto_ioc_wait wait = { 0 };
 	uint64_t id;
 
 	rig_rule(self->rig, &crash);
@@ -382,7 +382,7 @@ TEST_F(resets, given_up_while_lost)
 TEST_F(resets, given_up_at_each_stage)
 {
 	struct pto_context_stats stats;
-	struct pto_bo_create bo;
+	struct pto_ioc_bo_create bo;
 	unsigned int from;
 	uint64_t id;
 	int i;

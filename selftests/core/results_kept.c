@@ -32,7 +32,7 @@ struct stream {
 FIXTURE(kept) {
 	struct rig *rig;
 	struct pto_ctx *ctx;
-	struct pto_bo_create bo;
+	struct pto_ioc_bo_create bo;
 	struct stream *streams;
 	bool lost;
 	uint64_t resets;
@@ -63,7 +63,7 @@ FIXTURE_TEARDOWN(kept)
 
 static void begin(struct __test_metadata *_metadata, FIXTURE_DATA(kept) *self)
 {
-	struct pto_stream_create create = { .size = sizeof(create) };
+	struct pto_ioc_stream_create create = { .size = sizeof(create) };
 
 	self->lost = false;
 	self->resets = 0;
@@ -103,7 +103,7 @@ static void submit(struct __test_metadata *_metadata, FIXTURE_DATA(kept) *self,
 		.args_bo = self->bo.id,
 		.args_size = 64,
 	};
-	struct pto_run arg = {
+	struct pto_ioc_run arg = {
 		.size = sizeof(arg),
 		.stream = s->id,
 		.count = 1,
@@ -157,7 +157,7 @@ static void finish(struct __test_metadata *_metadata, FIXTURE_DATA(kept) *self,
 
 static void reset(struct __test_metadata *_metadata, FIXTURE_DATA(kept) *self)
 {
-	struct pto_ctx_reset arg = { .size = sizeof(arg) };
+	struct pto_ioc_ctx_reset arg = { .size = sizeof(arg) };
 	struct pto_context_stats stats;
 	struct stream *s;
 
@@ -189,7 +189,7 @@ static void read_result(struct __test_metadata *_metadata, FIXTURE_DATA(kept) *s
 	uint64_t back = below(below(3) ? 8 : 2 * RIG_DEPTH);
 	uint64_t number = s->submitted > back ? s->submitted - back : 1;
 	char text[64] = "";
-	struct pto_wait wait = { .log_ptr = (uintptr_t)text, .log_size = sizeof(text) };
+	struct pto_ioc_wait wait = { .log_ptr = (uintptr_t)text, .log_size = sizeof(text) };
 	int err = rig_wait(self->ctx, (uint64_t)s->id << 48 | number, 0, &wait);
 
 	if (number > s->submitted) {

@@ -969,22 +969,22 @@ unsigned int rig_poll(struct pto_ctx *ctx)
 	return (unsigned int)pto_ctx_poll(ctx);
 }
 
-int rig_bo(struct pto_ctx *ctx, uint64_t length, struct pto_bo_create *arg)
+int rig_bo(struct pto_ctx *ctx, uint64_t length, struct pto_ioc_bo_create *arg)
 {
-	*arg = (struct pto_bo_create){ .size = sizeof(*arg), .length = length };
+	*arg = (struct pto_ioc_bo_create){ .size = sizeof(*arg), .length = length };
 	return rig_ioctl(ctx, PTO_BO_CREATE, arg);
 }
 
 int rig_bo_destroy(struct pto_ctx *ctx, uint32_t id)
 {
-	struct pto_bo_destroy arg = { .size = sizeof(arg), .id = id };
+	struct pto_ioc_bo_destroy arg = { .size = sizeof(arg), .id = id };
 
 	return rig_ioctl(ctx, PTO_BO_DESTROY, &arg);
 }
 
 int rig_image(struct pto_ctx *ctx, const char *bytes, uint32_t *id)
 {
-	struct pto_image_create arg = {
+	struct pto_ioc_image_create arg = {
 		.size = sizeof(arg),
 		.data_ptr = (uintptr_t)bytes,
 		.length = strlen(bytes),
@@ -997,14 +997,14 @@ int rig_image(struct pto_ctx *ctx, const char *bytes, uint32_t *id)
 
 int rig_image_destroy(struct pto_ctx *ctx, uint32_t id)
 {
-	struct pto_image_destroy arg = { .size = sizeof(arg), .id = id };
+	struct pto_ioc_image_destroy arg = { .size = sizeof(arg), .id = id };
 
 	return rig_ioctl(ctx, PTO_IMAGE_DESTROY, &arg);
 }
 
 int rig_prepare(struct pto_ctx *ctx, int cid, uint32_t image)
 {
-	struct pto_prepare arg = {
+	struct pto_ioc_prepare arg = {
 		.size = sizeof(arg),
 		.cid = cid,
 		.kind = PTO_KIND_DEVICE_ORCH,
@@ -1016,7 +1016,7 @@ int rig_prepare(struct pto_ctx *ctx, int cid, uint32_t image)
 
 int rig_unprepare(struct pto_ctx *ctx, int cid)
 {
-	struct pto_unprepare arg = { .size = sizeof(arg), .cid = cid };
+	struct pto_ioc_unprepare arg = { .size = sizeof(arg), .cid = cid };
 
 	return rig_ioctl(ctx, PTO_UNPREPARE, &arg);
 }
@@ -1029,7 +1029,7 @@ int rig_run(struct pto_ctx *ctx, int cid, uint32_t args_bo, uint64_t *id)
 		.args_size = args_bo ? 64 : 0,
 		.user_data = 77,
 	};
-	struct pto_run arg = {
+	struct pto_ioc_run arg = {
 		.size = sizeof(arg),
 		.stream = PTO_STREAM_DEFAULT,
 		.count = 1,
@@ -1047,7 +1047,7 @@ int rig_run(struct pto_ctx *ctx, int cid, uint32_t args_bo, uint64_t *id)
 int rig_run_on(struct pto_ctx *ctx, uint32_t stream, uint64_t *id)
 {
 	struct pto_run_entry entry = { 0 };
-	struct pto_run run = {
+	struct pto_ioc_run run = {
 		.size = sizeof(run),
 		.stream = stream,
 		.count = 1,
@@ -1060,12 +1060,12 @@ int rig_run_on(struct pto_ctx *ctx, uint32_t stream, uint64_t *id)
 	return err;
 }
 
-int rig_run_and_wait(struct pto_ctx *ctx, int cid, struct pto_run *arg)
+int rig_run_and_wait(struct pto_ctx *ctx, int cid, struct pto_ioc_run *arg)
 {
 	struct pto_run_entry entry = { .cid = cid };
-	struct pto_wait wait = { .size = sizeof(wait), .timeout_ns = PTO_WAIT_FOREVER };
+	struct pto_ioc_wait wait = { .size = sizeof(wait), .timeout_ns = PTO_WAIT_FOREVER };
 
-	*arg = (struct pto_run) {
+	*arg = (struct pto_ioc_run) {
 		.size = sizeof(*arg),
 		.stream = PTO_STREAM_DEFAULT,
 		.count = 1,
@@ -1076,12 +1076,12 @@ int rig_run_and_wait(struct pto_ctx *ctx, int cid, struct pto_run *arg)
 	return rig_ioctl(ctx, PTO_RUN, arg);
 }
 
-int rig_wait(struct pto_ctx *ctx, uint64_t id, uint64_t timeout_ns, struct pto_wait *arg)
+int rig_wait(struct pto_ctx *ctx, uint64_t id, uint64_t timeout_ns, struct pto_ioc_wait *arg)
 {
 	uint64_t log_ptr = arg->log_ptr;
 	uint32_t log_size = arg->log_size;
 
-	*arg = (struct pto_wait){
+	*arg = (struct pto_ioc_wait){
 		.size = sizeof(*arg),
 		.run = id,
 		.timeout_ns = timeout_ns,
@@ -1093,7 +1093,7 @@ int rig_wait(struct pto_ctx *ctx, uint64_t id, uint64_t timeout_ns, struct pto_w
 
 static int query(struct pto_ctx *ctx, uint32_t item, void *data, uint32_t size)
 {
-	struct pto_query arg = {
+	struct pto_ioc_query arg = {
 		.size = sizeof(arg),
 		.item = item,
 		.data_ptr = (uintptr_t)data,
@@ -1118,7 +1118,7 @@ int rig_debug_stats(struct pto_ctx *ctx, struct pto_debug_stats *stats)
 	return query(ctx, PTO_QUERY_DEBUG, stats, sizeof(*stats));
 }
 
-int rig_ready(struct pto_ctx *ctx, struct pto_bo_create *bo)
+int rig_ready(struct pto_ctx *ctx, struct pto_ioc_bo_create *bo)
 {
 	uint32_t image;
 	int err;

@@ -286,7 +286,7 @@ void rig_kill_late(void (*call)(void));
 unsigned int rig_poll(struct pto_ctx *ctx);
 
 /* Ioctls in short. Return: 0 or what the driver says. */
-int rig_bo(struct pto_ctx *ctx, uint64_t length, struct pto_bo_create *arg);
+int rig_bo(struct pto_ctx *ctx, uint64_t length, struct pto_ioc_bo_create *arg);
 int rig_bo_destroy(struct pto_ctx *ctx, uint32_t id);
 int rig_image(struct pto_ctx *ctx, const char *bytes, uint32_t *id);
 int rig_image_destroy(struct pto_ctx *ctx, uint32_t id);
@@ -294,14 +294,14 @@ int rig_prepare(struct pto_ctx *ctx, int cid, uint32_t image);
 int rig_unprepare(struct pto_ctx *ctx, int cid);
 int rig_run(struct pto_ctx *ctx, int cid, uint32_t args_bo, uint64_t *id);
 int rig_run_on(struct pto_ctx *ctx, uint32_t stream, uint64_t *id);
-int rig_run_and_wait(struct pto_ctx *ctx, int cid, struct pto_run *arg);
-int rig_wait(struct pto_ctx *ctx, uint64_t id, uint64_t timeout_ns, struct pto_wait *arg);
+int rig_run_and_wait(struct pto_ctx *ctx, int cid, struct pto_ioc_run *arg);
+int rig_wait(struct pto_ctx *ctx, uint64_t id, uint64_t timeout_ns, struct pto_ioc_wait *arg);
 int rig_stats(struct pto_ctx *ctx, struct pto_context_stats *stats);
 int rig_usage(struct pto_ctx *ctx, struct pto_device_usage *usage);
 int rig_debug_stats(struct pto_ctx *ctx, struct pto_debug_stats *stats);
 
 /** rig_ready() - an image, a callable of it as cid 0, and a buffer. Return: 0 or -errno */
-int rig_ready(struct pto_ctx *ctx, struct pto_bo_create *bo);
+int rig_ready(struct pto_ctx *ctx, struct pto_ioc_bo_create *bo);
 
 /** rig_lose() - a page of device memory that the driver forgets. Return: 0 or -errno */
 int rig_lose(struct rig *rig);

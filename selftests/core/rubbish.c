@@ -201,8 +201,8 @@ struct user {
 
 static int make_stream(struct user *user)
 {
-	struct pto_stream_create create = { .size = sizeof(create) };
-	struct pto_stream_destroy destroy = { .size = sizeof(destroy) };
+	struct pto_ioc_stream_create create = { .size = sizeof(create) };
+	struct pto_ioc_stream_destroy destroy = { .size = sizeof(destroy) };
 	int err = rig_ioctl(user->ctx, PTO_STREAM_CREATE, &create);
 
 	destroy.id = create.id;
@@ -212,14 +212,14 @@ static int make_stream(struct user *user)
 static int prewarm(struct user *user)
 {
 	uint64_t heap = 1024ULL << below(6);
-	struct pto_prewarm arg = { .size = sizeof(arg), .heap = { heap, heap, heap, heap } };
+	struct pto_ioc_prewarm arg = { .size = sizeof(arg), .heap = { heap, heap, heap, heap } };
 
 	return rig_ioctl(user->ctx, PTO_PREWARM, &arg);
 }
 
 static int reset(struct user *user)
 {
-	struct pto_ctx_reset arg = { .size = sizeof(arg) };
+	struct pto_ioc_ctx_reset arg = { .size = sizeof(arg) };
 
 	return rig_ioctl(user->ctx, PTO_CTX_RESET, &arg);
 }
@@ -227,7 +227,7 @@ static int reset(struct user *user)
 static int await(struct user *user)
 {
 	char text[300];
-	struct pto_wait arg = { .log_ptr = (uintptr_t)text, .log_size = sizeof(text) };
+	struct pto_ioc_wait arg = { .log_ptr = (uintptr_t)text, .log_size = sizeof(text) };
 
 	memset(text, 'x', sizeof(text));
 	text[sizeof(text) - 1] = '\0';
@@ -244,7 +244,7 @@ static int image(struct user *user)
 
 static int buffer(struct user *user)
 {
-	struct pto_bo_create bo;
+	struct pto_ioc_bo_create bo;
 	unsigned int i = below(8);
 	int err;
 

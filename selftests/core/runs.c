@@ -16,7 +16,7 @@
 FIXTURE(runs) {
 	struct rig *rig;
 	struct pto_ctx *ctx;
-	struct pto_bo_create bo;
+	struct pto_ioc_bo_create bo;
 	long memory;
 };
 
@@ -38,9 +38,9 @@ FIXTURE_TEARDOWN(runs)
 }
 
 static int submit(struct pto_ctx *ctx, const struct pto_run_entry *entries, uint32_t count,
-		  struct pto_run *arg)
+		  struct pto_ioc_run *arg)
 {
-	*arg = (struct pto_run){
+	*arg = (struct pto_ioc_run){
 		.size = sizeof(*arg),
 		.stream = PTO_STREAM_DEFAULT,
 		.count = count,
@@ -55,7 +55,7 @@ static struct pto_dev_cmd_run sent(FIXTURE_DATA(runs) *self, const struct pto_ru
 {
 	struct pto_dev_cmd_run cmd = { 0 };
 	unsigned int before = self->rig->logged;
-	struct pto_run arg;
+	struct pto_ioc_run arg;
 
 	if (!submit(self->ctx, entry, 1, &arg) && self->rig->logged == before + 1)
 		memcpy(&cmd, &rig_last(self->rig, PTO_DEV_RUN)->cmd, sizeof(cmd));
@@ -115,7 +115,7 @@ TEST_F(runs, arguments_are_where_they_are_said_to_be)
 		{ 0, 0, -EINVAL }, { -64ull, 64, -EOVERFLOW }, { -64ull, 63, -EINVAL },
 	};
 	struct pto_dev_cmd_run cmd;
-	struct pto_run arg;
+	struct pto_ioc_run arg;
 	unsigned int i;
 
 	for (i = 0; i < ARRAY_SIZE(some); i++) {
@@ -140,14 +140,14 @@ TEST_F(runs, arguments_are_where_they_are_said_to_be)
 
 TEST_F(runs, graphs_are_for_one_kind_only)
 {
-	struct pto_prepare prepare = {
+	struct pto_ioc_prepare prepare = {
 		.size = sizeof(prepare), .cid = 1, .kind = PTO_KIND_HOST_GRAPH,
 	};
 	struct pto_run_entry entry = {
 		.graph_bo = self->bo.id, .graph_offset = PAGE, .graph_size = 128,
 	};
 	struct pto_dev_cmd_run cmd;
-	struct pto_run arg;
+	struct pto_ioc_run arg;
 
 	ASSERT_EQ(0, rig_ioctl(self->ctx, PTO_PREPARE, &prepare));
 	EXPECT_EQ(-EINVAL, submit(self->ctx, &entry, 1, &arg));
@@ -172,7 +172,7 @@ static uint32_t epoch(FIXTURE_DATA(runs) *self, uint32_t arena)
 /* No two runs of an arena have the same one, and none is 0. */
 TEST_F(runs, epochs)
 {
-	struct pto_prewarm other = { .size = sizeof(other), .heap = { 4096 } };
+	struct pto_ioc_prewarm other = { .size = sizeof(other), .heap = { 4096 } };
 	uint32_t first = epoch(self, 0), i;
 
 	ASSERT_EQ(0, rig_ioctl(self->ctx, PTO_PREWARM, &other));
@@ -193,8 +193,8 @@ TEST_F(runs, epochs)
 TEST_F(runs, arrays_are_submitted_whole)
 {
 	struct pto_run_entry entries[RIG_DEPTH];
-	struct pto_wait wait = { 0 };
-	struct pto_run arg;
+	struct pto_ioc_wait wait = { 0 };
+	struct pto_ioc_run arg;
 	uint32_t count, i;
 	uint64_t next = 1;
 
@@ -218,8 +218,8 @@ TEST_F(runs, longer_entries)
 {
 	const uint32_t count = 20, strides[] = { sizeof(struct pto_run_entry) + 8, 512, 4096 };
 	char *entries = calloc(count, 4096);
-	struct pto_wait wait = { 0 };
-	struct pto_run arg;
+	struct pto_ioc_wait wait = { 0 };
+	struct pto_ioc_run arg;
 	uint32_t i, j;
 
 	ASSERT_NE(NULL, entries);
@@ -230,7 +230,7 @@ TEST_F(runs, longer_entries)
 
 			memcpy(entries + i * strides[j], &entry, sizeof(entry));
 		}
-		arg = (struct pto_run){
+		arg = (struct pto_ioc_run){
 			.size = sizeof(arg),
 			.stream = PTO_STREAM_DEFAULT,
 			.count = count,
@@ -255,7 +255,7 @@ TEST_F(runs, longer_entries)
 TEST_F(runs, laps)
 {
 	struct pto_dev_cmd_run cmd;
-	struct pto_wait wait = { 0 };
+	struct pto_ioc_wait wait = { 0 };
 	uint32_t i;
 
 	for (i = 0; i < 4 * RIG_DEPTH; i++) {
@@ -302,9 +302,9 @@ static void leaves(void)
 /* It leaves when the call has begun: nothing is submitted any more. */
 TEST_F(runs, device_that_leaves_before_it)
 {
-	struct pto_wait wait = { .size = sizeof(wait) };
+	struct pto_ioc_wait wait = { .size = sizeof(wait) };
 	struct pto_run_entry entry = { 0 };
-	struct pto_run arg = {
+	struct pto_ioc_run arg = {
 		.size = sizeof(arg),
 		.stream = PTO_STREAM_DEFAULT,
 		.count = 1,
@@ -312,7 +312,7 @@ TEST_F(runs, device_that_leaves_before_it)
 		.entries_ptr = (uintptr_t)&entry,
 	};
 	unsigned int before = self->rig->logged;
-	struct pto_wait *trap = rig_trap(&wait, sizeof(wait), leaves);
+	struct pto_ioc_wait *trap = rig_trap(&wait, sizeof(wait), leaves);
 	struct pto_context_stats stats;
 
 	leaving = self->rig;

@@ -13,7 +13,7 @@
 FIXTURE(slow) {
 	struct rig *rig;
 	struct pto_ctx *ctx;
-	struct pto_bo_create bo;
+	struct pto_ioc_bo_create bo;
 	uint32_t stream;
 	long memory;
 };
@@ -47,7 +47,7 @@ TEST_F(slow, run_ends_when_it_ends)
 {
 	const struct rig_rule late = { .opcode = PTO_DEV_RUN, .late_ns = 7 * RIG_SECOND };
 	uint64_t begin = rig_now(), id;
-	struct pto_wait wait = { 0 };
+	struct pto_ioc_wait wait = { 0 };
 
 	rig_rule(self->rig, &late);
 	ASSERT_EQ(0, rig_run(self->ctx, 0, 0, &id));
@@ -65,7 +65,7 @@ TEST_F(slow, run_ends_when_it_ends)
 TEST_F(slow, latency_of_each_command)
 {
 	uint64_t begin, id = 0;
-	struct pto_wait wait = { 0 };
+	struct pto_ioc_wait wait = { 0 };
 	int i;
 
 	self->rig->latency_ns = RIG_SECOND;
@@ -81,7 +81,7 @@ TEST_F(slow, latency_of_each_command)
 TEST_F(slow, interrupt_is_lost)
 {
 	const struct rig_rule late = { .opcode = PTO_DEV_RUN, .late_ns = RIG_SECOND };
-	struct pto_wait wait = { 0 };
+	struct pto_ioc_wait wait = { 0 };
 	uint64_t begin, id;
 
 	rig_rule(self->rig, &late);
@@ -97,7 +97,7 @@ TEST_F(slow, interrupt_is_lost)
 
 TEST_F(slow, doorbell_is_lost)
 {
-	struct pto_wait wait = { 0 };
+	struct pto_ioc_wait wait = { 0 };
 	uint64_t lost, next;
 
 	rig_fail(self->rig, RIG_KICK, 0, 1);
@@ -148,7 +148,7 @@ TEST_F(slow, refusals_by_count)
 	const struct rig_rule no = {
 		.opcode = PTO_DEV_MAP, .skip = 1, .times = 2, .status = PTO_DEV_NOMEM,
 	};
-	struct pto_bo_create bo;
+	struct pto_ioc_bo_create bo;
 
 	rig_rule(self->rig, &no);
 	EXPECT_EQ(0, rig_bo(self->ctx, 4096, &bo));
@@ -161,8 +161,8 @@ TEST_F(slow, refusals_by_count)
 TEST_F(slow, silent_queue)
 {
 	const struct rig_rule silent = { .opcode = PTO_DEV_RUN, .skip = 1, .silent = true };
-	struct pto_wait wait = { 0 };
-	struct pto_bo_create bo;
+	struct pto_ioc_wait wait = { 0 };
+	struct pto_ioc_bo_create bo;
 	uint64_t first, second;
 
 	rig_rule(self->rig, &silent);
@@ -187,7 +187,7 @@ struct sleeper {
 static void sleeps(void *arg)
 {
 	struct sleeper *s = arg;
-	struct pto_wait wait = { 0 };
+	struct pto_ioc_wait wait = { 0 };
 
 	s->result = rig_wait(s->ctx, s->id, s->timeout, &wait);
 	s->until = rig_now();

@@ -37,7 +37,7 @@ FIXTURE_TEARDOWN(streams)
 
 static int create(struct pto_ctx *ctx, uint32_t *id)
 {
-	struct pto_stream_create arg = { .size = sizeof(arg) };
+	struct pto_ioc_stream_create arg = { .size = sizeof(arg) };
 	int err = rig_ioctl(ctx, PTO_STREAM_CREATE, &arg);
 
 	*id = arg.id;
@@ -46,7 +46,7 @@ static int create(struct pto_ctx *ctx, uint32_t *id)
 
 static int destroy(struct pto_ctx *ctx, uint32_t id)
 {
-	struct pto_stream_destroy arg = { .size = sizeof(arg), .id = id };
+	struct pto_ioc_stream_destroy arg = { .size = sizeof(arg), .id = id };
 
 	return rig_ioctl(ctx, PTO_STREAM_DESTROY, &arg);
 }
@@ -111,7 +111,7 @@ TEST_F(streams, refused)
 /* Its number could not be handed out: nobody could ever give it up. */
 TEST_F(streams, that_nobody_can_be_told_of)
 {
-	static const struct pto_stream_create arg = { .size = sizeof(arg) };
+	static const struct pto_ioc_stream_create arg = { .size = sizeof(arg) };
 	uint32_t ids[RIG_QUEUES];
 	int i;
 
@@ -126,7 +126,7 @@ TEST_F(streams, that_nobody_can_be_told_of)
 TEST_F(streams, that_the_device_keeps)
 {
 	const struct rig_rule no = { .opcode = PTO_DEV_QUEUE_UNBIND, .status = PTO_DEV_INVALID };
-	struct pto_ctx_reset reset = { .size = sizeof(reset) };
+	struct pto_ioc_ctx_reset reset = { .size = sizeof(reset) };
 	uint32_t ids[RIG_QUEUES], queue;
 	struct pto_context_stats stats;
 	struct pto_ctx *other;
@@ -160,7 +160,7 @@ TEST_F(streams, that_the_device_keeps)
 /* A queue that the device may bind when nobody waits any more is the hardware context's. */
 TEST_F(streams, that_nobody_waited_for)
 {
-	struct pto_ctx_reset reset = { .size = sizeof(reset) };
+	struct pto_ioc_ctx_reset reset = { .size = sizeof(reset) };
 	uint32_t ids[RIG_QUEUES];
 	unsigned int from;
 
@@ -196,15 +196,15 @@ TEST_F(streams, refused_again_and_again)
 TEST_F(streams, used_and_destroyed)
 {
 	struct pto_run_entry entry = { 0 };
-	struct pto_run run = {
+	struct pto_ioc_run run = {
 		.size = sizeof(run),
 		.count = 1,
 		.stride = sizeof(entry),
 		.entries_ptr = (uintptr_t)&entry,
 	};
-	struct pto_stream_wait join = { .size = sizeof(join), .timeout_ns = PTO_WAIT_FOREVER };
-	struct pto_wait wait = { 0 };
-	struct pto_bo_create bo;
+	struct pto_ioc_stream_wait join = { .size = sizeof(join), .timeout_ns = PTO_WAIT_FOREVER };
+	struct pto_ioc_wait wait = { 0 };
+	struct pto_ioc_bo_create bo;
 	int i;
 
 	ASSERT_EQ(0, rig_ready(self->ctx, &bo));
@@ -227,7 +227,7 @@ TEST_F(streams, used_and_destroyed)
 TEST(as_many_as_are_said)
 {
 	struct pto_device_info info;
-	struct pto_query query = {
+	struct pto_ioc_query query = {
 		.size = sizeof(query), .item = PTO_QUERY_DEVICE,
 		.data_ptr = (uintptr_t)&info, .data_size = sizeof(info),
 	};

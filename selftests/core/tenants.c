@@ -52,7 +52,7 @@ FIXTURE_TEARDOWN(tenants)
 /* Configuration number @n. Return: the arena's id, or what the driver says. */
 static int64_t prewarm(struct pto_ctx *ctx, unsigned int n)
 {
-	struct pto_prewarm arg = { .size = sizeof(arg), .heap = { 1024 + n } };
+	struct pto_ioc_prewarm arg = { .size = sizeof(arg), .heap = { 1024 + n } };
 	int err = rig_ioctl(ctx, PTO_PREWARM, &arg);
 
 	return err ? err : (int64_t)arg.arena;
@@ -144,13 +144,13 @@ TEST_F(tenants, same_image_is_cleared)
  */
 static struct bringer {
 	struct rig_thread thread;
-	struct pto_image_create image;
+	struct pto_ioc_image_create image;
 	int result;
 } bringer;
 
 static void bring(void *unused)
 {
-	bringer.image = (struct pto_image_create){
+	bringer.image = (struct pto_ioc_image_create){
 		.size = sizeof(bringer.image),
 		.data_ptr = (uintptr_t)"the same",
 		.length = 8,
@@ -447,7 +447,7 @@ TEST_F(tenants, buckets_cannot_be_chosen)
 	uint32_t i;
 
 	for (i = 0; i < MANY; i++) {
-		struct pto_image_create image = {
+		struct pto_ioc_image_create image = {
 			.size = sizeof(image),
 			.data_ptr = (uintptr_t)"all the same",
 			.length = 12,

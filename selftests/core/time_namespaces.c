@@ -15,7 +15,7 @@
 FIXTURE(clock) {
 	struct rig *rig;
 	struct pto_ctx *ctx;
-	struct pto_bo_create bo;
+	struct pto_ioc_bo_create bo;
 	uint32_t stream;
 	int64_t ahead;
 	long memory;
@@ -78,7 +78,7 @@ static uint64_t callers_now(int64_t ahead)
 
 static int stream_wait(struct pto_ctx *ctx, uint64_t timeout_ns)
 {
-	struct pto_stream_wait arg = {
+	struct pto_ioc_stream_wait arg = {
 		.size = sizeof(arg),
 		.id = PTO_STREAM_DEFAULT,
 		.timeout_ns = timeout_ns,
@@ -95,7 +95,7 @@ static int stream_wait(struct pto_ctx *ctx, uint64_t timeout_ns)
 
 TEST_F(clock, deadlines)
 {
-	struct pto_wait wait = { 0 };
+	struct pto_ioc_wait wait = { 0 };
 	uint64_t begin, id;
 
 	self->rig->held = 1u << self->stream;
@@ -115,7 +115,7 @@ TEST_F(clock, deadlines)
 TEST_F(clock, deadlines_in_the_past)
 {
 	const uint64_t past[] = { 0, 1, RIG_SECOND, callers_now(self->ahead) - 1 };
-	struct pto_wait wait = { 0 };
+	struct pto_ioc_wait wait = { 0 };
 	uint64_t begin = rig_now(), id;
 	unsigned int i;
 
@@ -135,7 +135,7 @@ TEST_F(clock, deadlines_far_ahead)
 {
 	const uint64_t far[] = { NEVER, NEVER - 1, NEVER - 2, NEVER - RIG_SECOND, INT64_MAX };
 	const struct rig_rule late = { .opcode = PTO_DEV_RUN, .late_ns = RIG_SECOND };
-	struct pto_wait wait = { 0 };
+	struct pto_ioc_wait wait = { 0 };
 	unsigned int i;
 	uint64_t id;
 
@@ -151,7 +151,7 @@ TEST_F(clock, deadlines_far_ahead)
 TEST_F(clock, results)
 {
 	const struct rig_rule stamped = { .opcode = PTO_DEV_RUN, .spoil = stamp };
-	struct pto_wait wait = { 0 };
+	struct pto_ioc_wait wait = { 0 };
 	uint64_t before, id;
 
 	rig_rule(self->rig, &stamped);
@@ -168,7 +168,7 @@ TEST_F(clock, results)
 TEST_F(clock, no_results)
 {
 	const struct rig_rule unbegun = { .opcode = PTO_DEV_RUN, .spoil = never_began };
-	struct pto_wait wait = { 0 };
+	struct pto_ioc_wait wait = { 0 };
 	uint64_t id;
 
 	rig_rule(self->rig, &unbegun);

@@ -40,7 +40,7 @@ static uint32_t below(uint32_t n)
 FIXTURE(waits) {
 	struct rig *rig;
 	struct pto_ctx *ctx;
-	struct pto_bo_create bo;
+	struct pto_ioc_bo_create bo;
 	uint32_t stream;
 	unsigned int first;
 	long memory;
@@ -147,7 +147,7 @@ static bool report_is_kept(uint64_t number)
 	return model[number].reported;
 }
 
-static bool result_is(const struct pto_wait *wait, uint64_t number)
+static bool result_is(const struct pto_ioc_wait *wait, uint64_t number)
 {
 	const struct ended *e = &model[number];
 	bool tells = e->cqe.status == PTO_DEV_PROGRAM || e->cqe.status == PTO_DEV_TIMEOUT;
@@ -158,7 +158,7 @@ static bool result_is(const struct pto_wait *wait, uint64_t number)
 	       wait->start_ns == e->cqe.start_ns && wait->end_ns == e->cqe.end_ns;
 }
 
-static bool report_is(const struct pto_wait *wait, const char *text, uint64_t number)
+static bool report_is(const struct pto_ioc_wait *wait, const char *text, uint64_t number)
 {
 	const struct pto_dev_report *r = &model[number].report;
 
@@ -175,7 +175,7 @@ static bool report_is(const struct pto_wait *wait, const char *text, uint64_t nu
 static int submit(FIXTURE_DATA(waits) *self)
 {
 	struct pto_run_entry entry = { .user_data = 7 * (submitted + 1) };
-	struct pto_run arg = {
+	struct pto_ioc_run arg = {
 		.size = sizeof(arg),
 		.stream = PTO_STREAM_DEFAULT,
 		.count = 1,
@@ -211,7 +211,7 @@ static int read_one(FIXTURE_DATA(waits) *self)
 {
 	uint64_t number = below(4) ? submitted - below(submitted < 140 ? submitted + 1 : 140) :
 				     below(submitted + 3);
-	struct pto_wait wait = { .log_size = 224 };
+	struct pto_ioc_wait wait = { .log_size = 224 };
 	char text[224] = "untouched";
 	int err, want = 0;
 
@@ -234,7 +234,7 @@ static int read_one(FIXTURE_DATA(waits) *self)
 
 static int wait_for_stream(FIXTURE_DATA(waits) *self)
 {
-	struct pto_stream_wait arg = { .size = sizeof(arg), .id = PTO_STREAM_DEFAULT };
+	struct pto_ioc_stream_wait arg = { .size = sizeof(arg), .id = PTO_STREAM_DEFAULT };
 	int err = rig_ioctl(self->ctx, PTO_STREAM_WAIT, &arg);
 
 	return err == (submitted == completed ? 0 : -ETIMEDOUT) ? 0 : -EBADMSG;
@@ -284,7 +284,7 @@ TEST_F(waits, random_reading)
 TEST_F(waits, text_fits_its_room)
 {
 	const char *whole = "a text of 23 characters";
-	struct pto_wait wait;
+	struct pto_ioc_wait wait;
 	char room[40];
 	uint32_t size;
 
@@ -319,7 +319,7 @@ static void earlier_lap(struct rig *rig, uint32_t queue, struct pto_dev_cqe *cqe
 /* The completion that was in this place a lap ago is none of this run. */
 TEST_F(waits, completion_of_an_earlier_lap)
 {
-	struct pto_wait wait = { 0 };
+	struct pto_ioc_wait wait = { 0 };
 	uint64_t id;
 	int i;
 

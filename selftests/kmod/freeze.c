@@ -72,7 +72,7 @@ FIXTURE_TEARDOWN(freeze)
 /* Waits for an answer, in a sleep that only the death of the process ends. */
 static void *create(void *arg)
 {
-	struct pto_bo_create bo = { .size = sizeof(bo), .length = 4096 };
+	struct pto_ioc_bo_create bo = { .size = sizeof(bo), .length = 4096 };
 
 	return (void *)(intptr_t)pt_ioctl(*(int *)arg, PTO_BO_CREATE, &bo);
 }
@@ -80,7 +80,7 @@ static void *create(void *arg)
 /* So does this, with the arena's image, which others may wait for. */
 static void *prewarm(void *arg)
 {
-	struct pto_prewarm arena = { .size = sizeof(arena) };
+	struct pto_ioc_prewarm arena = { .size = sizeof(arena) };
 	unsigned int i;
 
 	for (i = 0; i < PTO_RING_DEPTHS; i++) {

@@ -53,7 +53,7 @@ PT_TEST_F(ring, polls_a_device_that_goes)
 /* An interrupt wakes who waits for a command, and the ring, which signals the interrupt. */
 PT_TEST_F(ring, polls_while_another_waits)
 {
-	struct pto_bo_create bo = { .size = sizeof(bo), .length = 1 << 16 };
+	struct pto_ioc_bo_create bo = { .size = sizeof(bo), .length = 1 << 16 };
 	int i;
 
 	ASSERT_EQ(0, uring_poll(&self->ring, self->fd, POLLIN));

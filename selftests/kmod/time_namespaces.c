@@ -94,13 +94,15 @@ FIXTURE_TEARDOWN(timens)
 static int64_t wait_a_while(int fd, uint64_t run)
 {
 	uint64_t before = pt_now();
-	struct pto_wait wait = { .size = sizeof(wait), .run = run, .timeout_ns = before + WAIT_NS };
+	struct pto_ioc_wait wait = {
+		.size = sizeof(wait), .run = run, .timeout_ns = before + WAIT_NS,
+	};
 	int err = pt_ioctl(fd, PTO_WAIT, &wait);
 
 	return err == -ETIMEDOUT ? (int64_t)(pt_now() - before) : -EPROTO;
 }
 
-static bool between(const struct pto_wait *wait, uint64_t from, uint64_t to)
+static bool between(const struct pto_ioc_wait *wait, uint64_t from, uint64_t to)
 {
 	return from <= wait->submit_ns && wait->submit_ns <= wait->start_ns &&
 	       wait->start_ns <= wait->end_ns && wait->end_ns <= to;
@@ -110,7 +112,7 @@ static bool between(const struct pto_wait *wait, uint64_t from, uint64_t to)
 static const char *use(int fd)
 {
 	uint64_t before, id, begin = pt_now();
-	struct pto_wait wait;
+	struct pto_ioc_wait wait;
 	struct pt_gate gate;
 	int64_t passed;
 

@@ -59,7 +59,7 @@ static short wait_for_end(int fd)
 
 static int is_gone(int fd)
 {
-	struct pto_bo_create bo = { .size = sizeof(bo), .length = 4096 };
+	struct pto_ioc_bo_create bo = { .size = sizeof(bo), .length = 4096 };
 
 	return pt_ioctl(fd, PTO_BO_CREATE, &bo);
 }

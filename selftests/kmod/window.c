@@ -195,8 +195,8 @@ TEST(pages_are_accounted)
 	EXPECT_LT(first, LIMIT_PAGES);
 	/* What was touched stays so, and who maps nothing is not limited. */
 	EXPECT_EQ(1, touch(buf.map, page, page));
-	EXPECT_EQ(0, pt_ioctl(fd, PTO_BO_COPY, &(struct pto_bo_copy){
-		.size = sizeof(struct pto_bo_copy),
+	EXPECT_EQ(0, pt_ioctl(fd, PTO_BO_COPY, &(struct pto_ioc_bo_copy){
+		.size = sizeof(struct pto_ioc_bo_copy),
 		.direction = PTO_COPY_TO_DEVICE,
 		.dst_id = buf.id,
 		.dst_offset = buf.bytes - 1,
@@ -309,7 +309,7 @@ TEST_F(window, seen_by_a_debugger_for_reading)
 {
 	int mem = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
 	int fd = fake_open(&self->fake, O_RDONLY);
-	struct pto_bo_create bo = { .size = sizeof(bo), .length = self->page };
+	struct pto_ioc_bo_create bo = { .size = sizeof(bo), .length = self->page };
 	char byte = 'x', *map;
 
 	ASSERT_GE(mem, 0);

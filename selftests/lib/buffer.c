@@ -8,15 +8,15 @@
 
 int pt_bo_destroy(int fd, uint32_t id)
 {
-	struct pto_bo_destroy arg = { .size = sizeof(arg), .id = id };
+	struct pto_ioc_bo_destroy arg = { .size = sizeof(arg), .id = id };
 
 	return pt_ioctl(fd, PTO_BO_DESTROY, &arg);
 }
 
 int pt_buf_new(int fd, size_t bytes, struct pt_buf *buf)
 {
-	struct pto_bo_create create = { .size = sizeof(create), .length = bytes };
-	struct pto_bo_info info = { .size = sizeof(info) };
+	struct pto_ioc_bo_create create = { .size = sizeof(create), .length = bytes };
+	struct pto_ioc_bo_info info = { .size = sizeof(info) };
 	int err;
 
 	memset(buf, 0, sizeof(*buf));

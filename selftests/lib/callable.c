@@ -76,7 +76,7 @@ void pt_file_free(struct pt_file *file)
 	memset(file, 0, sizeof(*file));
 }
 
-int pt_image(int fd, const char *name, struct pto_image_create *image)
+int pt_image(int fd, const char *name, struct pto_ioc_image_create *image)
 {
 	struct pt_file file;
 	int err;
@@ -84,7 +84,7 @@ int pt_image(int fd, const char *name, struct pto_image_create *image)
 	err = pt_file_read(name, &file);
 	if (err)
 		return err;
-	*image = (struct pto_image_create) {
+	*image = (struct pto_ioc_image_create) {
 		.size = sizeof(*image),
 		.data_ptr = (uintptr_t)file.data,
 		.length = file.bytes,
@@ -98,7 +98,7 @@ int pt_image(int fd, const char *name, struct pto_image_create *image)
 
 int pt_image_destroy(int fd, uint32_t id)
 {
-	struct pto_image_destroy arg = { .size = sizeof(arg), .id = id };
+	struct pto_ioc_image_destroy arg = { .size = sizeof(arg), .id = id };
 
 	return pt_ioctl(fd, PTO_IMAGE_DESTROY, &arg);
 }
@@ -106,7 +106,7 @@ int pt_image_destroy(int fd, uint32_t id)
 static int create_images(int fd, const struct pt_callable *callable, uint32_t *orch,
 			 struct pto_kernel *kernels)
 {
-	struct pto_image_create image;
+	struct pto_ioc_image_create image;
 	int count, err;
 
 	err = pt_image(fd, callable->orch, &image);
@@ -142,10 +142,10 @@ const struct pt_callable pt_mul = {
 	.kernels = { { 0, PTO_CORE_AIV, "kernel_mul" } },
 };
 
-int pt_prepare(int fd, int cid, const struct pt_callable *callable, struct pto_prepare *out)
+int pt_prepare(int fd, int cid, const struct pt_callable *callable, struct pto_ioc_prepare *out)
 {
 	struct pto_kernel kernels[PT_MAX_KERNELS];
-	struct pto_prepare arg = {
+	struct pto_ioc_prepare arg = {
 		.size = sizeof(arg),
 		.cid = cid,
 		.kind = PTO_KIND_DEVICE_ORCH,
@@ -173,7 +173,7 @@ int pt_prepare(int fd, int cid, const struct pt_callable *callable, struct pto_p
 
 int pt_unprepare(int fd, int cid)
 {
-	struct pto_unprepare arg = { .size = sizeof(arg), .cid = cid };
+	struct pto_ioc_unprepare arg = { .size = sizeof(arg), .cid = cid };
 
 	return pt_ioctl(fd, PTO_UNPREPARE, &arg);
 }

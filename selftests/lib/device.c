@@ -18,7 +18,7 @@ int pt_ioctl(int fd, unsigned long nr, void *arg)
 
 static int query(int fd, uint32_t item, void *data, uint32_t bytes)
 {
-	struct pto_query arg = {
+	struct pto_ioc_query arg = {
 		.size = sizeof(arg),
 		.item = item,
 		.data_ptr = (uintptr_t)data,

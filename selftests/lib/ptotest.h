@@ -149,7 +149,7 @@ int pt_file_read(const char *name, struct pt_file *file);
 void pt_file_free(struct pt_file *file);
 
 /** pt_image() - PTO_IMAGE_CREATE of an object of selftests/device */
-int pt_image(int fd, const char *name, struct pto_image_create *image);
+int pt_image(int fd, const char *name, struct pto_ioc_image_create *image);
 int pt_image_destroy(int fd, uint32_t id);
 
 #define PT_MAX_KERNELS 4
@@ -182,7 +182,7 @@ extern const struct pt_callable pt_add, pt_mul;
  *
  * Return: the cid or -errno.
  */
-int pt_prepare(int fd, int cid, const struct pt_callable *callable, struct pto_prepare *out);
+int pt_prepare(int fd, int cid, const struct pt_callable *callable, struct pto_ioc_prepare *out);
 int pt_unprepare(int fd, int cid);
 
 /* --- runs (run.c) ------------------------------------------------------------ */
@@ -200,7 +200,7 @@ int pt_submit(int fd, uint32_t stream, int cid, const struct pt_buf *args, uint3
 	      uint64_t *id);
 
 /** pt_wait() - wait for a run until pt_deadline(). @out may be NULL. Return: of the ioctl */
-int pt_wait(int fd, uint64_t id, struct pto_wait *out);
+int pt_wait(int fd, uint64_t id, struct pto_ioc_wait *out);
 
 /** pt_finish() - pt_wait(). Return: its error, or how the run ended */
 int pt_finish(int fd, uint64_t id);

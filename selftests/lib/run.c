@@ -4,7 +4,7 @@
 
 int pt_submit_entry(int fd, uint32_t stream, const struct pto_run_entry *entry, uint64_t *id)
 {
-	struct pto_run run = {
+	struct pto_ioc_run run = {
 		.size = sizeof(run),
 		.stream = stream,
 		.count = 1,
@@ -31,9 +31,9 @@ int pt_submit(int fd, uint32_t stream, int cid, const struct pt_buf *args, uint3
 	return pt_submit_entry(fd, stream, &entry, id);
 }
 
-int pt_wait(int fd, uint64_t id, struct pto_wait *out)
+int pt_wait(int fd, uint64_t id, struct pto_ioc_wait *out)
 {
-	struct pto_wait wait = {
+	struct pto_ioc_wait wait = {
 		.size = sizeof(wait),
 		.run = id,
 		.timeout_ns = pt_deadline(),
@@ -48,7 +48,7 @@ int pt_wait(int fd, uint64_t id, struct pto_wait *out)
 
 int pt_finish(int fd, uint64_t id)
 {
-	struct pto_wait wait;
+	struct pto_ioc_wait wait;
 	int err;
 
 	err = pt_wait(fd, id, &wait);
@@ -66,7 +66,7 @@ int pt_run(int fd, int cid, const struct pt_buf *args, uint32_t args_bytes)
 
 int pt_stream_create(int fd, uint32_t *id)
 {
-	struct pto_stream_create arg = { .size = sizeof(arg) };
+	struct pto_ioc_stream_create arg = { .size = sizeof(arg) };
 	int err;
 
 	err = pt_ioctl(fd, PTO_STREAM_CREATE, &arg);
@@ -77,21 +77,21 @@ int pt_stream_create(int fd, uint32_t *id)
 
 int pt_stream_destroy(int fd, uint32_t id)
 {
-	struct pto_stream_destroy arg = { .size = sizeof(arg), .id = id };
+	struct pto_ioc_stream_destroy arg = { .size = sizeof(arg), .id = id };
 
 	return pt_ioctl(fd, PTO_STREAM_DESTROY, &arg);
 }
 
 int pt_stream_wait(int fd, uint32_t id, uint64_t deadline)
 {
-	struct pto_stream_wait arg = { .size = sizeof(arg), .id = id, .timeout_ns = deadline };
+	struct pto_ioc_stream_wait arg = { .size = sizeof(arg), .id = id, .timeout_ns = deadline };
 
 	return pt_ioctl(fd, PTO_STREAM_WAIT, &arg);
 }
 
 int pt_reset(int fd)
 {
-	struct pto_ctx_reset arg = { .size = sizeof(arg) };
+	struct pto_ioc_ctx_reset arg = { .size = sizeof(arg) };
 
 	return pt_ioctl(fd, PTO_CTX_RESET, &arg);
 }

@@ -20,7 +20,7 @@
 /* What the driver is like. */
 enum manner {
 	HONEST,
-	OLD,		/* it knows the first struct pto_run only */
+	OLD,		/* it knows the first struct pto_ioc_run only */
 	INTERRUPTED,	/* a signal comes as soon as something waits with a run */
 	MUTE,		/* nothing that is waited for comes, and nothing moves */
 	SLOW,		/* it comes in the end, and until then something moves */
@@ -64,15 +64,15 @@ static bool answers(void)
 	return driver.manner < MUTE || (driver.manner == SLOW && !driver.moves);
 }
 
-static void no_result(const struct pto_wait *wait)
+static void no_result(const struct pto_ioc_wait *wait)
 {
 	driver.deadline = wait->timeout_ns;
 	driver.asked = pt_now();
 }
 
-static int run(int fd, struct pto_run *arg)
+static int run(int fd, struct pto_ioc_run *arg)
 {
-	struct pto_wait *wait = (struct pto_wait *)(uintptr_t)arg->wait_ptr;
+	struct pto_ioc_wait *wait = (struct pto_ioc_wait *)(uintptr_t)arg->wait_ptr;
 	int ret;
 
 	if (driver.manner == OLD && (arg->wait_ptr || arg->wait_error || arg->pad))
@@ -86,7 +86,7 @@ static int run(int fd, struct pto_run *arg)
 	return ret;
 }
 
-static int wait_for(int fd, struct pto_wait *arg)
+static int wait_for(int fd, struct pto_ioc_wait *arg)
 {
 	if (answers())
 		return real_ioctl(fd, PTO_WAIT, arg);
@@ -94,7 +94,7 @@ static int wait_for(int fd, struct pto_wait *arg)
 	return fail(ETIMEDOUT);
 }
 
-static int query(int fd, struct pto_query *arg)
+static int query(int fd, struct pto_ioc_query *arg)
 {
 	int ret = real_ioctl(fd, PTO_QUERY, arg);
 

@@ -25,7 +25,7 @@ FIXTURE(configurations) {
 	unsigned int first;
 };
 
-static struct pto_prewarm asked;	/* latest PTO_PREWARM */
+static struct pto_ioc_prewarm asked;	/* latest PTO_PREWARM */
 static uint32_t used;			/* arena of the latest run */
 static unsigned int seed;
 
@@ -37,7 +37,7 @@ static uint32_t below(uint32_t n)
 static int look(unsigned long nr, void *arg)
 {
 	if (nr == PTO_PREWARM)
-		asked = *(struct pto_prewarm *)arg;
+		asked = *(struct pto_ioc_prewarm *)arg;
 	return 0;
 }
 

@@ -120,7 +120,7 @@ TEST_F(contexts, list_of_devices)
 
 static int old_answer(unsigned long nr, void *arg)
 {
-	struct pto_query *query = arg;
+	struct pto_ioc_query *query = arg;
 
 	/* What an old driver does not know it does not write. */
 	if (nr == PTO_QUERY)
@@ -420,14 +420,14 @@ TEST_F(contexts, copies_between_buffers)
 
 /* --- callables ------------------------------------------------------------------------------ */
 
-static struct pto_prepare prepared;
+static struct pto_ioc_prepare prepared;
 static struct pto_kernel kernels[4];
 
 static int note_prepare(unsigned long nr, void *arg)
 {
 	if (nr != PTO_PREPARE)
 		return 0;
-	prepared = *(struct pto_prepare *)arg;
+	prepared = *(struct pto_ioc_prepare *)arg;
 	if (prepared.kernel_count <= 4)
 		memcpy(kernels, (void *)(uintptr_t)prepared.kernels_ptr,
 		       prepared.kernel_count * sizeof(kernels[0]));

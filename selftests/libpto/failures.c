@@ -153,12 +153,12 @@ static struct {
 
 static int refuse(unsigned long nr, void *arg)
 {
-	struct pto_prepare *prepare = arg;
+	struct pto_ioc_prepare *prepare = arg;
 
 	if (nr != refusal.nr)
 		return 0;
 	if (nr == PTO_PREWARM && refusal.log)
-		snprintf((char *)(uintptr_t)((struct pto_prewarm *)arg)->log_ptr, 64, "%s",
+		snprintf((char *)(uintptr_t)((struct pto_ioc_prewarm *)arg)->log_ptr, 64, "%s",
 			 refusal.log);
 	if (nr == PTO_PREPARE && refusal.log)
 		snprintf((char *)(uintptr_t)prepare->log_ptr, prepare->log_size, "%s",

@@ -155,7 +155,7 @@ static struct pto_context *context;
 /* While one thread empties a cid another one has already emptied it and filled it again. */
 static int refill(unsigned long nr, void *arg)
 {
-	struct pto_unprepare again = { .size = sizeof(again) };
+	struct pto_ioc_unprepare again = { .size = sizeof(again) };
 
 	if (nr != PTO_UNPREPARE || !other)
 		return 0;

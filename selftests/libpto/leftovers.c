@@ -254,7 +254,7 @@ static int run_in_windows(struct pto_context *ctx, const struct pto_args *args)
 /* Emptied past the library, which then fills it again. */
 static int prepare_again(struct pto_context *ctx, const struct pto_callable *callable)
 {
-	struct pto_unprepare arg = { .size = sizeof(arg) };
+	struct pto_ioc_unprepare arg = { .size = sizeof(arg) };
 	int rc = pto_prepare(ctx, 0, callable);
 
 	if (rc)

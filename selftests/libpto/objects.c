@@ -687,7 +687,7 @@ PT_TEST_F(device, callable_from_memory_runs)
 PT_TEST_F(device, buffers_are_copied_and_named)
 {
 	struct pto_buffer *one, *two;
-	struct pto_bo_info info = { .size = sizeof(info) };
+	struct pto_ioc_bo_info info = { .size = sizeof(info) };
 	uint32_t words[4] = { 1, 2, 3, 4 }, back[4] = { 0 };
 
 	ASSERT_EQ(0, pto_buffer_alloc(self->ctx, 8192, PTO_PLACE_DEVICE, &one));

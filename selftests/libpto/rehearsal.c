@@ -109,7 +109,7 @@ static bool overlaps(const struct context *ctx, uint64_t offset, uint64_t size)
 }
 
 /* The lowest place, so that what is freed is soon somebody else's. */
-static int bo_create(struct context *ctx, struct pto_bo_create *arg)
+static int bo_create(struct context *ctx, struct pto_ioc_bo_create *arg)
 {
 	uint64_t size = (arg->length + PAGE - 1) & ~(uint64_t)(PAGE - 1), offset;
 	int id;
@@ -137,7 +137,7 @@ static struct buffer *buffer(struct context *ctx, uint32_t id)
 	return id && id < BUFFERS && ctx->buffers[id].size ? &ctx->buffers[id] : NULL;
 }
 
-static int bo_info(struct context *ctx, struct pto_bo_info *arg)
+static int bo_info(struct context *ctx, struct pto_ioc_bo_info *arg)
 {
 	const struct buffer *buf = buffer(ctx, arg->id);
 
@@ -149,7 +149,7 @@ static int bo_info(struct context *ctx, struct pto_bo_info *arg)
 	return 0;
 }
 
-static int bo_destroy(struct context *ctx, const struct pto_bo_destroy *arg)
+static int bo_destroy(struct context *ctx, const struct pto_ioc_bo_destroy *arg)
 {
 	struct buffer *buf = buffer(ctx, arg->id);
 
@@ -167,7 +167,7 @@ static bool within(const struct buffer *buf, uint64_t offset, uint64_t size)
 	return buf && offset <= buf->size && size <= buf->size - offset;
 }
 
-static int bo_copy(struct context *ctx, const struct pto_bo_copy *arg)
+static int bo_copy(struct context *ctx, const struct pto_ioc_bo_copy *arg)
 {
 	const struct buffer *src = buffer(ctx, arg->src_id), *dst = buffer(ctx, arg->dst_id);
 	char *from = (char *)(uintptr_t)arg->user_ptr, *to = from;
@@ -203,7 +203,7 @@ void *rehearsal_at(uint64_t addr, uint64_t size)
 
 /* --- images and callables -------------------------------------------------------- */
 
-static int image_create(struct context *ctx, struct pto_image_create *arg)
+static int image_create(struct context *ctx, struct pto_ioc_image_create *arg)
 {
 	int id;
 
@@ -217,7 +217,7 @@ static int image_create(struct context *ctx, struct pto_image_create *arg)
 	return 0;
 }
 
-static int image_destroy(struct context *ctx, const struct pto_image_destroy *arg)
+static int image_destroy(struct context *ctx, const struct pto_ioc_image_destroy *arg)
 {
 	if (!arg->id || arg->id >= IMAGES || !ctx->images[arg->id])
 		return -ENOENT;
@@ -226,7 +226,7 @@ static int image_destroy(struct context *ctx, const struct pto_image_destroy *ar
 	return 0;
 }
 
-static int prepare(struct context *ctx, struct pto_prepare *arg)
+static int prepare(struct context *ctx, struct pto_ioc_prepare *arg)
 {
 	const struct pto_kernel *kernels = (void *)(uintptr_t)arg->kernels_ptr;
 	int cid = arg->cid;
@@ -251,7 +251,7 @@ static int prepare(struct context *ctx, struct pto_prepare *arg)
 	return 0;
 }
 
-static int unprepare(struct context *ctx, const struct pto_unprepare *arg)
+static int unprepare(struct context *ctx, const struct pto_ioc_unprepare *arg)
 {
 	if (arg->cid < 0 || arg->cid >= PTO_MAX_CALLABLES)
 		return -EINVAL;
@@ -266,7 +266,7 @@ int rehearsal_prepared(int cid)
 }
 
 /* As many as are kept, the oldest makes room. */
-static int prewarm(struct context *ctx, struct pto_prewarm *arg)
+static int prewarm(struct context *ctx, struct pto_ioc_prewarm *arg)
 {
 	memmove(&ctx->arenas[0], &ctx->arenas[1], sizeof(ctx->arenas) - sizeof(ctx->arenas[0]));
 	arg->arena = ++rehearsal.arenas;
@@ -291,7 +291,7 @@ static struct stream *stream_of(struct context *ctx, uint64_t id)
 	return id && id <= REHEARSED_STREAMS && ctx->streams[id].live ? &ctx->streams[id] : NULL;
 }
 
-static int stream_create(struct context *ctx, struct pto_stream_create *arg)
+static int stream_create(struct context *ctx, struct pto_ioc_stream_create *arg)
 {
 	uint32_t id;
 
@@ -307,7 +307,7 @@ static int stream_create(struct context *ctx, struct pto_stream_create *arg)
 	return 0;
 }
 
-static int stream_destroy(struct context *ctx, const struct pto_stream_destroy *arg)
+static int stream_destroy(struct context *ctx, const struct pto_ioc_stream_destroy *arg)
 {
 	struct stream *s = stream_of(ctx, arg->id);
 
@@ -320,7 +320,7 @@ static int stream_destroy(struct context *ctx, const struct pto_stream_destroy *
 	return 0;
 }
 
-static int stream_wait(struct context *ctx, const struct pto_stream_wait *arg)
+static int stream_wait(struct context *ctx, const struct pto_ioc_stream_wait *arg)
 {
 	struct stream *s = stream_of(ctx, arg->id);
 
@@ -382,7 +382,7 @@ static bool wait_until(struct stream *s, uint64_t seq, uint64_t deadline)
 	return false;
 }
 
-static int wait_run(struct context *ctx, struct pto_wait *arg)
+static int wait_run(struct context *ctx, struct pto_ioc_wait *arg)
 {
 	struct stream *s = stream_of(ctx, arg->run >> 48);
 	uint64_t seq = arg->run & ((1ull << 48) - 1), n = (seq - 1) % RUNS;
@@ -413,10 +413,10 @@ static int wait_run(struct context *ctx, struct pto_wait *arg)
 	return 0;
 }
 
-static int run(struct context *ctx, struct pto_run *arg)
+static int run(struct context *ctx, struct pto_ioc_run *arg)
 {
 	const struct pto_run_entry *entries = (void *)(uintptr_t)arg->entries_ptr;
-	struct pto_wait *wait = (void *)(uintptr_t)arg->wait_ptr;
+	struct pto_ioc_wait *wait = (void *)(uintptr_t)arg->wait_ptr;
 	struct stream *s = stream_of(ctx, arg->stream);
 	int err;
 
@@ -438,7 +438,7 @@ static int run(struct context *ctx, struct pto_run *arg)
 
 /* --- the rest ---------------------------------------------------------------------- */
 
-static int answer(struct pto_query *arg, const void *data, uint32_t size)
+static int answer(struct pto_ioc_query *arg, const void *data, uint32_t size)
 {
 	memcpy((void *)(uintptr_t)arg->data_ptr, data,
 	       size < arg->data_size ? size : arg->data_size);
@@ -446,7 +446,7 @@ static int answer(struct pto_query *arg, const void *data, uint32_t size)
 	return 0;
 }
 
-static int query(struct pto_query *arg)
+static int query(struct pto_ioc_query *arg)
 {
 	struct pto_context_stats stats = { .size = sizeof(stats) };
 	struct pto_device_usage usage = { .size = sizeof(usage) };

@@ -95,7 +95,7 @@ static void execute(const struct pto_run_entry *entry)
 static int look(unsigned long nr, void *arg)
 {
 	if (nr == PTO_RUN)
-		model.waits = ((struct pto_run *)arg)->wait_ptr;
+		model.waits = ((struct pto_ioc_run *)arg)->wait_ptr;
 	return 0;
 }
 
@@ -648,12 +648,12 @@ static uint64_t run_deadline;
 
 static int note_deadline(unsigned long nr, void *arg)
 {
-	const struct pto_run *run = arg;
+	const struct pto_ioc_run *run = arg;
 
 	if (nr == PTO_RUN && run->wait_ptr)
-		run_deadline = ((struct pto_wait *)(uintptr_t)run->wait_ptr)->timeout_ns;
+		run_deadline = ((struct pto_ioc_wait *)(uintptr_t)run->wait_ptr)->timeout_ns;
 	if (nr == PTO_WAIT)
-		run_deadline = ((struct pto_wait *)arg)->timeout_ns;
+		run_deadline = ((struct pto_ioc_wait *)arg)->timeout_ns;
 	return 0;
 }
 

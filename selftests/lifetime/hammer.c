@@ -103,7 +103,7 @@ static int run_something(struct hand *hand)
 static int copy_something(struct hand *hand)
 {
 	char bytes[64] = "";
-	struct pto_bo_copy copy = {
+	struct pto_ioc_bo_copy copy = {
 		.size = sizeof(copy),
 		.direction = PTO_COPY_TO_DEVICE,
 		.dst_id = guess_near(hand, &hand->latest->buffer),
@@ -139,7 +139,7 @@ static int make_stream(struct hand *hand)
 
 static int make_image(struct hand *hand)
 {
-	struct pto_image_create image;
+	struct pto_ioc_image_create image;
 	int err = pt_image(hand->fd, "kernel_add", &image);
 
 	if (!err)
@@ -303,9 +303,9 @@ struct maker {
 /* The id of an object is its own: what is told of it is true, unless it is there no more. */
 static int make_and_look(struct maker *maker)
 {
-	struct pto_bo_create create = { .size = sizeof(create), .length = 4096 };
-	struct pto_bo_info info = { .size = sizeof(info) };
-	struct pto_image_create image;
+	struct pto_ioc_bo_create create = { .size = sizeof(create), .length = 4096 };
+	struct pto_ioc_bo_info info = { .size = sizeof(info) };
+	struct pto_ioc_image_create image;
 	int err;
 
 	err = pt_ioctl(maker->fd, PTO_BO_CREATE, &create);

@@ -135,7 +135,7 @@ PT_TEST_F(killed, application_two_hundred_times)
 /* The arena of a small configuration. Return: its id or a negative errno */
 static int64_t prewarm(int fd, uint64_t window)
 {
-	struct pto_prewarm arg = {
+	struct pto_ioc_prewarm arg = {
 		.size = sizeof(arg),
 		.task_window = { window, window, window, window },
 		.heap = { 65536, 65536, 65536, 65536 },

@@ -83,7 +83,7 @@ PT_TEST_F(lifetime, close_with_a_run_that_hangs)
 PT_TEST_F(lifetime, close_gives_everything_back)
 {
 	struct pt_buf buf[4];
-	struct pto_image_create image;
+	struct pto_ioc_image_create image;
 	uint32_t stream;
 	int other, i;
 
@@ -102,7 +102,7 @@ PT_TEST_F(lifetime, close_gives_everything_back)
 PT_TEST_F(lifetime, destroyed_while_mapped)
 {
 	struct pto_device_usage before, during, after;
-	struct pto_bo_info info = { .size = sizeof(info) };
+	struct pto_ioc_bo_info info = { .size = sizeof(info) };
 	struct pt_buf buf;
 	uint32_t *words;
 
@@ -146,7 +146,7 @@ PT_TEST_F(lifetime, mapping_outlives_the_context)
 
 PT_TEST_F(lifetime, partly_unmapped_is_still_mapped)
 {
-	struct pto_bo_info info = { .size = sizeof(info) };
+	struct pto_ioc_bo_info info = { .size = sizeof(info) };
 	struct pt_buf buf;
 	size_t page = self->info.page_size;
 	char *map;
@@ -171,7 +171,7 @@ PT_TEST_F(lifetime, partly_unmapped_is_still_mapped)
 
 PT_TEST_F(lifetime, mappings_that_are_not_allowed)
 {
-	struct pto_bo_info info = { .size = sizeof(info) };
+	struct pto_ioc_bo_info info = { .size = sizeof(info) };
 	size_t page = self->info.page_size;
 	struct pt_buf buf;
 
@@ -276,7 +276,7 @@ PT_TEST_F(lifetime, memory_is_zero_for_its_next_user)
 
 PT_TEST_F(lifetime, device_memory_is_used_up_and_comes_back)
 {
-	struct pto_bo_create create = { .size = sizeof(create) };
+	struct pto_ioc_bo_create create = { .size = sizeof(create) };
 	uint32_t ids[256];
 	int count = 0, err = 0;
 

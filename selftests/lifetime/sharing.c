@@ -113,7 +113,7 @@ static int expected_elsewhere(void)
 PT_TEST_F(sharing, dup_is_the_same_context)
 {
 	struct pto_device_usage with, without;
-	struct pto_bo_info info = { .size = sizeof(info) };
+	struct pto_ioc_bo_info info = { .size = sizeof(info) };
 	int other, copies[4], i;
 	struct pt_buf buf;
 

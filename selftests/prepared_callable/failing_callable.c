@@ -97,7 +97,7 @@ PT_TEST_F(failing, explicit_error_is_told_and_harms_nobody)
 {
 	struct pto_context_stats stats;
 	char log[256] = "";
-	struct pto_wait wait = {
+	struct pto_ioc_wait wait = {
 		.size = sizeof(wait),
 		.timeout_ns = pt_deadline(),
 		.log_ptr = (uintptr_t)log,
@@ -140,7 +140,7 @@ PT_TEST_F(failing, wrong_number_of_arguments_leaves_the_callable_intact)
 PT_TEST_F(failing, hang_ends_by_its_bound)
 {
 	struct pto_context_stats stats;
-	struct pto_wait wait;
+	struct pto_ioc_wait wait;
 	uint64_t id;
 
 	ASSERT_EQ(1, pt_prepare(self->fd, 1, &hang, NULL));
@@ -197,7 +197,7 @@ static void crashes(struct __test_metadata *_metadata, FIXTURE_DATA(failing) *se
 {
 	struct pto_context_stats stats;
 	char log[256] = "";
-	struct pto_wait wait = {
+	struct pto_ioc_wait wait = {
 		.size = sizeof(wait),
 		.timeout_ns = pt_deadline(),
 		.log_ptr = (uintptr_t)log,
@@ -267,7 +267,7 @@ PT_TEST_F(failing, hang_of_a_kernel_ends_by_its_bound)
 		.args_size = self->vec.args_bytes,
 		.timeout_ns = PT_SECOND / 5,
 	};
-	struct pto_wait wait;
+	struct pto_ioc_wait wait;
 	uint64_t id;
 
 	kernel.kernels[0].object = "kernel_hang";

@@ -183,7 +183,7 @@ PT_TEST_F(prepared, missing_entry_symbol_fails_and_leaves_all_as_it_was)
 	struct pt_callable bad = pt_add;
 	struct pto_context_stats before;
 	struct pto_device_usage usage, now;
-	struct pto_prepare arg;
+	struct pto_ioc_prepare arg;
 
 	ASSERT_EQ(0, pt_prepare(self->fd, 0, &pt_add, NULL));
 	ASSERT_EQ(0, pt_stats(self->fd, &before));
@@ -252,7 +252,7 @@ PT_TEST_F(prepared, same_build_id_different_bytes_are_two_images)
 		.orch = "orch_vec_same",
 		.kernels = { { 0, PTO_CORE_AIV, "kernel_mul_same" } },
 	};
-	struct pto_image_create image;
+	struct pto_ioc_image_create image;
 	struct pto_device_usage usage;
 	uint64_t images;
 	int i;
@@ -312,7 +312,7 @@ PT_TEST_F(prepared, one_func_id_two_kernels_interleaved)
 /* A second user of the device: finds the image there, runs it. Return: 0 or a line number. */
 static int share(uint32_t arch)
 {
-	struct pto_image_create image;
+	struct pto_ioc_image_create image;
 	struct pt_vec vec;
 	int fd = pt_open(arch);
 	int line = 0;
@@ -428,9 +428,9 @@ PT_TEST_F(prepared, unknown_cid_is_enoent)
 PT_TEST_F(prepared, generation_of_a_refilled_cid_is_over)
 {
 	struct pto_run_entry entry = { .cid = 9 };
-	struct pto_unprepare unprepare = { .size = sizeof(unprepare), .cid = 9 };
+	struct pto_ioc_unprepare unprepare = { .size = sizeof(unprepare), .cid = 9 };
 	static const struct pt_callable empty = { .orch = "orch_empty" };
-	struct pto_prepare first, second;
+	struct pto_ioc_prepare first, second;
 	uint64_t id;
 
 	ASSERT_EQ(9, pt_prepare(self->fd, 9, &empty, &first));

@@ -62,7 +62,7 @@ static void *move_to(void *from, size_t length, void *to)
 
 static uint32_t mappings(int fd, uint32_t id)
 {
-	struct pto_bo_info info = { .size = sizeof(info), .id = id };
+	struct pto_ioc_bo_info info = { .size = sizeof(info), .id = id };
 
 	return pt_ioctl(fd, PTO_BO_INFO, &info) ? UINT32_MAX : info.mappings;
 }
@@ -162,7 +162,7 @@ PT_TEST_F(areas, mappings_side_by_side_are_two)
 /* What the kernel refuses changes nothing. */
 PT_TEST_F(areas, mapping_calls_that_fail)
 {
-	struct pto_bo_create bo = { .size = sizeof(bo), .length = 8192 };
+	struct pto_ioc_bo_create bo = { .size = sizeof(bo), .length = 8192 };
 	char *at;
 
 	ASSERT_EQ(0, pt_ioctl(self->fd, PTO_BO_CREATE, &bo));
@@ -190,7 +190,7 @@ PT_TEST_F(areas, mapping_calls_that_fail)
 
 PT_TEST_F(areas, mapping_calls_by_number)
 {
-	struct pto_bo_create bo = { .size = sizeof(bo), .length = 8192 };
+	struct pto_ioc_bo_create bo = { .size = sizeof(bo), .length = 8192 };
 	char *at, *to;
 
 	ASSERT_EQ(0, pt_ioctl(self->fd, PTO_BO_CREATE, &bo));
@@ -350,7 +350,7 @@ PT_TEST_F(areas, memory_between_mappings)
 /* Wherever a mapping is, above or below the others, its end is noticed. */
 PT_TEST_F(areas, many_mappings_end)
 {
-	struct pto_bo_create bo = { .size = sizeof(bo), .length = 4096 };
+	struct pto_ioc_bo_create bo = { .size = sizeof(bo), .length = 4096 };
 	char *at[8];
 	unsigned int i;
 
@@ -390,7 +390,7 @@ PT_TEST_F(areas, mapping_moved_over_another)
 /* remap_file_pages(): buffers are kept by what shows them, and by nothing else. */
 PT_TEST_F(areas, remapped_pages_are_the_other_buffers)
 {
-	struct pto_bo_create bo = { .size = sizeof(bo), .length = 2 * 4096 };
+	struct pto_ioc_bo_create bo = { .size = sizeof(bo), .length = 2 * 4096 };
 	struct pt_buf buf;
 	size_t index;
 	char *at;
@@ -424,13 +424,13 @@ PT_TEST_F(areas, remapped_pages_are_of_one_context)
 {
 	struct pt_buf one, two;
 	int fd = open(PATH, O_RDWR | O_CLOEXEC);
-	struct pto_bo_info info;
+	struct pto_ioc_bo_info info;
 	char *at;
 
 	ASSERT_LE(0, fd);
 	ASSERT_EQ(0, pt_buf_new(self->fd, 2 * 4096, &one));
 	ASSERT_EQ(0, pt_buf_new(fd, 4096, &two));
-	info = (struct pto_bo_info){ .size = sizeof(info), .id = one.id };
+	info = (struct pto_ioc_bo_info){ .size = sizeof(info), .id = one.id };
 	ASSERT_EQ(0, pt_ioctl(self->fd, PTO_BO_INFO, &info));
 	at = mmap(NULL, 2 * 4096, PROT_NONE, PRIVATE, -1, 0);
 	ASSERT_EQ(at, move_to(one.map, 4096, at));
@@ -506,7 +506,7 @@ PT_TEST_F(areas, child_ends_only_its_mapping)
 
 PT_TEST_F(areas, read_only_context_cannot_be_mapped_for_writing)
 {
-	struct pto_bo_create create = { .size = sizeof(create), .length = 4096 };
+	struct pto_ioc_bo_create create = { .size = sizeof(create), .length = 4096 };
 	int fd = open(PATH, O_RDONLY | O_CLOEXEC);
 	void *map;
 

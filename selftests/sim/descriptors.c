@@ -86,7 +86,7 @@ static int raw_call(long number, long a, long b, long c)
 /* At a number: a context with a buffer that tells it from all others. */
 static int open_context(FIXTURE_DATA(descriptors) *self, int i)
 {
-	struct pto_bo_create bo = { .size = sizeof(bo) };
+	struct pto_ioc_bo_create bo = { .size = sizeof(bo) };
 	int fd = open(PATH, O_RDWR | O_CLOEXEC), pages = 1 + self->opened++ % 300;
 
 	bo.length = (uint64_t)pages * PAGE;
@@ -413,7 +413,7 @@ PT_TEST_F(descriptors, sockets_with_such_names)
 static int ready_context(void)
 {
 	static const struct pt_callable empty = { .orch = "orch_empty" };
-	struct pto_stream_wait wait = {
+	struct pto_ioc_stream_wait wait = {
 		.size = sizeof(wait), .id = PTO_STREAM_DEFAULT, .timeout_ns = PTO_WAIT_FOREVER,
 	};
 	int fd = open(PATH, O_RDWR | O_CLOEXEC);

@@ -563,7 +563,7 @@ static int memory_number_reused(int accmode)
 {
 	char bytes[8192], byte = 0;
 	int file = memfd_create("mine", MFD_CLOEXEC), fd, number, i;
-	struct pto_bo_create create = { .size = sizeof(create), .length = 4096 };
+	struct pto_ioc_bo_create create = { .size = sizeof(create), .length = 4096 };
 	void *map;
 
 	memset(bytes, 'm', sizeof(bytes));
@@ -741,7 +741,7 @@ PT_TEST_F(entry, errno_is_left_alone)
 {
 	struct pto_device_info info;
 	struct pollfd pollfd = { .fd = self->fd, .events = POLLIN };
-	struct pto_bo_create bo = { .size = sizeof(bo), .length = 4096 };
+	struct pto_ioc_bo_create bo = { .size = sizeof(bo), .length = 4096 };
 	struct stat st;
 	void *map;
 	int fd;

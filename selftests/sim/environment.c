@@ -87,7 +87,7 @@ static uint32_t state_of(int fd)
 static int run_many(int fd, uint32_t stream, uint32_t count)
 {
 	struct pto_run_entry entries[8] = { 0 };
-	struct pto_run run = {
+	struct pto_ioc_run run = {
 		.size = sizeof(run),
 		.stream = stream,
 		.count = count,
@@ -155,7 +155,7 @@ static int act_leave(bool open)
 /* Calls for which PTO_SIM_TRACE has lines. */
 static int act_trace(void)
 {
-	struct pto_bo_create bo = { .size = sizeof(bo) };
+	struct pto_ioc_bo_create bo = { .size = sizeof(bo) };
 	int fd = pt_open(0);
 	void *at;
 
@@ -175,7 +175,7 @@ static int act_trace(void)
 
 static int wait_run(int fd, uint64_t id, uint64_t deadline, int *status)
 {
-	struct pto_wait wait = { .size = sizeof(wait), .run = id, .timeout_ns = deadline };
+	struct pto_ioc_wait wait = { .size = sizeof(wait), .run = id, .timeout_ns = deadline };
 	int err = pt_ioctl(fd, PTO_WAIT, &wait);
 
 	*status = wait.status;
@@ -189,7 +189,7 @@ static int wait_run(int fd, uint64_t id, uint64_t deadline, int *status)
  */
 static int act_mishap(void)
 {
-	struct pto_ctx_reset reset = { .size = sizeof(reset) };
+	struct pto_ioc_ctx_reset reset = { .size = sizeof(reset) };
 	int fd = pt_open(0), other = pt_open(0), status, executed;
 	bool lost = strstr(getenv("PTO_SIM_FAIL"), "lost");
 	struct pt_gate gate, free_gate;
@@ -239,7 +239,7 @@ static int act_memory(void)
  */
 static int act_rings(void)
 {
-	struct pto_prewarm prewarm = { .size = sizeof(prewarm) };
+	struct pto_ioc_prewarm prewarm = { .size = sizeof(prewarm) };
 	struct pto_device_info info;
 	struct pto_context_stats stats;
 	int fd = pt_open(0);

@@ -112,7 +112,7 @@ static void *use_from_the_heap(void *unused)
 {
 	char path[4096];
 	struct pto_device_info *info = malloc(sizeof(*info));
-	struct pto_query *query = malloc(sizeof(*query));
+	struct pto_ioc_query *query = malloc(sizeof(*query));
 	bool good;
 	int fd;
 
@@ -120,7 +120,7 @@ static void *use_from_the_heap(void *unused)
 	while (readlink("/proc/self/exe", path, sizeof(path)) >= 0)
 		pt_pause();
 	fd = pt_open(0);
-	*query = (struct pto_query) {
+	*query = (struct pto_ioc_query) {
 		.size = sizeof(*query),
 		.item = PTO_QUERY_DEVICE,
 		.data_ptr = (uintptr_t)info,

@@ -217,7 +217,7 @@ PT_TEST_F(streams, several_streams_keep_their_own_order)
 
 PT_TEST_F(streams, times_of_runs_do_not_overlap)
 {
-	struct pto_wait wait = { 0 };
+	struct pto_ioc_wait wait = { 0 };
 	uint64_t ids[20], end = 0;
 	int i;
 
@@ -261,7 +261,7 @@ PT_TEST_F(streams, contexts_execute_side_by_side)
 PT_TEST_F(streams, a_full_stream_accepts_what_fits)
 {
 	struct pto_run_entry *entries;
-	struct pto_run run = {
+	struct pto_ioc_run run = {
 		.size = sizeof(run),
 		.stream = PTO_STREAM_DEFAULT,
 		.count = self->info.stream_depth,

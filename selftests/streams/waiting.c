@@ -90,8 +90,8 @@ PT_TEST_F(waiting, reading_a_result_reads_the_earlier_ones)
 PT_TEST_F(waiting, run_that_waits_reads_its_result)
 {
 	struct pto_run_entry entry = { .cid = self->cid };
-	struct pto_wait wait = { .size = sizeof(wait), .timeout_ns = PTO_WAIT_FOREVER };
-	struct pto_run run = {
+	struct pto_ioc_wait wait = { .size = sizeof(wait), .timeout_ns = PTO_WAIT_FOREVER };
+	struct pto_ioc_run run = {
 		.size = sizeof(run),
 		.stream = PTO_STREAM_DEFAULT,
 		.count = 1,
@@ -219,7 +219,7 @@ PT_TEST_F(waiting, epoll_edges_come_once_for_each_end)
 
 PT_TEST_F(waiting, timeouts_are_absolute)
 {
-	struct pto_wait wait = { .size = sizeof(wait) };
+	struct pto_ioc_wait wait = { .size = sizeof(wait) };
 	uint64_t id;
 
 	ASSERT_EQ(0, pt_gate_submit(self->fd, &self->gate, PTO_STREAM_DEFAULT, &id));
@@ -281,7 +281,7 @@ PT_TEST_F(waiting, eintr_and_again_waits_no_longer)
 {
 	struct sigaction action = { .sa_handler = on_signal };
 	struct poker poker = { .victim = pthread_self(), .pause = true };
-	struct pto_wait wait = { .size = sizeof(wait) };
+	struct pto_ioc_wait wait = { .size = sizeof(wait) };
 	int err, interrupted = 0;
 	pthread_t thread;
 	uint64_t id;
@@ -309,7 +309,7 @@ PT_TEST_F(waiting, eintr_and_again_waits_no_longer)
 PT_TEST_F(waiting, signal_at_the_end_of_a_wait)
 {
 	struct sigaction action = { .sa_handler = on_signal };
-	struct pto_wait wait = { .size = sizeof(wait) };
+	struct pto_ioc_wait wait = { .size = sizeof(wait) };
 	pthread_t thread;
 	uint64_t id;
 	int i, err;
@@ -416,7 +416,7 @@ static int lose(int fd)
 {
 	static const struct pt_callable hang = { .orch = "orch_hang" };
 	struct pto_run_entry entry = { .timeout_ns = PT_SECOND / 10 };
-	struct pto_bo_create create = { .size = sizeof(create), .length = 1 };
+	struct pto_ioc_bo_create create = { .size = sizeof(create), .length = 1 };
 	struct pto_context_stats stats;
 	uint64_t id;
 

@@ -10,7 +10,8 @@
 
 /* --- images --------------------------------------------------------------------- */
 
-static void image_row(struct env *env, int want, struct pto_image_create image, const char *name)
+static void image_row(struct env *env, int want, struct pto_ioc_image_create image,
+		      const char *name)
 {
 	image.size = sizeof(image);
 	if (!row_call(env, want, PTO_IMAGE_CREATE, &image, "IMAGE_CREATE %s", name))
@@ -26,7 +27,7 @@ static void image_rows(struct env *env)
 
 	edge_new(&edge);
 	end = (uintptr_t)edge.end;
-#define IMAGE(...) ((struct pto_image_create) { .data_ptr = ptr, __VA_ARGS__ })
+#define IMAGE(...) ((struct pto_ioc_image_create) { .data_ptr = ptr, __VA_ARGS__ })
 	image_row(env, 0, IMAGE(.length = 1), "of 1 byte");
 	image_row(env, -EINVAL, IMAGE(.length = 0), "of 0 bytes");
 	image_row(env, -EFBIG, IMAGE(.length = env->info.max_image_size + 1), "too large");
@@ -49,8 +50,8 @@ static void image_rows(struct env *env)
 
 static void image_ids(struct env *env)
 {
-	struct pto_image_destroy destroy = { .size = sizeof(destroy) };
-	struct pto_image_create first, second;
+	struct pto_ioc_image_destroy destroy = { .size = sizeof(destroy) };
+	struct pto_ioc_image_create first, second;
 
 	row_call(env, -ENOENT, PTO_IMAGE_DESTROY, &destroy, "IMAGE_DESTROY of id 0");
 	destroy.id = NO_SUCH_ID;
@@ -67,10 +68,10 @@ static void image_ids(struct env *env)
 
 /* --- prepare and unprepare ------------------------------------------------------ */
 
-static struct pto_prepare prepare_of(const struct env *env, int cid)
+static struct pto_ioc_prepare prepare_of(const struct env *env, int cid)
 {
-	return (struct pto_prepare) {
-		.size = sizeof(struct pto_prepare),
+	return (struct pto_ioc_prepare) {
+		.size = sizeof(struct pto_ioc_prepare),
 		.cid = cid,
 		.kind = PTO_KIND_DEVICE_ORCH,
 		.image = env->image,
@@ -78,7 +79,7 @@ static struct pto_prepare prepare_of(const struct env *env, int cid)
 	};
 }
 
-static void prepare_row(struct env *env, int want, struct pto_prepare prepare, const char *name)
+static void prepare_row(struct env *env, int want, struct pto_ioc_prepare prepare, const char *name)
 {
 	if (!row_call(env, want, PTO_PREPARE, &prepare, "PREPARE %s", name))
 		pt_unprepare(env->fd, prepare.cid);
@@ -87,7 +88,7 @@ static void prepare_row(struct env *env, int want, struct pto_prepare prepare, c
 static void prepare_values(struct env *env)
 {
 	static const int bad_cids[] = { -2, 64, INT_MAX, INT_MIN };
-	struct pto_prepare prepare;
+	struct pto_ioc_prepare prepare;
 	size_t i;
 
 	for (i = 0; i < sizeof(bad_cids) / sizeof(bad_cids[0]); i++) {
@@ -119,8 +120,8 @@ static void prepare_host(struct env *env)
 {
 	struct pto_kernel kernel = { .image = env->kernel };
 	struct pto_context_stats before, after;
-	struct pto_prepare host = prepare_of(env, -1);
-	struct pto_prepare prepare;
+	struct pto_ioc_prepare host = prepare_of(env, -1);
+	struct pto_ioc_prepare prepare;
 
 	row_true(env->info.features & PTO_FEATURE_HOST_GRAPH, "host graphs are announced");
 	host.kind = PTO_KIND_HOST_GRAPH;
@@ -160,7 +161,7 @@ static void prepare_host(struct env *env)
 static void kernel_row(struct env *env, int want, const struct pto_kernel *kernels,
 		       uint32_t count, const char *name)
 {
-	struct pto_prepare prepare = prepare_of(env, -1);
+	struct pto_ioc_prepare prepare = prepare_of(env, -1);
 
 	prepare.kernels_ptr = (uintptr_t)kernels;
 	prepare.kernel_count = count;
@@ -204,7 +205,7 @@ static void prepare_stride(struct env *env)
 		struct pto_kernel kernel;
 		uint64_t tail;
 	} longer[2] = { { .kernel.image = env->kernel }, { .kernel.image = env->kernel } };
-	struct pto_prepare prepare = prepare_of(env, -1);
+	struct pto_ioc_prepare prepare = prepare_of(env, -1);
 	struct edge edge;
 
 	longer[1].kernel.func_id = 1;
@@ -251,7 +252,7 @@ static void prepare_pointers(struct env *env)
 }
 
 /* The device refuses: the log says why, in as many bytes as there are. */
-static void prepare_refused(struct env *env, struct pto_prepare prepare, const char *name)
+static void prepare_refused(struct env *env, struct pto_ioc_prepare prepare, const char *name)
 {
 	char log[256];
 
@@ -269,8 +270,8 @@ static void prepare_refused(struct env *env, struct pto_prepare prepare, const c
 
 static void prepare_bad_objects(struct env *env)
 {
-	struct pto_prepare prepare = prepare_of(env, -1);
-	struct pto_image_create garbage = { .size = sizeof(garbage) };
+	struct pto_ioc_prepare prepare = prepare_of(env, -1);
+	struct pto_ioc_image_create garbage = { .size = sizeof(garbage) };
 	char bytes[4096];
 
 	snprintf((char *)prepare.entry, sizeof(prepare.entry), "no_such_symbol");
@@ -290,7 +291,7 @@ static void prepare_bad_objects(struct env *env)
 
 static void prepare_limit(struct env *env)
 {
-	struct pto_prepare prepare;
+	struct pto_ioc_prepare prepare;
 	int count, err;
 
 	for (count = 0; count <= PTO_MAX_CALLABLES; count++) {
@@ -312,7 +313,7 @@ static void prepare_limit(struct env *env)
 static void unprepare_rows(struct env *env)
 {
 	static const int bad_cids[] = { -2, -1, 64, INT_MAX, INT_MIN };
-	struct pto_unprepare arg = { .size = sizeof(arg) };
+	struct pto_ioc_unprepare arg = { .size = sizeof(arg) };
 	size_t i;
 
 	for (i = 0; i < sizeof(bad_cids) / sizeof(bad_cids[0]); i++) {
@@ -330,19 +331,19 @@ static void unprepare_rows(struct env *env)
 
 /* --- prewarm -------------------------------------------------------------------- */
 
-static void prewarm_row(struct env *env, int want, struct pto_prewarm prewarm, const char *name)
+static void prewarm_row(struct env *env, int want, struct pto_ioc_prewarm prewarm, const char *name)
 {
 	prewarm.size = sizeof(prewarm);
 	row_call(env, want, PTO_PREWARM, &prewarm, "PREWARM %s", name);
 }
 
-#define PREWARM(...) ((struct pto_prewarm) { __VA_ARGS__ })
+#define PREWARM(...) ((struct pto_ioc_prewarm) { __VA_ARGS__ })
 
 /* Who asks for too much is told how much that is, and what the device has. */
 static void prewarm_log(struct env *env)
 {
 	char log[200] = "", memory[32];
-	struct pto_prewarm prewarm = {
+	struct pto_ioc_prewarm prewarm = {
 		.size = sizeof(prewarm),
 		.heap = { 1ULL << 50 },
 		.log_ptr = (uintptr_t)log,
@@ -360,7 +361,7 @@ static void prewarm_log(struct env *env)
 
 static void prewarm_rows(struct env *env)
 {
-	struct pto_prewarm prewarm = { .size = sizeof(prewarm) };
+	struct pto_ioc_prewarm prewarm = { .size = sizeof(prewarm) };
 	uint32_t arena;
 
 	row_call(env, 0, PTO_PREWARM, &prewarm, "PREWARM the defaults");

@@ -20,7 +20,7 @@ static void lose(struct env *env)
 {
 	static const struct pt_callable hang = { .orch = "orch_hang" };
 	struct pto_run_entry entry = { .timeout_ns = PT_SECOND / 10 };
-	struct pto_run run = {
+	struct pto_ioc_run run = {
 		.size = sizeof(run),
 		.stream = PTO_STREAM_DEFAULT,
 		.count = 1,
@@ -36,10 +36,10 @@ static void lose(struct env *env)
 
 static void lost_calls(struct env *env, int want, const char *when)
 {
-	struct pto_bo_create create = { .size = sizeof(create), .length = 1 };
-	struct pto_stream_create stream = { .size = sizeof(stream) };
-	struct pto_prewarm prewarm = { .size = sizeof(prewarm), .task_window = { 32 } };
-	struct pto_prepare prepare = {
+	struct pto_ioc_bo_create create = { .size = sizeof(create), .length = 1 };
+	struct pto_ioc_stream_create stream = { .size = sizeof(stream) };
+	struct pto_ioc_prewarm prewarm = { .size = sizeof(prewarm), .task_window = { 32 } };
+	struct pto_ioc_prepare prepare = {
 		.size = sizeof(prepare),
 		.cid = -1,
 		.kind = PTO_KIND_DEVICE_ORCH,
@@ -58,9 +58,9 @@ static void lost_calls(struct env *env, int want, const char *when)
 
 static void lost_rows(struct env *env)
 {
-	struct pto_bo_create create = { .size = sizeof(create), .length = 1 };
-	struct pto_bo_info info = { .size = sizeof(info), .id = env->bo.id };
-	struct pto_ctx_reset reset = { .size = sizeof(reset) };
+	struct pto_ioc_bo_create create = { .size = sizeof(create), .length = 1 };
+	struct pto_ioc_bo_info info = { .size = sizeof(info), .id = env->bo.id };
+	struct pto_ioc_ctx_reset reset = { .size = sizeof(reset) };
 	struct pto_context_stats stats;
 
 	lose(env);

@@ -45,7 +45,7 @@ struct job {
 	struct pt_file orch;
 	struct pt_file kernel;
 	uint32_t images[2];
-	struct pto_bo_create create;
+	struct pto_ioc_bo_create create;
 	void *map;
 	uint32_t stream;
 	uint64_t run;
@@ -67,7 +67,7 @@ static void undo_open(struct job *job)
 
 static int do_bo_create(struct job *job)
 {
-	job->create = (struct pto_bo_create) { .size = sizeof(job->create), .length = 100000 };
+	job->create = (struct pto_ioc_bo_create) { .size = sizeof(job->create), .length = 100000 };
 	return pt_ioctl(job->fd, PTO_BO_CREATE, &job->create);
 }
 
@@ -91,7 +91,7 @@ static void undo_map(struct job *job)
 static int do_copy(struct job *job)
 {
 	static char bytes[5000];
-	struct pto_bo_copy copy = {
+	struct pto_ioc_bo_copy copy = {
 		.size = sizeof(copy),
 		.direction = PTO_COPY_TO_DEVICE,
 		.dst_id = job->create.id,
@@ -104,7 +104,7 @@ static int do_copy(struct job *job)
 
 static int create_image(struct job *job, const struct pt_file *file, uint32_t *id)
 {
-	struct pto_image_create image = {
+	struct pto_ioc_image_create image = {
 		.size = sizeof(image),
 		.data_ptr = (uintptr_t)file->data,
 		.length = file->bytes,
@@ -142,7 +142,7 @@ static void undo_kernel_image(struct job *job)
 static int do_prepare(struct job *job)
 {
 	struct pto_kernel kernel = { .core_type = PTO_CORE_AIV, .image = job->images[1] };
-	struct pto_prepare prepare = {
+	struct pto_ioc_prepare prepare = {
 		.size = sizeof(prepare),
 		.cid = 0,
 		.kind = PTO_KIND_DEVICE_ORCH,
@@ -172,7 +172,7 @@ static void undo_stream(struct job *job)
 
 static int do_prewarm(struct job *job)
 {
-	struct pto_prewarm prewarm = { .size = sizeof(prewarm), .task_window = { 64 } };
+	struct pto_ioc_prewarm prewarm = { .size = sizeof(prewarm), .task_window = { 64 } };
 
 	return pt_ioctl(job->fd, PTO_PREWARM, &prewarm);
 }
@@ -196,8 +196,8 @@ static int do_wait(struct job *job)
 static int do_submit_and_wait(struct job *job)
 {
 	struct pto_run_entry entry = { .cid = 0 };
-	struct pto_wait wait = { .size = sizeof(wait), .timeout_ns = pt_deadline() };
-	struct pto_run run = {
+	struct pto_ioc_wait wait = { .size = sizeof(wait), .timeout_ns = pt_deadline() };
+	struct pto_ioc_run run = {
 		.size = sizeof(run),
 		.stream = job->stream,
 		.count = 1,

@@ -330,8 +330,8 @@ static const struct row rows[] = {
  */
 struct context {
 	int fd;
-	struct pto_bo_create buffer;
-	struct pto_bo_create other;
+	struct pto_ioc_bo_create buffer;
+	struct pto_ioc_bo_create other;
 };
 
 /**
@@ -374,7 +374,7 @@ static const char letters[2][PAGES] = { { 'b', 'B', 'c', 'C' }, { 'o', 'O', 'u',
 
 static int copy_page(int fd, uint32_t direction, uint32_t id, unsigned int page, char *bytes)
 {
-	struct pto_bo_copy copy = {
+	struct pto_ioc_bo_copy copy = {
 		.size = sizeof(copy),
 		.direction = direction,
 		.user_ptr = (uintptr_t)bytes,
@@ -391,13 +391,13 @@ static int copy_page(int fd, uint32_t direction, uint32_t id, unsigned int page,
 	return pt_ioctl(fd, PTO_BO_COPY, &copy);
 }
 
-static int new_buffer(int fd, unsigned int which, struct pto_bo_create *create)
+static int new_buffer(int fd, unsigned int which, struct pto_ioc_bo_create *create)
 {
 	static char bytes[PAGE];
 	unsigned int page;
 	int err;
 
-	*create = (struct pto_bo_create) { .size = sizeof(*create), .length = PAGES * PAGE };
+	*create = (struct pto_ioc_bo_create) { .size = sizeof(*create), .length = PAGES * PAGE };
 	err = pt_ioctl(fd, PTO_BO_CREATE, create);
 	for (page = 0; page < PAGES && !err; page++) {
 		memset(bytes, letters[which][page], sizeof(bytes));
@@ -537,7 +537,7 @@ static int private_over(const struct area *area, int pages)
 
 static int mapping_count(const struct context *ctx)
 {
-	struct pto_bo_info info = { .size = sizeof(info), .id = ctx->buffer.id };
+	struct pto_ioc_bo_info info = { .size = sizeof(info), .id = ctx->buffer.id };
 	int err = pt_ioctl(ctx->fd, PTO_BO_INFO, &info);
 
 	return err ? err : (int)info.mappings;

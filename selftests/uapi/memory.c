@@ -11,7 +11,7 @@
 static void query_item(struct env *env, uint32_t item, void *data, uint32_t bytes, int want,
 		       const char *name)
 {
-	struct pto_query query = {
+	struct pto_ioc_query query = {
 		.size = sizeof(query),
 		.item = item,
 		.data_ptr = (uintptr_t)data,
@@ -23,7 +23,7 @@ static void query_item(struct env *env, uint32_t item, void *data, uint32_t byte
 
 static void query_sizes(struct env *env, uint32_t item, uint32_t bytes, const char *name)
 {
-	struct pto_query query = { .size = sizeof(query), .item = item };
+	struct pto_ioc_query query = { .size = sizeof(query), .item = item };
 	unsigned char data[512];
 	uint32_t filled;
 
@@ -79,7 +79,7 @@ static void query_rows(struct env *env)
 static void bo_create(struct env *env, uint64_t length, uint32_t placement, int want,
 		      const char *name)
 {
-	struct pto_bo_create create = {
+	struct pto_ioc_bo_create create = {
 		.size = sizeof(create),
 		.length = length,
 		.placement = placement,
@@ -87,7 +87,7 @@ static void bo_create(struct env *env, uint64_t length, uint32_t placement, int 
 		.device_addr = UINT64_MAX,
 		.mmap_offset = UINT64_MAX,
 	};
-	struct pto_bo_info info = { .size = sizeof(info) };
+	struct pto_ioc_bo_info info = { .size = sizeof(info) };
 
 	if (row_call(env, want, PTO_BO_CREATE, &create, "BO_CREATE %s", name))
 		return;
@@ -107,8 +107,8 @@ static void bo_ids(struct env *env)
 	size_t i;
 
 	for (i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
-		struct pto_bo_info info = { .size = sizeof(info), .id = ids[i] };
-		struct pto_bo_destroy destroy = { .size = sizeof(destroy), .id = ids[i] };
+		struct pto_ioc_bo_info info = { .size = sizeof(info), .id = ids[i] };
+		struct pto_ioc_bo_destroy destroy = { .size = sizeof(destroy), .id = ids[i] };
 
 		row_call(env, -ENOENT, PTO_BO_INFO, &info, "BO_INFO of id 0x%x", ids[i]);
 		row_call(env, -ENOENT, PTO_BO_DESTROY, &destroy, "BO_DESTROY of id 0x%x", ids[i]);
@@ -131,15 +131,18 @@ static void bo_rows(struct env *env)
 
 /* --- PTO_BO_COPY ---------------------------------------------------------------- */
 
-static void copy_row(struct env *env, int want, struct pto_bo_copy copy, const char *name)
+static void copy_row(struct env *env, int want, struct pto_ioc_bo_copy copy, const char *name)
 {
 	copy.size = sizeof(copy);
 	row_call(env, want, PTO_BO_COPY, &copy, "BO_COPY %s", name);
 }
 
-#define COPY_IN(...)	((struct pto_bo_copy) { .direction = PTO_COPY_TO_DEVICE, __VA_ARGS__ })
-#define COPY_OUT(...)	((struct pto_bo_copy) { .direction = PTO_COPY_FROM_DEVICE, __VA_ARGS__ })
-#define COPY_DEV(...)	((struct pto_bo_copy) { .direction = PTO_COPY_DEVICE, __VA_ARGS__ })
+#define COPY_IN(...) \
+	((struct pto_ioc_bo_copy) { .direction = PTO_COPY_TO_DEVICE, __VA_ARGS__ })
+#define COPY_OUT(...) \
+	((struct pto_ioc_bo_copy) { .direction = PTO_COPY_FROM_DEVICE, __VA_ARGS__ })
+#define COPY_DEV(...) \
+	((struct pto_ioc_bo_copy) { .direction = PTO_COPY_DEVICE, __VA_ARGS__ })
 
 static void copy_values(struct env *env)
 {
@@ -148,8 +151,8 @@ static void copy_values(struct env *env)
 	uint32_t bo = env->bo.id;
 	uint64_t end = env->bo.bytes;
 
-	copy_row(env, -EOPNOTSUPP, (struct pto_bo_copy) { .direction = 0 }, "direction 0");
-	copy_row(env, -EOPNOTSUPP, (struct pto_bo_copy) { .direction = 4 }, "direction 4");
+	copy_row(env, -EOPNOTSUPP, (struct pto_ioc_bo_copy) { .direction = 0 }, "direction 0");
+	copy_row(env, -EOPNOTSUPP, (struct pto_ioc_bo_copy) { .direction = 4 }, "direction 4");
 	copy_row(env, 0, COPY_IN(.dst_id = bo, .user_ptr = user, .length = 8), "in");
 	copy_row(env, 0, COPY_OUT(.src_id = bo, .user_ptr = user, .length = 8), "out");
 	copy_row(env, 0, COPY_DEV(.src_id = bo, .dst_id = bo, .length = end), "on itself");
@@ -218,7 +221,7 @@ static void copy_pointers(struct env *env)
 static void copy_data(struct env *env)
 {
 	unsigned char in[256], out[256], want[256];
-	struct pto_bo_copy copy;
+	struct pto_ioc_bo_copy copy;
 	int i;
 
 	for (i = 0; i < 256; i++)

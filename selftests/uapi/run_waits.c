@@ -12,8 +12,8 @@
 #include "table.h"
 
 /* Bytes that the first versions had. */
-#define RUN_FIRST	offsetof(struct pto_run, wait_ptr)
-#define WAIT_FIRST	offsetof(struct pto_wait, task)
+#define RUN_FIRST	offsetof(struct pto_ioc_run, wait_ptr)
+#define WAIT_FIRST	offsetof(struct pto_ioc_wait, task)
 
 /* A bit pattern that no driver writes. */
 #define UNTOUCHED	0x5a5a5a5a5a5a5a5aULL
@@ -26,8 +26,8 @@
  */
 struct both {
 	struct pto_run_entry entry;
-	struct pto_run run;
-	struct pto_wait wait;
+	struct pto_ioc_run run;
+	struct pto_ioc_wait wait;
 };
 
 static void both_init(const struct env *env, struct both *both)
@@ -38,7 +38,7 @@ static void both_init(const struct env *env, struct both *both)
 	both->wait.size = sizeof(both->wait);
 	both->wait.run = UNTOUCHED;
 	both->wait.timeout_ns = pt_deadline();
-	both->run = (struct pto_run) {
+	both->run = (struct pto_ioc_run) {
 		.size = sizeof(both->run),
 		.stream = PTO_STREAM_DEFAULT,
 		.count = 1,
@@ -86,8 +86,8 @@ static void results(struct env *env)
 
 	row_true(env->info.features & PTO_FEATURE_RUN_WAIT, "RUN that waits is announced");
 	both_init(env, &both);
-	memset(&both.wait.status, 0xff, offsetof(struct pto_wait, pad) -
-	       offsetof(struct pto_wait, status));
+	memset(&both.wait.status, 0xff, offsetof(struct pto_ioc_wait, pad) -
+	       offsetof(struct pto_ioc_wait, status));
 	both_row(env, 0, &both, "for one");
 	row_true(both.wait.run == both.run.first_id, "RUN and wait tells the run's id");
 	row_true(both.wait.status == 0 && both.wait.code == 0 && both.wait.subcode == 0,
@@ -139,7 +139,7 @@ static void no_wait(struct env *env)
 	both.run.stream = NO_SUCH_ID;
 	refused_row(env, -ENOENT, &both, "on no stream");
 	both_init(env, &both);
-	both.run.size = offsetof(struct pto_run, wait_error);
+	both.run.size = offsetof(struct pto_ioc_run, wait_error);
 	refused_row(env, -EINVAL, &both, "without room for wait_error");
 }
 
@@ -199,7 +199,7 @@ static void sized(const struct env *env, int want, struct edge *edge, uint32_t s
 
 static void sizes(struct env *env, struct edge *edge)
 {
-	size_t known = sizeof(struct pto_wait);
+	size_t known = sizeof(struct pto_ioc_wait);
 	size_t page = sysconf(_SC_PAGESIZE);
 
 	sized(env, -EINVAL, edge, 0, 0, "of size 0");
@@ -246,7 +246,7 @@ static void pointer_row(const struct env *env, uint64_t ptr, const char *name)
 
 static void pointers(struct env *env, struct edge *edge)
 {
-	char *at = edge->end - sizeof(struct pto_wait);
+	char *at = edge->end - sizeof(struct pto_ioc_wait);
 	struct both both;
 
 	pointer_row(env, 1, "at 1");
@@ -326,7 +326,7 @@ static void restart_rows(struct env *env)
 
 struct caller {
 	const struct env *env;
-	struct pto_run *run;
+	struct pto_ioc_run *run;
 	int ret;
 };
 
@@ -345,8 +345,8 @@ static void *call(void *arg)
 static void loses(struct env *env, struct edge *edge, size_t read_only, int want,
 		  const char *name)
 {
-	struct pto_run *run = (struct pto_run *)(edge->start + EDGE_BYTES / 2);
-	struct pto_wait *wait = (struct pto_wait *)edge->start;
+	struct pto_ioc_run *run = (struct pto_ioc_run *)(edge->start + EDGE_BYTES / 2);
+	struct pto_ioc_wait *wait = (struct pto_ioc_wait *)edge->start;
 	struct caller caller = { .env = env, .run = run, .ret = 1 };
 	pthread_t thread;
 	struct both both;

@@ -13,12 +13,14 @@
 static void stream_ids(struct env *env)
 {
 	static const uint32_t ids[] = { 0, NO_SUCH_ID, UINT32_MAX };
-	struct pto_stream_destroy destroy = { .size = sizeof(destroy), .id = PTO_STREAM_DEFAULT };
+	struct pto_ioc_stream_destroy destroy = {
+		.size = sizeof(destroy), .id = PTO_STREAM_DEFAULT,
+	};
 	size_t i;
 
 	row_call(env, -EINVAL, PTO_STREAM_DESTROY, &destroy, "STREAM_DESTROY of the default");
 	for (i = 0; i < sizeof(ids) / sizeof(ids[0]); i++) {
-		struct pto_stream_wait wait = { .size = sizeof(wait), .id = ids[i] };
+		struct pto_ioc_stream_wait wait = { .size = sizeof(wait), .id = ids[i] };
 
 		destroy.id = ids[i];
 		row_call(env, -ENOENT, PTO_STREAM_DESTROY, &destroy, "STREAM_DESTROY of 0x%x",
@@ -29,7 +31,7 @@ static void stream_ids(struct env *env)
 
 static void stream_limit(struct env *env)
 {
-	struct pto_stream_create create = { .size = sizeof(create) };
+	struct pto_ioc_stream_create create = { .size = sizeof(create) };
 	uint32_t ids[1024];
 	unsigned int count = 0;
 	int err = 0;
@@ -52,8 +54,8 @@ static void stream_limit(struct env *env)
 
 static void stream_busy(struct env *env)
 {
-	struct pto_stream_destroy destroy = { .size = sizeof(destroy) };
-	struct pto_stream_wait wait = { .size = sizeof(wait) };
+	struct pto_ioc_stream_destroy destroy = { .size = sizeof(destroy) };
+	struct pto_ioc_stream_wait wait = { .size = sizeof(wait) };
 	uint64_t id;
 
 	row(0, pt_stream_create(env->fd, &destroy.id), "STREAM_CREATE for a run");
@@ -72,7 +74,7 @@ static void stream_busy(struct env *env)
 
 /* --- run and wait --------------------------------------------------------------- */
 
-static void run_row(struct env *env, int want, struct pto_run run, const char *name)
+static void run_row(struct env *env, int want, struct pto_ioc_run run, const char *name)
 {
 	run.size = sizeof(run);
 	if (!row_call(env, want, PTO_RUN, &run, "RUN %s", name))
@@ -81,7 +83,7 @@ static void run_row(struct env *env, int want, struct pto_run run, const char *n
 
 static void entry_row(struct env *env, int want, struct pto_run_entry entry, const char *name)
 {
-	struct pto_run run = {
+	struct pto_ioc_run run = {
 		.stream = PTO_STREAM_DEFAULT,
 		.count = 1,
 		.stride = sizeof(entry),
@@ -94,7 +96,7 @@ static void entry_row(struct env *env, int want, struct pto_run_entry entry, con
 static void run_values(struct env *env)
 {
 	struct pto_run_entry entry = { .cid = env->cid };
-#define RUN(...) ((struct pto_run) { .stream = PTO_STREAM_DEFAULT, .count = 1, \
+#define RUN(...) ((struct pto_ioc_run) { .stream = PTO_STREAM_DEFAULT, .count = 1, \
 	.stride = sizeof(entry), .entries_ptr = (uintptr_t)&entry, __VA_ARGS__ })
 	run_row(env, 0, RUN(.accepted = 77), "one");
 	run_row(env, -ENOENT, RUN(.stream = 0), "on stream 0");
@@ -171,7 +173,7 @@ static int graph_end(struct env *env, int cid, uint32_t size)
 static void run_graphs(struct env *env)
 {
 	struct pto_dev_graph *graph = env->bo.map;
-	struct pto_prepare prepare = {
+	struct pto_ioc_prepare prepare = {
 		.size = sizeof(prepare), .cid = -1, .kind = PTO_KIND_HOST_GRAPH,
 	};
 
@@ -203,7 +205,7 @@ static void run_arrays(struct env *env)
 		struct pto_run_entry entry;
 		uint64_t tail[2];
 	} longer[3] = {};
-	struct pto_run run = {
+	struct pto_ioc_run run = {
 		.stream = PTO_STREAM_DEFAULT,
 		.count = 3,
 		.stride = sizeof(longer[0]),
@@ -249,7 +251,7 @@ static void run_partly(struct env *env)
 {
 	struct pto_run_entry entries[3] = { { .cid = env->cid }, { .cid = env->cid },
 					    { .cid = 63 } };
-	struct pto_run run = {
+	struct pto_ioc_run run = {
 		.size = sizeof(run),
 		.stream = PTO_STREAM_DEFAULT,
 		.count = 3,
@@ -265,7 +267,7 @@ static void run_partly(struct env *env)
 static void run_depth(struct env *env)
 {
 	struct pto_run_entry entry = { .cid = env->cid };
-	struct pto_run run = {
+	struct pto_ioc_run run = {
 		.size = sizeof(run),
 		.stream = PTO_STREAM_DEFAULT,
 		.count = 1,
@@ -296,7 +298,7 @@ static void run_depth(struct env *env)
 
 static void wait_row(struct env *env, int want, uint64_t run, uint64_t timeout, const char *name)
 {
-	struct pto_wait wait = { .size = sizeof(wait), .run = run, .timeout_ns = timeout };
+	struct pto_ioc_wait wait = { .size = sizeof(wait), .run = run, .timeout_ns = timeout };
 
 	row_call(env, want, PTO_WAIT, &wait, "WAIT %s", name);
 }
@@ -322,19 +324,19 @@ static void wait_rows(struct env *env)
 static void wait_results(struct env *env)
 {
 	struct pto_run_entry entry = { .cid = env->cid, .user_data = 0x123456789abcdef0ULL };
-	struct pto_run run = {
+	struct pto_ioc_run run = {
 		.size = sizeof(run),
 		.stream = PTO_STREAM_DEFAULT,
 		.count = 1,
 		.stride = sizeof(entry),
 		.entries_ptr = (uintptr_t)&entry,
 	};
-	struct pto_wait wait = { .size = sizeof(wait), .timeout_ns = pt_deadline() };
+	struct pto_ioc_wait wait = { .size = sizeof(wait), .timeout_ns = pt_deadline() };
 
 	row_call(env, 0, PTO_RUN, &run, "RUN with user data");
 	wait.run = run.first_id;
-	memset(&wait.status, 0xff, offsetof(struct pto_wait, pad) -
-	       offsetof(struct pto_wait, status));
+	memset(&wait.status, 0xff, offsetof(struct pto_ioc_wait, pad) -
+	       offsetof(struct pto_ioc_wait, status));
 	row_call(env, 0, PTO_WAIT, &wait, "WAIT for it");
 	row_true(wait.status == 0 && wait.code == 0 && wait.subcode == 0, "WAIT tells success");
 	row_true(wait.user_data == entry.user_data, "WAIT hands the user data back");
@@ -347,7 +349,7 @@ static void wait_results(struct env *env)
 /* A signal may come before the wait has begun, so they come until one has ended it. */
 static void signal_rows(struct env *env)
 {
-	struct pto_stream_wait stream = { .size = sizeof(stream), .id = PTO_STREAM_DEFAULT,
+	struct pto_ioc_stream_wait stream = { .size = sizeof(stream), .id = PTO_STREAM_DEFAULT,
 					  .timeout_ns = PTO_WAIT_FOREVER };
 	struct rain rain;
 	uint64_t id;

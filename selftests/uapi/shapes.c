@@ -59,7 +59,7 @@ static struct pto_run_entry entry;
 
 static void make_query(struct env *env, void *arg)
 {
-	struct pto_query *query = arg;
+	struct pto_ioc_query *query = arg;
 
 	query->item = PTO_QUERY_DEVICE;
 	query->data_ptr = (uintptr_t)&answer;
@@ -68,35 +68,35 @@ static void make_query(struct env *env, void *arg)
 
 static void make_bo_create(struct env *env, void *arg)
 {
-	((struct pto_bo_create *)arg)->length = 1;
+	((struct pto_ioc_bo_create *)arg)->length = 1;
 }
 
 static void undo_bo_create(struct env *env, void *arg)
 {
-	pt_bo_destroy(env->fd, ((struct pto_bo_create *)arg)->id);
+	pt_bo_destroy(env->fd, ((struct pto_ioc_bo_create *)arg)->id);
 }
 
 static void make_bo_info(struct env *env, void *arg)
 {
-	((struct pto_bo_info *)arg)->id = env->bo.id;
+	((struct pto_ioc_bo_info *)arg)->id = env->bo.id;
 }
 
 static void make_bo_destroy(struct env *env, void *arg)
 {
-	struct pto_bo_create create = { .size = sizeof(create), .length = 1 };
+	struct pto_ioc_bo_create create = { .size = sizeof(create), .length = 1 };
 
 	pt_ioctl(env->fd, PTO_BO_CREATE, &create);
-	((struct pto_bo_destroy *)arg)->id = create.id;
+	((struct pto_ioc_bo_destroy *)arg)->id = create.id;
 }
 
 static void undo_bo_destroy(struct env *env, void *arg)
 {
-	pt_bo_destroy(env->fd, ((struct pto_bo_destroy *)arg)->id);
+	pt_bo_destroy(env->fd, ((struct pto_ioc_bo_destroy *)arg)->id);
 }
 
 static void make_bo_copy(struct env *env, void *arg)
 {
-	struct pto_bo_copy *copy = arg;
+	struct pto_ioc_bo_copy *copy = arg;
 
 	copy->direction = PTO_COPY_DEVICE;
 	copy->dst_id = env->bo.id;
@@ -106,27 +106,27 @@ static void make_bo_copy(struct env *env, void *arg)
 
 static void undo_stream_create(struct env *env, void *arg)
 {
-	pt_stream_destroy(env->fd, ((struct pto_stream_create *)arg)->id);
+	pt_stream_destroy(env->fd, ((struct pto_ioc_stream_create *)arg)->id);
 }
 
 static void make_stream_destroy(struct env *env, void *arg)
 {
-	pt_stream_create(env->fd, &((struct pto_stream_destroy *)arg)->id);
+	pt_stream_create(env->fd, &((struct pto_ioc_stream_destroy *)arg)->id);
 }
 
 static void undo_stream_destroy(struct env *env, void *arg)
 {
-	pt_stream_destroy(env->fd, ((struct pto_stream_destroy *)arg)->id);
+	pt_stream_destroy(env->fd, ((struct pto_ioc_stream_destroy *)arg)->id);
 }
 
 static void make_stream_wait(struct env *env, void *arg)
 {
-	((struct pto_stream_wait *)arg)->id = PTO_STREAM_DEFAULT;
+	((struct pto_ioc_stream_wait *)arg)->id = PTO_STREAM_DEFAULT;
 }
 
 static void make_image_create(struct env *env, void *arg)
 {
-	struct pto_image_create *image = arg;
+	struct pto_ioc_image_create *image = arg;
 
 	image->data_ptr = (uintptr_t)image_bytes;
 	image->length = sizeof(image_bytes);
@@ -134,26 +134,26 @@ static void make_image_create(struct env *env, void *arg)
 
 static void undo_image_create(struct env *env, void *arg)
 {
-	pt_image_destroy(env->fd, ((struct pto_image_create *)arg)->id);
+	pt_image_destroy(env->fd, ((struct pto_ioc_image_create *)arg)->id);
 }
 
 static void make_image_destroy(struct env *env, void *arg)
 {
-	struct pto_image_create image = { .size = sizeof(image) };
+	struct pto_ioc_image_create image = { .size = sizeof(image) };
 
 	make_image_create(env, &image);
 	pt_ioctl(env->fd, PTO_IMAGE_CREATE, &image);
-	((struct pto_image_destroy *)arg)->id = image.id;
+	((struct pto_ioc_image_destroy *)arg)->id = image.id;
 }
 
 static void undo_image_destroy(struct env *env, void *arg)
 {
-	pt_image_destroy(env->fd, ((struct pto_image_destroy *)arg)->id);
+	pt_image_destroy(env->fd, ((struct pto_ioc_image_destroy *)arg)->id);
 }
 
 static void make_prepare(struct env *env, void *arg)
 {
-	struct pto_prepare *prepare = arg;
+	struct pto_ioc_prepare *prepare = arg;
 
 	prepare->cid = -1;
 	prepare->kind = PTO_KIND_DEVICE_ORCH;
@@ -163,17 +163,17 @@ static void make_prepare(struct env *env, void *arg)
 
 static void undo_prepare(struct env *env, void *arg)
 {
-	pt_unprepare(env->fd, ((struct pto_prepare *)arg)->cid);
+	pt_unprepare(env->fd, ((struct pto_ioc_prepare *)arg)->cid);
 }
 
 static void make_unprepare(struct env *env, void *arg)
 {
-	((struct pto_unprepare *)arg)->cid = PTO_MAX_CALLABLES - 1;
+	((struct pto_ioc_unprepare *)arg)->cid = PTO_MAX_CALLABLES - 1;
 }
 
 static void make_run(struct env *env, void *arg)
 {
-	struct pto_run *run = arg;
+	struct pto_ioc_run *run = arg;
 
 	entry = (struct pto_run_entry) { .cid = env->cid };
 	run->stream = PTO_STREAM_DEFAULT;
@@ -184,12 +184,12 @@ static void make_run(struct env *env, void *arg)
 
 static void undo_run(struct env *env, void *arg)
 {
-	pt_finish(env->fd, ((struct pto_run *)arg)->first_id);
+	pt_finish(env->fd, ((struct pto_ioc_run *)arg)->first_id);
 }
 
 static void make_wait(struct env *env, void *arg)
 {
-	((struct pto_wait *)arg)->run = env->run;
+	((struct pto_ioc_wait *)arg)->run = env->run;
 }
 
 static void make_nothing(struct env *env, void *arg)
@@ -197,41 +197,41 @@ static void make_nothing(struct env *env, void *arg)
 }
 
 static const struct shape shapes[] = {
-	{ "QUERY", PTO_QUERY, sizeof(struct pto_query), true, make_query, NULL,
-	  { PAD(pto_query, pad) } },
-	{ "BO_CREATE", PTO_BO_CREATE, sizeof(struct pto_bo_create), true, make_bo_create,
-	  undo_bo_create, { FLAGS(pto_bo_create) } },
-	{ "BO_INFO", PTO_BO_INFO, sizeof(struct pto_bo_info), true, make_bo_info, NULL,
-	  { PAD(pto_bo_info, pad) } },
-	{ "BO_DESTROY", PTO_BO_DESTROY, sizeof(struct pto_bo_destroy), false, make_bo_destroy,
+	{ "QUERY", PTO_QUERY, sizeof(struct pto_ioc_query), true, make_query, NULL,
+	  { PAD(pto_ioc_query, pad) } },
+	{ "BO_CREATE", PTO_BO_CREATE, sizeof(struct pto_ioc_bo_create), true, make_bo_create,
+	  undo_bo_create, { FLAGS(pto_ioc_bo_create) } },
+	{ "BO_INFO", PTO_BO_INFO, sizeof(struct pto_ioc_bo_info), true, make_bo_info, NULL,
+	  { PAD(pto_ioc_bo_info, pad) } },
+	{ "BO_DESTROY", PTO_BO_DESTROY, sizeof(struct pto_ioc_bo_destroy), false, make_bo_destroy,
 	  undo_bo_destroy, {} },
-	{ "BO_COPY", PTO_BO_COPY, sizeof(struct pto_bo_copy), false, make_bo_copy, NULL,
-	  { PAD(pto_bo_copy, user_ptr) } },
-	{ "STREAM_CREATE", PTO_STREAM_CREATE, sizeof(struct pto_stream_create), true,
+	{ "BO_COPY", PTO_BO_COPY, sizeof(struct pto_ioc_bo_copy), false, make_bo_copy, NULL,
+	  { PAD(pto_ioc_bo_copy, user_ptr) } },
+	{ "STREAM_CREATE", PTO_STREAM_CREATE, sizeof(struct pto_ioc_stream_create), true,
 	  make_nothing, undo_stream_create,
-	  { FLAGS(pto_stream_create), PAD(pto_stream_create, pad) } },
-	{ "STREAM_DESTROY", PTO_STREAM_DESTROY, sizeof(struct pto_stream_destroy), false,
+	  { FLAGS(pto_ioc_stream_create), PAD(pto_ioc_stream_create, pad) } },
+	{ "STREAM_DESTROY", PTO_STREAM_DESTROY, sizeof(struct pto_ioc_stream_destroy), false,
 	  make_stream_destroy, undo_stream_destroy, {} },
-	{ "STREAM_WAIT", PTO_STREAM_WAIT, sizeof(struct pto_stream_wait), false,
+	{ "STREAM_WAIT", PTO_STREAM_WAIT, sizeof(struct pto_ioc_stream_wait), false,
 	  make_stream_wait, NULL, {} },
-	{ "IMAGE_CREATE", PTO_IMAGE_CREATE, sizeof(struct pto_image_create), true,
+	{ "IMAGE_CREATE", PTO_IMAGE_CREATE, sizeof(struct pto_ioc_image_create), true,
 	  make_image_create, undo_image_create,
-	  { FLAGS(pto_image_create), PAD(pto_image_create, build_id),
-	    PAD(pto_image_create, pad) } },
-	{ "IMAGE_DESTROY", PTO_IMAGE_DESTROY, sizeof(struct pto_image_destroy), false,
+	  { FLAGS(pto_ioc_image_create), PAD(pto_ioc_image_create, build_id),
+	    PAD(pto_ioc_image_create, pad) } },
+	{ "IMAGE_DESTROY", PTO_IMAGE_DESTROY, sizeof(struct pto_ioc_image_destroy), false,
 	  make_image_destroy, undo_image_destroy, {} },
-	{ "PREPARE", PTO_PREPARE, sizeof(struct pto_prepare), true, make_prepare, undo_prepare,
-	  { FLAGS(pto_prepare), PAD(pto_prepare, pad) } },
-	{ "UNPREPARE", PTO_UNPREPARE, sizeof(struct pto_unprepare), false, make_unprepare, NULL,
-	  { PAD(pto_unprepare, pad) } },
-	{ "PREWARM", PTO_PREWARM, sizeof(struct pto_prewarm), true, make_nothing, NULL,
-	  { FLAGS(pto_prewarm), PAD(pto_prewarm, pad), PAD(pto_prewarm, pad2) } },
-	{ "RUN", PTO_RUN, sizeof(struct pto_run), true, make_run, undo_run,
-	  { FLAGS(pto_run), PAD(pto_run, pad) } },
-	{ "WAIT", PTO_WAIT, sizeof(struct pto_wait), true, make_wait, NULL,
-	  { FLAGS(pto_wait), PAD(pto_wait, pad), PAD(pto_wait, pad2) } },
-	{ "CTX_RESET", PTO_CTX_RESET, sizeof(struct pto_ctx_reset), false, make_nothing, NULL,
-	  { FLAGS(pto_ctx_reset) } },
+	{ "PREPARE", PTO_PREPARE, sizeof(struct pto_ioc_prepare), true, make_prepare, undo_prepare,
+	  { FLAGS(pto_ioc_prepare), PAD(pto_ioc_prepare, pad) } },
+	{ "UNPREPARE", PTO_UNPREPARE, sizeof(struct pto_ioc_unprepare), false, make_unprepare, NULL,
+	  { PAD(pto_ioc_unprepare, pad) } },
+	{ "PREWARM", PTO_PREWARM, sizeof(struct pto_ioc_prewarm), true, make_nothing, NULL,
+	  { FLAGS(pto_ioc_prewarm), PAD(pto_ioc_prewarm, pad), PAD(pto_ioc_prewarm, pad2) } },
+	{ "RUN", PTO_RUN, sizeof(struct pto_ioc_run), true, make_run, undo_run,
+	  { FLAGS(pto_ioc_run), PAD(pto_ioc_run, pad) } },
+	{ "WAIT", PTO_WAIT, sizeof(struct pto_ioc_wait), true, make_wait, NULL,
+	  { FLAGS(pto_ioc_wait), PAD(pto_ioc_wait, pad), PAD(pto_ioc_wait, pad2) } },
+	{ "CTX_RESET", PTO_CTX_RESET, sizeof(struct pto_ioc_ctx_reset), false, make_nothing, NULL,
+	  { FLAGS(pto_ioc_ctx_reset) } },
 };
 
 #define SHAPES (sizeof(shapes) / sizeof(shapes[0]))

@@ -56,8 +56,8 @@ void gate_open(const struct env *env, uint64_t last)
 void env_new(struct env *env)
 {
 	static const struct pt_callable empty = { .orch = "orch_empty" };
-	struct pto_image_create image;
-	struct pto_prepare prepare;
+	struct pto_ioc_image_create image;
+	struct pto_ioc_prepare prepare;
 
 	memset(env, 0, sizeof(*env));
 	env->fd = pt_open(0);

@@ -187,7 +187,7 @@ void pto_engine_abort(struct pto_engine *engine);
  * pto_arena_plan() - sizes of the arena and the image of a ring configuration
  * @plan: in: the resolved configuration; out: arena_size, image_size
  *
- * A pure function. Return: 0; -EINVAL beyond the limits of struct pto_prewarm,
+ * A pure function. Return: 0; -EINVAL beyond the limits of struct pto_ioc_prewarm,
  * -EOVERFLOW.
  */
 int pto_arena_plan(struct pto_dev_arena_plan *plan);

@@ -23,7 +23,7 @@ void sim_check_fork_child(void)
 static void say_open(struct sim_file *file, int fd)
 {
 	struct pto_context_stats stats = { 0 };
-	struct pto_query query = {
+	struct pto_ioc_query query = {
 		.size = sizeof(query),
 		.item = PTO_QUERY_CONTEXT,
 		.data_ptr = (uintptr_t)&stats,

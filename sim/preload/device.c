@@ -63,7 +63,7 @@ static void block_signals(sigset_t *old)
 /* What is in use, asked through a context that is closed again. */
 static int usage_of(struct sim_device *dev, struct pto_device_usage *usage)
 {
-	struct pto_query query = {
+	struct pto_ioc_query query = {
 		.size = sizeof(query),
 		.item = PTO_QUERY_USAGE,
 		.data_ptr = (uintptr_t)usage,

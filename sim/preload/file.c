@@ -462,7 +462,7 @@ static noinline long ioctl_attention(struct sim_file *file, int fd, unsigned int
 	if (file->attention & ATTENTION_TRACE)
 		sim_trace_ioctl(file, fd, cmd, arg, ret, start);
 	if (file->attention & ATTENTION_FAULT && cmd == PTO_RUN && !ret)
-		sim_device_runs(file->dev, ((struct pto_run *)arg)->accepted);
+		sim_device_runs(file->dev, ((struct pto_ioc_run *)arg)->accepted);
 	return ret;
 }
 

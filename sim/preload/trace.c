@@ -109,14 +109,14 @@ static const char *ioctl_name(unsigned int cmd)
 static void describe(unsigned int cmd, const void *arg, char *text, size_t size)
 {
 	union {
-		struct pto_bo_create create;
-		struct pto_bo_copy copy;
-		struct pto_image_create image;
-		struct pto_prepare prepare;
-		struct pto_unprepare unprepare;
-		struct pto_prewarm prewarm;
-		struct pto_run run;
-		struct pto_wait wait;
+		struct pto_ioc_bo_create create;
+		struct pto_ioc_bo_copy copy;
+		struct pto_ioc_image_create image;
+		struct pto_ioc_prepare prepare;
+		struct pto_ioc_unprepare unprepare;
+		struct pto_ioc_prewarm prewarm;
+		struct pto_ioc_run run;
+		struct pto_ioc_wait wait;
 		uint32_t words[2];
 	} a;
 	uint32_t bytes;

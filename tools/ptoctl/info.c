@@ -214,7 +214,7 @@ static void print_debug(const struct pto_debug_stats *s, bool json)
 /* Not stable, so not in libpto: a driver may have none. Return: 0, or -1 and a message. */
 static int query_debug(struct pto_context *ctx, struct pto_debug_stats *stats)
 {
-	struct pto_query query = {
+	struct pto_ioc_query query = {
 		.size = sizeof(query),
 		.item = PTO_QUERY_DEBUG,
 		.data_ptr = (uintptr_t)stats,

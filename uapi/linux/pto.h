@@ -13,6 +13,8 @@
  *
  * Rules for all ioctls
  *
+ *  - The argument of PTO_X is a struct pto_ioc_x. (Not pto_x: libpto has functions of such
+ *    names, and in C++ a function hides a type.)
  *  - Every argument struct begins with "__u32 size". The caller sets it to the
  *    size of the struct it was compiled with. Numbers are _IO(PTO_IOC_TYPE, nr),
  *    so a struct can grow without a new number. If an argument points to an array,
@@ -97,7 +99,7 @@
 #define PTO_FEATURE_DMABUF	(1ULL << 3)	/* dma-buf export and import */
 #define PTO_FEATURE_FENCES	(1ULL << 4)	/* sync_file in and out fences of PTO_RUN */
 #define PTO_FEATURE_HOST_GRAPH	(1ULL << 5)	/* callables of kind PTO_KIND_HOST_GRAPH */
-#define PTO_FEATURE_RUN_WAIT	(1ULL << 6)	/* PTO_RUN can also wait: pto_run.wait_ptr */
+#define PTO_FEATURE_RUN_WAIT	(1ULL << 6)	/* PTO_RUN can wait: pto_ioc_run.wait_ptr */
 
 /* Items of PTO_QUERY. */
 #define PTO_QUERY_DEVICE	1	/* struct pto_device_info */
@@ -106,8 +108,8 @@
 #define PTO_QUERY_DEBUG		0x10000	/* struct pto_debug_stats: not stable */
 
 /**
- * struct pto_query - argument of PTO_QUERY
- * @size: sizeof(struct pto_query)
+ * struct pto_ioc_query - argument of PTO_QUERY
+ * @size: sizeof(struct pto_ioc_query)
  * @item: PTO_QUERY_*; an unknown item is EOPNOTSUPP
  * @data_ptr: buffer for the answer; 0 asks for its size only
  * @data_size: in: bytes at @data_ptr; out: size of the driver's struct.
@@ -115,7 +117,7 @@
  *	number of bytes that the driver filled.
  * @pad: must be 0
  */
-struct pto_query {
+struct pto_ioc_query {
 	__u32 size;
 	__u32 item;
 	__u64 data_ptr;
@@ -149,10 +151,10 @@ struct pto_query {
  * @arch_name: "a2a3" or "a5", NUL padded
  * @name: transport and model in readable form, NUL padded
  * @default_timeout_ns: how long a run may make no progress if its submitter gives no bound
- * @default_heap: default of struct pto_prewarm.heap: 256 MiB, or less if an arena of the
+ * @default_heap: default of struct pto_ioc_prewarm.heap: 256 MiB, or less if an arena of the
  *	usual sizes does not fit into the device's memory; 0 if the driver does not report it
- * @default_task_window: default of struct pto_prewarm.task_window: 16384 or less
- * @default_dep_pool: default of struct pto_prewarm.dep_pool: 16384 or less
+ * @default_task_window: default of struct pto_ioc_prewarm.task_window: 16384 or less
+ * @default_dep_pool: default of struct pto_ioc_prewarm.dep_pool: 16384 or less
  */
 struct pto_device_info {
 	__u32 size;
@@ -304,8 +306,8 @@ struct pto_debug_stats {
 #define PTO_PLACE_HOST		1	/* host memory that the device can reach */
 
 /**
- * struct pto_bo_create - argument of PTO_BO_CREATE: allocate a buffer object
- * @size: sizeof(struct pto_bo_create)
+ * struct pto_ioc_bo_create - argument of PTO_BO_CREATE: allocate a buffer object
+ * @size: sizeof(struct pto_ioc_bo_create)
  * @flags: must be 0; else EOPNOTSUPP
  * @length: bytes; rounded up to whole pages. 0 is EINVAL
  * @placement: PTO_PLACE_*. With PTO_FEATURE_UNIFIED both are the same memory
@@ -318,7 +320,7 @@ struct pto_debug_stats {
  * device has not enough memory, ENOSPC if the context has 65536 buffers,
  * those that are being freed included; EIO and ENODEV as for every ioctl.
  */
-struct pto_bo_create {
+struct pto_ioc_bo_create {
 	__u32 size;
 	__u32 flags;
 	__u64 length;
@@ -329,8 +331,8 @@ struct pto_bo_create {
 };
 
 /**
- * struct pto_bo_info - argument of PTO_BO_INFO: look a buffer object up
- * @size: sizeof(struct pto_bo_info)
+ * struct pto_ioc_bo_info - argument of PTO_BO_INFO: look a buffer object up
+ * @size: sizeof(struct pto_ioc_bo_info)
  * @id: the buffer; ENOENT if there is none
  * @length: out: bytes, rounded up to whole pages
  * @device_addr: out: address on the device
@@ -340,7 +342,7 @@ struct pto_bo_create {
  * @mappings: out: number of user mappings
  * @pad: must be 0
  */
-struct pto_bo_info {
+struct pto_ioc_bo_info {
 	__u32 size;
 	__u32 id;
 	__u64 length;
@@ -353,15 +355,15 @@ struct pto_bo_info {
 };
 
 /**
- * struct pto_bo_destroy - argument of PTO_BO_DESTROY: release a buffer object
- * @size: sizeof(struct pto_bo_destroy)
+ * struct pto_ioc_bo_destroy - argument of PTO_BO_DESTROY: release a buffer object
+ * @size: sizeof(struct pto_ioc_bo_destroy)
  * @id: the buffer; ENOENT if there is none
  *
  * The id is invalid at once, and the call does not wait. The memory is freed when it
  * is no longer mapped, every run that was submitted before has ended, and the device
  * has unmapped it.
  */
-struct pto_bo_destroy {
+struct pto_ioc_bo_destroy {
 	__u32 size;
 	__u32 id;
 };
@@ -372,8 +374,8 @@ struct pto_bo_destroy {
 #define PTO_COPY_DEVICE		3	/* src_id to dst_id */
 
 /**
- * struct pto_bo_copy - argument of PTO_BO_COPY: copy synchronously
- * @size: sizeof(struct pto_bo_copy)
+ * struct pto_ioc_bo_copy - argument of PTO_BO_COPY: copy synchronously
+ * @size: sizeof(struct pto_ioc_bo_copy)
  * @direction: PTO_COPY_*; any other is EOPNOTSUPP
  * @dst_id: destination buffer; 0 for PTO_COPY_FROM_DEVICE
  * @src_id: source buffer; 0 for PTO_COPY_TO_DEVICE
@@ -386,7 +388,7 @@ struct pto_bo_destroy {
  * EFAULT, part of the destination may have been written. Overlapping ranges of
  * one buffer are copied as by memmove().
  */
-struct pto_bo_copy {
+struct pto_ioc_bo_copy {
 	__u32 size;
 	__u32 direction;
 	__u32 dst_id;
@@ -398,8 +400,8 @@ struct pto_bo_copy {
 };
 
 /**
- * struct pto_stream_create - argument of PTO_STREAM_CREATE: create a stream
- * @size: sizeof(struct pto_stream_create)
+ * struct pto_ioc_stream_create - argument of PTO_STREAM_CREATE: create a stream
+ * @size: sizeof(struct pto_ioc_stream_create)
  * @flags: must be 0; else EOPNOTSUPP
  * @id: out: the stream's id
  * @pad: must be 0
@@ -408,7 +410,7 @@ struct pto_bo_copy {
  * different streams of a context are not ordered, and take turns on the device.
  * ENOSPC if the context or the device has no stream left.
  */
-struct pto_stream_create {
+struct pto_ioc_stream_create {
 	__u32 size;
 	__u32 flags;
 	__u32 id;
@@ -416,20 +418,20 @@ struct pto_stream_create {
 };
 
 /**
- * struct pto_stream_destroy - argument of PTO_STREAM_DESTROY
- * @size: sizeof(struct pto_stream_destroy)
+ * struct pto_ioc_stream_destroy - argument of PTO_STREAM_DESTROY
+ * @size: sizeof(struct pto_ioc_stream_destroy)
  * @id: the stream; ENOENT if there is none, EINVAL for PTO_STREAM_DEFAULT
  *
  * EBUSY while runs of the stream are in flight. Unread results are dropped.
  */
-struct pto_stream_destroy {
+struct pto_ioc_stream_destroy {
 	__u32 size;
 	__u32 id;
 };
 
 /**
- * struct pto_stream_wait - argument of PTO_STREAM_WAIT: wait until a stream is idle
- * @size: sizeof(struct pto_stream_wait)
+ * struct pto_ioc_stream_wait - argument of PTO_STREAM_WAIT: wait until a stream is idle
+ * @size: sizeof(struct pto_ioc_stream_wait)
  * @id: the stream; ENOENT if there is none
  * @timeout_ns: absolute CLOCK_MONOTONIC nanoseconds
  *
@@ -437,15 +439,15 @@ struct pto_stream_destroy {
  * signal. The call neither reports the status of the runs nor counts as reading their
  * results.
  */
-struct pto_stream_wait {
+struct pto_ioc_stream_wait {
 	__u32 size;
 	__u32 id;
 	__u64 timeout_ns;
 };
 
 /**
- * struct pto_image_create - argument of PTO_IMAGE_CREATE: upload an object to the device
- * @size: sizeof(struct pto_image_create)
+ * struct pto_ioc_image_create - argument of PTO_IMAGE_CREATE: upload an object to the device
+ * @size: sizeof(struct pto_ioc_image_create)
  * @flags: must be 0; else EOPNOTSUPP
  * @data_ptr: the object's bytes (an ELF shared or relocatable object)
  * @length: bytes at @data_ptr; 0 is EINVAL, more than max_image_size EFBIG
@@ -459,7 +461,7 @@ struct pto_stream_wait {
  * All contexts share one device buffer for one image. The Build-ID only selects
  * candidates; a candidate is shared if its length and SHA-256 are the same.
  */
-struct pto_image_create {
+struct pto_ioc_image_create {
 	__u32 size;
 	__u32 flags;
 	__u64 data_ptr;
@@ -472,14 +474,14 @@ struct pto_image_create {
 };
 
 /**
- * struct pto_image_destroy - argument of PTO_IMAGE_DESTROY
- * @size: sizeof(struct pto_image_destroy)
+ * struct pto_ioc_image_destroy - argument of PTO_IMAGE_DESTROY
+ * @size: sizeof(struct pto_ioc_image_destroy)
  * @id: the image; ENOENT if there is none
  *
  * Frees the id. Prepared callables that use the image hold their own references
  * and are not affected.
  */
-struct pto_image_destroy {
+struct pto_ioc_image_destroy {
 	__u32 size;
 	__u32 id;
 };
@@ -493,7 +495,7 @@ struct pto_image_destroy {
 #define PTO_CORE_AIV		1
 
 /**
- * struct pto_kernel - one kernel of a callable, element of pto_prepare.kernels_ptr
+ * struct pto_kernel - one kernel of a callable, element of pto_ioc_prepare.kernels_ptr
  * @func_id: the number by which the orchestration submits it, in [0, PTO_MAX_FUNC_ID),
  *	once per callable
  * @core_type: PTO_CORE_*
@@ -508,8 +510,8 @@ struct pto_kernel {
 };
 
 /**
- * struct pto_prepare - argument of PTO_PREPARE: load a callable under a cid
- * @size: sizeof(struct pto_prepare)
+ * struct pto_ioc_prepare - argument of PTO_PREPARE: load a callable under a cid
+ * @size: sizeof(struct pto_ioc_prepare)
  * @cid: in: the cid, or -1 for the lowest free one; out: the cid that was filled
  * @kind: PTO_KIND_*; EOPNOTSUPP for PTO_KIND_HOST_GRAPH without PTO_FEATURE_HOST_GRAPH
  * @flags: must be 0; else EOPNOTSUPP
@@ -536,7 +538,7 @@ struct pto_kernel {
  * load an object or finds no symbol; the log says which. EBUSY: too many unprepared
  * callables still have runs in flight.
  */
-struct pto_prepare {
+struct pto_ioc_prepare {
 	__u32 size;
 	__s32 cid;
 	__u32 kind;
@@ -554,8 +556,8 @@ struct pto_prepare {
 };
 
 /**
- * struct pto_unprepare - argument of PTO_UNPREPARE: empty a cid
- * @size: sizeof(struct pto_unprepare)
+ * struct pto_ioc_unprepare - argument of PTO_UNPREPARE: empty a cid
+ * @size: sizeof(struct pto_ioc_unprepare)
  * @cid: the cid; outside [0, 64) is EINVAL
  * @generation: 0, or the generation the slot must have, else ENOENT
  * @pad: must be 0
@@ -563,7 +565,7 @@ struct pto_prepare {
  * The cid is free at once. Runs that were submitted before are not affected. The
  * call succeeds for an empty slot if @generation is 0.
  */
-struct pto_unprepare {
+struct pto_ioc_unprepare {
 	__u32 size;
 	__s32 cid;
 	__u32 generation;
@@ -571,8 +573,8 @@ struct pto_unprepare {
 };
 
 /**
- * struct pto_prewarm - argument of PTO_PREWARM: get an arena for a ring configuration
- * @size: sizeof(struct pto_prewarm)
+ * struct pto_ioc_prewarm - argument of PTO_PREWARM: get an arena for a ring configuration
+ * @size: sizeof(struct pto_ioc_prewarm)
  * @flags: must be 0; else EOPNOTSUPP
  * @task_window: task slots per scope depth: 0 (the default), or a power of two in [4, 2^31)
  * @heap: bytes of the heap ring per scope depth: 0 (the default), or at least 1024
@@ -592,7 +594,7 @@ struct pto_unprepare {
  * enough memory, EOVERFLOW if the sum of the heaps overflows 64 bits, EIO if the device
  * rejects the image that it built itself (the next call has it built again).
  */
-struct pto_prewarm {
+struct pto_ioc_prewarm {
 	__u32 size;
 	__u32 flags;
 	__u64 task_window[PTO_RING_DEPTHS];
@@ -607,7 +609,7 @@ struct pto_prewarm {
 };
 
 /**
- * struct pto_run_entry - one run, element of pto_run.entries_ptr
+ * struct pto_run_entry - one run, element of pto_ioc_run.entries_ptr
  * @cid: the callable; outside [0, 64) is EINVAL, an empty slot ENOENT
  * @generation: 0, or the generation that the slot must have, else ENOENT
  * @flags: must be 0; else EOPNOTSUPP
@@ -650,8 +652,8 @@ struct pto_run_entry {
 };
 
 /**
- * struct pto_run - argument of PTO_RUN: submit runs to a stream, and optionally wait
- * @size: sizeof(struct pto_run). At least 40, the size of the first version, and at least
+ * struct pto_ioc_run - argument of PTO_RUN: submit runs to a stream, and optionally wait
+ * @size: sizeof(struct pto_ioc_run). At least 40, the size of the first version, and at least
  *	52 with @wait_ptr
  * @flags: must be 0; else EOPNOTSUPP
  * @stream: the stream
@@ -662,7 +664,7 @@ struct pto_run_entry {
  * @accepted: out: number of accepted runs, counted from the first entry
  * @entries_ptr: array of struct pto_run_entry
  * @first_id: out: id of the first accepted run; the ids of the others follow it
- * @wait_ptr: a struct pto_wait: wait for the last accepted run, as PTO_WAIT does; 0: do not
+ * @wait_ptr: a struct pto_ioc_wait: wait for the last accepted run, as PTO_WAIT does; 0: do not
  *	wait. Needs PTO_FEATURE_RUN_WAIT
  * @wait_error: out: result of the wait, as PTO_WAIT would have returned it: 0, or a negative
  *	errno. 0 without @wait_ptr
@@ -686,7 +688,7 @@ struct pto_run_entry {
  * @wait_error is -EINPROGRESS while the call waits, and stays so if it cannot be written
  * afterwards. PTO_WAIT continues a wait that ended early.
  */
-struct pto_run {
+struct pto_ioc_run {
 	__u32 size;
 	__u32 flags;
 	__u32 stream;
@@ -701,8 +703,8 @@ struct pto_run {
 };
 
 /**
- * struct pto_wait - argument of PTO_WAIT: wait for a run and read its result
- * @size: sizeof(struct pto_wait)
+ * struct pto_ioc_wait - argument of PTO_WAIT: wait for a run and read its result
+ * @size: sizeof(struct pto_ioc_wait)
  * @flags: must be 0; else EOPNOTSUPP
  * @run: id of the run; ENOENT if there never was one. PTO_RUN with wait_ptr writes it
  * @timeout_ns: absolute CLOCK_MONOTONIC nanoseconds
@@ -730,7 +732,7 @@ struct pto_run {
  * also marks all earlier results of the stream as read: POLLIN is set while a run has ended
  * and neither its result nor a later one of its stream has been read.
  */
-struct pto_wait {
+struct pto_ioc_wait {
 	__u32 size;
 	__u32 flags;
 	__u64 run;
@@ -752,8 +754,8 @@ struct pto_wait {
 };
 
 /**
- * struct pto_ctx_reset - argument of PTO_CTX_RESET: make a lost context usable again
- * @size: sizeof(struct pto_ctx_reset)
+ * struct pto_ioc_ctx_reset - argument of PTO_CTX_RESET: make a lost context usable again
+ * @size: sizeof(struct pto_ioc_ctx_reset)
  * @flags: must be 0; else EOPNOTSUPP
  *
  * Aborts the runs in flight (-ECANCELED), gives the context a new hardware
@@ -761,12 +763,12 @@ struct pto_wait {
  * addresses. Cids and ids stay valid, also those of arenas, except that an arena which
  * the device no longer accepts is dropped, as if it had been evicted.
  */
-struct pto_ctx_reset {
+struct pto_ioc_ctx_reset {
 	__u32 size;
 	__u32 flags;
 };
 
-/* Fatal codes (struct pto_wait.code). */
+/* Fatal codes (struct pto_ioc_wait.code). */
 #define PTO_FATAL_SCOPE_DEADLOCK		1
 #define PTO_FATAL_HEAP_RING_DEADLOCK		2
 #define PTO_FATAL_FLOW_CONTROL_DEADLOCK		3
@@ -802,7 +804,7 @@ struct pto_ctx_reset {
 #define PTO_ABI_OFFSET(type, field, bytes) \
 	PTO_ABI_ASSERT(__builtin_offsetof(struct type, field) == (bytes))
 
-PTO_ABI_SIZE(pto_query, 24);
+PTO_ABI_SIZE(pto_ioc_query, 24);
 PTO_ABI_SIZE(pto_device_info, 168);
 PTO_ABI_OFFSET(pto_device_info, memory_size, 72);
 PTO_ABI_OFFSET(pto_device_info, arch_name, 96);
@@ -811,33 +813,33 @@ PTO_ABI_SIZE(pto_context_stats, 192);
 PTO_ABI_OFFSET(pto_context_stats, aicpu_dlopen_count, 72);
 PTO_ABI_SIZE(pto_device_usage, 72);
 PTO_ABI_SIZE(pto_debug_stats, 32);
-PTO_ABI_SIZE(pto_bo_create, 40);
-PTO_ABI_SIZE(pto_bo_info, 48);
-PTO_ABI_SIZE(pto_bo_destroy, 8);
-PTO_ABI_SIZE(pto_bo_copy, 48);
-PTO_ABI_SIZE(pto_stream_create, 16);
-PTO_ABI_SIZE(pto_stream_destroy, 8);
-PTO_ABI_SIZE(pto_stream_wait, 16);
-PTO_ABI_SIZE(pto_image_create, 72);
-PTO_ABI_OFFSET(pto_image_create, build_id_len, 56);
-PTO_ABI_SIZE(pto_image_destroy, 8);
+PTO_ABI_SIZE(pto_ioc_bo_create, 40);
+PTO_ABI_SIZE(pto_ioc_bo_info, 48);
+PTO_ABI_SIZE(pto_ioc_bo_destroy, 8);
+PTO_ABI_SIZE(pto_ioc_bo_copy, 48);
+PTO_ABI_SIZE(pto_ioc_stream_create, 16);
+PTO_ABI_SIZE(pto_ioc_stream_destroy, 8);
+PTO_ABI_SIZE(pto_ioc_stream_wait, 16);
+PTO_ABI_SIZE(pto_ioc_image_create, 72);
+PTO_ABI_OFFSET(pto_ioc_image_create, build_id_len, 56);
+PTO_ABI_SIZE(pto_ioc_image_destroy, 8);
 PTO_ABI_SIZE(pto_kernel, 16);
-PTO_ABI_SIZE(pto_prepare, 184);
-PTO_ABI_OFFSET(pto_prepare, entry, 40);
-PTO_ABI_OFFSET(pto_prepare, log_ptr, 168);
-PTO_ABI_SIZE(pto_unprepare, 16);
-PTO_ABI_SIZE(pto_prewarm, 136);
-PTO_ABI_OFFSET(pto_prewarm, log_ptr, 120);
+PTO_ABI_SIZE(pto_ioc_prepare, 184);
+PTO_ABI_OFFSET(pto_ioc_prepare, entry, 40);
+PTO_ABI_OFFSET(pto_ioc_prepare, log_ptr, 168);
+PTO_ABI_SIZE(pto_ioc_unprepare, 16);
+PTO_ABI_SIZE(pto_ioc_prewarm, 136);
+PTO_ABI_OFFSET(pto_ioc_prewarm, log_ptr, 120);
 PTO_ABI_SIZE(pto_run_entry, 80);
 PTO_ABI_OFFSET(pto_run_entry, args_offset, 16);
 PTO_ABI_OFFSET(pto_run_entry, graph_offset, 48);
 PTO_ABI_OFFSET(pto_run_entry, sched_timeout_ns, 64);
-PTO_ABI_SIZE(pto_run, 56);
-PTO_ABI_OFFSET(pto_run, wait_ptr, 40);
-PTO_ABI_OFFSET(pto_run, wait_error, 48);
-PTO_ABI_SIZE(pto_wait, 104);
-PTO_ABI_OFFSET(pto_wait, log_ptr, 72);
-PTO_ABI_OFFSET(pto_wait, task, 88);
-PTO_ABI_SIZE(pto_ctx_reset, 8);
+PTO_ABI_SIZE(pto_ioc_run, 56);
+PTO_ABI_OFFSET(pto_ioc_run, wait_ptr, 40);
+PTO_ABI_OFFSET(pto_ioc_run, wait_error, 48);
+PTO_ABI_SIZE(pto_ioc_wait, 104);
+PTO_ABI_OFFSET(pto_ioc_wait, log_ptr, 72);
+PTO_ABI_OFFSET(pto_ioc_wait, task, 88);
+PTO_ABI_SIZE(pto_ioc_ctx_reset, 8);
 
 #endif /* _UAPI_LINUX_PTO_H */

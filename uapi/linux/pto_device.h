@@ -92,7 +92,7 @@
  * @default_dep_pool: default number of dependency entries of each ring; 0: 16384
  *
  * A device announces smaller defaults if an arena of the usual sizes does not fit into its
- * memory. The defaults are within the limits of struct pto_prewarm.
+ * memory. The defaults are within the limits of struct pto_ioc_prewarm.
  */
 struct pto_dev_ident {
 	__u32 magic;

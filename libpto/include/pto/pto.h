@@ -294,7 +294,7 @@ void pto_callable_free(struct pto_callable *callable);
  * @callable: what to load
  *
  * Uploads the images that the device does not have and loads. Return: 0; -EINVAL,
- * -EEXIST, -ENOEXEC, -ENOMEM and the others of struct pto_prepare. After a
+ * -EEXIST, -ENOEXEC, -ENOMEM and the others of struct pto_ioc_prepare. After a
  * failure everything is as it was.
  */
 int pto_prepare(struct pto_context *ctx, int cid, const struct pto_callable *callable);
@@ -372,7 +372,7 @@ int pto_args_add_f32(struct pto_args *args, float value);
  *
  * The environment variables hold one number for all depths or four, separated by
  * commas; K, M and G behind a number stand for 2^10, 2^20, 2^30. They are read when a
- * context is opened. Limits: struct pto_prewarm.
+ * context is opened. Limits: struct pto_ioc_prewarm.
  */
 struct pto_ring_config {
 	uint64_t task_window[PTO_RING_DEPTHS];
@@ -413,7 +413,7 @@ struct pto_run_options {
 
 /**
  * struct pto_result - how a run ended
- * @status: 0 or a negative errno, as in struct pto_wait
+ * @status: 0 or a negative errno, as in struct pto_ioc_wait
  * @code: PTO_FATAL_* or 0
  * @subcode: sub-class of @code or 0
  * @pad: 0
