@@ -4,8 +4,8 @@
  * tensors asked and done of uint32, a word for each chunk; scalars: which chunk, and the turn.
  *
  * The core is free as soon as the kernel returns. The task completes, and what reads the chunk
- * begins, when the word in done has reached the turn. Register first: afterwards the
- * answer may come at any moment.
+ * begins, when the word in done has reached the turn. The answer may come at any moment, also
+ * before the kernel returns.
  */
 #include <pto/kernel.h>
 

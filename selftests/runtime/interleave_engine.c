@@ -489,6 +489,11 @@ void async_poll(struct pto_engine *engine)
 {
 }
 
+void async_register(struct pto_core *core)
+{
+	explore_fail("a kernel has named conditions");
+}
+
 void monitor_wake(struct pto_engine *engine)
 {
 	explore_fail("the monitor is awake");

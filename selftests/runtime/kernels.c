@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "later.h"
+#include "public_kernel.h"
 #include "program.h"
 
 /* A unit, and its view of the arguments. */
@@ -200,6 +201,14 @@ static void write_later(void *data)
 	__atomic_fetch_add(d->counter, 1, __ATOMIC_RELEASE);
 }
 
+/* In our words, or in those of other headers: it is one mechanism. */
+static bool expect_later(const struct unit *u, const uint32_t *counter)
+{
+	if (u->number % 2)
+		return public_expect(u->args, counter, 1);
+	return !pto_async_expect(u->args, counter, 1);
+}
+
 /* The kernel returns, somebody else writes: then a counter of the unit's own is raised. */
 static void delay(const struct unit *u)
 {
@@ -207,7 +216,7 @@ static void delay(const struct unit *u)
 	struct delayed d = { .unit = *u, .counter = &words[MEETING_WORDS + u->number] };
 
 	memcpy(d.args, u->args, (u->tensors + SCALARS) * sizeof(d.args[0]));
-	if (!pto_async_expect(u->args, d.counter, 1))
+	if (expect_later(u, d.counter))
 		later_post(write_later, &d, sizeof(d));
 }
 

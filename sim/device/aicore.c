@@ -56,6 +56,27 @@ bool core_wake_worker(struct pto_engine *engine)
 
 /* --- kernels ------------------------------------------------------------- */
 
+/* What the kernel is told of itself, and the empty record of its conditions. */
+static void load_contexts(struct pto_core *core, const struct pto_slot *slot, uint32_t block,
+			  uint32_t part)
+{
+	core->named = 0;
+	core->async_error = 0;
+	core->local = (struct pto_local_context){
+		.block_idx = (int32_t)block,
+		.block_num = (int32_t)slot->block_num,
+		.async = {
+			.count = &core->named,
+			.error = &core->async_error,
+			.entries = core->entries,
+			.capacity = PTO_KERNEL_MAX_CONDITIONS,
+			.task_token = slot->id,
+		},
+		.rt = &core->rt,
+	};
+	core->global = (struct pto_global_context){ .sub_block_id = part == 2 };
+}
+
 /* Lays the argument array out as the kernel ABI wants it. */
 static void load_args(struct pto_core *core, const struct pto_slot *slot, uint32_t block,
 		      uint32_t part)
@@ -68,10 +89,7 @@ static void load_args(struct pto_core *core, const struct pto_slot *slot, uint32
 		*arg++ = (int64_t)(uintptr_t)&t[i];
 	for (i = 0; i < slot->scalar_count; i++)
 		*arg++ = (int64_t)slot->scalars[i];
-	core->local.block_idx = (int32_t)block;
-	core->local.block_num = (int32_t)slot->block_num;
-	core->local.rt = &core->rt;
-	core->global.sub_block_id = part == 2;
+	load_contexts(core, slot, block, part);
 	core->args[PTO_KERNEL_ARG_LOCAL] = (int64_t)(uintptr_t)&core->local;
 	core->args[PTO_KERNEL_ARG_GLOBAL] = (int64_t)(uintptr_t)&core->global;
 }
@@ -100,6 +118,9 @@ static inline void run_part(struct pto_core *core, struct pto_slot *slot, uint32
 	atomic_store_explicit(&core->task, slot->id, memory_order_relaxed);
 	set_state(core, func);
 	engine->kernels[func].fn(core->args);
+	core->local.async.task_token = PTO_ASYNC_NO_TOKEN;
+	if (core->named || core->async_error)
+		async_register(core);
 	set_state(core, ENGINE_NO_FUNC);
 }
 

@@ -2,20 +2,24 @@
 /*
  * Conditions: counters that the completion of a task waits for.
  *
- * A condition that does not hold when it is registered counts as one more unit of its task
+ * A kernel names conditions in its record (struct pto_async_context). When it has returned they are
+ * registered: one that does not hold then counts as one more unit of its task
  * that has not ended (pto_slot.units_left). Whoever finds that it holds ends it, and if it
  * was the last one the task is completed as after its last kernel. So the fast path
- * of tasks without conditions knows nothing of them.
+ * of tasks without conditions looks at two words that it has written itself.
  *
  * Nobody is told when a counter changes: those who have nothing else to do look, one at a
- * time. There is room for a fixed number; a kernel that registers one more waits.
+ * time. There is room for a fixed number; a unit that registers one more waits, and its core's
+ * state says meanwhile that its kernel runs.
  */
 #include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "engine_internal.h"
 
-#define ROOM_ROUNDS	64		/* looks for room before a kernel sleeps */
+#define ROOM_ROUNDS	64		/* looks for room before a unit sleeps */
 #define ROOM_SLEEP_NS	500000ULL	/* then it looks again */
 
 /** async_init() - make room for the conditions. Return: 0 or -ENOMEM */
@@ -70,7 +74,7 @@ static bool append(struct pto_conditions *c, const struct pto_condition *conditi
 }
 
 /*
- * A kernel waits until some condition on the full list has come to hold. As long as any does, or
+ * A unit waits until some condition on the full list has come to hold. As long as any does, or
  * anything else moves, it waits; the monitor ends a run in which nothing does. Return: false if
  * the run has failed
  */
@@ -94,23 +98,75 @@ static bool wait_room(struct pto_core *core)
 	return !pto_rt_fatal_code(&engine->rt);
 }
 
-/**
- * async_register() - let the completion of the task that a core runs wait for a counter
- * @core: the calling thread's core, in a kernel
- * @counter: the counter
- * @expected: what it has to reach
- *
- * Waits while the engine has as many conditions as it can have.
- * Return: 0; -ENOSPC if the task has as many as it can have, -ECANCELED if the run has failed
- * while this one waited.
- */
-int async_register(struct pto_core *core, const uint32_t *counter, uint32_t expected)
+/* Fails the run with what a kernel did. */
+__attribute__((format(printf, 3, 4)))
+static bool refuse(struct pto_core *core, uint32_t code, const char *fmt, ...)
+{
+	uint32_t func = core_func(atomic_load_explicit(&core->state, memory_order_relaxed));
+	const struct pto_fatal_at at = {
+		.func = func, .core = core->index, .claim = PTO_CLAIM_CLOSED,
+		.task = atomic_load_explicit(&core->task, memory_order_relaxed),
+	};
+	char text[128];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	pto_rt_fatal_at(&core->engine->rt, code, &at, "%s", text);
+	return false;
+}
+
+static bool too_many(struct pto_core *core)
+{
+	return refuse(core, PTO_FATAL_ASYNC_WAIT_OVERFLOW, "more than %u conditions for one task",
+		      PTO_KERNEL_MAX_CONDITIONS);
+}
+
+/* The error word of the record, as the kernel has left it. */
+static bool report_word(struct pto_core *core)
+{
+	if (core->async_error == PTO_ASYNC_ERROR_OVERFLOW)
+		return too_many(core);
+	if (core->async_error == PTO_ASYNC_ERROR_INVALID)
+		return refuse(core, PTO_FATAL_ASYNC_COMPLETION_INVALID,
+			      "the kernel says that a condition is invalid");
+	return refuse(core, PTO_FATAL_ASYNC_COMPLETION_INVALID,
+		      "the error word of the kernel's conditions is %d, which means nothing",
+		      core->async_error);
+}
+
+/* Does the record hold what it can hold? */
+static bool check_record(struct pto_core *core)
+{
+	const struct pto_async_entry *e = core->entries;
+
+	if (core->async_error)
+		return report_word(core);
+	if (core->named > PTO_KERNEL_MAX_CONDITIONS)
+		return too_many(core);
+	for (; e < core->entries + core->named; e++) {
+		if (e->type != PTO_ASYNC_COUNTER)
+			return refuse(core, PTO_FATAL_ASYNC_COMPLETION_INVALID,
+				      "a condition is of type %d, and the device has no engine for any but counters (%d)",
+				      e->type, PTO_ASYNC_COUNTER);
+		if (!e->addr || e->addr % sizeof(uint32_t))
+			return refuse(core, PTO_FATAL_ASYNC_COMPLETION_INVALID,
+				      "the counter of a condition, at 0x%llx, is NULL or not aligned",
+				      (unsigned long long)e->addr);
+	}
+	return true;
+}
+
+/* Return: false if the run has failed */
+static bool register_one(struct pto_core *core, const struct pto_async_entry *entry)
 {
 	const struct pto_condition condition = {
-		counter, core->slot, core->slot->id, expected
+		(const uint32_t *)(uintptr_t)entry->addr, core->slot, core->slot->id,
+		entry->expected
 	};
 	_Atomic uint32_t *units = &core->slot->units_left;
-	bool met = holds(counter, expected);
+	bool met = holds(condition.counter, condition.expected);
 	uint32_t cost = PTO_UNITS_CONDITION + !met;
 	uint32_t before;
 
@@ -118,19 +174,41 @@ int async_register(struct pto_core *core, const uint32_t *counter, uint32_t expe
 	core->expects = true;
 	if (before / PTO_UNITS_CONDITION >= PTO_KERNEL_MAX_CONDITIONS) {
 		atomic_fetch_sub_explicit(units, cost, memory_order_relaxed);
-		return -ENOSPC;
+		return too_many(core);
 	}
 	if (met)
-		return 0;
+		return true;
 	while (!append(&core->engine->conditions, &condition)) {
 		if (wait_room(core))
 			continue;
 		atomic_fetch_sub_explicit(units, cost, memory_order_relaxed);
-		return -ECANCELED;
+		return false;
 	}
-	/* Somebody has to look, and all may sleep, or be busy for long. */
-	core_wake_worker(core->engine);
-	return 0;
+	return true;
+}
+
+/**
+ * async_register() - let the completion of a task wait for what its kernel has named
+ * @core: the calling thread's core, whose kernel has returned and whose state says that it runs
+ *
+ * Waits while the engine has as many conditions as it can have. Fails the run if the record
+ * is not in order, or the task has more conditions than it can have.
+ */
+void async_register(struct pto_core *core)
+{
+	uint32_t i;
+
+	core->inside = 1;
+	atomic_signal_fence(memory_order_seq_cst);
+	if (check_record(core)) {
+		for (i = 0; i < core->named && register_one(core, &core->entries[i]); i++)
+			;
+		/* Somebody has to look, and all may sleep, or be busy for long. */
+		if (atomic_load_explicit(&core->engine->conditions.count, memory_order_relaxed))
+			core_wake_worker(core->engine);
+	}
+	atomic_signal_fence(memory_order_seq_cst);
+	core->inside = 0;
 }
 
 /* Takes a condition off; hands its task on if it was the last thing to wait for. */

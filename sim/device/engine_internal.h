@@ -66,6 +66,8 @@ struct pto_watch {
  * @args: argument array of the kernel that runs
  * @local: its local context
  * @global: its global context
+ * @named: conditions that the kernel has named, in @entries
+ * @async_error: why it could not name one, or 0
  * @state: number of kernels begun or ended << 32 | func_id that runs, or ENGINE_NO_FUNC
  * @task: task that runs; valid while @state has a func_id
  * @leave: the state in which it shall leave the kernel
@@ -75,7 +77,7 @@ struct pto_watch {
  * @generation: generation of that
  * @inside: 1 while the kernel is in a call of the engine, which must not be left; its own
  * @expects: the unit has registered conditions; its own
- * @blocked: 1: the kernel waits until there is room for a condition
+ * @blocked: 1: the unit, whose kernel has returned, waits until there is room for a condition
  * @crew: it is a crew thread: it has no queue
  * @coming: it is counted in pto_crew.coming; its own
  * @index: thread number, and for all but the crew number of its queue
@@ -84,6 +86,7 @@ struct pto_watch {
  * @escape: where the thread goes on when it leaves a kernel
  * @mask: signals that the thread blocks then
  * @next: next crew thread
+ * @entries: conditions that the kernel names
  * @cohort: units that others may help with
  * @watch: the monitor's
  */
@@ -92,6 +95,8 @@ struct pto_core {
 	int64_t args[PTO_KERNEL_ARGS] __attribute__((aligned(PTO_CACHE_LINE)));
 	struct pto_local_context local;
 	struct pto_global_context global;
+	uint32_t named;
+	int32_t async_error;
 	_Atomic uint64_t state;
 	_Atomic uint64_t task;
 	_Atomic uint64_t leave;
@@ -110,6 +115,7 @@ struct pto_core {
 	sigjmp_buf escape;
 	sigset_t mask;
 	struct pto_core *next;
+	struct pto_async_entry entries[PTO_KERNEL_MAX_CONDITIONS];
 	struct pto_cohort cohort __attribute__((aligned(PTO_CACHE_LINE)));
 	struct pto_watch watch __attribute__((aligned(PTO_CACHE_LINE)));
 };
@@ -318,7 +324,7 @@ int cohort_hurry(struct pto_engine *engine, struct pto_cohort *cohort, uint64_t 
 
 /* engine_async.c */
 int async_init(struct pto_engine *engine);
-int async_register(struct pto_core *core, const uint32_t *counter, uint32_t expected);
+void async_register(struct pto_core *core);
 void async_poll(struct pto_engine *engine);
 uint32_t async_describe(struct pto_engine *engine, struct pto_condition *condition);
 

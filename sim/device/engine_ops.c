@@ -5,8 +5,6 @@
  */
 #include <errno.h>
 #include <sched.h>
-#include <stdarg.h>
-#include <stdio.h>
 
 #include "engine_internal.h"
 
@@ -96,54 +94,9 @@ static void notify(struct pto_kernel_rt *rt, uint32_t *word, uint32_t add)
 	engine_futex_wake_all(&engine->notified);
 }
 
-/* Fails the run with what a kernel did. */
-__attribute__((format(printf, 4, 5)))
-static int refuse(struct pto_core *core, uint32_t code, int ret, const char *fmt, ...)
-{
-	uint32_t func = core_func(atomic_load_explicit(&core->state, memory_order_relaxed));
-	const struct pto_fatal_at at = {
-		.func = func, .core = core->index, .claim = PTO_CLAIM_CLOSED,
-		.task = atomic_load_explicit(&core->task, memory_order_relaxed),
-	};
-	char text[128];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	pto_rt_fatal_at(&core->engine->rt, code, &at, "%s", text);
-	return ret;
-}
-
-static int async_expect(struct pto_kernel_rt *rt, const uint32_t *counter, uint32_t expected)
-{
-	struct pto_core *core = (struct pto_core *)rt;
-	int ret;
-
-	if (!core_is_ours(core)) {
-		pto_rt_fatal(&core->engine->rt, PTO_FATAL_ASYNC_COMPLETION_INVALID, 0, PTO_NO_TASK,
-			     "pto_async_expect() was called outside of the kernel that it was given to");
-		return -EINVAL;
-	}
-	if (!counter || (uintptr_t)counter % sizeof(*counter))
-		return refuse(core, PTO_FATAL_ASYNC_COMPLETION_INVALID, -EINVAL,
-			      "the counter of a condition, at 0x%llx, is NULL or not aligned",
-			      (unsigned long long)(uintptr_t)counter);
-	enter(core);
-	ret = async_register(core, counter, expected);
-	leave(core);
-	if (ret == -ECANCELED)
-		core_leave(core);
-	if (ret)
-		refuse(core, PTO_FATAL_ASYNC_WAIT_OVERFLOW, ret,
-		       "more than %u conditions for one task", PTO_KERNEL_MAX_CONDITIONS);
-	return ret;
-}
-
 const struct pto_kernel_ops core_kernel_ops = {
 	.version = PTO_KERNEL_OPS_VERSION,
 	.size = sizeof(core_kernel_ops),
 	.wait_ge = wait_ge,
 	.notify = notify,
-	.async_expect = async_expect,
 };

@@ -33,11 +33,18 @@ extern "C" {
 #define PTO_KERNEL_ARG_LOCAL	48	/* entry that points to the local context */
 #define PTO_KERNEL_ARG_GLOBAL	49	/* entry that points to the global context */
 
-#define PTO_KERNEL_MAX_CONDITIONS	64	/* pto_async_expect() calls of a task */
+#define PTO_KERNEL_MAX_CONDITIONS	64	/* conditions of a task, those of all its kernels */
+
+#define PTO_ASYNC_COUNTER		0	/* type of a condition: a uint32_t has a value */
+#define PTO_ASYNC_NO_TOKEN		UINT64_MAX	/* conditions are of no use here */
+
+/* What a kernel writes to the error word of its record: see struct pto_async_context. */
+#define PTO_ASYNC_ERROR_INVALID		101
+#define PTO_ASYNC_ERROR_OVERFLOW	102
 
 struct pto_kernel_rt;
 
-#define PTO_KERNEL_OPS_VERSION	1
+#define PTO_KERNEL_OPS_VERSION	2
 
 /**
  * struct pto_kernel_ops - the device as a kernel sees it
@@ -45,14 +52,12 @@ struct pto_kernel_rt;
  * @size: bytes of the table; functions are appended, so a longer one is compatible
  * @wait_ge: see pto_wait_ge()
  * @notify: see pto_notify()
- * @async_expect: see pto_async_expect()
  */
 struct pto_kernel_ops {
 	uint32_t version;
 	uint32_t size;
 	void (*wait_ge)(struct pto_kernel_rt *rt, const uint32_t *word, uint32_t value);
 	void (*notify)(struct pto_kernel_rt *rt, uint32_t *word, uint32_t add);
-	int (*async_expect)(struct pto_kernel_rt *rt, const uint32_t *counter, uint32_t expected);
 };
 
 /**
@@ -64,24 +69,72 @@ struct pto_kernel_rt {
 };
 
 /**
+ * struct pto_async_entry - a condition for the completion of a task
+ * @addr: the counter, a uint32_t in device memory
+ * @cookie: for engines that need one; a counter needs none
+ * @expected: what the counter has to reach, compared without sign
+ * @engine: the engine that raises the counter; not looked at
+ * @type: PTO_ASYNC_COUNTER
+ * @pad: 0
+ */
+struct pto_async_entry {
+	uint64_t addr;
+	uint64_t cookie;
+	uint32_t expected;
+	uint32_t engine;
+	int32_t type;
+	uint32_t pad;
+};
+
+/**
+ * struct pto_async_context - the record in which a kernel names the conditions of its task
+ * @count: conditions that the kernel has named; 0 to begin with
+ * @error: 0, or PTO_ASYNC_ERROR_*: why the kernel could not name one
+ * @entries: the conditions
+ * @capacity: how many there can be
+ * @pad: 0
+ * @task_token: id of the task, PTO_ASYNC_NO_TOKEN: nobody looks at the record
+ *
+ * The layout is the seed runtime's. Each unit of a task, a part of one of its blocks, has a record
+ * of its own, which the device looks at when the unit's kernel has returned.
+ */
+struct pto_async_context {
+	uint32_t *count __attribute__((aligned(8)));
+	int32_t *error __attribute__((aligned(8)));
+	struct pto_async_entry *entries __attribute__((aligned(8)));
+	uint32_t capacity __attribute__((aligned(8)));
+	uint32_t pad;
+	uint64_t task_token;
+};
+
+/**
  * struct pto_local_context - what a core knows about the block that it runs
  * @block_idx: index of the block, from 0
  * @block_num: blocks of the task
- * @rt: leads to the function table; where the seed runtime has its context of
- *	asynchronous completion
+ * @async: record of conditions
+ * @rt: leads to the function table
+ *
+ * What comes before @rt is the seed runtime's.
  */
 struct pto_local_context {
 	int32_t block_idx;
 	int32_t block_num;
+	struct pto_async_context async;
 	struct pto_kernel_rt *rt;
 };
 
 /**
  * struct pto_global_context - what a core knows about itself
  * @sub_block_id: 0 on the first AIV core of a cluster (and on the AIC core), 1 on the second
+ * @pad: 0
+ * @dma_workspace: memory of the DMA engines, 0: there is no such engine
+ *
+ * The layout is the seed runtime's.
  */
 struct pto_global_context {
 	int32_t sub_block_id;
+	int32_t pad;
+	uint64_t dma_workspace[2];
 };
 
 /** kernel_entry() - the kernel; defined by the program */
@@ -184,26 +237,58 @@ static inline void pto_notify(const int64_t *args, uint32_t *word, uint32_t add)
  * @expected: value, compared without sign
  *
  * The kernel goes on and returns; its task completes when all its kernels have returned and
- * all these conditions hold, each since some moment after it was registered. The run fails
- * with PTO_FATAL_ASYNC_COMPLETION_INVALID if @counter is NULL or not aligned or no kernel
- * calls, PTO_FATAL_ASYNC_WAIT_OVERFLOW beyond PTO_KERNEL_MAX_CONDITIONS for one task. If
- * the device awaits as many as it can, the call waits until one of them holds; when nothing
- * moves for the scheduler's time-out the run fails with PTO_FATAL_ASYNC_REGISTRATION_FAILED.
- * Return: 0; -EINVAL or -ENOSPC then; -ENOSYS if the device cannot do this.
+ * each of these conditions has held at some moment since. This appends to the record that
+ * struct pto_async_context describes, which belongs to the thread that executes the kernel. The run
+ * fails, when the kernel has returned, with PTO_FATAL_ASYNC_COMPLETION_INVALID if @counter is NULL
+ * or not aligned, and with PTO_FATAL_ASYNC_WAIT_OVERFLOW beyond PTO_KERNEL_MAX_CONDITIONS for one
+ * task. If the device awaits as many as it can, the task waits until one of them holds; when
+ * nothing moves for the scheduler's time-out the run fails with
+ * PTO_FATAL_ASYNC_REGISTRATION_FAILED.
+ * Return: 0; -EINVAL or -ENOSPC then; -ENOSYS if nobody looks at the record, as after the kernel
+ * has returned.
  */
 static inline int pto_async_expect(const int64_t *args, const uint32_t *counter, uint32_t expected)
 {
-	struct pto_kernel_rt *rt = pto_kernel_rt_(args);
+	const struct pto_async_context *async =
+		&((const struct pto_local_context *)(uintptr_t)args[PTO_KERNEL_ARG_LOCAL])->async;
+	struct pto_async_entry *entry;
 
-	if (rt->ops->size <= offsetof(struct pto_kernel_ops, async_expect))
+	if (!async->count || async->task_token == PTO_ASYNC_NO_TOKEN)
 		return -ENOSYS;
-	return rt->ops->async_expect(rt, counter, expected);
+	if (*async->count >= async->capacity) {
+		*async->error = PTO_ASYNC_ERROR_OVERFLOW;
+		return -ENOSPC;
+	}
+	entry = &async->entries[*async->count];
+	entry->addr = (uint64_t)(uintptr_t)counter;
+	entry->cookie = 0;
+	entry->expected = expected;
+	entry->engine = 0;
+	entry->type = PTO_ASYNC_COUNTER;
+	entry->pad = 0;
+	++*async->count;
+	return counter && (uintptr_t)counter % sizeof(*counter) == 0 ? 0 : -EINVAL;
 }
 
+PTO_ABI_OFFSET(pto_async_entry, addr, 0);
+PTO_ABI_OFFSET(pto_async_entry, cookie, 8);
+PTO_ABI_OFFSET(pto_async_entry, expected, 16);
+PTO_ABI_OFFSET(pto_async_entry, engine, 20);
+PTO_ABI_OFFSET(pto_async_entry, type, 24);
+PTO_ABI_OFFSET(pto_async_entry, pad, 28);
+PTO_ABI_OFFSET(pto_async_context, count, 0);
+PTO_ABI_OFFSET(pto_async_context, error, 8);
+PTO_ABI_OFFSET(pto_async_context, entries, 16);
+PTO_ABI_OFFSET(pto_async_context, capacity, 24);
+PTO_ABI_OFFSET(pto_async_context, pad, 28);
+PTO_ABI_OFFSET(pto_async_context, task_token, 32);
 PTO_ABI_OFFSET(pto_local_context, block_idx, 0);
 PTO_ABI_OFFSET(pto_local_context, block_num, 4);
-PTO_ABI_OFFSET(pto_local_context, rt, 8);
+PTO_ABI_OFFSET(pto_local_context, async, 8);
+PTO_ABI_OFFSET(pto_local_context, rt, 48);
 PTO_ABI_OFFSET(pto_global_context, sub_block_id, 0);
+PTO_ABI_OFFSET(pto_global_context, pad, 4);
+PTO_ABI_OFFSET(pto_global_context, dma_workspace, 8);
 
 #ifdef __cplusplus
 }
