@@ -54,7 +54,7 @@ static const struct failure failures[] = {
 		.number = CASE_LONG_SCOPE,
 		.code = PTO_FATAL_SCOPE_DEADLOCK,
 		.host_code = PTO_FATAL_SCOPE_DEADLOCK,
-		.says = "3 tasks in one scope, window of 4",
+		.says = "one scope holds 3 tasks, window of 4",
 		.window = 4,
 	}, {
 		.about = "an output is larger than the heap",

@@ -400,13 +400,14 @@ struct pto_ring {
  * struct pto_scope - an open scope
  * @ring: ring of its tasks; NULL if there have not been any
  * @start: head of its ring when it was opened
- * @tasks: tasks submitted in it, those of scopes within not counted
+ * @held: tasks submitted in it from the first one that it holds on, those of scopes within not
+ *	counted; it holds those with outputs, and in a graph all
  * @mode: PTO_SCOPE_*
  */
 struct pto_scope {
 	struct pto_ring *ring;
 	uint64_t start;
-	uint64_t tasks;
+	uint64_t held;
 	uint32_t mode;
 };
 

@@ -273,6 +273,10 @@ static inline uint32_t fill_args(struct pto_runtime *rt, struct pto_slot *slot,
 
 /* --- submit -------------------------------------------------------------- */
 
+/*
+ * A scope holds its tasks with outputs until it ends, and with the first of them all that follow
+ * it in the ring. If they are as many as the ring has slots, but one, there can be no other.
+ */
 static inline struct pto_slot *alloc_slot(struct pto_runtime *rt, uint64_t bytes, uint64_t *heap)
 {
 	struct pto_scope *scope = &rt->scope[rt->depth];
@@ -283,16 +287,16 @@ static inline struct pto_slot *alloc_slot(struct pto_runtime *rt, uint64_t bytes
 		ring = pto_ring_get(rt, pto_ring_index(rt, rt->depth));
 		scope->ring = ring;
 	}
-	if (scope->tasks >= ring->mask) {
+	if (scope->held >= ring->mask) {
 		pto_rt_fatal(rt, PTO_FATAL_SCOPE_DEADLOCK, 0, PTO_NO_TASK,
-			     "ring %u: %llu tasks in one scope, window of %llu", ring->index,
-			     (unsigned long long)scope->tasks,
+			     "ring %u: one scope holds %llu tasks, window of %llu", ring->index,
+			     (unsigned long long)scope->held,
 			     (unsigned long long)ring->mask + 1);
 		return NULL;
 	}
 	slot = pto_ring_alloc(rt, ring, bytes, heap);
 	if (slot)
-		scope->tasks++;
+		scope->held += bytes || scope->held || rt->graph || rt->replays;
 	return slot;
 }
 

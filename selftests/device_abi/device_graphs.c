@@ -540,7 +540,7 @@ TEST_F(device, graph_too_large)
 	head->task_count++;
 	cmd = run_of(&self->ctx, head, 8192);
 	EXPECT_EQ(PTO_DEV_PROGRAM, rig_do(&self->rig, self->ctx.stream, &cmd, NULL));
-	EXPECT_NE(NULL, strstr(why(&self->ctx), "15 tasks in one scope, window of 16"));
+	EXPECT_NE(NULL, strstr(why(&self->ctx), "one scope holds 15 tasks, window of 16"));
 }
 
 #ifndef __SANITIZE_THREAD__

@@ -248,7 +248,7 @@ TEST_F(engine, fatal_codes)
 		pto_orch_entry_fn entry;
 		const char *text;
 	} cases[] = {
-		{ 1, 4, 65536, 16, entry_scope_deadlock, "ring 1: 3 tasks in one scope" },
+		{ 1, 4, 65536, 16, entry_scope_deadlock, "ring 1: one scope holds 3 tasks" },
 		{ 2, 64, 1024, 16, entry_large_output, "ring 0: outputs of 32768 bytes" },
 		{ 2, 64, 1024, 16, entry_held_heap, "ring 0: its heap has no room" },
 		{ 3, 4, 65536, 16, entry_nested_scopes, "ring 3: its window is full" },

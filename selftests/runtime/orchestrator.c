@@ -330,13 +330,33 @@ TEST_F(orchestrator, deadlock_at_once)
 	EXPECT_EQ(0, self->waits);
 	start(self);
 	self->runs = false;
-	plain(self, 0);
-	plain(self, 0);
-	plain(self, 0);
+	output(self, 1);
+	output(self, 1);
+	output(self, 1);
+	EXPECT_EQ(0, fatal(self));
+	output(self, 1);
+	EXPECT_EQ(PTO_FATAL_SCOPE_DEADLOCK, fatal(self));
+	EXPECT_EQ(0, self->waits);
+}
+
+/* What a scope does not hold does not count, however much it is. */
+TEST_F(orchestrator, scope_holds)
+{
+	uint32_t i;
+
+	for (i = 0; i < 20000; i++)
+		plain(self, 0);
+	ASSERT_EQ(0, fatal(self)) {
+		TH_LOG("%s", self->rt.fatal_text);
+	}
+	/* In the same scope, and with it all that comes later. */
+	output(self, 1);
+	for (i = 0; i < 62; i++)
+		plain(self, 0);
 	EXPECT_EQ(0, fatal(self));
 	plain(self, 0);
 	EXPECT_EQ(PTO_FATAL_SCOPE_DEADLOCK, fatal(self));
-	EXPECT_EQ(0, self->waits);
+	EXPECT_TRUE(says(self, "ring 0: one scope holds 63 tasks, window of 64"));
 }
 
 TEST_F(orchestrator, element_timeout)

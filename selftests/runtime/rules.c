@@ -50,7 +50,8 @@ static void take_room(struct rules *r, const struct op *op, uint64_t bytes)
 {
 	uint32_t ring = ring_of(r);
 
-	r->tasks[ring]++;
+	/* A scope holds its first task with outputs, and with it all that follow. */
+	r->tasks[ring] += bytes || r->tasks[ring];
 	r->heap[ring] += bytes;
 	r->spill[ring] += most_spilled(r, op);
 	if (r->pool[ring] < r->spill[ring])
