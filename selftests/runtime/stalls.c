@@ -504,6 +504,68 @@ TEST_F(stalls, one_task_and_a_busy_program)
 	EXPECT_GOOD_RUN();
 }
 
+static _Atomic int held_back;	/* 1: a worker runs a kernel, 2: and has a task in its queue */
+
+/* A task that has become ready on a worker's thread, whose kernel lasts until somebody runs it. */
+static void kernel_hold_back(int64_t *args)
+{
+	struct pto_core *core = engine_core;
+	struct pto_slot *slot = NULL;
+
+	held_back = 1;
+	while (!slot && !__atomic_load_n(&counter, __ATOMIC_RELAXED))
+		slot = pto_sched_take(&core->engine->sched, core->index);
+	if (slot) {
+		pto_sched_push(&core->engine->sched, core->index, slot);
+		held_back = 2;
+	}
+	while (!__atomic_load_n(&counter, __ATOMIC_RELAXED))
+		short_nap();
+}
+
+/* A worker has missed that another was about to sleep, which does so. */
+static void entry_held_back(struct pto_rt *rt, const struct pto_orch_args *args)
+{
+	uint64_t begun;
+
+	submit(rt, FUNC_WAIT, 1);
+	while (!held_back ||
+	       atomic_load(&sleepy_engine->sleepers) != sleepy_engine->worker_count - 1)
+		short_nap();
+	begun = engine_now();
+	submit(rt, FUNC_ADD, 1);
+	while (!__atomic_load_n(&counter, __ATOMIC_RELAXED))
+		short_nap();
+	woken_after = engine_now() - begun;
+}
+
+TEST_F(stalls, task_behind_a_long_kernel)
+{
+	static const struct pto_engine_kernel hold_back[FUNC_COUNT] = {
+		[FUNC_WAIT] = { kernel_hold_back, PTO_CORE_AIV },
+		[FUNC_ADD] = { kernel_add, PTO_CORE_AIV },
+	};
+	int tries;
+
+	sleepy_engine = self->machine.engine;
+	/* The orchestrator executes nothing at once. */
+	sleepy_engine->sched.enough = UINT32_MAX;
+	self->machine.callable.kernels = hold_back;
+	/* On a busy machine another worker may be the first to look. */
+	for (tries = 0; tries < 100 && held_back != 2; tries++) {
+		counter = 0;
+		held_back = 0;
+		ASSERT_EQ(PTO_DEV_OK, machine_run(&self->machine, entry_held_back)) {
+			TH_LOG("%s", self->machine.report.text);
+		}
+	}
+	EXPECT_EQ(2, held_back);
+	/* By itself it would look after 5 s. */
+	EXPECT_GT(3000 * MS, woken_after);
+	self->machine.callable.kernels = kernels;
+	EXPECT_GOOD_RUN();
+}
+
 static _Atomic int writing;	/* 1: who writes of a stall waits; 2: it does so */
 static _Atomic int waited;
 

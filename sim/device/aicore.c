@@ -17,7 +17,8 @@
  *  3. Who adds work and then looks at sleepers, and who is counted and then looks for work:
  *     one of them sees the other, if both do it in an order that all agree on. That holds for
  *     finished tasks and the end of the engine. It need not for the queues, whose owners look
- *     at sleepers without waiting for their own stores, and run what is left themselves.
+ *     at sleepers without waiting for their own stores, and run what is left themselves. If
+ *     they are long in coming to that, the monitor, which looks at all queues, wakes a worker.
  *
  * selftests/runtime/interleave_engine executes this file, aicpu.c and engine_cohort.c in all
  * orders of small programs; what it lists as mutants are the operations these invariants, and

@@ -51,6 +51,17 @@ static uint64_t unfinished(struct pto_engine *engine)
 	return atomic_load_explicit(&engine->rt.submitted, memory_order_relaxed) - done;
 }
 
+/* Tasks in all queues. */
+static uint64_t ready(struct pto_engine *engine)
+{
+	uint64_t sum = 0;
+	uint32_t i;
+
+	for (i = 0; i < engine->sched.queue_count; i++)
+		sum += pto_sched_queued(&engine->sched, i);
+	return sum;
+}
+
 /* A number that changes when something happens. */
 static uint64_t measure(struct pto_engine *engine)
 {
@@ -163,18 +174,15 @@ static void report_stall(struct pto_engine *engine, const char *what, uint64_t n
 	struct pto_fatal_at at = nowhere(engine);
 	const struct pto_core *core = slowest(engine);
 	unsigned long long ms = ns / NS_PER_MS;
-	unsigned long long ready = 0;
-	uint32_t i;
+	unsigned long long tasks = ready(engine);
 
-	for (i = 0; i < engine->sched.queue_count; i++)
-		ready += pto_sched_queued(&engine->sched, i);
 	if (core) {
 		report_kernel(engine, &at, core, what, ns);
-	} else if (ready) {
+	} else if (tasks) {
 		at.subcode = PTO_STALL_READY;
 		pto_rt_fatal_at(&engine->rt, PTO_FATAL_SCHEDULER_TIMEOUT, &at,
 				"%s %llu ms; %llu task%s ready, and nobody runs %s", what, ms,
-				ready, plural(ready), ready == 1 ? "it" : "them");
+				tasks, plural(tasks), tasks == 1 ? "it" : "them");
 	} else if (unfinished(engine)) {
 		report_waiting(engine, &at, what, ns);
 	} else {
@@ -298,11 +306,12 @@ static void watch_run(struct pto_engine *engine, uint64_t now)
 		monitor_tell(engine);
 	}
 	/*
-	 * Those who would look may all be busy, or asleep: nobody is woken for the only task in
-	 * the orchestrator's queue, but the program may have a lot to do before it waits.
+	 * Those who would look may all be busy, or asleep. Nobody is woken for the only task in
+	 * the orchestrator's queue, but the program may have a lot to do before it waits. And a
+	 * worker that has filled its queue may have seen no sleeper yet (see aicore.c), and then
+	 * have a long kernel to run before it comes to what is left.
 	 */
-	if (atomic_load_explicit(&engine->conditions.count, memory_order_relaxed) ||
-	    pto_sched_queued(&engine->sched, 0))
+	if (atomic_load_explicit(&engine->conditions.count, memory_order_relaxed) || ready(engine))
 		core_wake_worker(engine);
 	watch_time(engine, now);
 }
