@@ -13,8 +13,8 @@
 bool sim_clock_on;
 
 /*
- * The clock. @limit: no test takes longer: something repeats itself, and nobody goes on.
- * @happening: timers whose functions are being called. @settler: waits in sim_clock_settle().
+ * The clock. @limit: a test that reaches this time does not make progress. @happening: number of
+ * timers whose functions are being called. @settler: a thread waits in sim_clock_settle().
  */
 static struct {
 	pthread_mutex_t lock;
@@ -74,7 +74,7 @@ static bool all_asleep(void)
 	return !threads;
 }
 
-/* When the next thing happens; SIM_CLOCK_NEVER if nothing does. */
+/* Time of the next event; SIM_CLOCK_NEVER if there is none. */
 static u64 next_event(void)
 {
 	struct sim_timer *timer = list_first_entry_or_null(&sim.timers, struct sim_timer, link);
@@ -98,7 +98,7 @@ static void wake_expired(void)
 	}
 }
 
-/* Everything that is due, in order. The lock is given up meanwhile. */
+/* Call the timers that are due, in order, and wake sleepers. The lock is released meanwhile. */
 static void happen(void)
 {
 	struct sim_timer *timer;
@@ -130,7 +130,7 @@ static void give_up(const char *why)
 	abort();
 }
 
-/* Somebody has gone to sleep, or is no more: time moves until somebody can go on. */
+/* Called when a thread has gone to sleep or ended: move time until a thread can run. */
 static void move_on(void)
 {
 	while (all_asleep()) {

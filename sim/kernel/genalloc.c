@@ -6,11 +6,11 @@
 #include <linux/spinlock.h>
 
 /**
- * struct gen_pool - one range of memory, handed out first fit
+ * struct gen_pool - one range of memory, allocated first fit
  * @lock: protects @map
  * @order: log2 of the unit
  * @base: first address
- * @units: how many there are, 0 until gen_pool_add()
+ * @units: number of units, 0 until gen_pool_add()
  * @map: bit set: unit in use
  */
 struct gen_pool {
@@ -107,7 +107,7 @@ size_t gen_pool_size(struct gen_pool *pool)
 
 void gen_pool_destroy(struct gen_pool *pool)
 {
-	/* The kernel does not survive this, so neither do we. */
+	/* The kernel calls BUG() here. */
 	if (WARN_ON(pool->map && find_next_bit(pool->map, pool->units, 0) < pool->units))
 		__builtin_trap();
 	kfree(pool->map);

@@ -29,7 +29,7 @@ void sim_printk(int level, const char *fmt, ...)
 	if (n > 0) {
 		size_t bytes = min_t(size_t, (size_t)n, sizeof(line) - 1);
 
-		/* One write, past the application's buffers. If it fails, nothing helps. */
+		/* One write(), not through the application's stdio buffers. Errors are ignored. */
 		if (write(STDERR_FILENO, line, bytes) < 0)
 			errno = saved;
 	}

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* What nobody can guess. */
+/* Random numbers and keyed hashes. */
 #include <sys/auxv.h>
 
 #include <linux/atomic.h>
@@ -36,7 +36,7 @@ static void absorb(u64 v[4], u64 word)
 	v[0] ^= word;
 }
 
-/* SipHash-2-4. Words are taken as they lie in memory: no hash leaves this process. */
+/* SipHash-2-4. Words have the host's byte order, because hashes stay in this process. */
 u64 siphash(const void *data, size_t length, const siphash_key_t *key)
 {
 	u64 v[4] = {
@@ -59,9 +59,9 @@ u64 siphash(const void *data, size_t length, const siphash_key_t *key)
 }
 
 /*
- * Never waits, as in the kernel, and cannot fail. getrandom() waits after a boot without a source
- * of entropy, and fails in a container that forbids it. Each program is given 16 bytes of its own
- * when it starts.
+ * As in the kernel, this neither waits nor fails. getrandom() waits after a boot without a source
+ * of entropy, and fails in a container that forbids it. So the 16 random bytes that the kernel
+ * gives each program at its start (AT_RANDOM) are the key of a generator.
  */
 void get_random_bytes(void *buffer, size_t length)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Sleeping and waking: threads as tasks, mutexes. All of it is futexes, which are asked for
- * only when somebody has to sleep or does.
+ * Sleeping and waking: tasks and mutexes. They use futexes; a system call is made only if a thread
+ * has to sleep or to be woken.
  */
 #include <errno.h>
 #include <limits.h>
@@ -63,7 +63,7 @@ static bool mutex_spin(struct mutex *lock)
 	return false;
 }
 
-/* The same on a virtual clock: who waits for a lock cannot go on before it is released. */
+/* Locking with a virtual clock: a thread that waits for a lock counts as asleep. */
 
 static bool mutex_blocked(const struct sim_sleeper *sleeper)
 {
@@ -119,7 +119,7 @@ static bool task_wake(struct sim_sleeper *sleeper)
 	return wake_up_process(sleeper->arg);
 }
 
-/* As below; whoever moves the clock ends the sleep at its time. */
+/* sim_schedule() with a virtual clock: the thread that moves the clock ends the sleep. */
 static int schedule_virtual(const ktime_t *expires)
 {
 	struct sim_sleeper sleeper = {
@@ -223,7 +223,9 @@ void sim_kill(struct task_struct *task)
 {
 	int state;
 
-	/* Against the store of the state before the look for a signal, of who goes to sleep. */
+	/*
+	 * Set the flag, then read the state. A thread that goes to sleep does it in reverse order.
+	 */
 	__atomic_store_n(&task->killed, true, __ATOMIC_SEQ_CST);
 	state = __atomic_load_n(&task->state, __ATOMIC_SEQ_CST);
 	if (state & (TASK_INTERRUPTIBLE | TASK_WAKEKILL))

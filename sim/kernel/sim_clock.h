@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * A clock of the test's making, for the driver core on a rig. While it is switched on the time of
- * ktime_get() and of every bounded sleep is virtual: it moves when a thread of the test moves
- * it, and, if the test wants that, when nobody can go on before it has moved. So time-outs and
- * drains cost no time, and do not depend on the machine.
+ * A virtual clock for tests of the driver core. While it is switched on, the time of ktime_get()
+ * and of every bounded sleep is virtual. It moves when a thread of the test moves it, and when all
+ * threads sleep. So time-outs and drains take no real time, and do not depend on the machine.
  *
- * Who sleeps says so here, with what would let it go on. A thread that has been woken counts as
- * awake from the moment it was woken, not from when it runs again: time never moves while
- * anybody has something to do.
+ * A thread that sleeps registers here, with a function that tells whether it can run. A thread
+ * counts as awake from the moment it is woken, not from when it runs again, so time never moves
+ * while a thread can run.
  *
- * Looking at the clock takes a microsecond of its time, so that loops that watch the clock end.
+ * Reading the clock advances it by a microsecond, so that loops which poll the clock end.
  */
 #ifndef SIM_CLOCK_H
 #define SIM_CLOCK_H
@@ -20,13 +19,13 @@
 #define SIM_CLOCK_NEVER	(~0ULL)
 
 /**
- * struct sim_sleeper - a thread that says that it sleeps
- * @link: among those who sleep (the clock's lock)
- * @blocked: is it still unable to go on? It may be asked at any time, by any thread, with the
+ * struct sim_sleeper - a thread that sleeps
+ * @link: in the list of sleepers (the clock's lock)
+ * @blocked: returns true while the thread cannot run; called at any time, by any thread, with the
  *	clock's lock held
- * @wake: end its sleep: the time in @expires has come. Return: false if somebody else had
- * @arg: of both
- * @expires: when, or SIM_CLOCK_NEVER
+ * @wake: ends its sleep at the time @expires. Return: false if it had been woken before
+ * @arg: argument of both functions
+ * @expires: end of the sleep, or SIM_CLOCK_NEVER
  * @expired: @wake has ended the sleep
  *
  * On the stack of the sleeping thread, from sim_clock_sleep() to sim_clock_awake().
@@ -41,12 +40,12 @@ struct sim_sleeper {
 };
 
 /**
- * struct sim_timer - something that happens at a time
- * @link: among the armed timers, by time (the clock's lock)
- * @expires: when it happens
- * @func: what; called without locks, by a thread that sleeps, yields or moves the clock
+ * struct sim_timer - a function that is called at a time
+ * @link: in the list of armed timers, by time (the clock's lock)
+ * @expires: the time
+ * @func: the function; called without locks, by a thread that sleeps, yields or moves the clock
  *
- * Zeroed before it is used first.
+ * Must be zeroed before its first use.
  */
 struct sim_timer {
 	struct list_head link;
@@ -55,61 +54,62 @@ struct sim_timer {
 };
 
 /**
- * sim_clock_start() - make time virtual, from @now_ns on
+ * sim_clock_start() - make time virtual, beginning at @now_ns
  * @now_ns: the time
  * @threads: threads of the test that use the core, the calling one included: time moves by
  *	itself when all of them sleep and no work is left
  *
- * Nobody uses the core yet. Where nobody can ever go on the process is ended.
+ * Called before any thread uses the core. If no thread can ever run, the process is aborted.
  */
 void sim_clock_start(u64 now_ns, unsigned int threads);
 
-/** sim_clock_stop() - time is real again; only the calling thread uses the core */
+/** sim_clock_stop() - make time real again; only the calling thread uses the core */
 void sim_clock_stop(void);
 
-/** sim_clock_now() - the virtual time; that it is asked for takes none */
+/** sim_clock_now() - read the virtual time without advancing it */
 u64 sim_clock_now(void);
 
 /**
- * sim_clock_advance() - let time pass, and everything happen that happens meanwhile
- * @ns: how much
+ * sim_clock_advance() - advance time, and process all events meanwhile
+ * @ns: by how much
  *
- * For one thread of the test, as sim_clock_settle(), which it does before, between and after.
+ * Calls sim_clock_settle() before, between and after the events. Only one thread of the test may
+ * call either function at a time.
  */
 void sim_clock_advance(u64 ns);
 
-/** sim_clock_settle() - wait until nobody else can go on before time has passed */
+/** sim_clock_settle() - wait until all other threads sleep */
 void sim_clock_settle(void);
 
-/** sim_clock_threads() - more threads, or less, use the core from here on */
+/** sim_clock_threads() - change the number of threads that use the core by @more */
 void sim_clock_threads(int more);
 
-/** sim_clock_worker() - a thread that does the core's work has begun, or has ended */
+/** sim_clock_worker() - count a thread that executes the core's work, which begins or ends */
 void sim_clock_worker(bool begins);
 
-/** sim_clock_sleep() - the calling thread sleeps from here on; all but @link is filled in */
+/** sim_clock_sleep() - register the calling thread as asleep; all but @link is filled in */
 void sim_clock_sleep(struct sim_sleeper *sleeper);
 
-/** sim_clock_awake() - it does no longer */
+/** sim_clock_awake() - end the registration of sim_clock_sleep() */
 void sim_clock_awake(struct sim_sleeper *sleeper);
 
 /**
- * sim_clock_claim() - end the sleep of a thread that has got what it slept for, if it has
+ * sim_clock_claim() - end the registration of a thread if it has got what it waits for
  * @sleeper: the calling thread
- * @claim: takes it; called with the clock's lock held, so nobody takes the thread for asleep
- *	when it has
+ * @claim: tries to get it; called with the clock's lock held, so that the thread does not count as
+ *	asleep afterwards
  *
- * Return: what @claim says.
+ * Return: the result of @claim.
  */
 bool sim_clock_claim(struct sim_sleeper *sleeper, bool (*claim)(void *arg));
 
-/** sim_clock_poll() - let happen what is due */
+/** sim_clock_poll() - process events that are due */
 void sim_clock_poll(void);
 
-/** sim_timer_arm() - let something happen; a timer that is armed is moved */
+/** sim_timer_arm() - arm a timer; one that is armed already is moved */
 void sim_timer_arm(struct sim_timer *timer, u64 expires);
 
-/** sim_timer_cancel() - do not; it may be happening at the moment */
+/** sim_timer_cancel() - disarm a timer; its function may be running at the moment */
 void sim_timer_cancel(struct sim_timer *timer);
 
 #endif /* SIM_CLOCK_H */

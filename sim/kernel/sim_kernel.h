@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the home of the core (sim/preload, test rigs) needs of the user-space rendering of
- * the kernel's APIs, beyond those APIs themselves.
+ * Additional interfaces of the user-space kernel APIs, for the homes of the core (sim/preload,
+ * test rigs).
  */
 #ifndef SIM_KERNEL_H
 #define SIM_KERNEL_H
@@ -11,8 +11,8 @@
 struct task_struct;
 
 /**
- * sim_mapping_add() - a range that stays mapped readable and writable, such as a device's
- * window: copies to and from it need no probe
+ * sim_mapping_add() - announce a range that stays mapped readable and writable, such as a device's
+ * window. Copies to and from it need no probe
  * @base: first byte
  * @length: bytes
  *
@@ -21,27 +21,25 @@ struct task_struct;
 int sim_mapping_add(const void *base, size_t length);
 
 /**
- * sim_mapping_del() - end of sim_mapping_add(), before the range is unmapped
+ * sim_mapping_del() - revoke sim_mapping_add(), before the range is unmapped
  * @base: as given to sim_mapping_add()
  */
 void sim_mapping_del(const void *base);
 
 /**
- * sim_fault() - user memory whose first write takes a page fault, in which time passes
+ * sim_fault() - simulate a page fault in user memory
  * @page: the memory, a page that is no thread's stack
- * @call: called, once, before the driver writes there: what happens meanwhile. NULL: nothing
- *	more will
+ * @call: called once, before the driver writes there for the first time. NULL: no fault
  */
 void sim_fault(const void *page, void (*call)(void));
 
 /**
- * sim_syscall_return() - what a system call would return to user space
- * @ret: what the driver returned
+ * sim_syscall_return() - convert the driver's return value to that of the system call
+ * @ret: the driver's return value
  *
- * A driver answers a signal with -ERESTARTSYS; the kernel turns that into a restart or into
- * EINTR. Here the handler has run already, so it is always EINTR. A signal that came when the
- * driver had no more reason to wait is over with the call: the next one does not see it.
- * Likewise a thread that is being killed is another one afterwards.
+ * On a signal the driver returns -ERESTARTSYS, which the kernel turns into a restart or into
+ * EINTR. Here the handler has run already, so it is always EINTR. Also clears a pending signal and
+ * the effect of sim_kill(), so that the next call does not see them.
  */
 long sim_syscall_return(long ret);
 
@@ -49,23 +47,23 @@ long sim_syscall_return(long ret);
 struct task_struct *sim_current(void);
 
 /**
- * sim_kill() - let the driver find that a thread is being killed, until its call returns
- * @task: the thread; it may sleep, and wakes if it can be killed there
+ * sim_kill() - simulate that a thread is being killed, until its call returns
+ * @task: the thread; if it sleeps killably, it is woken
  */
 void sim_kill(struct task_struct *task);
 
 /**
- * sim_kill_after() - the driver finds it at its nth look, in the calling thread
- * @looks: n; 0: no more
- * @at_look: called just before it does, or NULL; may call the driver
+ * sim_kill_after() - simulate sim_kill() at the driver's nth check, in the calling thread
+ * @looks: n; 0: never
+ * @at_look: called just before that check, or NULL; may call the driver
  */
 void sim_kill_after(unsigned int looks, void (*at_look)(void));
 
 /**
- * sim_fork_child() - in the child of a fork(): forget the threads that are not there
+ * sim_fork_child() - called in the child of a fork(): reset the state of threads that do not exist
  *
- * Objects that the core made before the fork must not be used any more in the child, and not
- * be freed either: another thread may have been changing them.
+ * The child must neither use nor free objects that the core created before the fork, because
+ * another thread may have been changing them.
  */
 void sim_fork_child(void);
 
@@ -79,8 +77,8 @@ void sim_fail_nth(long nth);
 long sim_fail_left(void);
 
 /**
- * struct sim_memory - what the core has allocated and not freed
- * @allocations: objects
+ * struct sim_memory - memory that the core has allocated and not freed
+ * @allocations: number of objects
  * @bytes: bytes of them, as the C library counts them
  */
 struct sim_memory {
@@ -88,16 +86,16 @@ struct sim_memory {
 	long bytes;
 };
 
-/** sim_memory_live() - how much that is now */
+/** sim_memory_live() - the memory that is allocated now */
 struct sim_memory sim_memory_live(void);
 
-/** sim_cpus - processors that num_online_cpus() says there are; 0: as many as there are */
+/** sim_cpus - value of num_online_cpus(); 0: the real number of processors */
 extern unsigned int sim_cpus;
 
 /** sim_log_level - messages of this kernel level (3 errors, 4 warnings, 6 all) go to stderr */
 extern int sim_log_level;
 
-/** sim_time_offset - nanoseconds that callers' CLOCK_MONOTONIC is ahead of the core's; else 0 */
+/** sim_time_offset - offset of the callers' CLOCK_MONOTONIC to the core's, in nanoseconds */
 extern long long sim_time_offset;
 
 #endif /* SIM_KERNEL_H */

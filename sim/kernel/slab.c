@@ -22,7 +22,7 @@ long sim_fail_left(void)
 	return atomic64_read(&fail_left);
 }
 
-/* True if this is the allocation that is to fail. */
+/* Return: true if this allocation shall fail. */
 static bool fails(void)
 {
 	s64 left = atomic64_read(&fail_left);

@@ -20,7 +20,10 @@
 
 __thread struct sim_stack sim_stack;
 
-/* Ranges that are always there. Entries are published by their length; lock: for changes. */
+/*
+ * Ranges that are always mapped. A length other than 0 publishes an entry. The lock is for
+ * changes.
+ */
 static struct mutex mappings_lock;
 static struct {
 	uintptr_t base;
@@ -74,7 +77,7 @@ static bool in_mapping(const void *p, size_t bytes)
 	return false;
 }
 
-/* Once per thread; a thread without such limits keeps the slow way. */
+/* Once per thread. If the limits cannot be found, the thread uses the slow path. */
 static void learn_stack(void)
 {
 	pthread_attr_t attr;
@@ -104,8 +107,8 @@ static bool known(const void *p, size_t bytes)
 }
 
 /*
- * The process id, in a page that the kernel empties in a child however it is made: a stale
- * one would copy from another process.
+ * The process id, cached in a page that the kernel wipes in any kind of child. With a stale id the
+ * copy would access another process.
  */
 static pid_t own_pid(void)
 {
@@ -135,9 +138,9 @@ static pid_t own_pid(void)
 }
 
 /*
- * Where there is no process_vm_*() (some containers and kernels), a file in memory copies: write
- * and read answer EFAULT as well, and neither ever waits. It lives for one copy, so that there is
- * no descriptor that the application could close and open as something else.
+ * Some containers and kernels have no process_vm_*(). There a memfd does the copy: its read and
+ * write return EFAULT as well, and do not wait. It exists for one copy only, so that the
+ * application cannot close its descriptor and reuse the number.
  */
 static ssize_t copy_by_file(int fd, char *to, const char *from, size_t bytes)
 {
@@ -156,8 +159,8 @@ static ssize_t copy_by_file(int fd, char *to, const char *from, size_t bytes)
 }
 
 /*
- * A step ends with a page of @user, whichever of the two that is: a kernel may refuse the whole of
- * a write of which only the end cannot be read, and what can be copied has to be.
+ * Each step ends at a page boundary of @user, which is either @to or @from. A kernel may refuse a
+ * whole write if only its end is not accessible, but all accessible bytes have to be copied.
  */
 static size_t copier_copy(char *to, const char *from, size_t bytes, const void *user)
 {
@@ -182,12 +185,15 @@ static size_t copier_copy(char *to, const char *from, size_t bytes, const void *
 }
 
 /*
- * process_vm_readv() or _writev(). A process whose main thread has ended is found by its other
- * threads alone.
+ * process_vm_readv() or _writev(). A process whose main thread has ended is only found by the id
+ * of another thread.
  */
 static ssize_t copy_by_kernel(long number, const struct iovec *local, const struct iovec *remote)
 {
-	/* The last one goes by way of the stack, where an int would leave its upper half open. */
+	/*
+	 * The last argument is passed on the stack: 0UL, because an int leaves the upper half
+	 * undefined.
+	 */
 	ssize_t n = syscall(number, own_pid(), local, 1UL, remote, 1UL, 0UL);
 
 	if (n < 0 && errno == ESRCH)
@@ -195,7 +201,7 @@ static ssize_t copy_by_kernel(long number, const struct iovec *local, const stru
 	return n;
 }
 
-/* What that has left. Only EFAULT says something about the pointer. */
+/* Return: bytes left. Errors other than EFAULT do not mean a bad pointer: copy by memfd. */
 static size_t copied(ssize_t n, void *to, const void *from, size_t bytes, const void *user)
 {
 	if (n < 0 && errno != EFAULT)
@@ -265,7 +271,7 @@ size_t sim_copy_to_user_slow(void *to, const void *from, size_t bytes)
 	return bytes;
 }
 
-/* memcpy(), but out of ThreadSanitizer's sight. */
+/* memcpy() that ThreadSanitizer does not see. */
 static void copy_unseen(void *to, const void *from, size_t bytes)
 {
 #if !defined(SIM_TSAN)
@@ -281,7 +287,7 @@ static void copy_unseen(void *to, const void *from, size_t bytes)
 #endif
 }
 
-/* Return: bytes that were not copied. @user: which of the two is the application's pointer. */
+/* Return: bytes that were not copied. @user: either @to or @from, the application's pointer. */
 size_t sim_copy_data(void *to, const void *from, size_t bytes, const void *user)
 {
 	if (!sim_on_stack(user, bytes) && !known(user, bytes))
@@ -312,7 +318,7 @@ int check_zeroed_user(const void *from, size_t bytes)
 	return 1;
 }
 
-/* First byte of every page that the range touches. */
+/* Access the first byte of the range in every page. Return: bytes that are not accessible. */
 static size_t each_page(char *from, size_t size, bool write)
 {
 	char *end = from + size;

@@ -84,7 +84,7 @@ int wait_for_completion_state(struct completion *x, unsigned int state)
 	return ret;
 }
 
-/* Who waits for a bit, whichever it is */
+/* Waiters for all bits */
 static struct wait_queue_head bit_waiters = { .head = LIST_HEAD_INIT(bit_waiters.head) };
 
 static bool bit_take(unsigned long *word, int bit)

@@ -13,13 +13,13 @@
  * struct workqueue_struct - the workqueue
  * @lock: protects everything here, and all work
  * @change: the worker sleeps here until the first of @delayed is due
- * @done: who waits for work that runs sleeps here
- * @queue: work that is to be done, in the order of its tickets
- * @delayed: work that is to be queued later, by its time
- * @running: what is being done; only to be compared, as it may be freed by now
- * @running_ticket: its ticket, 0 if nothing is being done
- * @last_ticket: the ticket that was given out last
- * @worker: somebody does the work, or will
+ * @done: waiters for work that runs
+ * @queue: work to be executed, in the order of its tickets
+ * @delayed: work to be queued later, by its time
+ * @running: work that is running; only for comparisons, as it may have been freed
+ * @running_ticket: its ticket, 0 if no work is running
+ * @last_ticket: the latest ticket
+ * @worker: a worker exists, or is being created
  */
 struct workqueue_struct {
 	spinlock_t lock;
@@ -68,7 +68,7 @@ static void enqueue_delayed(struct workqueue_struct *wq, struct delayed_work *dw
 	list_add_tail(&dwork->work.link, before);
 }
 
-/* Queue what is due. Return: when the next is, or KTIME_MAX. */
+/* Queue delayed work that is due. Return: the time of the next, or KTIME_MAX. */
 static ktime_t enqueue_due(struct workqueue_struct *wq)
 {
 	struct work_struct *work;
@@ -84,7 +84,7 @@ static ktime_t enqueue_due(struct workqueue_struct *wq)
 	return KTIME_MAX;
 }
 
-/* The lock is released meanwhile. */
+/* Execute the first work. The lock is released meanwhile. */
 static void do_first(struct workqueue_struct *wq)
 {
 	struct work_struct *work = list_first_entry(&wq->queue, struct work_struct, link);
@@ -134,7 +134,7 @@ static void *worker(void *arg)
 	return NULL;
 }
 
-/* Signals are the application's: the worker takes none. */
+/* The worker blocks all signals, which are for the application. */
 static bool start_worker(struct workqueue_struct *wq)
 {
 	sigset_t all, old;
@@ -146,7 +146,7 @@ static bool start_worker(struct workqueue_struct *wq)
 	pthread_sigmask(SIG_SETMASK, &all, &old);
 	pthread_attr_init(&attr);
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	/* Counted before it can sleep, or it would pass for a thread of the test. */
+	/* Count it before it can sleep, or it would be taken for a thread of the test. */
 	if (sim_clock_virtual())
 		sim_clock_worker(true);
 	ret = pthread_create(&thread, &attr, worker, wq);
@@ -157,7 +157,7 @@ static bool start_worker(struct workqueue_struct *wq)
 	return !ret;
 }
 
-/* If there can be no worker the work waits for the next try, or for who waits for it. */
+/* If no worker can be created, the work waits for the next attempt, or a waiter executes it. */
 static void need_worker(struct workqueue_struct *wq)
 {
 	if (wq->worker)
@@ -252,7 +252,7 @@ bool cancel_work_sync(struct work_struct *work)
 	while (wq->running == work)
 		wait_for_done(wq);
 	work->cancels--;
-	/* With nothing left to wait for the worker goes. */
+	/* The worker ends if there is nothing left. */
 	if (wq->worker)
 		wake_up_all(&wq->change);
 	spin_unlock(&wq->lock);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Every node knows which of its 64 slots lead to something (used) and which to nothing free
- * (full), so that searches go straight down. Slots are read without the lock: a node is
- * complete before it is linked, and is freed by xa_destroy() only.
+ * Every node has a bitmap of its 64 slots that lead to an entry (used), and one of those without a
+ * free index (full), so that searches descend directly. Slots are read without the lock: a node is
+ * complete before it is linked, and only xa_destroy() frees it.
  */
 #include <linux/kernel.h>
 #include <linux/slab.h>
@@ -39,7 +39,7 @@ static unsigned int node_slot(const struct sim_xa_node *node, unsigned long inde
 	return index >> node->shift & NODE_MASK;
 }
 
-/* True if the index lies beyond what the node and its children can hold. */
+/* True if the index is too large for the node and its children. */
 static bool node_beyond(const struct sim_xa_node *node, unsigned long index)
 {
 	unsigned int bits = node->shift + NODE_SHIFT;
@@ -94,7 +94,7 @@ static void set_bit_to(u64 *bits, unsigned int bit, bool value)
 	WRITE_ONCE(*bits, (*bits & ~(1ULL << bit)) | (u64)value << bit);
 }
 
-/* The path to the leaf of index, made if create. Return: nodes on it, or -ENOMEM. */
+/* Find the path to the leaf of an index; create it if @create. Return: its length, or -ENOMEM. */
 static int walk(struct xarray *xa, unsigned long index, bool create,
 		struct sim_xa_node *path[MAX_DEPTH])
 {
@@ -144,7 +144,7 @@ static void put(struct sim_xa_node *path[MAX_DEPTH], int depth, unsigned long in
 /* Any entry may be replaced. */
 #define ANYTHING ((void *)1UL)
 
-/* Store, if what is there is @expected. The old entry, as stored, or an error. */
+/* Store if the old entry is @expected. Return: the old entry, as stored, or an error. */
 static void *exchange(struct xarray *xa, unsigned long index, void *expected, void *entry)
 {
 	struct sim_xa_node *path[MAX_DEPTH];
@@ -215,8 +215,8 @@ void *xa_erase(struct xarray *xa, unsigned long index)
 }
 
 /*
- * First index in [from, max] that is free (free) or in use (!free), going down once for
- * every part of the tree that can be skipped. Return: false if there is none.
+ * First index in [from, max] that is free (free) or in use (!free). Descends once for every
+ * subtree that can be skipped. Return: false if there is none.
  */
 static bool search(struct xarray *xa, unsigned long *from, unsigned long max, bool free)
 {

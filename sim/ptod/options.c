@@ -46,7 +46,7 @@ static const struct option long_options[] = {
 	{ NULL, 0, NULL, 0 },
 };
 
-/* Parses a number in [low, high]; complains about anything else. */
+/* Parse a number in [low, high]; print an error for anything else. */
 static bool parse_number(const char *what, const char *text, uint64_t low, uint64_t high,
 			 uint64_t *value)
 {
@@ -61,7 +61,7 @@ static bool parse_number(const char *what, const char *text, uint64_t low, uint6
 	return false;
 }
 
-/* Parses a size such as 512M. */
+/* Parse a size such as 512M. */
 static bool parse_size(const char *text, uint64_t *value)
 {
 	static const char units[] = "KMGT";
@@ -94,7 +94,7 @@ static bool parse_arch(const char *text, uint32_t *arch)
 	return *arch != 0;
 }
 
-/* A descriptor that is open, and that context processes do not inherit. */
+/* Parse the number of an open descriptor, and set FD_CLOEXEC, so that no child inherits it. */
 static bool parse_fd(const char *text, int *fd)
 {
 	uint64_t value;

@@ -10,11 +10,11 @@
 #include "device.h"
 
 /**
- * struct options - what the command line says
- * @device: what device to make
+ * struct options - the options of the command line
+ * @device: configuration of the device
  * @control: the driver's control node
  * @print: print the name of the device's node to standard output
- * @ready_fd: descriptor to write it to, or -1
+ * @ready_fd: descriptor to write the name to, or -1
  */
 struct options {
 	struct ptodev_config device;
@@ -29,7 +29,7 @@ struct options {
  * @argv: of main()
  * @options: out
  *
- * Return: -1 to go on, else the exit status.
+ * Return: -1 to continue, else the exit status.
  */
 int options_parse(int argc, char **argv, struct options *options);
 

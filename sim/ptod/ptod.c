@@ -2,11 +2,10 @@
 /*
  * ptod: a device in software, behind the kernel driver.
  *
- * It makes the device (sim/device, contexts as processes), hands its window and two
- * eventfds to the driver through /dev/pto-control, and then only passes doorbells on. The
- * device lives as long as the control file is open: however ptod ends, the driver notices.
- * So nobody else may have that file: it is opened after the processes of the device
- * have been forked.
+ * It creates the device (sim/device, contexts as processes), passes its window and two eventfds to
+ * the driver through /dev/pto-control, and then only forwards doorbells. The device exists while
+ * the control file is open, so the driver notices the end of ptod, whatever its cause. No other
+ * process may have that file: it is opened after the processes of the device have been forked.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -48,7 +47,7 @@ static void daemon_interrupt(void *arg)
 	const struct daemon *d = arg;
 	const uint64_t one = 1;
 
-	/* It can only fail because the counter is full: then it is signalled. */
+	/* It can only fail if the counter is at its maximum, and then the eventfd is signalled. */
 	if (write(d->interrupt, &one, sizeof(one)) < 0)
 		return;
 }
@@ -121,7 +120,7 @@ static int daemon_device(struct daemon *d)
 	return ret ? complain("device", -ret, "") : 0;
 }
 
-/* Makes the driver's device of ours. */
+/* Create the driver's device. */
 static int daemon_attach(struct daemon *d)
 {
 	struct pto_control_create create = {
@@ -152,7 +151,7 @@ static int daemon_announce(const struct daemon *d)
 	return 0;
 }
 
-/* Passes doorbells on until a signal comes, or the device ends by itself. */
+/* Forward doorbells until a signal arrives, or the device ends by itself. */
 static int daemon_serve(struct daemon *d)
 {
 	struct pollfd fds[] = {
@@ -194,7 +193,7 @@ int main(int argc, char **argv)
 		status = daemon_announce(&d);
 	if (!status)
 		status = daemon_serve(&d);
-	/* First out of service, then ended: no run is seen to fail for it. */
+	/* The driver first: then it does not see runs that fail because the device ends. */
 	if (d.control >= 0)
 		close(d.control);
 	ptodev_destroy(d.dev);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* User-space rendering of the kernel header of this name, as far as kmod/core uses it. */
+/* User-space version of the kernel header of this name, as far as kmod/core uses it. */
 #ifndef SIM_ASM_BARRIER_H
 #define SIM_ASM_BARRIER_H
 
@@ -14,11 +14,11 @@
 #endif
 
 #ifdef SIM_TSAN
-/* ThreadSanitizer knows no fences; a read-modify-write is one for it and for the processor. */
+/* ThreadSanitizer does not support fences. A read-modify-write is a fence for it, too. */
 extern int sim_barrier_word;
 #define smp_mb() ((void)__atomic_fetch_add(&sim_barrier_word, 0, __ATOMIC_SEQ_CST))
 #elif defined(__x86_64__)
-/* Cheaper than mfence. Not below the stack pointer, where memory checkers allow no access. */
+/* Cheaper than mfence. Not below the stack pointer, where memory checkers report accesses. */
 #define smp_mb() __asm__ __volatile__("lock; addl $0,(%%rsp)" ::: "memory", "cc")
 #else
 #define smp_mb() __atomic_thread_fence(__ATOMIC_SEQ_CST)
@@ -32,7 +32,7 @@ extern int sim_barrier_word;
 #define smp_wmb() __atomic_thread_fence(__ATOMIC_RELEASE)
 #endif
 
-/* Towards whoever shares memory with this "machine". */
+/* Ordering with other processes that share memory with this "machine". */
 #define virt_mb() smp_mb()
 #define virt_load_acquire(p) smp_load_acquire(p)
 #define virt_store_release(p, v) smp_store_release(p, v)

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * User-space rendering of the kernel header of this name, as far as kmod/core uses it. The
- * arithmetic is libnettle's, whose header has names of its own for the same functions and so
- * stays out of this one.
+ * User-space version of the kernel header of this name, as far as kmod/core uses it. libnettle
+ * does the computation. Its header is not included here, because its names conflict.
  */
 #ifndef SIM_CRYPTO_SHA2_H
 #define SIM_CRYPTO_SHA2_H

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * User-space rendering of the kernel header of this name, as far as kmod/core uses it.
+ * User-space version of the kernel header of this name, as far as kmod/core uses it.
  * Marked accesses are __atomic builtins, so that ThreadSanitizer understands them.
  */
 #ifndef SIM_LINUX_COMPILER_H

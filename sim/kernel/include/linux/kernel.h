@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* User-space rendering of the kernel header of this name, as far as kmod/core uses it. */
+/* User-space version of the kernel header of this name, as far as kmod/core uses it. */
 #ifndef SIM_LINUX_KERNEL_H
 #define SIM_LINUX_KERNEL_H
 
@@ -28,7 +28,7 @@
 #define U64_MAX ((u64)~0ULL)
 #define S64_MAX ((s64)(U64_MAX >> 1))
 
-/* A broken promise of the core itself: say where, go on. */
+/* A bug of the core itself: print the place, and continue. */
 #define WARN_ON(cond) \
 	({ \
 		bool warn_cond_ = !!(cond); \

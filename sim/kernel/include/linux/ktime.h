@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* User-space rendering of the kernel header of this name, as far as kmod/core uses it. */
+/* User-space version of the kernel header of this name, as far as kmod/core uses it. */
 #ifndef SIM_LINUX_KTIME_H
 #define SIM_LINUX_KTIME_H
 

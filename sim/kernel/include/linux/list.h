@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* User-space rendering of the kernel header of this name, as far as kmod/core uses it. */
+/* User-space version of the kernel header of this name, as far as kmod/core uses it. */
 #ifndef SIM_LINUX_LIST_H
 #define SIM_LINUX_LIST_H
 
@@ -52,7 +52,7 @@ static inline void list_del_init(struct list_head *item)
 	INIT_LIST_HEAD(item);
 }
 
-/* The last two stores publish to list_empty_careful() that the item has left the list. */
+/* The last two stores publish for list_empty_careful() that the item has left the list. */
 static inline void list_del_init_careful(struct list_head *item)
 {
 	sim_list_unlink(item);
@@ -121,7 +121,7 @@ static inline void list_splice_tail_init(struct list_head *list, struct list_hea
 	     n = list_next_entry(pos, member); \
 	     &pos->member != (head); pos = n, n = list_next_entry(n, member))
 
-/* Lists with a head of one pointer. A node that is zeroed is in none. */
+/* Lists with a head of one pointer. A zeroed node is in no list. */
 
 static inline int hlist_unhashed(const struct hlist_node *node)
 {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* User-space rendering of the kernel header of this name, as far as kmod/core uses it. */
+/* User-space version of the kernel header of this name, as far as kmod/core uses it. */
 #ifndef SIM_LINUX_MM_H
 #define SIM_LINUX_MM_H
 
 #include <linux/slab.h>
 
-/* The core counts in pages of the device interface's size, which is this one here. */
+/* PTO_DEV_PAGE_SIZE, so that the core's pages are those of the device interface. */
 #define PAGE_SHIFT 12
 #define PAGE_SIZE (1UL << PAGE_SHIFT)
 #define PAGE_MASK (~(PAGE_SIZE - 1))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * User-space rendering of the kernel header of this name, as far as kmod/core uses it: a
- * futex that is only asked for when there is contention.
+ * User-space version of the kernel header of this name, as far as kmod/core uses it: a futex,
+ * with system calls only on contention.
  */
 #ifndef SIM_LINUX_MUTEX_H
 #define SIM_LINUX_MUTEX_H
@@ -10,7 +10,7 @@
 #include <linux/errno.h>
 
 /**
- * struct mutex - state: 0 free, 1 held, 2 held and somebody may sleep for it
+ * struct mutex - state: 0 free, 1 held, 2 held and a thread may sleep for it
  */
 struct mutex {
 	int state;
@@ -42,7 +42,7 @@ static inline void mutex_lock(struct mutex *lock)
 		sim_mutex_lock_slow(lock);
 }
 
-/* What would kill the process does. */
+/* Not interruptible: a fatal signal ends the process anyway. */
 static inline int __must_check mutex_lock_killable(struct mutex *lock)
 {
 	mutex_lock(lock);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * User-space rendering of the kernel header of this name. Whoever could speculate here reads
- * its own memory.
+ * User-space version of the kernel header of this name. A process that speculates here can only
+ * read its own memory.
  */
 #ifndef SIM_LINUX_NOSPEC_H
 #define SIM_LINUX_NOSPEC_H

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* User-space rendering of the kernel header of this name, as far as kmod/core uses it. */
+/* User-space version of the kernel header of this name, as far as kmod/core uses it. */
 #ifndef SIM_LINUX_PRINTK_H
 #define SIM_LINUX_PRINTK_H
 
 #include <linux/compiler.h>
 
-/* Level and text in one string would need parsing; the level is an argument here. */
+/* Unlike in the kernel, the level is an argument, and not part of the string. */
 __printf(2, 3) void sim_printk(int level, const char *fmt, ...);
 
 #ifndef pr_fmt

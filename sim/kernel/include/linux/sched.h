@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* User-space rendering of the kernel header of this name, as far as kmod/core uses it. */
+/* User-space version of the kernel header of this name, as far as kmod/core uses it. */
 #ifndef SIM_LINUX_SCHED_H
 #define SIM_LINUX_SCHED_H
 
@@ -11,24 +11,24 @@
 #define TASK_UNINTERRUPTIBLE 2
 #define TASK_WAKEKILL 256
 #define TASK_KILLABLE (TASK_WAKEKILL | TASK_UNINTERRUPTIBLE)
-/* Nobody freezes threads. */
+/* There is no freezer. */
 #define TASK_FREEZABLE 0
 
-/* A process that exits closes nothing by itself: whoever does is alive. */
+/* A thread that closes a context is never exiting here. */
 #define PF_EXITING 0x4
 
 /**
- * struct task_struct - a thread, as far as it sleeps and is woken
+ * struct task_struct - a thread: its state of sleep
  * @state: TASK_*; the futex it sleeps on. A waker stores TASK_RUNNING
  * @signalled: a signal handler ran while it slept interruptibly
  * @killed: it is being killed, see sim_kill()
- * @looks: the look for that, counted from now on, that finds it so; 0: none will
- * @at_look: called by that look before it does, or NULL
+ * @looks: number of checks until one finds that it is being killed; 0: none will
+ * @at_look: called before that check, or NULL
  * @flags: PF_*; none is ever set
  * @exit_code: 0
  *
- * One per thread, in its thread-local memory. A waker that comes late may call futex_wake()
- * on it after the thread has ended: harmless, futexes have spurious wakes.
+ * One per thread, in its thread-local memory. A late waker may call futex_wake() on it after the
+ * thread has ended. That is harmless, because futexes have spurious wake-ups.
  */
 struct task_struct {
 	int state;
@@ -47,14 +47,14 @@ extern __thread struct task_struct sim_task __attribute__((tls_model("initial-ex
 	__atomic_store_n(&current->state, (value), __ATOMIC_SEQ_CST)
 #define __set_current_state(value) WRITE_ONCE(current->state, (value))
 
-/* Sleep until woken, signalled or the absolute time; as schedule_hrtimeout() in the kernel. */
+/* Sleep until woken, signalled or the absolute time, like schedule_hrtimeout() in the kernel. */
 int sim_schedule(const ktime_t *expires);
 
 int wake_up_process(struct task_struct *task);
 void sim_yield(void);
 unsigned int num_online_cpus(void);
 
-/* The scheduler of the host says nothing: whoever asks yields now and then. */
+/* The host's scheduler cannot be asked, so callers yield now and then. */
 #define need_resched() false
 #define cond_resched() sim_yield()
 

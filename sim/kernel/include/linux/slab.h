@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * User-space rendering of the kernel header of this name, as far as kmod/core uses it.
+ * User-space version of the kernel header of this name, as far as kmod/core uses it.
  * Allocations are counted, and one of them can be made to fail: see sim_kernel.h.
  */
 #ifndef SIM_LINUX_SLAB_H

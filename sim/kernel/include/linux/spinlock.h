@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * User-space rendering of the kernel header of this name, as far as kmod/core uses it. A
- * thread can lose the processor while it holds a lock, so waiters do not spin for ever:
- * a spinlock is a mutex here. There are no interrupts to be held off.
+ * User-space version of the kernel header of this name, as far as kmod/core uses it. A spinlock
+ * is a mutex here, because a thread can lose the processor while it holds a lock, and waiters must
+ * not spin meanwhile. There are no interrupts to be disabled.
  */
 #ifndef SIM_LINUX_SPINLOCK_H
 #define SIM_LINUX_SPINLOCK_H

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * User-space rendering of the kernel header of this name, as far as kmod/core uses it.
+ * User-space version of the kernel header of this name, as far as kmod/core uses it.
  *
- * Readers count themselves in and out of one of two phases, in a stripe of their own, so
- * that threads do not share a cache line. A grace period flips the phase and waits until
- * the old one is empty, twice: a reader may have chosen its phase before the first flip and
- * counted itself in after it.
+ * A reader increments and decrements the counter of one of two phases, in the stripe of its
+ * thread, so that threads do not share a cache line. A grace period flips the phase and waits
+ * until the counters of the old one are 0. It does so twice, because a reader may have chosen its
+ * phase before the first flip and incremented the counter afterwards.
  */
 #ifndef SIM_LINUX_SRCU_H
 #define SIM_LINUX_SRCU_H
@@ -23,7 +23,7 @@ struct srcu_struct {
 	unsigned int phase;
 	struct mutex sync;
 	struct sim_srcu_stripe stripe[SIM_SRCU_STRIPES];
-	void *memory;	/* unused: the kernel allocates, which can fail, and has to be freed */
+	void *memory;	/* stands for the kernel's allocation, which can fail and must be freed */
 };
 
 extern __thread unsigned int sim_srcu_slot __attribute__((tls_model("initial-exec")));

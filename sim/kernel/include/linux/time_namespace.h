@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * User-space rendering of the kernel header of this name, as far as kmod/core uses it. The core
+ * User-space version of the kernel header of this name, as far as kmod/core uses it. The core
  * runs in its caller's namespace, so both have the same time, unless a test says otherwise.
  */
 #ifndef SIM_LINUX_TIME_NAMESPACE_H

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * User-space rendering of the kernel header of this name, as far as kmod/core uses it: a bad
- * pointer is EFAULT, not a crash.
+ * User-space version of the kernel header of this name, as far as kmod/core uses it. A bad pointer
+ * causes EFAULT, not a crash.
  *
- * What lies in the caller's stack above the current frame, or in a mapping that
- * sim_mapping_add() has announced, is there and is accessed directly. The kernel of the host
- * copies everything else (process_vm_readv() and -writev() on this process), and so finds out.
+ * Memory in the caller's stack above the current frame, or in a mapping that sim_mapping_add() has
+ * announced, is accessible and is accessed directly. For other memory the host's kernel does the
+ * copy (process_vm_readv() and -writev() on this process), and reports bad pointers.
  */
 #ifndef SIM_LINUX_UACCESS_H
 #define SIM_LINUX_UACCESS_H
@@ -27,7 +27,7 @@ extern __thread struct sim_stack sim_stack __attribute__((tls_model("initial-exe
 size_t sim_copy_from_user_slow(void *to, const void *from, size_t bytes);
 size_t sim_copy_to_user_slow(void *to, const void *from, size_t bytes);
 
-/* Everything from this frame to the stack's upper end is mapped. */
+/* All memory from this frame to the stack's upper end is mapped. */
 static __always_inline bool sim_on_stack(const void *p, size_t bytes)
 {
 	uintptr_t frame = (uintptr_t)__builtin_frame_address(0);
@@ -57,9 +57,9 @@ static __always_inline unsigned long copy_to_user(void __user *to, const void *f
 }
 
 /*
- * The driver uses these between user memory and buffers. Both are the application's: if its
- * threads copy to one place at the same time, that is no race of the driver's, and so
- * ThreadSanitizer does not see what is moved.
+ * The driver uses these to copy between user memory and buffers. Both belong to the application:
+ * if its threads copy to the same memory at the same time, that is not a race of the driver. So
+ * these copies are hidden from ThreadSanitizer.
  */
 size_t sim_copy_data(void *to, const void *from, size_t bytes, const void *user);
 #define __copy_from_user_inatomic(to, from, bytes) sim_copy_data(to, from, bytes, from)
@@ -82,7 +82,7 @@ static inline void pagefault_enable(void)
 #define access_ok(p, bytes) ((void)(p), (void)(bytes), true)
 #define u64_to_user_ptr(x) ((void __user *)(uintptr_t)(x))
 
-/* 1 if all of it is zero, 0 if not, -EFAULT. */
+/* Return: 1 if all bytes are zero, 0 if not, -EFAULT. */
 int check_zeroed_user(const void __user *from, size_t bytes);
 
 static inline int copy_struct_from_user(void *dst, size_t ksize, const void __user *src,

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * User-space rendering of the kernel header of this name, as far as kmod/core uses it. There
- * is one workqueue, sim_workqueue. Its work runs in the order in which it was queued, on
- * a thread that is made when there is some and ends when there is none, nor any that is
- * delayed. That thread takes no signals, and is not in a forked child; nor is the work.
+ * User-space version of the kernel header of this name, as far as kmod/core uses it. There is one
+ * workqueue, sim_workqueue. Its work runs in the order of queueing, on one thread. The thread is
+ * created when there is work, and ends when there is no work, not even delayed work. It blocks all
+ * signals. In a forked child there is neither the thread nor the work.
  */
 #ifndef SIM_LINUX_WORKQUEUE_H
 #define SIM_LINUX_WORKQUEUE_H
@@ -16,7 +16,7 @@ struct work_struct;
 struct workqueue_struct;
 typedef void (*work_func_t)(struct work_struct *work);
 
-/* What a home gives the core as its workqueue. */
+/* The workqueue of the core, see pto_wq. */
 extern struct workqueue_struct sim_workqueue;
 
 enum sim_work_state {
@@ -26,11 +26,11 @@ enum sim_work_state {
 };
 
 /**
- * struct work_struct - something to do later
- * @link: in the list that @state says
- * @func: what to do
- * @state: where it is
- * @cancels: threads that are cancelling it: it cannot be queued
+ * struct work_struct - a function to be called later
+ * @link: in the list that corresponds to @state
+ * @func: the function
+ * @state: SIM_WORK_*
+ * @cancels: number of threads that are cancelling it; it cannot be queued meanwhile
  * @ticket: its number in the order of the queue, if it is queued
  *
  * Protected by the workqueue's lock. @func may free it.
@@ -44,9 +44,9 @@ struct work_struct {
 };
 
 /**
- * struct delayed_work - work with a time before which it is not done
+ * struct delayed_work - work that is not executed before a time
  * @work: the work
- * @expires: that time, if it is SIM_WORK_DELAYED
+ * @expires: the time, if it is SIM_WORK_DELAYED
  */
 struct delayed_work {
 	struct work_struct work;
@@ -69,20 +69,20 @@ static inline struct delayed_work *to_delayed_work(struct work_struct *work)
 	return container_of(work, struct delayed_work, work);
 }
 
-/* False if it was queued or delayed already. */
+/* Return: false if it was queued or delayed already. */
 bool queue_work(struct workqueue_struct *wq, struct work_struct *work);
 bool queue_delayed_work(struct workqueue_struct *wq, struct delayed_work *dwork,
 			unsigned long delay);
 
-/* The same, but the new delay counts. True if it was queued or delayed already. */
+/* Queue it with a new delay. Return: true if it was queued or delayed already. */
 bool mod_delayed_work(struct workqueue_struct *wq, struct delayed_work *dwork,
 		      unsigned long delay);
 
-/* Take it out and wait until it does not run. True if it was queued or delayed. */
+/* Dequeue it, and wait until it does not run. Return: true if it was queued or delayed. */
 bool cancel_work_sync(struct work_struct *work);
 bool cancel_delayed_work_sync(struct delayed_work *dwork);
 
-/* Wait until what is queued, or runs, has been done. True if there was something. */
+/* Wait until it has been executed if it is queued or runs. Return: false if it was neither. */
 bool flush_work(struct work_struct *work);
 void flush_workqueue(struct workqueue_struct *wq);
 

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * User-space rendering of the kernel header of this name, as far as kmod/core uses it: a
- * radix tree of 64-way nodes. Readers take no lock; therefore nodes stay until
- * xa_destroy().
+ * User-space version of the kernel header of this name, as far as kmod/core uses it: a radix tree
+ * of 64-way nodes. Readers take no lock, so nodes exist until xa_destroy().
  */
 #ifndef SIM_LINUX_XARRAY_H
 #define SIM_LINUX_XARRAY_H
@@ -23,7 +22,7 @@ struct xarray {
 	struct sim_xa_node *root;
 };
 
-/* A reserved entry: its index is taken, and reads find NULL. */
+/* A reserved entry: its index is in use, and reads return NULL. */
 #define XA_ZERO_ENTRY ((void *)257UL)
 #define XA_FLAGS_ALLOC 1u
 #define XA_FLAGS_ALLOC1 2u
@@ -62,26 +61,26 @@ static inline int xa_err(void *entry)
 }
 
 void *xa_load(struct xarray *xa, unsigned long index);
-/* The old entry, or an error that xa_err() finds. Cannot fail where there is an entry. */
+/* Return: the old entry, or an error for xa_err(). Cannot fail if there is an entry. */
 void *xa_store(struct xarray *xa, unsigned long index, void *entry, gfp_t gfp);
 int xa_insert(struct xarray *xa, unsigned long index, void *entry, gfp_t gfp);
 void *xa_erase(struct xarray *xa, unsigned long index);
 void *__xa_erase(struct xarray *xa, unsigned long index);
 /*
- * Store if the entry is @old, which may be XA_ZERO_ENTRY. What was there: NULL for a reserved
- * entry as for none.
+ * Store if the entry is @old, which may be XA_ZERO_ENTRY. Return: the previous entry; NULL for a
+ * reserved entry, too.
  */
 void *__xa_cmpxchg(struct xarray *xa, unsigned long index, void *old, void *entry, gfp_t gfp);
-/* Lowest free index of the range. -EBUSY if there is none. */
+/* Use the lowest free index of the range. -EBUSY if there is none. */
 int xa_alloc(struct xarray *xa, u32 *id, void *entry, struct xa_limit limit, gfp_t gfp);
-/* Next free one after the last, *next, which the lock protects. 1 if that wrapped around. */
+/* Use the first free index from *next on, which the lock protects. 1 if that wrapped around. */
 int xa_alloc_cyclic(struct xarray *xa, u32 *id, void *entry, struct xa_limit limit, u32 *next,
 		    gfp_t gfp);
-/* First entry at *index or after it, up to max. */
+/* The first entry from *index to max. */
 void *xa_find(struct xarray *xa, unsigned long *index, unsigned long max, unsigned int filter);
 void xa_destroy(struct xarray *xa);
 
-/* A reserved entry is one no more; everything else stays. */
+/* Remove a reserved entry; other entries stay. */
 static inline void xa_release(struct xarray *xa, unsigned long index)
 {
 	xa_lock(xa);

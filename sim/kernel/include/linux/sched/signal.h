@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * User-space rendering of the kernel header of this name, as far as kmod/core uses it. The
- * handler has run when a sleep ends early, so a signal is pending until it is asked for once.
- * What would kill the process does: a thread is only ever being killed on a rig, by sim_kill().
+ * User-space version of the kernel header of this name, as far as kmod/core uses it. When a sleep
+ * ends early, the handler has run already, so a signal stays pending until it has been read once.
+ * A fatal signal ends the process, so a thread is being killed only on a test rig, by sim_kill().
  */
 #ifndef SIM_LINUX_SCHED_SIGNAL_H
 #define SIM_LINUX_SCHED_SIGNAL_H
 
 #include <linux/sched.h>
 
-/* Macros, so that "current" stays a variable and does not become a pointer to be checked. */
+/* Macros, so that "current" is used as a variable and not as a pointer that may be NULL. */
 #define signal_pending(task) \
 	({ \
 		bool signalled_ = (task)->signalled; \
