@@ -20,6 +20,29 @@ $(O)/lib/libpto.a: $(call objs,$(LIBPTO_SRC))
 	@rm -f $@
 	$(call quiet,AR,$(AR) rcs $@ $^)
 
+# --- libpto-ffi: the headers' inline functions as symbols (ffi/ffi.c) -------------------
+
+LIBPTO_FFI := libpto-ffi.so.$(SOVERSION)
+FFI_HEADERS := $(addprefix $(O)/ffi/pto-ffi/,pto.h tensor.h)
+# Who opens this library finds the functions of libpto through it, too.
+FFI_FLAGS := -Wl,-soname,$(LIBPTO_FFI) -Wl,--version-script=libpto/ffi/libpto-ffi.map \
+	-L$(O)/lib -Wl,--no-as-needed -lpto -Wl,--as-needed
+FLAG_DIRS += libpto/ffi
+CFLAGS-libpto/ffi := -I$(O)/ffi -Wno-missing-prototypes
+
+$(FFI_HEADERS): $(O)/ffi/pto-ffi/%: libpto/include/pto/% libpto/build.mk
+	@mkdir -p $(@D)
+	@sed 's/^static inline /__attribute__((visibility("default"))) /' $< > $@
+
+$(O)/obj/libpto/ffi/ffi.o: $(FFI_HEADERS)
+
+$(eval $(call shared,$(LIBPTO_FFI),libpto/ffi/ffi.c,,$$(FFI_FLAGS),libpto/ffi/libpto-ffi.map $(O)/lib/libpto.so))
+
+$(O)/lib/libpto-ffi.so: $(O)/lib/$(LIBPTO_FFI)
+	$(call quiet,LN,ln -sf $(LIBPTO_FFI) $@)
+
+# --- manual pages -----------------------------------------------------------------------
+
 # A page describes several functions; the others' pages only lead to it. Names are those
 # in the page's NAME section.
 LIBPTO_PAGES := $(wildcard libpto/man/*.3)
@@ -33,8 +56,8 @@ LIBPTO_ALIASES += $(patsubst %,$(O)/man/%.3,$(call page_names,$(1)))
 endef
 $(foreach page,$(LIBPTO_PAGES),$(eval $(call page_aliases,$(page))))
 
-LIBS += $(O)/lib/libpto.so $(O)/lib/libpto.a $(LIBPTO_ALIASES)
-INSTALL_LIBS += $(O)/lib/$(LIBPTO_SO) $(O)/lib/libpto.a
+LIBS += $(O)/lib/libpto.so $(O)/lib/libpto.a $(O)/lib/libpto-ffi.so $(LIBPTO_ALIASES)
+INSTALL_LIBS += $(O)/lib/$(LIBPTO_SO) $(O)/lib/$(LIBPTO_FFI) $(O)/lib/libpto.a
 INSTALL_HEADERS += $(wildcard libpto/include/pto/*.h)
 INSTALL_PKGCONFIG += $(patsubst %.in,%,$(wildcard libpto/*.pc.in))
 INSTALL_MANS += $(wildcard libpto/man/*.[0-9]) $(LIBPTO_ALIASES)
