@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The table "Limits" of Documentation/callables.rst: as much as a limit allows is good, and one more
- * is the error that the table names.
+ * The table "Limits" of Documentation/callables.rst: as much as a limit allows is good, and one
+ * more is the error that the table names.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -21,9 +21,12 @@ static void kernel_add(int64_t *args)
 	const uint32_t *from = pto_arg_data(args, 0);
 	uint32_t count = (uint32_t)pto_arg_u64(args, 3);
 
-	for (uint32_t t = 1; t < count; t++)
+	for (uint32_t t = 1; t < count; t++) {
+		uint32_t *to = pto_arg_data(args, t);
+
 		for (uint32_t i = 0; i < HALF; i++)
-			((uint32_t *)pto_arg_data(args, t))[i] += from[i] + (uint32_t)pto_arg_u64(args, 4);
+			to[i] += from[i] + (uint32_t)pto_arg_u64(args, 4);
+	}
 }
 
 static const struct pto_engine_kernel kernels[FUNC_COUNT] = {
