@@ -2,39 +2,40 @@
 /*
  * The AICore side: threads that take ready tasks and run their kernels.
  *
- * Sleeping and waking of workers is an exact count. A worker that finds nothing adds itself
- * to sleepers, looks once more, and sleeps until it gets a token. Who wants to wake one
- * takes one off sleepers, puts a token in, and wakes one. A worker that finds work on its last
- * look takes itself off again; if all that are counted have been claimed, a token is on its
- * way and it takes that. So nobody is woken twice, and with no sleepers no system call is
- * made. The invariants are
+ * Sleeping and waking of workers uses exact counts. A worker without work increments sleepers,
+ * looks for work once more, and sleeps until it gets a token. A thread that wants to wake a worker
+ * decrements sleepers, adds a token, and wakes one. A worker that finds work at its last look
+ * decrements sleepers again; if sleepers is 0 then, a token is on its way, and the worker takes
+ * that. So no worker is woken twice, and without sleepers there is no system call. The invariants
+ * are
  *
- *  1. sleepers, tokens, and those who have taken one off sleepers and not yet put the token
- *     in, are together as many as the workers that are in worker_sleep().
- *  2. A token makes one worker look for work: who sleeps, or was about to, takes a token
- *     before anything else. Who has found work, or the end, leaves the tokens to those as long
- *     as it can take itself, or anybody, off sleepers.
- *  3. Who adds work and then looks at sleepers, and who is counted and then looks for work:
- *     one of them sees the other, if both do it in an order that all agree on. That holds for
- *     finished tasks and the end of the engine. It need not for the queues, whose owners look
- *     at sleepers without waiting for their own stores, and run what is left themselves. If
- *     they are long in coming to that, the monitor, which looks at all queues, wakes a worker.
+ *  1. The number of workers in worker_sleep() is the sum of sleepers, tokens, and threads that
+ *     have decremented sleepers and not yet added the token.
+ *  2. A token makes one worker look for work: a worker that sleeps, or was about to, takes a token
+ *     first. A worker that has found work, or the end of the engine, takes a token only if
+ *     sleepers is 0.
+ *  3. When one thread adds work and then reads sleepers, and another increments sleepers and then
+ *     looks for work, one of them sees the other, if both use sequentially consistent operations.
+ *     That holds for finished tasks and the end of the engine. It need not hold for the queues.
+ *     Their owners read sleepers without waiting for their own stores, and execute the remaining
+ *     tasks themselves. If that takes long, the monitor, which looks at all queues, wakes a
+ *     worker.
  *
  * selftests/runtime/interleave_engine executes this file, aicpu.c and engine_cohort.c in all
- * orders of small programs; what it lists as mutants are the operations these invariants, and
- * those of the other two, rest on.
+ * orders of small programs; its mutants are the operations on which the invariants of the three
+ * files depend.
  */
 #include <string.h>
 
 #include "engine_internal.h"
 
 #ifndef WORKER_ROUNDS
-#define WORKER_ROUNDS	256		/* looks for work before a worker sleeps; tests make it 1 */
+#define WORKER_ROUNDS	256		/* looks for work before a worker sleeps; 1 in tests */
 #endif
-#define WORKER_SLEEP_NS	5000000000ULL	/* then it looks again */
-#define WORKER_LOOK_NS	1000000ULL	/* the same, while tasks wait for counters */
+#define WORKER_SLEEP_NS	5000000000ULL	/* longest sleep */
+#define WORKER_LOOK_NS	1000000ULL	/* longest sleep while tasks wait for counters */
 
-/* Takes one off a count that is not 0. */
+/* Decrement a count unless it is 0. Return: false if it is 0 */
 static bool take_one(_Atomic uint32_t *count)
 {
 	uint32_t n = atomic_load(count);
@@ -45,7 +46,7 @@ static bool take_one(_Atomic uint32_t *count)
 	return false;
 }
 
-/** core_wake_worker() - wake a worker if one sleeps. Return: one has been woken */
+/** core_wake_worker() - wake a worker if one sleeps. Return: true if one was woken */
 bool core_wake_worker(struct pto_engine *engine)
 {
 	if (!take_one(&engine->sleepers))
@@ -57,7 +58,7 @@ bool core_wake_worker(struct pto_engine *engine)
 
 /* --- kernels ------------------------------------------------------------- */
 
-/* What the kernel is told of itself, and the empty record of its conditions. */
+/* Fill in the contexts of the kernel, with an empty record of conditions. */
 static void load_contexts(struct pto_core *core, const struct pto_slot *slot, uint32_t block,
 			  uint32_t part)
 {
@@ -78,7 +79,7 @@ static void load_contexts(struct pto_core *core, const struct pto_slot *slot, ui
 	core->global = (struct pto_global_context){ .sub_block_id = part == 2 };
 }
 
-/* Lays the argument array out as the kernel ABI wants it. */
+/* Fill in the argument array of the kernel ABI. */
 static void load_args(struct pto_core *core, const struct pto_slot *slot, uint32_t block,
 		      uint32_t part)
 {
@@ -95,7 +96,7 @@ static void load_args(struct pto_core *core, const struct pto_slot *slot, uint32
 	core->args[PTO_KERNEL_ARG_GLOBAL] = (int64_t)(uintptr_t)&core->global;
 }
 
-/* Says what the core does from now on: a new state each time. */
+/* Set the state of the core; the count in it makes every state different. */
 static void set_state(struct pto_core *core, uint32_t func)
 {
 	uint64_t state = atomic_load_explicit(&core->state, memory_order_relaxed) | UINT32_MAX;
@@ -103,7 +104,7 @@ static void set_state(struct pto_core *core, uint32_t func)
 	atomic_store_explicit(&core->state, state + 1 + func, memory_order_release);
 }
 
-/* Runs one part of one block; see core_unit(). */
+/* Run one part of one block; see core_unit(). */
 static inline void run_part(struct pto_core *core, struct pto_slot *slot, uint32_t block,
 			    uint32_t index)
 {
@@ -127,14 +128,14 @@ static inline void run_part(struct pto_core *core, struct pto_slot *slot, uint32
 
 /**
  * core_unit() - run a unit of a task
- * @core: the calling thread's core; its @member says what cohort the unit belongs to
+ * @core: the calling thread's core; its @member is the unit's cohort
  * @slot: the task
  * @unit: number of the unit, which the caller has claimed
  *
- * Once the run has failed tasks end without running their kernels, so that all of them
- * come to an end. core_unit_end() follows. The thread may be made to leave the kernel
- * (engine_escape.c) from when its state says that it runs until it says that it does not: then
- * this does not return, but the thread goes on at pto_core.escape, with core_recover().
+ * Once the run has failed, units end without running their kernels. The caller must call
+ * core_unit_end(). While the state says that a kernel runs, the thread may be made to leave the
+ * kernel (engine_escape.c). Then this function does not return; the thread continues at
+ * pto_core.escape, with core_recover().
  */
 void core_unit(struct pto_core *core, struct pto_slot *slot, uint32_t unit)
 {
@@ -145,11 +146,11 @@ void core_unit(struct pto_core *core, struct pto_slot *slot, uint32_t unit)
 }
 
 /**
- * core_recover() - go on behind a kernel that the calling thread has left
+ * core_recover() - continue after the calling thread has left a kernel
  * @core: its core
  *
- * What else it had in its hands can be found by anybody: the token of the task had been passed
- * on, and the units of its cohort can be claimed.
+ * The thread owned nothing else: it had passed on the token of the task, and other threads can
+ * claim the units of its cohort.
  */
 void core_recover(struct pto_core *core)
 {
@@ -172,7 +173,7 @@ static struct pto_slot *complete(struct pto_core *core, struct pto_slot *slot)
 	return slot;
 }
 
-/* One thing less that a task waits for. Return: it was the last one */
+/* A unit or a condition of a task has ended. Return: true if it was the last one */
 static bool unit_gone(struct pto_slot *slot)
 {
 	return (atomic_fetch_sub_explicit(&slot->units_left, 1, memory_order_acq_rel) &
@@ -180,9 +181,9 @@ static bool unit_gone(struct pto_slot *slot)
 }
 
 /**
- * core_unit_gone() - one thing less that a task waits for, on a thread that has no queue
+ * core_unit_gone() - end a unit or a condition of a task, on a thread that has no queue
  *
- * If it was the last one, the task is left to somebody who has one.
+ * If it was the last one, a thread with a queue will complete the task.
  */
 void core_unit_gone(struct pto_engine *engine, struct pto_slot *slot)
 {
@@ -198,11 +199,11 @@ void core_unit_gone(struct pto_engine *engine, struct pto_slot *slot)
 }
 
 /**
- * core_unit_end() - a unit of a task has ended
+ * core_unit_end() - end a unit of a task
  * @core: the core that ran it
- * @slot: the task; not to be touched afterwards
+ * @slot: the task; must not be accessed afterwards
  *
- * Return: a task to go on with, or NULL.
+ * Return: a task to execute next, or NULL.
  */
 struct pto_slot *core_unit_end(struct pto_core *core, struct pto_slot *slot)
 {
@@ -237,8 +238,8 @@ struct pto_slot *core_complete_all(struct pto_core *core)
 /* --- tasks --------------------------------------------------------------- */
 
 /*
- * Claims the next unit of a task whose token the caller holds, and passes the token on if
- * there are more. Then, if this leaves work in the queue, wakes somebody for it.
+ * Claim the next unit of a task whose token the caller holds, and pass the token on if there are
+ * more. Then wake a worker if there is work in the queue.
  */
 static uint32_t claim_unit(struct pto_core *core, struct pto_slot *slot)
 {
@@ -253,7 +254,7 @@ static uint32_t claim_unit(struct pto_core *core, struct pto_slot *slot)
 	return unit;
 }
 
-/* Does its predicate say that a task, of which nothing has begun, shall not run? */
+/* Is the task skipped, because no unit has begun and its predicate is false? */
 static bool skipped(struct pto_engine *engine, const struct pto_slot *slot)
 {
 	return slot->flags & PTO_SLOT_PREDICATE && !slot->next_unit &&
@@ -261,11 +262,11 @@ static bool skipped(struct pto_engine *engine, const struct pto_slot *slot)
 }
 
 /**
- * core_execute() - run one unit of a task, or what the core can run of its cohort
+ * core_execute() - run one unit of a task, or those units of its cohort that the core can claim
  * @core: the calling thread's core
  * @slot: the task, whose token the caller holds
  *
- * Return: a task to go on with, or NULL.
+ * Return: a task to execute next, or NULL.
  */
 struct pto_slot *core_execute(struct pto_core *core, struct pto_slot *slot)
 {
@@ -281,7 +282,7 @@ struct pto_slot *core_execute(struct pto_core *core, struct pto_slot *slot)
 }
 
 /**
- * core_execute_new() - run a task of one unit that no other thread knows of
+ * core_execute_new() - run a task of one unit that no other thread accesses
  *
  * Unlike core_unit() it returns if the thread has been made to leave the kernel.
  */
@@ -328,7 +329,7 @@ static void worker_sleep(struct pto_core *core)
 		engine_pause(UINT32_MAX);
 }
 
-/* Does something useful. Return: false if there was nothing */
+/* Execute work of any kind. Return: false if there was none */
 static bool worker_work(struct pto_core *core)
 {
 	struct pto_engine *engine = core->engine;
@@ -369,7 +370,7 @@ void *core_worker(void *arg)
 	return NULL;
 }
 
-/** core_init() - make a core that has no thread yet */
+/** core_init() - initialise a core that has no thread yet */
 void core_init(struct pto_core *core, struct pto_engine *engine, uint32_t index)
 {
 	memset(core, 0, sizeof(*core));
@@ -380,7 +381,7 @@ void core_init(struct pto_core *core, struct pto_engine *engine, uint32_t index)
 	core->watch.state = ENGINE_NO_FUNC;
 }
 
-/** core_stop_all() - make all workers end; no run is executing */
+/** core_stop_all() - tell all workers to end; no run is executing */
 void core_stop_all(struct pto_engine *engine)
 {
 	uint32_t i;

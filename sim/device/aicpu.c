@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * The AICPU side: runs the orchestration, and helps with tasks while it waits.
+ * The AICPU side: runs the orchestration, and executes tasks while it waits.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,10 +9,10 @@
 #include "engine_internal.h"
 
 #ifndef ORCH_ROUNDS
-#define ORCH_ROUNDS	1024		/* steps before it sleeps; tests make it 1 */
+#define ORCH_ROUNDS	1024		/* steps before it sleeps; 1 in tests */
 #endif
-#define ORCH_SLEEP_NS	20000000ULL	/* then it looks again */
-#define ORCH_LOOK_NS	500000ULL	/* the same, while tasks wait for counters */
+#define ORCH_SLEEP_NS	20000000ULL	/* longest sleep */
+#define ORCH_LOOK_NS	500000ULL	/* longest sleep while tasks wait for counters */
 
 static struct pto_engine *engine_of(struct pto_runtime *rt)
 {
@@ -22,9 +22,9 @@ static struct pto_engine *engine_of(struct pto_runtime *rt)
 /* --- waiting ------------------------------------------------------------- */
 
 /*
- * Executes a task, or a unit of somebody's cohort. While the program waits it does not go on
- * with what that makes ready: what the program waits for may have come. Return: false if
- * there was nothing
+ * Execute a task, or a unit of another core's cohort. If the program waits, a task that becomes
+ * ready by this is queued and not executed at once, because the program may be able to continue.
+ * Return: false if there was nothing to execute
  */
 static bool help(struct pto_engine *engine, bool program_waits)
 {
@@ -51,11 +51,11 @@ static bool help(struct pto_engine *engine, bool program_waits)
 }
 
 /*
- * Nothing to do. The monitor ends a run in which nothing moves.
+ * One step of waiting when there is nothing to execute. The monitor ends a run without progress.
  *
- * The orchestrator says that it sleeps and then looks whether a task has ended; who ends one
- * counts it and then looks whether the orchestrator sleeps, all in an order that all agree
- * on. So it does not sleep past the last task of a run.
+ * The orchestrator sets orch_sleeps and then checks whether a task has ended. A thread that ends a
+ * task counts it and then reads orch_sleeps. All of these operations are sequentially consistent,
+ * so the orchestrator does not sleep past the last task of a run.
  */
 static void wait_step(struct pto_engine *engine)
 {
@@ -80,7 +80,7 @@ static void wait_step(struct pto_engine *engine)
 	atomic_store(&engine->orch_sleeps, 0);
 }
 
-/** aicpu_notify() - a worker has completed a task, or the run is to end */
+/** aicpu_notify() - wake the orchestrator: a task has completed, or the run has to end */
 void aicpu_notify(struct pto_engine *engine)
 {
 	if (atomic_load(&engine->orch_sleeps) && atomic_exchange(&engine->orch_sleeps, 0))
@@ -99,8 +99,8 @@ static int env_kernel_type(struct pto_runtime *rt, uint32_t func_id)
 }
 
 /*
- * One task the orchestrator will run itself when it waits; more are worth waking for. If it does
- * not wait soon, the monitor wakes a worker.
+ * A single task does not wake a worker, because the orchestrator will run it itself when it waits.
+ * If it does not wait soon, the monitor wakes a worker.
  */
 static void env_ready(struct pto_runtime *rt)
 {
@@ -143,7 +143,7 @@ static bool env_busy(struct pto_runtime *rt)
 		if (core_func(atomic_load_explicit(&engine->cores[i].state,
 						   memory_order_relaxed)) != ENGINE_NO_FUNC)
 			return true;
-	/* Members of a cohort that runs are the crew's, or soon will be. */
+	/* Unclaimed units of a running cohort belong to the crew, or will soon. */
 	return cohort_joinable(engine) || atomic_load(&engine->conditions.count) ||
 	       atomic_load(&engine->finished) || cohort_crew_runs(engine);
 }
@@ -187,8 +187,8 @@ static void check_scopes(struct pto_runtime *rt)
 }
 
 /*
- * Until all tasks have ended. After an error they end without running their kernels; if one
- * that runs does not, and cannot be left, the engine is lost.
+ * Execute tasks until all have ended. After an error, tasks end without running their kernels. If
+ * a running kernel does not end and cannot be left, the engine is lost.
  */
 static void drain(struct pto_engine *engine)
 {
@@ -204,7 +204,7 @@ static void drain(struct pto_engine *engine)
 	}
 }
 
-/* Calls the entry. One that does not end is left by a jump. */
+/* Call the entry. If it does not end, the thread leaves it by a jump. */
 static void run_entry(struct pto_engine *engine, pto_orch_entry_fn entry,
 		      const struct pto_orch_args *args)
 {
@@ -218,10 +218,10 @@ static void run_entry(struct pto_engine *engine, pto_orch_entry_fn entry,
 }
 
 /**
- * aicpu_run() - execute a run that has been started, to its end
+ * aicpu_run() - execute a run that has been started, until it ends
  * @engine: the engine
- * @entry: the orchestration, NULL if the run brings a graph
- * @args: what it gets
+ * @entry: the orchestration, NULL if the run has a graph
+ * @args: its arguments
  */
 void aicpu_run(struct pto_engine *engine, pto_orch_entry_fn entry, const struct pto_orch_args *args)
 {

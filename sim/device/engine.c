@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * The engine: its making and its end, and runs from the outside.
+ * The engine: creation, destruction, and the interface to execute runs.
  */
 #include <errno.h>
 #include <signal.h>
@@ -31,7 +31,7 @@ static void engine_free(struct pto_engine *engine)
 	free(engine);
 }
 
-/* Ready tasks that all workers together have enough to do with; the queue has to hold them. */
+/* Backlog that keeps all workers busy; it must fit into the queue. */
 static uint32_t enough_tasks(const struct pto_engine_config *config)
 {
 	uint32_t tasks = config->workers * (config->enough ? config->enough : PTO_ENGINE_ENOUGH);
@@ -68,14 +68,14 @@ static struct pto_engine *engine_alloc(const struct pto_engine_config *config)
 }
 
 /**
- * engine_thread_create() - make a thread of the engine
+ * engine_thread_create() - create a thread of the engine
  * @thread: the thread
- * @body: what it does
- * @arg: argument of that
+ * @body: its function
+ * @arg: argument of @body
  * @kernels: it executes kernels, so it can be asked to leave one
  *
- * It takes no signals: those are for the threads of the application. But what a kernel
- * does wrong is signalled to its thread, and whoever watches for that has to see it.
+ * The thread blocks signals, which are for the threads of the application, except those for faults
+ * of the thread itself: their handlers must see the faults of kernels.
  * Return: 0 or a negative errno
  */
 int engine_thread_create(pthread_t *thread, void *(*body)(void *), void *arg, bool kernels)
@@ -137,7 +137,7 @@ void pto_engine_destroy(struct pto_engine *engine)
 	core_stop_all(engine);
 	cohort_stop(engine);
 	monitor_stop(engine);
-	/* A lost thread may come back at any time: then it needs the engine to end. */
+	/* A lost thread may return at any time, and then needs the engine in order to end. */
 	if (pto_engine_lost(engine))
 		return;
 	cohort_free(engine);
@@ -174,7 +174,7 @@ void pto_engine_abort(struct pto_engine *engine)
 
 /* --- calls --------------------------------------------------------------- */
 
-/* Makes the calling thread the orchestrator. */
+/* Make the calling thread the orchestrator. */
 static void become_core(struct pto_core *core)
 {
 	if (engine_core == core)
@@ -183,7 +183,7 @@ static void become_core(struct pto_core *core)
 	escape_become(core);
 }
 
-/* Numbers the next call, never 0, and lets the monitor see it. */
+/* Give the next call a number other than 0, and let the monitor watch it. */
 static void begin_call(struct pto_engine *engine, uint64_t bound)
 {
 	engine->calls += engine->calls + 1 ? 1 : 2;
@@ -192,7 +192,7 @@ static void begin_call(struct pto_engine *engine, uint64_t bound)
 	monitor_arm(engine);
 }
 
-/* Once this has returned nobody may jump into it any more. Return: the call has returned, too */
+/* After this has returned, no handler jumps into it. Return: false if @fn has not returned */
 static bool call_returns(struct pto_engine *engine, void (*fn)(void *arg), void *arg,
 			 uint64_t bound)
 {
@@ -250,7 +250,7 @@ static uint32_t refuse(struct pto_dev_report *report, uint32_t status, const cha
 	return status;
 }
 
-/* What the entry gets to see of the arguments. */
+/* The arguments of the entry. */
 static struct pto_orch_args view_args(const struct pto_run_args *args)
 {
 	struct pto_orch_args view = { .size = sizeof(view) };
@@ -301,7 +301,7 @@ static void call_config(void *arg)
 	call->config = call->fn(call->args);
 }
 
-/* Its own way of not moving; the run has not begun yet, so the monitor cannot tell of it. */
+/* Report a stall of the configuration function, before the monitor can watch the run. */
 static uint32_t config_hung(struct pto_dev_report *report, uint64_t bound)
 {
 	refuse(report, 0, "the configuration function has not returned for %llu ms",
@@ -311,7 +311,7 @@ static uint32_t config_hung(struct pto_dev_report *report, uint64_t bound)
 	return PTO_DEV_TIMEOUT;
 }
 
-/* Does the callable take these arguments? */
+/* Check the number of arguments with the callable's configuration function. */
 static uint32_t check_args(struct pto_engine *engine, const struct pto_engine_run *run,
 			   const struct pto_orch_args *args, struct pto_dev_report *report)
 {
@@ -335,7 +335,7 @@ static uint32_t check_args(struct pto_engine *engine, const struct pto_engine_ru
 		      call.config.expected_arg_count, args->tensor_count, args->scalar_count);
 }
 
-/* Says when the run is to be given up. */
+/* Set the bounds of the run. */
 static void set_bounds(struct pto_engine *engine, const struct pto_engine_run *run)
 {
 	const struct pto_engine_config *config = &engine->config;

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The engine of one hardware context: AICPU and AICore threads that execute a loaded
- * callable over an arena. It joins the task runtime (libpto/runtime, which has no
- * threads of its own) to threads; it knows nothing of queues, of loading or of other
- * contexts.
+ * The engine of one hardware context: AICPU and AICore threads that execute a loaded callable in
+ * an arena. It adds threads to the task runtime (libpto/runtime, which has none). It does not
+ * depend on queues, on loading or on other contexts.
  */
 #ifndef PTO_SIM_ENGINE_H
 #define PTO_SIM_ENGINE_H
@@ -17,29 +16,29 @@
 
 struct pto_engine;
 
-#define PTO_ENGINE_SCHED_TIMEOUT_NS	10000000000ULL	/* seed runtime, 3.7 */
+#define PTO_ENGINE_SCHED_TIMEOUT_NS	10000000000ULL
 #define PTO_ENGINE_OP_TIMEOUT_NS	45000000000ULL
 #define PTO_ENGINE_TENSOR_WAIT_NS	15000000000ULL
 #define PTO_ENGINE_ENOUGH		16
 
 /**
- * struct pto_engine_config - the machine that programs see, and the threads behind it
+ * struct pto_engine_config - the machine that programs see, and its threads
  * @arch: PTO_ARCH_*
  * @cluster_count: clusters (1 AIC and 2 AIV each)
- * @aicpu_threads: control processor threads that programs are told of
+ * @aicpu_threads: control processor threads that programs see
  * @workers: OS threads that execute kernels; at least 1
- * @default_timeout_ns: how long nothing may move in a run that gives no bound as a whole
- * @default_sched_timeout_ns: bound of a run that gives none for how long nothing moves in
- *	it; 0: PTO_ENGINE_SCHED_TIMEOUT_NS
- * @default_op_timeout_ns: bound of a run that gives none for how long a kernel runs;
+ * @default_timeout_ns: how long a run without a bound for the whole run may make no progress
+ * @default_sched_timeout_ns: default bound for a time without progress;
+ *	0: PTO_ENGINE_SCHED_TIMEOUT_NS
+ * @default_op_timeout_ns: default bound for the duration of a kernel;
  *	0: PTO_ENGINE_OP_TIMEOUT_NS
- * @tensor_wait_ns: how long nothing may move while an orchestration waits for an element;
+ * @tensor_wait_ns: bound for a time without progress while an orchestration waits for an element;
  *	0: PTO_ENGINE_TENSOR_WAIT_NS
- * @enough: ready tasks for each worker after which the orchestrator executes those itself that it
+ * @enough: backlog for each worker from which the orchestrator executes the tasks itself that it
  *	submits; 0: PTO_ENGINE_ENOUGH
- * @progress: counted up, now and then, while something moves in a run; or NULL
- * @lost: set to 1 when code does not end and cannot be left: if it has the orchestrator's
- *	thread, nobody else can say so; or NULL
+ * @progress: incremented now and then while a run makes progress; or NULL
+ * @lost: set to 1 when code does not end and cannot be left, which the orchestrator's thread
+ *	cannot report if it is executing that code; or NULL
  */
 struct pto_engine_config {
 	uint32_t arch;
@@ -55,7 +54,7 @@ struct pto_engine_config {
 	uint32_t *lost;
 };
 
-/** pto_kernel_fn - a kernel: seed runtime's "void kernel_entry(int64_t *args)" */
+/** pto_kernel_fn - a kernel: "void kernel_entry(int64_t *args)" */
 typedef void (*pto_kernel_fn)(int64_t *args);
 
 /**
@@ -70,7 +69,7 @@ struct pto_engine_kernel {
 
 /**
  * struct pto_engine_callable - a loaded callable, immutable while a run uses it
- * @entry: the orchestration's entry; NULL: its runs bring a graph
+ * @entry: the orchestration's entry; NULL if its runs have graphs
  * @config: its configuration function, or NULL
  * @kernels: table of @kernel_count, indexed by func_id
  * @kernel_count: highest func_id + 1
@@ -88,17 +87,17 @@ struct pto_engine_callable {
  * @args: the arguments, a private copy whose tensors have been checked, or NULL for none
  * @arena: a bound arena
  * @epoch: as in struct pto_dev_cmd_run
- * @graph: the graph (struct pto_dev_graph) if the callable has no entry, else NULL; others
- *	may write to it
+ * @graph: the graph (struct pto_dev_graph) if the callable has no entry, else NULL; the
+ *	application may write to it meanwhile
  * @graph_size: bytes of it
  * @covers: may tensors of the graph lie in this memory? NULL: anywhere
- * @cookie: for @covers
- * @timeout_ns: bound of the run as a whole; 0: none but the engine's default for a run in
- *	which nothing moves
- * @sched_timeout_ns: bound for how long nothing moves in it, 0 for the engine's default
- * @op_timeout_ns: bound for how long one kernel runs, 0 for the engine's default
+ * @cookie: first argument of @covers
+ * @timeout_ns: bound for the whole run; 0: only the engine's default for a run without progress
+ *	applies
+ * @sched_timeout_ns: bound for a time without progress, 0 for the engine's default
+ * @op_timeout_ns: bound for the duration of one kernel, 0 for the engine's default
  *
- * The bounds are looked at every few milliseconds.
+ * The bounds are checked every few milliseconds.
  */
 struct pto_engine_run {
 	const struct pto_engine_callable *callable;
@@ -114,7 +113,7 @@ struct pto_engine_run {
 	uint64_t op_timeout_ns;
 };
 
-/** pto_engine_create() - make an engine and its worker threads. Return: 0 or -errno */
+/** pto_engine_create() - create an engine and its worker threads. Return: 0 or -errno */
 int pto_engine_create(const struct pto_engine_config *config, struct pto_engine **out);
 
 /** pto_engine_destroy() - stop its threads and free it; no run is executing */
@@ -123,14 +122,14 @@ void pto_engine_destroy(struct pto_engine *engine);
 /**
  * pto_engine_enter() - prepare the calling thread for pto_engine_run()
  *
- * For threads that block signals: lets through the one by which code that hangs is left.
+ * For threads that block signals: unblocks the signal that makes a thread leave code that hangs.
  */
 void pto_engine_enter(void);
 
 /**
  * pto_engine_run() - execute a run on the calling thread and the workers
  * @engine: the engine; one run at a time
- * @run: what to do
+ * @run: the run
  * @report: filled in when the run fails (code, sub-class, task, function, core, text)
  *
  * Return: PTO_DEV_OK, PTO_DEV_PROGRAM, PTO_DEV_TIMEOUT, PTO_DEV_ABORTED or PTO_DEV_INVALID.
@@ -141,10 +140,9 @@ uint32_t pto_engine_run(struct pto_engine *engine, const struct pto_engine_run *
 /**
  * pto_engine_lost() - has a kernel outlived its run?
  *
- * That is one that could not be left: it blocks signals, or the application has taken the
- * signal that is used for it. Then it may still touch the arena, the arguments and the
- * callable of that run. Further runs are refused with PTO_DEV_ABORTED, and
- * pto_engine_destroy() leaves its threads to themselves.
+ * Such a kernel could not be left, because it blocks signals, or because the application uses the
+ * signal itself. It may still access the arena, the arguments and the callable of its run. Further
+ * runs are refused with PTO_DEV_ABORTED, and pto_engine_destroy() does not wait for the threads.
  */
 bool pto_engine_lost(const struct pto_engine *engine);
 
@@ -154,21 +152,21 @@ bool pto_engine_lost(const struct pto_engine *engine);
  * @func_id: the kernel
  * @task: the task
  *
- * For the signal handler of a crash. Return: false if it executes none.
+ * For the signal handler of a crash. Return: false if the thread executes no kernel.
  */
 bool pto_engine_current(const struct pto_engine *engine, uint32_t *func_id, uint64_t *task);
 
 /**
- * pto_engine_call() - call code of a program that is no run, with a bound
+ * pto_engine_call() - call code of a program outside of a run, with a bound
  * @engine: the engine; the calling thread is that of its runs, between two of them
  * @fn: the code
  * @arg: its argument
  * @bound_ns: how long it may take
  *
- * Code that does not return in time is left by a jump, as in a run that hangs: what it holds
- * stays held. If it cannot be left, this does not return, and pto_engine_lost() says so.
- * Return: 0 if it has returned; -ETIMEDOUT; -ECANCELED after pto_engine_abort(), which it gets
- * a second to come to its end.
+ * If the code does not return in time, the thread leaves it by a jump, as in a run that hangs;
+ * locks that the code holds stay held. If it cannot be left, this does not return, and
+ * pto_engine_lost() is true. Return: 0 if the code has returned; -ETIMEDOUT; -ECANCELED if it has
+ * not returned a second after pto_engine_abort().
  */
 int pto_engine_call(struct pto_engine *engine, void (*fn)(void *arg), void *arg,
 		    uint64_t bound_ns);

@@ -2,15 +2,15 @@
 /*
  * Conditions: counters that the completion of a task waits for.
  *
- * A kernel names conditions in its record (struct pto_async_context). When it has returned they are
- * registered: one that does not hold then counts as one more unit of its task
- * that has not ended (pto_slot.units_left). Whoever finds that it holds ends it, and if it
- * was the last one the task is completed as after its last kernel. So the fast path
- * of tasks without conditions looks at two words that it has written itself.
+ * A kernel writes conditions to its record (struct pto_async_context). When it has returned they
+ * are registered: a condition that does not hold then counts as one more unit of its task that has
+ * not ended (pto_slot.units_left). A thread that finds that it holds ends it, and if it was the
+ * last one, the task is completed as after its last kernel. So the fast path of tasks without
+ * conditions only reads two words that the same thread has written.
  *
- * Nobody is told when a counter changes: those who have nothing else to do look, one at a
- * time. There is room for a fixed number; a unit that registers one more waits, and its core's
- * state says meanwhile that its kernel runs.
+ * Nothing signals a change of a counter: threads without work poll the counters, one thread at a
+ * time. There is room for a fixed number of conditions. A unit that registers one more waits, and
+ * its core's state says meanwhile that its kernel runs.
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -20,7 +20,7 @@
 #include "engine_internal.h"
 
 #define ROOM_ROUNDS	64		/* looks for room before a unit sleeps */
-#define ROOM_SLEEP_NS	500000ULL	/* then it looks again */
+#define ROOM_SLEEP_NS	500000ULL	/* longest sleep of such a unit */
 
 /** async_init() - make room for the conditions. Return: 0 or -ENOMEM */
 int async_init(struct pto_engine *engine)
@@ -39,7 +39,7 @@ static bool lock_try(struct pto_conditions *c)
 	return !atomic_exchange_explicit(&c->lock, 1, memory_order_acquire);
 }
 
-/* Held for as long as it takes to look at all counters once. */
+/* The lock is held at most while all counters are read once. */
 static void lock(struct pto_conditions *c)
 {
 	uint32_t round = 0;
@@ -58,7 +58,7 @@ static bool full(struct pto_conditions *c)
 	return atomic_load_explicit(&c->count, memory_order_relaxed) == ENGINE_CONDITIONS;
 }
 
-/* Puts a condition on the list. Return: false if it is full */
+/* Add a condition to the list. Return: false if it is full */
 static bool append(struct pto_conditions *c, const struct pto_condition *condition)
 {
 	uint32_t count;
@@ -74,9 +74,8 @@ static bool append(struct pto_conditions *c, const struct pto_condition *conditi
 }
 
 /*
- * A unit waits until some condition on the full list has come to hold. As long as any does, or
- * anything else moves, it waits; the monitor ends a run in which nothing does. Return: false if
- * the run has failed
+ * Wait until a condition on the full list holds. The monitor ends the run if there is no progress.
+ * Return: false if the run has failed
  */
 static bool wait_room(struct pto_core *core)
 {
@@ -98,7 +97,7 @@ static bool wait_room(struct pto_core *core)
 	return !pto_rt_fatal_code(&engine->rt);
 }
 
-/* Fails the run with what a kernel did. */
+/* Fail the run because of an error of its kernel. */
 __attribute__((format(printf, 3, 4)))
 static bool refuse(struct pto_core *core, uint32_t code, const char *fmt, ...)
 {
@@ -123,7 +122,7 @@ static bool too_many(struct pto_core *core)
 		      PTO_KERNEL_MAX_CONDITIONS);
 }
 
-/* The error word of the record, as the kernel has left it. */
+/* Report the error word of the record, which the kernel has set. */
 static bool report_word(struct pto_core *core)
 {
 	if (core->async_error == PTO_ASYNC_ERROR_OVERFLOW)
@@ -136,7 +135,7 @@ static bool report_word(struct pto_core *core)
 		      core->async_error);
 }
 
-/* Does the record hold what it can hold? */
+/* Check the record. */
 static bool check_record(struct pto_core *core)
 {
 	const struct pto_async_entry *e = core->entries;
@@ -188,11 +187,11 @@ static bool register_one(struct pto_core *core, const struct pto_async_entry *en
 }
 
 /**
- * async_register() - let the completion of a task wait for what its kernel has named
+ * async_register() - register the conditions that a kernel has written to its record
  * @core: the calling thread's core, whose kernel has returned and whose state says that it runs
  *
- * Waits while the engine has as many conditions as it can have. Fails the run if the record
- * is not in order, or the task has more conditions than it can have.
+ * Waits while the engine's list of conditions is full. Fails the run if the record is invalid, or
+ * if the task has too many conditions.
  */
 void async_register(struct pto_core *core)
 {
@@ -203,7 +202,7 @@ void async_register(struct pto_core *core)
 	if (check_record(core)) {
 		for (i = 0; i < core->named && register_one(core, &core->entries[i]); i++)
 			;
-		/* Somebody has to look, and all may sleep, or be busy for long. */
+		/* A thread has to poll, but all may sleep, or be busy for long. */
 		if (atomic_load_explicit(&core->engine->conditions.count, memory_order_relaxed))
 			core_wake_worker(core->engine);
 	}
@@ -211,7 +210,7 @@ void async_register(struct pto_core *core)
 	core->inside = 0;
 }
 
-/* Takes a condition off; hands its task on if it was the last thing to wait for. */
+/* Remove a condition; its task is complete if nothing else is left to wait for. */
 static void end_condition(struct pto_engine *engine, uint32_t index)
 {
 	struct pto_conditions *c = &engine->conditions;
@@ -227,10 +226,10 @@ static void end_condition(struct pto_engine *engine, uint32_t index)
 }
 
 /**
- * async_poll() - look at the counters, unless somebody else does
+ * async_poll() - poll the counters, unless another thread does
  *
- * Tasks that wait for nothing more are put on pto_engine.finished. Once the run has failed no
- * condition counts any more.
+ * Tasks without further conditions are put on pto_engine.finished. Once the run has failed, all
+ * conditions count as held.
  */
 void async_poll(struct pto_engine *engine)
 {
@@ -248,7 +247,7 @@ void async_poll(struct pto_engine *engine)
 	unlock(c);
 }
 
-/** async_describe() - give an example of what is waited for. Return: how many there are */
+/** async_describe() - get one of the conditions. Return: the number of conditions */
 uint32_t async_describe(struct pto_engine *engine, struct pto_condition *condition)
 {
 	struct pto_conditions *c = &engine->conditions;

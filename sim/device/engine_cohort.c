@@ -1,35 +1,35 @@
 // SPDX-License-Identifier: MIT
 /*
- * Cohorts: units that may wait for each other, the parts of a block of a mixed task or all
- * blocks of one with a common start.
+ * Cohorts: units that may wait for each other. They are the parts of a block of a mixed task, or
+ * all blocks of a task with a common start.
  *
- * There are fewer threads than cores, so the units of a cohort are run as they come, by
- * whoever has time, one after the other if need be; that is all there is to it while their
- * kernels do not wait. As soon as one waits, or the monitor finds that a cohort has not
- * moved, the units that nobody has begun are given to the crew: threads that are made
- * when there is none to spare, run nothing else, and stay. From then on all units of the
- * cohort have a thread, and the operating system lets all of them move, even those that
- * spin.
+ * There are fewer threads than cores, so any thread without other work runs units of a cohort, one
+ * after the other if necessary. That is sufficient while their kernels do not wait. When a kernel
+ * waits, or the monitor finds that a cohort has stalled, the units that have not begun go to the
+ * crew. The crew are threads that run only such units. They are created when none is idle, and
+ * exist as long as the engine. From then on all units of the cohort have a thread, and the
+ * operating system schedules all of them, even those that spin.
  *
- * Threads that spin take the processor from those that are being made, and from who makes
- * them. So all that are missing are made before the first of them may begin a unit, and then
- * they are called at once: what has to be done by turns with those that spin is then the same
- * for each unit, however many there are.
+ * Threads that spin compete for the processor with new threads and with the thread that creates
+ * them. So all missing threads are created before the first of them may begin a unit, and then all
+ * are called at once. Then the work that competes with spinning threads is the same for each unit,
+ * however many units there are.
  *
- * Units are claimed by the claim word of struct pto_cohort alone; the invariants are
+ * The claim word of struct pto_cohort alone decides who claims a unit; the invariants are
  *
  *  1. Only the core's own thread begins a generation, and only when all units of the one
  *     before have been claimed. It writes slot and first before the claim.
- *  2. A unit is claimed by a compare-and-swap that raises the next one. That it succeeds says
- *     that the generation is still the one that was loaded, so slot and first, loaded
- *     between, are those of the unit; until then nothing that they lead to is touched.
- *  3. A unit that has been claimed keeps its task from ending. So the task's slot is not
- *     used for another one while anybody runs a unit of it.
- *  4. Who is counted as a sleeper before it looks for cohorts, and who claims a unit and
- *     then looks for sleepers because more are left: one of them sees the other. The
- *     orchestrator is not woken; it looks again when a task ends, or after a while.
- *  5. Who makes a cohort urgent before it counts the crew threads that come, and who ceases to
- *     be one of them before it looks for urgent cohorts: one of them sees the other.
+ *  2. A unit is claimed by a compare-and-swap that increments the next unit. If it succeeds, the
+ *     generation is still the one that was loaded, so slot and first, which were loaded in
+ *     between, belong to the unit. Before that, nothing that they point to is accessed.
+ *  3. A task cannot end while a claimed unit of it has not ended. So its slot is not reused while
+ *     a thread runs a unit of it.
+ *  4. When one thread is counted as a sleeper and then looks for cohorts, and another claims a
+ *     unit and then looks for sleepers because more units are left, one of them sees the other.
+ *     The orchestrator is not woken; it looks again when a task ends, or after a while.
+ *  5. When one thread makes a cohort urgent and then reads the number of coming crew threads, and
+ *     a crew thread decrements that number and then looks for urgent cohorts, one of them sees the
+ *     other.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -42,9 +42,9 @@
 #define CLAIM_COUNT(claim)	((uint32_t)(claim) & 0xffff)
 
 #define CALL_ALL		(1u << 31)	/* more than there are threads */
-#define SLEEP_NS		5000000000ULL	/* then a crew thread looks again */
+#define SLEEP_NS		5000000000ULL	/* longest sleep of a crew thread */
 
-/* Units that nobody has begun. */
+/* Number of units that have not been claimed. */
 static uint32_t unclaimed(uint64_t claim)
 {
 	return CLAIM_COUNT(claim) - CLAIM_NEXT(claim);
@@ -52,7 +52,7 @@ static uint32_t unclaimed(uint64_t claim)
 
 /* --- units --------------------------------------------------------------- */
 
-/* Runs a unit of a cohort, if there is one. @next: as core_execute() returns it */
+/* Run a unit of a cohort, if there is one. @next: result as of core_execute() */
 static bool run_one(struct pto_core *core, struct pto_cohort *cohort, struct pto_slot **next)
 {
 	uint64_t claim = atomic_load_explicit(&cohort->claim, memory_order_acquire);
@@ -77,7 +77,7 @@ static bool run_one(struct pto_core *core, struct pto_cohort *cohort, struct pto
 	return true;
 }
 
-/* Makes what is to be run of a task the core's cohort; the rest of the task goes on. */
+/* Make the next units of a task the core's cohort, and pass the rest of the task on. */
 static void begin(struct pto_core *core, struct pto_slot *slot)
 {
 	struct pto_cohort *cohort = &core->cohort;
@@ -90,17 +90,17 @@ static void begin(struct pto_core *core, struct pto_slot *slot)
 	atomic_store_explicit(&cohort->slot, slot, memory_order_relaxed);
 	atomic_store_explicit(&cohort->first, first, memory_order_relaxed);
 	atomic_store_explicit(&cohort->claim, generation << 32 | count, memory_order_release);
-	/* Nobody else can end a task of which units are left. */
+	/* The task cannot end meanwhile, because it has further units. */
 	if (first + count < units)
 		pto_sched_push(&core->engine->sched, core->index, slot);
 }
 
 /**
- * cohort_execute() - run what there is to be run of a cohort
+ * cohort_execute() - begin a cohort, and run units of it until all are claimed
  * @core: the calling thread's core
  * @slot: the task, whose token the caller holds
  *
- * Return: a task to go on with, or NULL.
+ * Return: a task to execute next, or NULL.
  */
 struct pto_slot *cohort_execute(struct pto_core *core, struct pto_slot *slot)
 {
@@ -114,11 +114,11 @@ struct pto_slot *cohort_execute(struct pto_core *core, struct pto_slot *slot)
 }
 
 /**
- * cohort_join() - run a unit of somebody else's cohort
+ * cohort_join() - run a unit of another core's cohort
  * @core: the calling thread's core
- * @next: a task to go on with, or NULL
+ * @next: out: a task to execute next, or NULL
  *
- * Return: false if there is none.
+ * Return: false if there is no unit.
  */
 bool cohort_join(struct pto_core *core, struct pto_slot **next)
 {
@@ -144,7 +144,7 @@ bool cohort_joinable(struct pto_engine *engine)
 
 /* --- the crew ------------------------------------------------------------ */
 
-/* A unit of a cohort that cannot wait. */
+/* Run a unit of an urgent cohort. Return: false if there is none */
 static bool crew_work(struct pto_core *core)
 {
 	struct pto_engine *engine = core->engine;
@@ -167,7 +167,7 @@ static bool crew_work(struct pto_core *core)
 	return false;
 }
 
-/* Until it is called; it counts as idle already. Return: false when the engine stops */
+/* Sleep until called; the thread counts as idle already. Return: false when the engine stops */
 static bool crew_sleep(struct pto_core *core)
 {
 	struct pto_crew *crew = &core->engine->crew;
@@ -182,7 +182,7 @@ static bool crew_sleep(struct pto_core *core)
 	return !atomic_load(&core->engine->stop);
 }
 
-/* As long as there is something to do; then it is idle. */
+/* Run units while there are any; then the thread is idle. */
 static void crew_serve(struct pto_core *core)
 {
 	while (crew_work(core))
@@ -204,7 +204,7 @@ static void *crew_main(void *arg)
 	return NULL;
 }
 
-/* Makes one more thread, which is idle. With the lock. Return: 0 or a negative errno */
+/* Create one more thread, which is idle. The lock is held. Return: 0 or a negative errno */
 static int crew_grow(struct pto_engine *engine)
 {
 	struct pto_crew *crew = &engine->crew;
@@ -227,7 +227,7 @@ static int crew_grow(struct pto_engine *engine)
 	return 0;
 }
 
-/* Units that nobody has begun, of cohorts that cannot wait. */
+/* Number of units of urgent cohorts that have not been claimed. */
 static uint32_t crew_units(struct pto_engine *engine)
 {
 	uint32_t units = 0;
@@ -244,7 +244,7 @@ static uint32_t crew_units(struct pto_engine *engine)
 }
 
 /*
- * Lets @count threads come, or as many as there can be. With the lock.
+ * Call @count threads, or as many as can be created. The lock is held.
  * Return: 0 or a negative errno
  */
 static int crew_call(struct pto_engine *engine, uint32_t count)
@@ -266,9 +266,9 @@ static int crew_call(struct pto_engine *engine, uint32_t count)
 }
 
 /*
- * Sees to it that a thread looks for each unit that cannot wait. Those that have been called
- * and have not come yet count: on a busy machine they come late, and more threads would make
- * that worse.
+ * Make sure that there is a thread for each unit of an urgent cohort. Threads that have been
+ * called and have not come yet count: on a busy machine they come late, and more threads would
+ * make that worse.
  *
  * Return: 0 or a negative errno
  */
@@ -288,12 +288,12 @@ static int crew_suffice(struct pto_engine *engine)
 }
 
 /**
- * cohort_hurry() - give units that nobody has begun to the crew
+ * cohort_hurry() - give units that have not been claimed to the crew
  * @engine: the engine
  * @cohort: the cohort
- * @claim: its claim, as seen
+ * @claim: its claim, as read by the caller
  *
- * Return: 0; a negative errno if threads could not be made. Then the monitor calls again.
+ * Return: 0; a negative errno if threads could not be created. Then the monitor calls again.
  */
 int cohort_hurry(struct pto_engine *engine, struct pto_cohort *cohort, uint64_t claim)
 {
@@ -303,7 +303,7 @@ int cohort_hurry(struct pto_engine *engine, struct pto_cohort *cohort, uint64_t 
 	return crew_suffice(engine);
 }
 
-/** cohort_wait() - the kernel that a core runs begins to wait */
+/** cohort_wait() - called when the kernel of a core begins to wait */
 void cohort_wait(struct pto_core *core)
 {
 	struct pto_cohort *cohort = core->member;
@@ -334,7 +334,7 @@ void cohort_init(struct pto_engine *engine)
 	pthread_mutex_init(&engine->crew.lock, NULL);
 }
 
-/** cohort_stop() - make the crew end; pto_engine.stop has been set */
+/** cohort_stop() - tell the crew to end; pto_engine.stop has been set */
 void cohort_stop(struct pto_engine *engine)
 {
 	atomic_store(&engine->crew.calls, CALL_ALL);

@@ -1,20 +1,19 @@
 // SPDX-License-Identifier: MIT
 /*
- * How a kernel that does not end is left, and an orchestration or another function of a
- * program that does not.
+ * Making a thread leave a kernel, an orchestration or another function of a program that does not
+ * end.
  *
- * Code of a callable links against nothing of ours and holds nothing of ours, so the thread
- * that executes it can leave it at any instruction: it is sent a signal, whose handler jumps
- * to where the thread had called that code. The handler does so only if the thread is still
- * in the very kernel, run or call that is meant, and not in a call of the engine or the
- * runtime: then who asks has to ask again. (What the code holds of libc, if it calls that,
- * stays held.)
+ * Code of a callable does not link against this project and holds none of its locks, so the thread
+ * that executes it can leave it at any instruction: the thread is sent a signal, whose handler
+ * jumps back to the caller of that code. The handler does so only if the thread is still in the
+ * same kernel, run or call, and not in a call of the engine or the runtime; otherwise the signal
+ * has to be sent again. (Locks of libc that the code holds stay held.)
  *
- * Signals belong to the application in whose process the engine may be. So one is chosen
- * that the application does not use: the highest real-time signal whose disposition is the
- * default one when the first engine is made. It is sent to single threads of the engine
- * only, and only when one has to leave; they are the only ones that do not block it. If the
- * application takes the signal for itself later, it keeps it, and kernels are not left.
+ * The engine may be in the process of an application, which may use signals. So it chooses one
+ * that the application does not use: the highest real-time signal that has its default disposition
+ * when the first engine is created. The signal is sent only to threads of the engine that have to
+ * leave code; only threads of the engine unblock it. If the application installs a handler for it
+ * later, it keeps the signal, and kernels cannot be left.
  */
 #include <signal.h>
 
@@ -24,7 +23,7 @@ __thread struct pto_core *engine_core __attribute__((tls_model("initial-exec")))
 
 static int escape_signal;
 
-/* Leaves the orchestration, if this thread is in it. */
+/* Leave the orchestration, if this thread is in it. */
 static void leave_entry(struct pto_engine *engine)
 {
 	uint32_t run = atomic_load_explicit(&engine->rt.fatal_claim, memory_order_relaxed) &
@@ -36,7 +35,7 @@ static void leave_entry(struct pto_engine *engine)
 		siglongjmp(engine->escape, 1);
 }
 
-/* Leaves code that pto_engine_call() has called, if this thread is in it. */
+/* Leave code that pto_engine_call() has called, if this thread is in it. */
 static void leave_call(struct pto_engine *engine)
 {
 	uint32_t call = atomic_load_explicit(&engine->call, memory_order_relaxed);
@@ -67,7 +66,7 @@ static void escape_handler(int signal, siginfo_t *info, void *ucontext)
 
 static void choose_signal(void)
 {
-	/* Left by a jump, so its own signal must not stay blocked. */
+	/* SA_NODEFER: the handler may not return, and the signal must not stay blocked. */
 	struct sigaction action = {
 		.sa_sigaction = escape_handler,
 		.sa_flags = SA_SIGINFO | SA_NODEFER | SA_RESTART,
@@ -101,17 +100,17 @@ void escape_become(struct pto_core *core)
 }
 
 /**
- * escape_landed() - the calling thread has left a kernel or the entry
+ * escape_landed() - called after the thread has left a kernel or the entry
  *
- * Restores the signal mask: the code may have changed it, or somebody who called the
- * handler, as ThreadSanitizer does.
+ * Restores the signal mask, which the code may have changed, or a wrapper of the handler such as
+ * ThreadSanitizer's.
  */
 void escape_landed(const struct pto_core *core)
 {
 	pthread_sigmask(SIG_SETMASK, &core->mask, NULL);
 }
 
-/** escape_unblock() - let the calling thread be asked to leave a kernel */
+/** escape_unblock() - unblock the signal in the calling thread */
 void escape_unblock(void)
 {
 	sigset_t set;
@@ -124,13 +123,14 @@ void escape_unblock(void)
 }
 
 /**
- * escape_ask() - ask a core's thread to leave what pto_core.leave, or pto_engine.leave or
- *	leave_call, says
+ * escape_ask() - ask a core's thread to leave the code that pto_core.leave, pto_engine.leave or
+ *	pto_engine.leave_call specifies
  * @core: the core
  *
- * Does nothing while an earlier signal has not been heeded: those of a thread that blocks them
- * would queue up until the user may not have any more, which fails timers and signals of
- * other programs. Nor if the application has taken the signal, or there was none to take.
+ * Sends no signal while an earlier one has not been handled. Otherwise the signals of a thread
+ * that blocks them would reach the user's limit of pending signals, and timers and signals of
+ * other programs would fail. Sends none either if the application uses the signal, or if none was
+ * free.
  */
 void escape_ask(struct pto_core *core)
 {

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the files of the engine share.
+ * Interfaces between the files of the engine.
  *
- * Threads: thread 0 is whoever calls pto_engine_run(), the orchestrator; 1 to worker_count
- * are the engine's workers. All of them execute tasks: the orchestrator when it has to wait.
- * Besides there are the monitor (engine_monitor.c), and crew threads (engine_cohort.c) that
- * are made when kernels wait for kernels that nobody has begun.
+ * Threads: thread 0 is the orchestrator, which is the thread that calls pto_engine_run(); 1 to
+ * worker_count are the engine's workers. All of them execute tasks, the orchestrator when it has
+ * to wait. Besides there are the monitor (engine_monitor.c), and crew threads (engine_cohort.c),
+ * which are created when kernels wait for kernels that have not begun.
  *
- * Workers do not know of runs. They take tasks from the queues, and what they need besides
- * is either in the task's slot or was written before the task was queued. So a run that
- * submits nothing wakes nobody and touches nothing of theirs.
+ * Workers have no state of the run. They take tasks from the queues, and all other data that they
+ * need are in the task's slot, or were written before the task was queued. So a run that submits
+ * nothing wakes no worker, and accesses no data of workers.
  */
 #ifndef PTO_SIM_ENGINE_INTERNAL_H
 #define PTO_SIM_ENGINE_INTERNAL_H
@@ -27,17 +27,17 @@
 #define ENGINE_CONDITIONS	4096	/* counter conditions that an engine can wait for */
 
 /**
- * struct pto_cohort - units of a task that somebody has begun and that may wait for each other
+ * struct pto_cohort - units of a task that has begun, which may wait for each other
  * @claim: generation << 32 | next unit << 16 | number of units. A unit is claimed by
- *	raising the next one with compare-and-swap
+ *	incrementing the next unit with compare-and-swap
  * @slot: the task
  * @first: number of the first unit
  * @urgent: generation of which the crew may claim units
  *
- * Each core has one, for the task that it has taken from a queue: it claims one unit after
- * the other until there are none, others may join it. A generation begins when @claim is
- * written, after @slot and @first. A swap that succeeds proves that these belong to it,
- * and its unit then keeps the task alive.
+ * Each core has one, for the task that it has taken from a queue. The core claims one unit after
+ * the other until there are none, and other threads may do so, too. A generation begins when
+ * @claim is written, after @slot and @first. A successful swap proves that these belong to the
+ * generation, and the unit then keeps the task alive.
  */
 struct pto_cohort {
 	_Atomic uint64_t claim;
@@ -47,11 +47,11 @@ struct pto_cohort {
 };
 
 /**
- * struct pto_watch - what the monitor knows of a core; its own
- * @state: pto_core.state when it last looked
- * @since: since when it is that, by pto_monitor.patience
- * @claim: pto_cohort.claim then
- * @asked: when it was first asked to leave its kernel, 0 if it was not
+ * struct pto_watch - the monitor's data about a core; used by the monitor only
+ * @state: pto_core.state at the last look
+ * @since: time of the first look with this state, by pto_monitor.patience
+ * @claim: pto_cohort.claim at the last look
+ * @asked: when the core was first asked to leave its kernel, 0 if it was not
  */
 struct pto_watch {
 	uint64_t state;
@@ -61,34 +61,35 @@ struct pto_watch {
 };
 
 /**
- * struct pto_core - an OS thread in the role of a core
- * @rt: what a kernel sees of it; first, so that its calls lead back here
+ * struct pto_core - an OS thread that acts as a core
+ * @rt: the kernel's view; first member, because calls of the kernel pass it
  * @args: argument array of the kernel that runs
  * @local: its local context
  * @global: its global context
- * @named: conditions that the kernel has named, in @entries
- * @async_error: why it could not name one, or 0
+ * @named: number of conditions that the kernel has written to @entries
+ * @async_error: error of the kernel about a condition, or 0
  * @state: number of kernels begun or ended << 32 | func_id that runs, or ENGINE_NO_FUNC
  * @task: task that runs; valid while @state has a func_id
- * @leave: the state in which it shall leave the kernel
- * @asked: 1: it has been sent a signal to leave and has not heeded it yet
- * @slot: task that runs, or ran last; its own
- * @member: cohort of the unit that runs, or NULL; its own
- * @generation: generation of that
- * @inside: 1 while the kernel is in a call of the engine, which must not be left; its own
- * @expects: the unit has registered conditions; its own
+ * @leave: the state in which the thread shall leave the kernel
+ * @asked: 1: the signal to leave has been sent, and not handled yet
+ * @slot: task that runs, or ran last; used by the thread only
+ * @member: cohort of the unit that runs, or NULL; used by the thread only
+ * @generation: generation of @member
+ * @inside: 1 while the kernel is in a call of the engine, which must not be left; used by the
+ *	thread only
+ * @expects: the unit has registered conditions; used by the thread only
  * @blocked: 1: the unit, whose kernel has returned, waits until there is room for a condition
- * @crew: it is a crew thread: it has no queue
- * @coming: it is counted in pto_crew.coming; its own
+ * @crew: it is a crew thread, which has no queue
+ * @coming: it is counted in pto_crew.coming; used by the thread only
  * @index: thread number, and for all but the crew number of its queue
  * @engine: the engine
  * @thread: OS thread
- * @escape: where the thread goes on when it leaves a kernel
+ * @escape: where the thread continues when it leaves a kernel
  * @mask: signals that the thread blocks then
  * @next: next crew thread
- * @entries: conditions that the kernel names
- * @cohort: units that others may help with
- * @watch: the monitor's
+ * @entries: the kernel's record of conditions
+ * @cohort: units that other threads may run, too
+ * @watch: the monitor's data
  */
 struct pto_core {
 	struct pto_kernel_rt rt;
@@ -121,15 +122,15 @@ struct pto_core {
 };
 
 /**
- * struct pto_crew - threads for units whose cohort cannot wait for a worker
- * @lock: who calls threads, or makes them, has it
- * @count: threads; with the lock
- * @idle: threads that sleep, or are about to, and have not been called, those among them that
- *	have only just been made; lowered with the lock
- * @calls: how many of those that have been called have not woken yet; futex that they sleep on
- * @coming: threads that have been called and have not looked for a unit yet; raised with the
- *	lock
- * @list: the threads, which is only ever prepended to
+ * struct pto_crew - threads for units of urgent cohorts
+ * @lock: held to call or create threads
+ * @count: number of threads (@lock)
+ * @idle: threads that sleep, or are about to, and have not been called, including new ones;
+ *	decremented under @lock
+ * @calls: threads that have been called and have not woken yet; futex that they sleep on
+ * @coming: threads that have been called and have not looked for a unit yet; incremented under
+ *	@lock
+ * @list: the threads; new ones are prepended, none is removed
  */
 struct pto_crew {
 	pthread_mutex_t lock;
@@ -145,7 +146,7 @@ struct pto_crew {
  * @counter: the counter
  * @slot: the task
  * @task: its id
- * @expected: what the counter has to reach
+ * @expected: value that the counter has to reach
  */
 struct pto_condition {
 	const uint32_t *counter;
@@ -155,10 +156,10 @@ struct pto_condition {
 };
 
 /**
- * struct pto_conditions - conditions that did not hold when last looked at
- * @count: how many; written with @lock held
- * @lock: 1: somebody adds one or looks
- * @ended: how many have come to hold, of all runs; written with @lock held
+ * struct pto_conditions - conditions that did not hold at the last look
+ * @count: number of conditions; written with @lock held
+ * @lock: 1: a thread adds a condition, or polls
+ * @ended: number of conditions of all runs that have been met; written with @lock held
  * @list: the conditions
  */
 struct pto_conditions {
@@ -169,25 +170,25 @@ struct pto_conditions {
 };
 
 /**
- * struct pto_monitor - the thread that sees what does not move
+ * struct pto_monitor - the thread that detects stalls
  * @awake: 0 while it sleeps until it is woken; futex it sleeps on
  * @thread: OS thread
- * @started: it has one
- * @idle: looks in a row at which no run was active
- * @patience: the clock of its bounds; all times that follow are of it, but for @begun
- * @run: the run that it has seen, as in pto_engine.leave
- * @begun: when that run began, as it saw it, by engine_now()
- * @progress: sum of what has happened in it
- * @since: since when that has not changed
- * @awaited: pto_runtime.awaited when it last looked
- * @awaited_since: since when it is that
- * @failed: when it first saw that the run has failed, 0 if it did not
- * @call: pto_engine.call when it last looked
- * @call_since: since when it is that
- * @call_asked: when that was first asked to be left, 0 if it was not
- * @crew_error: errno if threads for a cohort could not be made at the last look
+ * @started: the thread exists
+ * @idle: number of consecutive looks without an active run
+ * @patience: the clock of its bounds; the following times except @begun are times of it
+ * @run: the run at the last look, as in pto_engine.leave
+ * @begun: when that run began, as seen by the monitor, by engine_now()
+ * @progress: measure of the run's progress, see measure()
+ * @since: time of the first look with this @progress
+ * @awaited: pto_runtime.awaited at the last look
+ * @awaited_since: time of the first look with this @awaited
+ * @failed: time of the first look at which the run had failed, 0 if it has not
+ * @call: pto_engine.call at the last look
+ * @call_since: time of the first look with this @call
+ * @call_asked: when the thread was first asked to leave the call, 0 if it was not
+ * @crew_error: errno if threads for a cohort could not be created at the last look
  *
- * What follows @started is its own.
+ * The monitor alone uses the members behind @started.
  */
 struct pto_monitor {
 	_Atomic uint32_t awake;
@@ -210,37 +211,37 @@ struct pto_monitor {
 
 /**
  * struct pto_engine - the engine of a hardware context
- * @rt: the runtime; first, so that the runtime's calls lead back here
+ * @rt: the runtime; first member, see engine_of()
  * @config: as created
  * @sched: ready tasks
  * @cores: threads, worker_count + 1
  * @worker_count: workers
- * @started: workers that have a thread; for who creates and destroys the engine
+ * @started: workers that have a thread; used by the creator and the destroyer only
  * @kernels: kernel table of the current run
  * @kernel_count: its length
- * @graph: graph of the current run, if it brings one
+ * @graph: graph of the current run, if it has one
  * @seen_done: pto_sched_done() when the orchestrator last saw it change
- * @idle: how often it has waited since
+ * @idle: number of the orchestrator's waits since then
  * @bounds: time-outs of the current run; the monitor reads them
- * @call: number of the pto_engine_call() that goes on, 0 if none does
- * @calls: number of the last one; its own
- * @call_ns: its bound
+ * @call: number of the current pto_engine_call(), 0 if there is none
+ * @calls: number of the last one; used by the caller only
+ * @call_ns: bound of the current call
  * @leave_call: call that the orchestrator shall leave
- * @abort_call: call that pto_engine_abort() was meant for
+ * @abort_call: call that pto_engine_abort() has aborted
  * @in_entry: 1 while the orchestrator is in the entry
- * @leave: run (pto_runtime.fatal_claim without what follows its number) whose entry the
- *	orchestrator shall leave
- * @escape: where the orchestrator goes on then
+ * @leave: run (pto_runtime.fatal_claim without PTO_CLAIM_MASK) whose entry the orchestrator shall
+ *	leave
+ * @escape: where the orchestrator continues then
  * @lost: a kernel did not end; nothing may run any more
  * @crew: threads for cohorts
- * @conditions: what tasks wait for whose kernels have returned
+ * @conditions: conditions of tasks whose kernels have returned
  * @monitor: the monitor
- * @finished: tasks that have ended on a thread without a queue, to be completed by
- *	whoever has one; linked by pto_slot.next
- * @waiters: kernels that sleep, or are about to, until somebody notifies
- * @notified: raised then; futex they sleep on
- * @sleepers: workers that are about to sleep or do, and that nobody has claimed to wake
- * @tokens: workers that have been claimed; futex that workers sleep on
+ * @finished: tasks that have ended on a thread without a queue, to be completed by a thread that
+ *	has one; linked by pto_slot.next
+ * @waiters: kernels that sleep, or are about to, until pto_notify()
+ * @notified: incremented by pto_notify(); futex they sleep on
+ * @sleepers: workers that sleep, or are about to, for which there is no token
+ * @tokens: workers that shall wake; futex that workers sleep on
  * @orch_sleeps: 1 while the orchestrator sleeps or is about to; futex it sleeps on
  * @stop: workers shall end
  */
@@ -303,7 +304,7 @@ void *core_worker(void *core);
 void core_stop_all(struct pto_engine *engine);
 bool core_wake_worker(struct pto_engine *engine);
 
-/* Completes the tasks that others left. Return: a task to go on with, or NULL */
+/* Complete the tasks on pto_engine.finished. Return: a task to execute next, or NULL */
 static inline struct pto_slot *core_collect(struct pto_core *core)
 {
 	if (!atomic_load_explicit(&core->engine->finished, memory_order_relaxed))
@@ -334,7 +335,7 @@ void monitor_stop(struct pto_engine *engine);
 void monitor_wake(struct pto_engine *engine);
 void monitor_tell(struct pto_engine *engine);
 
-/* The monitor sleeps only between runs, so this is a look and no more while runs follow. */
+/* The monitor sleeps only between runs, so this usually only reads a word. */
 static inline void monitor_arm(struct pto_engine *engine)
 {
 	if (!atomic_load_explicit(&engine->monitor.awake, memory_order_relaxed))

@@ -1,20 +1,19 @@
 // SPDX-License-Identifier: MIT
 /*
- * The monitor: a thread that looks, a few hundred times a second while runs execute, for what
- * does not move.
+ * The monitor: a thread that looks for stalls, a few hundred times a second while runs execute.
  *
- *  - A cohort of which units wait for a thread: they are given to the crew.
- *  - A run in which nothing happens, a kernel that does not end, a run that takes too long:
- *    the run fails. What has happened is measured by progress (tasks submitted and completed,
- *    kernels begun and ended, conditions that have come to hold, calls of the orchestration
- *    while no task is unfinished), so a long run is not a slow one.
- *  - A run that has failed, and a kernel or an orchestration that still goes on: it is left.
- *    So is other code of a program that takes too long (pto_engine_call()). If even that
- *    fails, the engine is lost.
+ *  - If units of a cohort wait for a thread, they are given to the crew.
+ *  - If a run makes no progress, or a kernel or the run exceeds its bound, the run fails. Progress
+ *    is measured (tasks submitted and completed, kernels begun and ended, conditions met, calls of
+ *    the orchestration while no task is unfinished), so a long run is not taken for a stalled one.
+ *  - If a run has failed, and a kernel or an orchestration does not end, its thread is made to
+ *    leave it. The same holds for other code of a program that takes too long (pto_engine_call()).
+ *    If even that fails, the engine is lost.
  *
- * All that it reads of others is atomic and may be a little old. It can be late, too: so
- * what it does is tied to the run, or the kernel, that it has seen; and a look that comes late
- * counts as one that came in time, but for the bound of a run as a whole, which is the caller's.
+ * All data of other threads that it reads are atomic, and may be slightly outdated. The monitor
+ * may also be late. So its actions refer to the run, or the kernel, that it has seen. The time
+ * since the last look counts only up to LOOK_NS, except for the bound of the whole run, which
+ * belongs to the caller.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -23,16 +22,16 @@
 
 #define NS_PER_MS		1000000ULL
 #define TICK_NS			4000000ULL	/* between two looks */
-#define LOOK_NS			(25 * TICK_NS)	/* what the time between two counts at most */
-#define IDLE_TICKS		128		/* without a run, then it sleeps */
-#define SLEEP_NS		5000000000ULL	/* then it looks again */
-#define KERNEL_GRACE_NS		100000000ULL	/* what a kernel of a failed run may take */
-#define ENTRY_GRACE_NS		1000000000ULL	/* what its orchestration may take */
-#define LOST_NS			3000000000ULL	/* what leaving a kernel may take */
+#define LOOK_NS			(25 * TICK_NS)	/* limit for the time between two that counts */
+#define IDLE_TICKS		128		/* looks without a run before it sleeps */
+#define SLEEP_NS		5000000000ULL	/* longest sleep */
+#define KERNEL_GRACE_NS		100000000ULL	/* for a kernel of a failed run to end */
+#define ENTRY_GRACE_NS		1000000000ULL	/* for its orchestration to end */
+#define LOST_NS			3000000000ULL	/* for a thread to leave a kernel */
 
 /* --- figures ------------------------------------------------------------- */
 
-/* Core number @i, of all that have a thread, NULL behind the last. */
+/* The next core that has a thread; the first if @core is NULL; NULL behind the last. */
 static struct pto_core *next_core(struct pto_engine *engine, const struct pto_core *core)
 {
 	if (!core)
@@ -62,7 +61,7 @@ static uint64_t ready(struct pto_engine *engine)
 	return sum;
 }
 
-/* A number that changes when something happens. */
+/* A number that changes with progress. */
 static uint64_t measure(struct pto_engine *engine)
 {
 	uint64_t sum = pto_sched_done(&engine->sched) +
@@ -77,7 +76,7 @@ static uint64_t measure(struct pto_engine *engine)
 	return sum;
 }
 
-/** monitor_tell() - something has moved; any thread */
+/** monitor_tell() - tell the device that there is progress; any thread */
 void monitor_tell(struct pto_engine *engine)
 {
 	uint32_t *progress = engine->config.progress;
@@ -101,12 +100,12 @@ static struct pto_core *slowest(struct pto_engine *engine)
 	return found;
 }
 
-/* What has been so for too long. */
+/* The kinds of time-outs, for texts. */
 static const char nothing_moves[] = "nothing has moved for";
 static const char kernel_runs[] = "a kernel has been running for";
 static const char run_goes_on[] = "the run has not ended within";
 
-/* Where @core's kernel is. */
+/* Fill in function, core and task of @core's kernel. */
 static void locate_kernel(struct pto_fatal_at *at, const struct pto_core *core)
 {
 	at->func = core_func(core->watch.state);
@@ -168,7 +167,7 @@ static struct pto_fatal_at nowhere(const struct pto_engine *engine)
 	};
 }
 
-/* Fails the run, and says what it is that does not move. */
+/* Fail the run, and report what has stalled. */
 static void report_stall(struct pto_engine *engine, const char *what, uint64_t ns)
 {
 	struct pto_fatal_at at = nowhere(engine);
@@ -193,7 +192,7 @@ static void report_stall(struct pto_engine *engine, const char *what, uint64_t n
 	}
 }
 
-/* Nothing moves, and the kernel that has run longest is one that waits for room. */
+/* Fail the run if the kernel that has run longest waits for room. Return: false if not */
 static bool report_full(struct pto_engine *engine, const char *what, uint64_t ns)
 {
 	const struct pto_core *core = slowest(engine);
@@ -208,7 +207,7 @@ static bool report_full(struct pto_engine *engine, const char *what, uint64_t ns
 	return true;
 }
 
-/* Nothing moves, and the orchestration waits for an element. */
+/* Fail the run: no progress while the orchestration waits for an element. */
 static void report_element(struct pto_engine *engine, uint64_t ns)
 {
 	struct pto_fatal_at at = nowhere(engine);
@@ -238,7 +237,7 @@ static void watch_core(struct pto_core *core, uint64_t now)
 	core->watch.asked = 0;
 }
 
-/* A cohort of which nobody has begun a unit since the last look cannot wait for that. */
+/* If no unit of a cohort has begun since the last look, make the cohort urgent. */
 static void watch_cohort(struct pto_engine *engine, struct pto_core *core)
 {
 	uint64_t claim = atomic_load(&core->cohort.claim);
@@ -252,7 +251,7 @@ static void watch_cohort(struct pto_engine *engine, struct pto_core *core)
 	core->watch.claim = claim;
 }
 
-/* Has nothing moved for too long while the orchestration waits for an element? */
+/* Was there no progress for too long while the orchestration waits for an element? */
 static bool element_overdue(struct pto_engine *engine, uint64_t now)
 {
 	uint64_t awaited = atomic_load_explicit(&engine->rt.awaited, memory_order_relaxed);
@@ -306,10 +305,10 @@ static void watch_run(struct pto_engine *engine, uint64_t now)
 		monitor_tell(engine);
 	}
 	/*
-	 * Those who would look may all be busy, or asleep. Nobody is woken for the only task in
-	 * the orchestrator's queue, but the program may have a lot to do before it waits. And a
-	 * worker that has filled its queue may have seen no sleeper yet (see aicore.c), and then
-	 * have a long kernel to run before it comes to what is left.
+	 * All threads that would poll the counters may be busy or asleep. The only task in the
+	 * orchestrator's queue wakes no worker, but the program may not wait for a long time. And
+	 * a worker that has filled its queue may not have seen a sleeper (see aicore.c), and may
+	 * then run a long kernel before it executes the remaining tasks.
 	 */
 	if (atomic_load_explicit(&engine->conditions.count, memory_order_relaxed) || ready(engine))
 		core_wake_worker(engine);
@@ -326,7 +325,7 @@ static void lose(struct pto_engine *engine)
 	aicpu_notify(engine);
 }
 
-/* Makes a core leave its kernel. */
+/* Make a core leave its kernel. */
 static void end_kernel(struct pto_engine *engine, struct pto_core *core, uint64_t now)
 {
 	watch_core(core, now);
@@ -335,7 +334,7 @@ static void end_kernel(struct pto_engine *engine, struct pto_core *core, uint64_
 		return;
 	if (!core->watch.asked) {
 		core->watch.asked = now;
-		/* An earlier kernel may have taken the signal away. */
+		/* An earlier kernel may have changed the handling of the signal. */
 		atomic_store(&core->asked, 0);
 	} else if (now - core->watch.asked >= LOST_NS) {
 		lose(engine);
@@ -344,7 +343,7 @@ static void end_kernel(struct pto_engine *engine, struct pto_core *core, uint64_
 	escape_ask(core);
 }
 
-/* Makes the orchestrator leave the entry. Its device gives up on it if that fails. */
+/* Make the orchestrator leave the entry. If that fails, the device ends the context. */
 static void end_entry(struct pto_engine *engine, uint64_t now)
 {
 	struct pto_monitor *m = &engine->monitor;
@@ -380,7 +379,7 @@ static bool call_overdue(struct pto_engine *engine, uint64_t now)
 	return ran >= atomic_load_explicit(&engine->call_ns, memory_order_relaxed);
 }
 
-/* Makes the orchestrator leave the call. */
+/* Make the orchestrator leave the call. */
 static void end_call(struct pto_engine *engine, uint64_t now)
 {
 	struct pto_monitor *m = &engine->monitor;
@@ -395,7 +394,7 @@ static void end_call(struct pto_engine *engine, uint64_t now)
 	escape_ask(&engine->cores[0]);
 }
 
-/* Return: a call goes on */
+/* Return: true if a call is being executed */
 static bool watch_call(struct pto_engine *engine, uint64_t now)
 {
 	uint32_t call = atomic_load(&engine->call);
@@ -431,7 +430,7 @@ static void begin_run(struct pto_engine *engine, uint32_t run, uint64_t now)
 		core->watch.since = 0;
 }
 
-/* Return: a run or a call executes */
+/* Return: true if a run or a call is being executed */
 static bool look(struct pto_engine *engine)
 {
 	uint32_t claim = atomic_load_explicit(&engine->rt.fatal_claim, memory_order_acquire);
@@ -455,8 +454,9 @@ static bool executes(struct pto_engine *engine)
 }
 
 /*
- * Until a run needs it. One that begins just now may not see that: its kernels will. Whoever
- * wakes it finds it awake for a while; if nobody did, it goes on sleeping.
+ * Sleep until a run needs the monitor. A run that begins at this moment may not see that it
+ * sleeps; its kernels will. After it has been woken it stays awake for a while, otherwise it
+ * continues to sleep.
  */
 static void monitor_sleep(struct pto_engine *engine)
 {
@@ -483,7 +483,7 @@ static void *monitor_main(void *arg)
 	return NULL;
 }
 
-/** monitor_wake() - a run executes, or the engine stops; any thread, also signal handlers */
+/** monitor_wake() - wake the monitor for a run or the engine's end; also in signal handlers */
 void monitor_wake(struct pto_engine *engine)
 {
 	int saved = errno;
@@ -493,7 +493,7 @@ void monitor_wake(struct pto_engine *engine)
 	errno = saved;
 }
 
-/** monitor_start() - make the monitor. Return: 0 or a negative errno */
+/** monitor_start() - create the monitor. Return: 0 or a negative errno */
 int monitor_start(struct pto_engine *engine)
 {
 	int ret = engine_thread_create(&engine->monitor.thread, monitor_main, engine, false);
@@ -502,7 +502,7 @@ int monitor_start(struct pto_engine *engine)
 	return ret;
 }
 
-/** monitor_stop() - wait for the monitor's end; pto_engine.stop has been set */
+/** monitor_stop() - wait until the monitor ends; pto_engine.stop has been set */
 void monitor_stop(struct pto_engine *engine)
 {
 	if (!engine->monitor.started)

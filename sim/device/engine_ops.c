@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: MIT
 /*
- * What kernels can ask the device for: see pto/kernel.h. While a kernel is in one of these
- * it is not interrupted; if the run fails, it is left from here.
+ * Calls of kernels: see pto/kernel.h. While a kernel is in one of these, its thread is not made to
+ * leave it by the signal. If the run fails, the thread leaves the kernel from here.
  */
 #include <errno.h>
 #include <sched.h>
 
 #include "engine_internal.h"
 
-#define WAIT_SPINS	64		/* looks at a word before others are called in */
-#define WAIT_YIELDS	128		/* looks before the thread sleeps */
-#define WAIT_SLEEP_NS	500000ULL	/* then it looks again: a plain store wakes nobody */
-#define WAIT_SLEEP_MAX	32000000ULL	/* so long at most; it doubles, as there may be many */
+#define WAIT_SPINS	64		/* looks at a word before the crew is called */
+#define WAIT_YIELDS	128		/* further looks before the thread sleeps */
+#define WAIT_SLEEP_NS	500000ULL	/* first sleep; bounded, as a plain store wakes no thread */
+#define WAIT_SLEEP_MAX	32000000ULL	/* limit; sleeps double, as there may be many threads */
 
 /* Does the calling thread execute a kernel as this core? */
 static bool core_is_ours(const struct pto_core *core)
@@ -21,7 +21,7 @@ static bool core_is_ours(const struct pto_core *core)
 		       ENGINE_NO_FUNC;
 }
 
-/* Bounds the engine's part of a kernel's call. */
+/* Mark the engine's part of a kernel's call. */
 static void enter(struct pto_core *core)
 {
 	core->inside = 1;
@@ -41,7 +41,7 @@ _Noreturn void core_leave(struct pto_core *core)
 	siglongjmp(core->escape, 1);
 }
 
-/* Sleeps until somebody notifies, or for @ns. */
+/* Sleep until pto_notify(), or for @ns. */
 static void wait_sleep(struct pto_engine *engine, const uint32_t *word, uint32_t value,
 		       uint64_t ns)
 {

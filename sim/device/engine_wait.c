@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * How the engine's threads wait.
+ * Waiting and the clock of the engine's threads.
  */
 #include <limits.h>
 #include <linux/futex.h>
@@ -43,7 +43,7 @@ uint64_t engine_now(void)
 	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
 }
 
-/** engine_pause() - a step of waiting: spins in the first rounds, then yields */
+/** engine_pause() - one step of waiting: spins in the first rounds, then yields */
 void engine_pause(uint32_t round)
 {
 	if (round >= SPIN_ROUNDS) {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Patience: time for which somebody has waited and looked. Bounds for what others should get
- * done are measured with it. Where nobody looked for long the machine stood still, or was busy with
- * something else, or this process was stopped; then those who are waited for did not get on either.
+ * Patience: a clock for bounds of what other threads or processes have to do. The time between two
+ * looks at the clock counts only up to a limit. If a look comes late, the machine stood still or
+ * was busy, or this process was stopped; then those that are waited for could not make progress
+ * either.
  */
 #ifndef PTO_SIM_PATIENCE_H
 #define PTO_SIM_PATIENCE_H
@@ -10,9 +11,9 @@
 #include <stdint.h>
 
 /**
- * struct patience - a clock that runs while somebody looks at it
- * @seen: what the true clock showed at the last look
- * @ns: what it shows; only differences mean something
+ * struct patience - a clock that advances only while it is looked at
+ * @seen: real time of the last look
+ * @ns: its time; only differences are meaningful
  */
 struct patience {
 	uint64_t seen;
@@ -20,12 +21,12 @@ struct patience {
 };
 
 /**
- * patience_look() - look at it
- * @p: the clock; all zero before its first use, and its owner's alone
- * @now: the true time, in ns
- * @most: what the time since the last look counts at most, in ns
+ * patience_look() - advance and read the clock
+ * @p: the clock; all zero before its first use, and used by its owner only
+ * @now: the real time, in ns
+ * @most: limit for the time since the last look that counts, in ns
  *
- * Return: what it shows, in ns; never 0.
+ * Return: its time, in ns; never 0.
  */
 static inline uint64_t patience_look(struct patience *p, uint64_t now, uint64_t most)
 {
