@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: MIT
 /*
- * The admin: serves the admin queue and the queues of dead contexts, and keeps the
- * heartbeat. It executes no program code, so no program can hold it up for longer than
- * the bound for ending a context, nor can many of them that are to end.
+ * The admin: serves the admin queue and the queues of dead contexts, and updates the heartbeat. It
+ * executes no program code, so programs cannot delay it for longer than the bound for ending a
+ * context, even if many contexts have to end.
  */
 #include <sched.h>
 #include <string.h>
 
 #include "internal.h"
 
-/* Counts the heartbeat up when it is due. */
+/* Increment the heartbeat when it is due. */
 static void admin_heartbeat(struct ptodev *dev)
 {
 	struct pto_dev_ident *ident = (void *)dev->window;
@@ -21,7 +21,7 @@ static void admin_heartbeat(struct ptodev *dev)
 	__atomic_fetch_add(&ident->heartbeat, 1, __ATOMIC_RELAXED);
 }
 
-/* Is this a command that ends a context, which is there and has begun to serve? */
+/* Does the command end a context that exists and has started? */
 static bool admin_ends(struct ptodev *dev, const struct pto_dev_cmd *cmd)
 {
 	const struct ctx_home *home;
@@ -35,10 +35,10 @@ static bool admin_ends(struct ptodev *dev, const struct pto_dev_cmd *cmd)
 }
 
 /*
- * Contexts may take as long to end as the bound lets them, and they are ended one after the
- * other, as the driver says. So those that it will be the turn of are asked already, or the
- * last of many would keep the driver waiting for longer than it does. Asked again and again:
- * one may just be about to begin a run.
+ * Ask the contexts of later commands to end already now. Commands end contexts one after the
+ * other, and each may take as long as the bound, so the driver would otherwise have to wait too
+ * long for the last of many. Contexts are asked repeatedly, because one may just be about to begin
+ * a run.
  */
 static void admin_ask_ahead(struct ptodev *dev)
 {
@@ -50,14 +50,14 @@ static void admin_ask_ahead(struct ptodev *dev)
 			home_ask(dev, cmd.ctx);
 }
 
-/* What the admin does while it waits for a context to begin or to end. */
+/* Called repeatedly while the admin waits for a context to start or to end. */
 void admin_meanwhile(struct ptodev *dev)
 {
 	admin_heartbeat(dev);
 	admin_ask_ahead(dev);
 }
 
-/* The record of the context that a command names, or NULL and a report. */
+/* The record of the context that a command names; NULL and a report on error. */
 static struct ctx_home *admin_context(struct ptodev *dev, uint32_t id, bool exists,
 				      struct outcome *out)
 {
@@ -78,7 +78,7 @@ static struct ctx_home *admin_context(struct ptodev *dev, uint32_t id, bool exis
 	return NULL;
 }
 
-/* Can this pair be bound? */
+/* Check that the pair can be bound. */
 static bool admin_queue_free(struct ptodev *dev, uint32_t queue, struct outcome *out)
 {
 	if (!queue || queue >= dev->queue_count)
@@ -108,7 +108,7 @@ static uint32_t admin_page_get(struct ptodev *dev)
 	return 0;
 }
 
-/* Forgets a context, whose queues are then free. */
+/* Free the record of a context, and its queues. */
 static void admin_forget(struct ptodev *dev, struct ctx_home *home)
 {
 	uint32_t i;
@@ -190,8 +190,8 @@ static uint32_t home_find_queue(const struct ctx_home *home, uint32_t queue)
 }
 
 /*
- * Locks the page of a context. A context process that holds the lock for long is broken,
- * and is ended.
+ * Lock the page of a context. A context process that holds the lock for too long is broken, and is
+ * ended.
  */
 static bool admin_lock(struct ptodev *dev, uint32_t id)
 {
@@ -242,7 +242,7 @@ static void do_bind(struct ptodev *dev, const struct pto_dev_cmd *generic, struc
 		admin_set_slot(dev, cmd->ctx, i, cmd->queue);
 }
 
-/* Has a queue of a living context nothing to do? */
+/* Is a queue of a living context idle? */
 static bool admin_queue_idle(struct ptodev *dev, uint32_t id, uint32_t i)
 {
 	struct ctx_home *home = &dev->contexts[id];
@@ -259,8 +259,8 @@ static bool admin_queue_idle(struct ptodev *dev, uint32_t id, uint32_t i)
 }
 
 /*
- * A context process that executes a run keeps its view of the pair until that has ended. A
- * sound program does not touch it.
+ * A context process that executes a run keeps its mapping of the pair until the run has ended. A
+ * correct program does not access it.
  */
 static void do_unbind(struct ptodev *dev, const struct pto_dev_cmd *generic,
 		      struct outcome *out)
@@ -307,7 +307,7 @@ static void do_arena_build(struct ptodev *dev, const struct pto_dev_cmd *generic
 	}
 	ret = pto_arena_plan(&plan);
 	if (ret) {
-		/* An arena of 2^64 bytes or more is merely too large. */
+		/* An arena of 2^64 bytes or more is too large, not invalid. */
 		outcome_fail(out, ret == -EOVERFLOW ? PTO_DEV_NOMEM : PTO_DEV_INVALID,
 			     "arena: the ring configuration: %s", strerror(-ret));
 		return;
@@ -327,8 +327,8 @@ static void do_nop(struct ptodev *dev, const struct pto_dev_cmd *cmd, struct out
 
 /**
  * struct admin_command - a command of the admin queue
- * @used: bytes of the entry that mean something; the rest is 0
- * @execute: carries it out
+ * @used: bytes of the entry that are used; the rest must be 0
+ * @execute: executes it
  */
 struct admin_command {
 	size_t used;
@@ -377,7 +377,7 @@ static bool admin_step(struct ptodev *dev)
 	return true;
 }
 
-/* Looks after the dead. Return: there was something to do */
+/* Serve the queues of dead contexts. Return: true if there was a command */
 static bool admin_serve_dead(struct ptodev *dev)
 {
 	uint32_t left = dev->dead;
@@ -411,7 +411,7 @@ static bool admin_stopped(const struct ptodev *dev)
 	return atomic_load(&dev->shared->stop) || supervisor_orphaned(dev);
 }
 
-/* Sleeps until there is work. Contexts that ended are looked after in between. */
+/* Sleep until there is work. Before that, handle contexts that have ended by themselves. */
 static void admin_sleep(struct ptodev *dev)
 {
 	struct bell *bell = &dev->shared->bell;
@@ -425,7 +425,7 @@ static void admin_sleep(struct ptodev *dev)
 }
 
 /**
- * admin_main() - serve until the device stops, then end all contexts
+ * admin_main() - serve until the device is stopped, then end all contexts
  * @dev: the device
  */
 void admin_main(struct ptodev *dev)

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
 /*
- * Arguments of a run. They lie in a buffer that the application can write at any time, so
- * they are copied once, and what is checked is what the engine gets.
+ * Arguments of a run. They lie in a buffer that the application can write at any time, so they are
+ * copied once. The copy is checked, and the engine gets the copy.
  */
 #include <string.h>
 
 #include <pto/tensor.h>
 #include "internal.h"
 
-/* Checks the counts. Return: bytes of all of it, 0 if something is wrong */
+/* Check the counts. Return: size of the arguments, 0 if they are invalid */
 static uint64_t args_check_header(const struct pto_dev_cmd_run *cmd,
 				  const struct pto_run_args *args, struct outcome *out)
 {
@@ -31,7 +31,7 @@ static uint64_t args_check_header(const struct pto_dev_cmd_run *cmd,
 	return 0;
 }
 
-/* Says in words what pto_tensor_check() did not like. */
+/* Explain why pto_tensor_check() has failed. */
 static void tensor_explain(const struct pto_tensor *t, uint32_t i, struct outcome *out)
 {
 	uint64_t extent;
@@ -82,7 +82,7 @@ static bool tensor_check(const struct context *ctx, const struct pto_tensor *t, 
  * @cmd: the run
  * @out: fails with PTO_DEV_INVALID
  *
- * Return: the copy, or NULL if the run has none or something is wrong.
+ * Return: the copy, or NULL if the run has no arguments or they are invalid.
  */
 const struct pto_run_args *args_fetch(struct context *ctx, const struct pto_dev_cmd_run *cmd,
 				      struct outcome *out)

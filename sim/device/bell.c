@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Bells: how a consumer sleeps without missing work, and without costing those who bring
- * work a system call while it is awake.
+ * Bells: a consumer sleeps on one without missing work, and a producer needs no system call while
+ * the consumer is awake.
  *
  *   consumer                          producer
  *     rung = bell_prepare()             publish work
@@ -9,8 +9,8 @@
  *     look for work once more
  *     none: bell_sleep(rung)
  *
- * A ring after bell_prepare() either changes the word before the consumer sleeps on it, so
- * that it does not, or sees that it sleeps, and wakes it.
+ * A ring after bell_prepare() either changes the word before the consumer sleeps, so that it does
+ * not sleep, or sees that it sleeps, and wakes it.
  */
 #include <errno.h>
 #include <linux/futex.h>
@@ -20,7 +20,7 @@
 
 #include "internal.h"
 
-/* Says that the consumer is about to sleep. Return: what to pass to bell_sleep() */
+/* Announce that the consumer is about to sleep. Return: argument for bell_sleep() */
 unsigned int bell_prepare(struct bell *bell)
 {
 	atomic_store(&bell->sleeping, 1);
@@ -28,8 +28,8 @@ unsigned int bell_prepare(struct bell *bell)
 }
 
 /*
- * Sleeps until the bell has been rung since bell_prepare(), at most @ns; 0 does not sleep.
- * May return early: the caller looks for work anyway.
+ * Sleep until the bell has been rung since bell_prepare(), at most @ns; 0 does not sleep. May
+ * return early: the caller looks for work anyway.
  */
 void bell_sleep(struct bell *bell, unsigned int rung, uint64_t ns)
 {
@@ -43,7 +43,7 @@ void bell_sleep(struct bell *bell, unsigned int rung, uint64_t ns)
 	atomic_store(&bell->sleeping, 0);
 }
 
-/* Wakes the consumer if it sleeps. Also called from signal handlers. */
+/* Wake the consumer if it sleeps. Also called from signal handlers. */
 void bell_ring(struct bell *bell)
 {
 	int saved = errno;

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: MIT
 /*
- * Contexts that have crashed or been aborted. Until the driver destroys such a context the
- * admin completes every command that it had, and every later one, with the reason.
+ * Contexts that have crashed or been aborted. Until the driver destroys such a context, the admin
+ * completes all its outstanding and later commands with the reason.
  */
 #include <string.h>
 
 #include "internal.h"
 
 /*
- * Puts a queue back to the command that was executing, if one was. The slot may hold
- * anything if the context was a process; what has been published tells, if it makes
- * sense. A queue of which nothing does stays silent.
+ * Set a queue back to the command that was executing, if there was one. If the context was a
+ * process, the slot may hold arbitrary values; then the published index counts, if it is
+ * plausible. A queue without plausible indices is not served.
  */
 static void bury_queue(struct ptodev *dev, struct queue_slot *slot, uint32_t index)
 {
@@ -24,7 +24,7 @@ static void bury_queue(struct ptodev *dev, struct queue_slot *slot, uint32_t ind
 	slot->head = slot->done;
 }
 
-/* Completes the command that executed as having timed out. */
+/* Complete the command that was executing with PTO_DEV_TIMEOUT. */
 static void bury_run(struct ptodev *dev, struct ctx_home *home, uint32_t i)
 {
 	struct ctx_page *page = ptodev_page(dev, home->page);
@@ -45,12 +45,12 @@ static void bury_run(struct ptodev *dev, struct ctx_home *home, uint32_t i)
 }
 
 /**
- * context_bury() - the admin answers for a context from now on
+ * context_bury() - let the admin complete the commands of a context from now on
  * @dev: the device
- * @id: a context that is alive for the admin, but will not touch its queues any more
- * @status: PTO_DEV_FAULT or PTO_DEV_ABORTED; PTO_DEV_TIMEOUT for the run that executed,
- *	and a fault for all others
- * @why: what the report of each command says
+ * @id: a context that is LIFE_ALIVE, but will not access its queues any more
+ * @status: PTO_DEV_FAULT or PTO_DEV_ABORTED; PTO_DEV_TIMEOUT: the run that was executing has timed
+ *	out, and all other commands end with a fault
+ * @why: report of each command
  */
 void context_bury(struct ptodev *dev, uint32_t id, uint32_t status,
 		  const struct pto_dev_report *why)
@@ -95,7 +95,7 @@ static bool queue_serve_dead(struct ptodev *dev, const struct ctx_home *home, st
 	return any;
 }
 
-/* Completes what the queues of a dead context have. Return: there was something */
+/* Complete the commands in the queues of a dead context. Return: true if there were any */
 bool context_serve_dead(struct ptodev *dev, uint32_t id)
 {
 	struct ctx_home *home = &dev->contexts[id];
@@ -113,7 +113,7 @@ bool context_serve_dead(struct ptodev *dev, uint32_t id)
 	return any;
 }
 
-/* Asks for doorbells on the queues of a dead context, or none. Return: there is work */
+/* Request doorbells for the queues of a dead context, or not. Return: true if there is work */
 bool context_arm_dead(struct ptodev *dev, uint32_t id, bool armed)
 {
 	struct ctx_home *home = &dev->contexts[id];

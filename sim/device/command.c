@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * The commands of a context: what is on its control queue and on its streams.
+ * The commands of a context, on its control queue and on its streams.
  */
 #include <errno.h>
 #include <string.h>
@@ -12,10 +12,10 @@
 
 /**
  * struct command - a command of a context
- * @queues: where it may be
- * @used: bytes of the entry that mean something; the rest is 0
- * @handle: @handle means something
- * @execute: carries it out
+ * @queues: queues that may have it
+ * @used: bytes of the entry that are used; the rest must be 0
+ * @handle: the entry's handle is used
+ * @execute: executes it
  */
 struct command {
 	uint32_t queues;
@@ -34,7 +34,7 @@ static bool all_zero(const void *data, size_t size)
 	return !any;
 }
 
-/* Are flags and what lies behind the operands zero? */
+/* Check that the flags and the unused part of the entry are zero. */
 bool cmd_well_formed(const struct pto_dev_cmd *cmd, size_t used, struct outcome *out)
 {
 	if (!cmd->flags && all_zero((const char *)cmd + used, sizeof(*cmd) - used))
@@ -127,8 +127,8 @@ static void do_unmap(struct context *ctx, const struct pto_dev_cmd *generic, str
 }
 
 /*
- * Lets the admin watch code of a program: it has to end when it has taken @bound and, with
- * @patience, nothing has moved in it for so long.
+ * Let the admin watch code of a program. The code has to end when it has taken @bound and, with
+ * @patience, has made no progress for this time.
  */
 static void watch_begin(struct context *ctx, uint64_t start, uint64_t bound, uint64_t patience)
 {
@@ -141,8 +141,8 @@ static void watch_begin(struct context *ctx, uint64_t start, uint64_t bound, uin
 }
 
 /*
- * The code has ended. If the admin has told it to, it may still be at it: then it holds the
- * lock, and what comes next has to wait. Return: it has been told to
+ * The code has ended. If the admin has told it to end, the admin may not have finished that, and
+ * holds the lock meanwhile: wait for it. Return: true if the admin has told it to end
  */
 static bool watch_end(struct context *ctx)
 {
@@ -154,8 +154,8 @@ static bool watch_end(struct context *ctx)
 }
 
 /*
- * Constructors and destructors have a bound each. This is for those that cannot be left, and for
- * what the dynamic loader executes itself.
+ * Each constructor and destructor has its own bound. This one is for those that cannot be left,
+ * and for code that the dynamic loader executes itself.
  */
 static void objects_begin(struct context *ctx, const struct outcome *out)
 {
@@ -192,7 +192,7 @@ static void do_unload(struct context *ctx, const struct pto_dev_cmd *generic,
 	objects_end(ctx);
 }
 
-/* The arena at @addr, or with @addr 0 a free entry; NULL if there is none. */
+/* The arena at @addr, or a free entry if @addr is 0; NULL if there is none. */
 static struct arena *arena_find(struct context *ctx, uint64_t addr)
 {
 	uint32_t i;
@@ -275,7 +275,7 @@ static void do_arena_drop(struct context *ctx, const struct pto_dev_cmd *generic
 	memset(arena, 0, sizeof(*arena));
 }
 
-/* Executes a run under the admin's watch. */
+/* Execute a run while the admin watches it. */
 static void run_execute(struct context *ctx, const struct pto_engine_run *run,
 			struct outcome *out)
 {
@@ -304,7 +304,7 @@ static bool graph_covers(const void *cookie, uint64_t addr, uint64_t size)
 	return map_table_covers(&ctx->maps, addr, size, PTO_DEV_PROT_READ);
 }
 
-/* None, or one in the context's memory. */
+/* Is there no graph, or one in the context's memory? */
 static bool graph_sound(const struct context *ctx, const struct pto_dev_cmd_run *cmd)
 {
 	if (!cmd->graph_addr)
@@ -379,11 +379,11 @@ static const struct command commands[] = {
 };
 
 /**
- * context_execute() - carry a command out
+ * context_execute() - execute a command
  * @ctx: the context
  * @control: it came on the control queue
  * @cmd: the command, a private copy
- * @out: how it ended
+ * @out: its outcome
  *
  * A barrier needs no code: a queue's commands are executed one after the other.
  */

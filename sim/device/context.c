@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * A hardware context: looks after its queues, the control queue first, the streams in turn,
- * one command at a time.
+ * A hardware context: serves its queues, the control queue first, the streams in turn, one command
+ * at a time.
  */
 #include <errno.h>
 #include <sched.h>
@@ -20,7 +20,7 @@ static inline void cpu_relax(void)
 }
 
 /*
- * Takes the lock; gives up after @bound_ns of waiting, because a dead process may hold it.
+ * Take the lock. Return: false after @bound_ns, because a dead process may hold it.
  */
 bool ctx_page_trylock(struct ctx_page *page, uint64_t bound_ns)
 {
@@ -42,14 +42,14 @@ bool ctx_page_trylock(struct ctx_page *page, uint64_t bound_ns)
 	return true;
 }
 
-/* Takes the lock. Its holders never wait for anything. */
+/* Take the lock. Its holders never wait. */
 void ctx_page_lock(struct ctx_page *page)
 {
 	while (!ctx_page_trylock(page, NSEC_PER_SEC))
 		;
 }
 
-/* Drops the lock. */
+/* Release the lock. */
 void ctx_page_unlock(struct ctx_page *page)
 {
 	atomic_store_explicit(&page->lock, 0, memory_order_release);
@@ -60,7 +60,7 @@ static bool context_stopped(const struct context *ctx)
 	return atomic_load_explicit(&ctx->page->stop, memory_order_acquire);
 }
 
-/* Follows a change of one slot. */
+/* Update the queue of one slot. */
 static void context_follow_slot(struct context *ctx, uint32_t i)
 {
 	struct queue_slot *slot = &ctx->page->slots[i];
@@ -83,8 +83,8 @@ static void context_follow_slot(struct context *ctx, uint32_t i)
 }
 
 /*
- * Makes the queues what the admin has bound. A queue that cannot be mapped is not served:
- * the driver's bound on its commands ends that. The caller holds the lock.
+ * Update the queues to those that the admin has bound. A queue that cannot be mapped is not
+ * served, and its commands time out in the driver. The caller holds the lock.
  */
 static void context_follow(struct context *ctx)
 {
@@ -98,7 +98,7 @@ static void context_follow(struct context *ctx)
 	ctx->top = ctx->page->top < CTX_QUEUES ? ctx->page->top : CTX_QUEUES;
 }
 
-/* The next slot that has work: the control queue, else the streams in turn. */
+/* The next slot that has work: the control queue, or else the streams in turn. */
 static int context_pick(struct context *ctx)
 {
 	uint32_t streams = ctx->top - 1;
@@ -118,7 +118,7 @@ static int context_pick(struct context *ctx)
 	return -1;
 }
 
-/* Takes the next command. Return: its slot, -1 if there is none */
+/* Take the next command. Return: its slot, -1 if there is none */
 static int context_fetch(struct context *ctx, struct pto_dev_cmd *cmd, uint32_t *index)
 {
 	struct ctx_page *page = ctx->page;
@@ -151,11 +151,11 @@ static void context_complete(struct context *ctx, int slot, struct outcome *out)
 		ptodev_interrupt(ctx->dev);
 }
 
-/* What goes wrong on request. */
+/* Faults that are injected on request. */
 enum mishap {
 	MISHAP_NONE,
 	MISHAP_HANG,	/* the run does not begin */
-	MISHAP_LOST,	/* it ends, and nobody is told */
+	MISHAP_LOST,	/* the run ends, but does not complete */
 };
 
 static enum mishap context_mishap(struct context *ctx, const struct pto_dev_cmd *cmd)
@@ -172,7 +172,7 @@ static enum mishap context_mishap(struct context *ctx, const struct pto_dev_cmd 
 	return run == config->fail_lost ? MISHAP_LOST : MISHAP_NONE;
 }
 
-/* Does nothing until the context is ended. */
+/* Wait until the context is ended. */
 static void context_hang(struct context *ctx)
 {
 	unsigned int rung;
@@ -183,7 +183,7 @@ static void context_hang(struct context *ctx)
 	}
 }
 
-/* Executes one command, if there is one. */
+/* Execute one command, if there is one. */
 static bool context_step(struct context *ctx)
 {
 	struct pto_dev_cmd cmd;
@@ -215,7 +215,7 @@ static bool context_step(struct context *ctx)
 	return true;
 }
 
-/* Asks for doorbells on all queues, or none. Return: there is work already */
+/* Request doorbells for all queues, or not. Return: true if there is work already */
 static bool context_arm(struct context *ctx, bool armed)
 {
 	struct ctx_page *page = ctx->page;
@@ -245,7 +245,7 @@ static void context_sleep(struct context *ctx)
 }
 
 /**
- * context_main() - serve the queues until the admin says stop, or a kernel got lost
+ * context_main() - serve the queues until the admin stops the context, or a kernel is lost
  * @ctx: the context
  */
 void context_main(struct context *ctx)
@@ -274,10 +274,10 @@ void context_main(struct context *ctx)
 }
 
 /**
- * context_new() - make a context, with its engine
+ * context_new() - create a context, with its engine
  * @dev: the device
  * @id: the context
- * @page: what it shares with the admin
+ * @page: the page that it shares with the admin
  * @error: errno, negative, on failure
  *
  * Return: the context or NULL.
@@ -313,13 +313,13 @@ struct context *context_new(struct ptodev *dev, uint32_t id, struct ctx_page *pa
 	return NULL;
 }
 
-/* Unloads a context's objects: runs their destructors, so it is for the context to do. */
+/* Unload a context's objects. Their destructors run, so the context has to call this. */
 void context_unload(struct context *ctx)
 {
 	loader_free(&ctx->loader);
 }
 
-/* Frees a context that has ended. */
+/* Free a context that has ended. */
 void context_free(struct context *ctx)
 {
 	pto_engine_destroy(ctx->engine);

@@ -15,7 +15,7 @@
 
 #include "internal.h"
 
-/* Sizes of an arena's rings that the ABI calls usual, and the least that this device announces. */
+/* Usual sizes of an arena's rings according to the ABI, and the smallest that are announced. */
 #define USUAL_HEAP	(256ULL << 20)
 #define USUAL_ENTRIES	16384u
 #define LEAST_ENTRIES	16u
@@ -48,7 +48,7 @@ struct pto_dev_queue *ptodev_pair(const struct ptodev *dev, uint32_t index)
 	return (struct pto_dev_queue *)(dev->window + offset);
 }
 
-/* Is [addr, addr + size) memory that the driver hands out? Tells its window offset. */
+/* Is [addr, addr + size) memory that the driver allocates? *@offset: its window offset. */
 bool ptodev_heap_range(const struct ptodev *dev, uint64_t addr, uint64_t size, uint64_t *offset)
 {
 	uint64_t base = (uintptr_t)dev->window;
@@ -60,7 +60,7 @@ bool ptodev_heap_range(const struct ptodev *dev, uint64_t addr, uint64_t size, u
 	return true;
 }
 
-/* Tells the driver that a completion has come for which it asked to be woken. */
+/* Interrupt the driver, which has asked for that. */
 void ptodev_interrupt(const struct ptodev *dev)
 {
 	if (dev->config.interrupt)
@@ -77,7 +77,7 @@ static uint32_t processors(void)
 	return (uint32_t)CPU_COUNT(&set);
 }
 
-/* Fills in defaults and refuses nonsense. */
+/* Fill in defaults, and reject invalid values. */
 static int ptodev_configure(struct ptodev *dev, const struct ptodev_config *config)
 {
 	struct ptodev_config *c = &dev->config;
@@ -111,7 +111,7 @@ static int ptodev_configure(struct ptodev *dev, const struct ptodev_config *conf
 	return 0;
 }
 
-/* Makes the window. */
+/* Create the window. */
 static int ptodev_make_window(struct ptodev *dev)
 {
 	int fd = sealed_memfd("pto-window");
@@ -131,7 +131,7 @@ static int ptodev_make_window(struct ptodev *dev)
 	return 0;
 }
 
-/* Makes what the home process, the admin and the contexts share. */
+/* Create the memory that the home process, the admin and the contexts share. */
 static int ptodev_make_shared(struct ptodev *dev)
 {
 	size_t head = round_up(sizeof(*dev->shared) +
@@ -178,9 +178,9 @@ static uint64_t arena_bytes(const struct pto_dev_ident *ident)
 }
 
 /*
- * The usual rings, if there is as much as an eighth besides for what else is in the memory.
- * Otherwise ever smaller ones, until they take half of it: of heaps and the rest that is halved
- * which takes more.
+ * The usual rings if an eighth of the memory is left besides. Otherwise smaller rings, until they
+ * take at most half of the memory: each step halves either the heaps or the rest, whichever is
+ * larger.
  */
 static void ptodev_choose_rings(const struct ptodev *dev, struct pto_dev_ident *ident)
 {
@@ -282,8 +282,8 @@ int ptodev_create(const struct ptodev_config *config, struct ptodev **out)
 }
 
 /*
- * Keeps a device whose threads did not end: they may touch its memory as long as they
- * live. The list is for leak checkers.
+ * Keep a device whose threads did not end: they may still access its memory. The list is for leak
+ * checkers.
  */
 static void ptodev_keep(struct ptodev *dev)
 {

@@ -3,12 +3,12 @@
  * The software device: the device side of uapi/linux/pto_device.h.
  *
  * struct ptodev is one device. Its window is a memfd mapped once; memory_base of the
- * identification page is where that mapping landed, so a device address is a pointer.
- * An admin thread serves the admin queue. Where contexts run is the home's choice:
+ * identification page is the address of that mapping, so a device address is a pointer.
+ * An admin thread serves the admin queue. The home chooses where contexts run:
  *
  *   threads    each hardware context is a thread of this process (preload simulator)
  *   processes  each hardware context is a child process that maps only its own queues
- *              and what PTO_DEV_MAP gives it, at the same addresses (ptod)
+ *              and the memory of PTO_DEV_MAP, at the same addresses (ptod)
  */
 #ifndef PTO_SIM_DEVICE_H
 #define PTO_SIM_DEVICE_H
@@ -19,22 +19,22 @@
 struct ptodev;
 
 /**
- * struct ptodev_config - what device to make
+ * struct ptodev_config - configuration of a device
  * @arch: PTO_ARCH_*
  * @max_contexts: hardware contexts; 0: 64
  * @workers: OS threads that execute kernels, per context; 0: the CPUs it may use
  * @isolate: contexts are processes
- * @memory_size: bytes of window; 0: 128 GiB (sparse: only what is touched exists), enough
+ * @memory_size: bytes of window; 0: 128 GiB (sparse: only pages that are used are allocated), enough
  *	for the default arenas of 64 contexts
- * @page_size: bytes, a power of two from 4096 on: everything that is mapped by itself begins at
- *	such a page; 0: the machine's
- * @default_timeout_ns: how long nothing may move in a run that gives no bound; 0: 50 s
- * @fail_hang: the Nth run never begins, and neither does anything behind it; 0: none.
- *	Without @isolate
- * @fail_lost: the same, but the Nth run has been executed; 0: none. Without @isolate
- * @name: for people
- * @interrupt: called, from any thread or context process of the device, when a driver
- *	that has asked for it gets a completion
+ * @page_size: bytes, a power of two of at least 4096: separate mappings begin at multiples of it;
+ *	0: the machine's page size
+ * @default_timeout_ns: how long a run without a bound may make no progress; 0: 50 s
+ * @fail_hang: the Nth run, and all commands behind it, never begin; 0: none. Without @isolate
+ * @fail_lost: the Nth run is executed, but it and all commands behind it do not complete;
+ *	0: none. Without @isolate
+ * @name: readable name
+ * @interrupt: called from any thread or context process of the device when a completion is
+ *	written and the driver has asked for an interrupt
  * @interrupt_arg: its argument
  */
 struct ptodev_config {
@@ -53,12 +53,12 @@ struct ptodev_config {
 };
 
 /**
- * ptodev_create() - make a device and start it
- * @config: what device
+ * ptodev_create() - create and start a device
+ * @config: its configuration
  * @out: the device; its identification page says READY
  *
  * With @config->isolate it forks: call it before the process has threads that might hold
- * a lock, and before it opens what the device's processes should not inherit.
+ * a lock, and before it opens files that the device's processes must not inherit.
  * Return: 0 or a negative errno.
  */
 int ptodev_create(const struct ptodev_config *config, struct ptodev **out);
@@ -67,8 +67,8 @@ int ptodev_create(const struct ptodev_config *config, struct ptodev **out);
  * ptodev_destroy() - stop a device and free it
  * @dev: the device, or NULL
  *
- * Contexts that exist are aborted. A context thread that does not stop within the abort
- * bound is abandoned, with the memory it may still touch.
+ * Contexts that exist are aborted. A context thread that does not stop in time is abandoned, with
+ * the memory that it may still access.
  */
 void ptodev_destroy(struct ptodev *dev);
 
@@ -76,18 +76,18 @@ void ptodev_destroy(struct ptodev *dev);
 int ptodev_memory_fd(const struct ptodev *dev);
 
 /**
- * ptodev_take_memory_fd() - the window's memfd becomes the caller's, who closes it
+ * ptodev_take_memory_fd() - pass ownership of the window's memfd to the caller, who closes it
  *
- * For a device whose contexts are threads: it has the window mapped and needs no descriptor, which
- * the application that it lives in might close, or might have closed and reused.
+ * For a device whose contexts are threads: it has the window mapped and needs no descriptor. The
+ * application in whose process it is might close the descriptor, and reuse its number.
  */
 int ptodev_take_memory_fd(struct ptodev *dev);
 
 /**
  * ptodev_end_fd() - descriptor that polls readable when the device has ended by itself
  *
- * Only with contexts in processes, when their supervisor was killed; -1 otherwise. Owned by
- * the device.
+ * That happens only with contexts in processes, when their supervisor was killed; -1 otherwise.
+ * Owned by the device.
  */
 int ptodev_end_fd(const struct ptodev *dev);
 
@@ -98,11 +98,11 @@ void *ptodev_window(const struct ptodev *dev);
 uint64_t ptodev_window_size(const struct ptodev *dev);
 
 /**
- * ptodev_kick() - the doorbell: a queue has new entries
+ * ptodev_kick() - ring the doorbell: a queue has new entries
  * @dev: the device
- * @queue: which queue, or PTODEV_ALL_QUEUES if the doorbell does not say
+ * @queue: the queue, or PTODEV_ALL_QUEUES if it is not known
  *
- * No system call unless somebody sleeps. Any thread; not from a signal handler.
+ * Makes no system call unless a consumer sleeps. Called by any thread; not from a signal handler.
  */
 void ptodev_kick(struct ptodev *dev, uint32_t queue);
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 /*
- * A look at an object before the dynamic loader gets it. The loader trusts its input: it
- * would die of a file that was cut off, in the middle of the home process. So the headers
- * are checked here, and what is wrong is said in words.
+ * Checks an object before the dynamic loader gets it. The loader trusts its input, and would crash
+ * the home process if a file was truncated. So the headers are checked here, and errors are
+ * explained.
  *
- * The loader would also call the object's constructors and destructors while it holds the
- * lock that every load in the process needs. One that hangs could not be left without
- * leaving that lock held. So the loader does not get to know of them: their entries in the
- * dynamic section are given a tag that it does not look at, and object.c calls them.
+ * The loader would also call the object's constructors and destructors, while it holds a lock that
+ * all loads in the process need. If one hangs, leaving it would leave the lock held. So their
+ * entries are hidden from the loader: they get a tag in the dynamic section that it ignores, and
+ * object.c calls the functions.
  */
 #include <elf.h>
 #include <errno.h>
@@ -53,7 +53,7 @@ static const char *elf_check_segment(const Elf64_Phdr *segment, uint64_t size)
 	return NULL;
 }
 
-/* Can the dynamic loader be given this? Return: 0, or -ENOEXEC and in @why what is wrong */
+/* Check an image for the dynamic loader. Return: 0, or -ENOEXEC and the reason in @why */
 int elf_check(const void *image, uint64_t size, const char **why)
 {
 	Elf64_Phdr segment;
@@ -83,10 +83,10 @@ int elf_check(const void *image, uint64_t size, const char **why)
 	return dynamic ? 0 : -ENOEXEC;
 }
 
-/* A tag that means nothing to any loader: the first ones for operating systems are unused. */
+/* A tag that loaders ignore: the first ones of the range for operating systems are unused. */
 #define TAG_TAKEN (DT_LOOS + 0x707470)
 
-/* Takes one entry of a dynamic section. Return: it was one of those */
+/* Read one entry of a dynamic section. Return: true if it has to be hidden */
 static bool elf_take_entry(const Elf64_Dyn *entry, struct object_code *code)
 {
 	switch (entry->d_tag) {
@@ -128,7 +128,7 @@ static void elf_take_section(char *section, uint64_t size, struct object_code *c
 	}
 }
 
-/* Takes constructors and destructors out of an image that elf_check() has found sound. */
+/* Take constructors and destructors out of an image that elf_check() has accepted. */
 void elf_take_code(void *image, struct object_code *code)
 {
 	Elf64_Phdr segment;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * What is known about a context process that died. Its signal handler leaves a record in
- * the context's page before the signal kills it; the rest tells the wait status.
+ * Explains the death of a context process. Its signal handler writes a record to the context's
+ * page before the signal kills it; the wait status has the rest.
  */
 #include <errno.h>
 #include <signal.h>
@@ -26,7 +26,7 @@ static uint64_t fault_ip(const void *ucontext)
 #endif
 }
 
-/* Entry of what the thread executes. */
+/* Address of the function that the thread executes. Also fills in where it is. */
 static uint64_t fault_entry(struct fault_record *fault)
 {
 	const struct pto_engine_callable *running = watched->running;
@@ -57,7 +57,7 @@ static void fault_handler(int signal, siginfo_t *info, void *ucontext)
 	fault->offset = fault->ip - fault_entry(fault);
 }
 
-/* The watchdog: the run has to end. If it has ended by itself this is too late. */
+/* Signal of the watchdog: the run has to end, unless it has ended by itself meanwhile. */
 static void fault_expire(int signal)
 {
 	int saved = errno;
@@ -68,12 +68,12 @@ static void fault_expire(int signal)
 }
 
 /**
- * fault_watch() - leave a record when this process crashes, and heed the watchdog
+ * fault_watch() - install the handlers for crashes and for the watchdog's signal
  * @ctx: the context of this process
  *
- * The handlers are for one time: they return, the instruction faults again, and the signal
- * has its default effect. A crash on a thread that has no room left for a handler
- * kills without a record.
+ * The handlers for crashes run once: they return, the instruction faults again, and the signal has
+ * its default effect. If a thread without room on its stack for a handler crashes, there is no
+ * record.
  */
 void fault_watch(struct context *ctx)
 {
@@ -114,8 +114,8 @@ static void fault_place(const struct fault_record *fault, char *text, size_t siz
 }
 
 /**
- * fault_describe() - say how a context process ended
- * @page: its page; nothing in it is trusted to be more than a number
+ * fault_describe() - explain how a context process ended
+ * @page: its page, whose contents are not trusted
  * @how: si_code of its end, CLD_*
  * @what: si_status
  * @why: report to fill in

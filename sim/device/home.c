@@ -8,8 +8,8 @@
 #include "internal.h"
 
 /*
- * The clock for how long somebody else may take. It belongs to the admin; in the home process to
- * the thread that makes the device and destroys it.
+ * The clock for bounds of other threads and processes. Only the admin uses it; in the home
+ * process, the thread that creates and destroys the device.
  */
 uint64_t patience_ns(struct ptodev *dev)
 {
@@ -17,8 +17,8 @@ uint64_t patience_ns(struct ptodev *dev)
 }
 
 /*
- * One step of waiting for another thread or process: gives the processor away, later
- * sleeps, longer each time.
+ * One step of waiting for another thread or process: yields at first, later sleeps, and then
+ * sleeps longer.
  */
 void pause_step(unsigned int *tries)
 {
@@ -32,7 +32,7 @@ void pause_step(unsigned int *tries)
 	nanosleep(&ts, NULL);
 }
 
-/* The same with a bound. Return: false when @until, by patience_ns(), has passed */
+/* pause_step() with a bound. Return: false when @until, by patience_ns(), has passed */
 bool pause_until(struct ptodev *dev, unsigned int *tries, uint64_t until)
 {
 	if (patience_look(&dev->patience, clock_ns(), PAUSE_MOST_NS) > until)
@@ -41,13 +41,13 @@ bool pause_until(struct ptodev *dev, unsigned int *tries, uint64_t until)
 	return true;
 }
 
-/* Makes what executes a context. Return: 0 or a negative errno */
+/* Create the thread or process of a context. Return: 0 or a negative errno */
 int home_start(struct ptodev *dev, uint32_t id)
 {
 	return dev->config.isolate ? process_start(dev, id) : thread_start(dev, id);
 }
 
-/* Tells a context that its run has to end; it may not heed that. */
+/* Tell a context that its run has to end; the run may not end nevertheless. */
 void home_expire(struct ptodev *dev, uint32_t id)
 {
 	if (dev->config.isolate)
@@ -56,7 +56,7 @@ void home_expire(struct ptodev *dev, uint32_t id)
 		thread_expire(dev, id);
 }
 
-/* Asks a living context to end. It has the bound for that from the first time on. */
+/* Ask a living context to end. Its bound begins with the first request. */
 void home_ask(struct ptodev *dev, uint32_t id)
 {
 	struct ctx_home *home = &dev->contexts[id];
@@ -70,8 +70,8 @@ void home_ask(struct ptodev *dev, uint32_t id)
 }
 
 /*
- * Ends a context: when this returns it does not touch its queues any more. One that was
- * asked before may have little of its time left.
+ * End a context: when this returns, it does not access its queues any more. A context that was
+ * asked before has only the rest of its bound.
  */
 void home_stop(struct ptodev *dev, uint32_t id, uint64_t bound_ns)
 {
@@ -86,7 +86,7 @@ void home_stop(struct ptodev *dev, uint32_t id, uint64_t bound_ns)
 		thread_stop(dev, id, until);
 }
 
-/* Ends all contexts, all within one bound. */
+/* End all contexts, all within one bound. */
 void home_stop_all(struct ptodev *dev)
 {
 	uint64_t until = patience_ns(dev) + STOP_BOUND_NS;
@@ -106,7 +106,7 @@ void home_stop_all(struct ptodev *dev)
 	}
 }
 
-/* Looks after contexts that ended without being asked. */
+/* Handle contexts that have ended by themselves. */
 void home_reap(struct ptodev *dev)
 {
 	if (dev->config.isolate)

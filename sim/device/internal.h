@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The software device's private header: what its files share. The engine (engine.h) is
- * not told of any of this.
+ * The software device's private header: interfaces between its files. The engine (engine.h) does
+ * not depend on them.
  *
- * Who is who
+ * Processes and threads
  *
  *   home process   called ptodev_create(); rings doorbells, has the window mapped
  *   admin          serves the admin queue and the queues of dead contexts. A thread of the
@@ -12,21 +12,20 @@
  *   context        serves the queues of one hardware context. A thread of the home
  *                  process, or a child of the supervisor
  *
- * What they share is in one anonymous shared mapping: a struct dev_shared, then a page
- * for each context (struct ctx_page). A context process sees only its own page, and the
- * admin believes nothing in it that could harm another context.
+ * One anonymous shared mapping has their shared data: a struct dev_shared, then a page for each
+ * context (struct ctx_page). A context process has only its own page mapped, and the admin does
+ * not trust the page's contents where that could harm another context.
  *
  * Locking
  *
- *   ctx_page.lock  spin lock around every access to a context's queue pairs and around the
- *                  list of them, and around telling a run that its time is up. Held for
- *                  some dozen instructions and what a wake-up takes, never over
- *                  anything that can block. The only lock there is; nobody holds two.
+ *   ctx_page.lock  spin lock that protects a context's queue pairs, the list of them, and telling
+ *                  a run to end. Held for some dozen instructions and for a wake-up, never over a
+ *                  call that can block. There are no other locks, and no thread holds two.
  *
- * Lifetime: a context keeps its page, and in thread mode its struct context, until the admin
- * knows that it runs no more. A thread that cannot be stopped keeps both, and with
- * ->revoked set it touches no queue again. The mapping itself lives as long as the device,
- * so a late doorbell finds a bell, if not the right one.
+ * Lifetime: a context keeps its page, and in thread mode its struct context, until the admin knows
+ * that it has ended. A thread that cannot be stopped keeps both, and does not access a queue again
+ * because ->revoked is set. The mapping exists as long as the device, so a late doorbell rings a
+ * valid bell, though maybe of another context.
  */
 #ifndef PTO_SIM_DEVICE_INTERNAL_H
 #define PTO_SIM_DEVICE_INTERNAL_H
@@ -49,10 +48,9 @@
 #define NSEC_PER_SEC		1000000000ULL
 
 /*
- * How long a consumer that found its queues empty looks on before it sleeps: first
- * spinning, so that a caller who runs one callable after the other meets it awake, then
- * giving its processor away between looks, so that many contexts make progress on few
- * processors. On a machine with one processor nobody spins.
+ * How long a consumer polls its empty queues before it sleeps. At first it spins, so that it is
+ * awake for a caller that runs one callable after the other. Then it yields between looks, so that
+ * many contexts make progress on few processors. On a machine with one processor it does neither.
  */
 #define IDLE_SPIN_NS		(10 * NSEC_PER_USEC)
 #define IDLE_YIELD_NS		(40 * NSEC_PER_USEC)
@@ -61,15 +59,15 @@
 #define IDLE_SLEEP_NS		(500 * NSEC_PER_MSEC)
 
 /*
- * The longest sleep of a step of waiting for another thread or process, and what a step counts at
- * most: on a machine that stalls at each step who is waited for has no more time than that.
+ * The longest sleep of a step of waiting for another thread or process, and the limit for the time
+ * of a step that counts: on a machine that stalls, the other one does not run either.
  */
 #define PAUSE_NS		NSEC_PER_MSEC
 #define PAUSE_MOST_NS		(2 * PAUSE_NS)
 
 /*
- * A run that has passed its bound by this much is told to end. Before that the engine,
- * which knows more about it, may have found out itself.
+ * A run that has exceeded its bound by this much is told to end. The engine, which knows more
+ * about the run, should have ended it before.
  */
 #define EXPIRE_GRACE_NS		(500 * NSEC_PER_MSEC)
 
@@ -78,7 +76,7 @@ static inline uint64_t round_up(uint64_t value, uint64_t unit)
 	return (value + unit - 1) / unit * unit;
 }
 
-/* How long the engine may take to leave code that hangs. */
+/* How long the engine may take to make a thread leave code that hangs. */
 #define LEAVE_BOUND_NS		NSEC_PER_SEC
 
 /* How long a context may take to end, and a context process to start. */
@@ -86,7 +84,7 @@ static inline uint64_t round_up(uint64_t value, uint64_t unit)
 #define START_BOUND_NS		(5 * NSEC_PER_SEC)
 
 /* Geometry that this device announces. */
-#ifndef QUEUE_DEPTH		/* a model check has smaller ones */
+#ifndef QUEUE_DEPTH		/* smaller in a model check */
 #define QUEUE_DEPTH		1024u
 #endif
 #define QUEUES_PER_CONTEXT	8u	/* on average; see CTX_QUEUES */
@@ -99,9 +97,9 @@ static inline uint64_t round_up(uint64_t value, uint64_t unit)
 #define MAX_IMAGE_SIZE		(256ULL << 20)
 
 /**
- * struct bell - what a consumer sleeps on; in shared memory
- * @rung: counts the rings
- * @sleeping: somebody is about to sleep, or sleeps
+ * struct bell - a futex that a consumer sleeps on; in shared memory
+ * @rung: number of rings
+ * @sleeping: the consumer sleeps, or is about to
  */
 struct bell {
 	atomic_uint rung;
@@ -114,7 +112,7 @@ void bell_ring(struct bell *bell);
 
 /**
  * struct queue_slot - a queue pair that a context serves; in shared memory
- * @index: which pair; 0 if the slot is free
+ * @index: number of the pair; 0 if the slot is free
  * @head: next SQ entry to fetch
  * @done: next CQ entry to write
  * @pad: unused
@@ -129,7 +127,7 @@ struct queue_slot {
 /**
  * struct queue - a consumer's view of a queue pair
  * @pair: the pair in the window
- * @slot: how far it has come
+ * @slot: the consumer's indices
  * @cq_head: the driver's index as last read
  */
 struct queue {
@@ -139,7 +137,7 @@ struct queue {
 };
 
 /**
- * struct outcome - how a command ended
+ * struct outcome - result of a command
  * @status: PTO_DEV_*
  * @detail: for struct pto_dev_cqe
  * @start_ns: when the command began
@@ -168,8 +166,8 @@ void queue_arm(struct queue *q, bool armed);
 #define CTX_STARTING		0u
 #define CTX_RUNNING		1u
 #define CTX_FAILED		2u	/* did not start: see ->error */
-#define CTX_ENDED		3u	/* the thread touches nothing any more */
-#define CTX_LOST		4u	/* as well, but a kernel of it may still */
+#define CTX_ENDED		3u	/* the thread accesses nothing any more */
+#define CTX_LOST		4u	/* the thread has ended, but a kernel may still run */
 
 /* ctx_page.run_until of a run that has been told to end. */
 #define RUN_EXPIRED		UINT64_MAX
@@ -181,15 +179,15 @@ void queue_arm(struct queue *q, bool armed);
 #define FAULT_OBJECT		3u
 
 /**
- * struct fault_record - what a crashing context process leaves behind
- * @valid: written last
- * @signal: which signal
+ * struct fault_record - record that a crashing context process writes
+ * @valid: the record has been written
+ * @signal: the signal
  * @address: the address that could not be accessed
- * @ip: the instruction
- * @where: FAULT_*: what the thread was executing
- * @func_id: FAULT_KERNEL: which one
- * @task: FAULT_KERNEL: of which task
- * @offset: bytes from the entry of that to @ip; not below MAX_IMAGE_SIZE if it is elsewhere
+ * @ip: address of the instruction
+ * @where: FAULT_*: kind of code that the thread was executing
+ * @func_id: FAULT_KERNEL: the kernel
+ * @task: FAULT_KERNEL: its task
+ * @offset: bytes from the entry of that code to @ip; at least MAX_IMAGE_SIZE if @ip is elsewhere
  */
 struct fault_record {
 	atomic_uint valid;
@@ -203,24 +201,24 @@ struct fault_record {
 };
 
 /**
- * struct ctx_page - what a context and the admin share
+ * struct ctx_page - data that a context and the admin share
  * @bell: the context sleeps on it
  * @lock: see above
  * @state: CTX_*; written by the context
  * @error: errno of CTX_FAILED
- * @stop: admin: end as soon as you can
- * @run_until: when the run, or LOAD or UNLOAD, that executes has to end; 0 if none does;
- *	RUN_EXPIRED once the admin has told it to end, which it does with @lock held
- * @run_patience: for the run that executes: not 0 if it has to end only when nothing has
- *	moved in it for so long, and not before @run_until
- * @progress: changes while something moves in a run
- * @lost: 1: its engine cannot end the run that executes
- * @revoked: admin: hands off the queues, for ever
- * @bound: counts changes of @slots
+ * @stop: written by the admin: the context shall end
+ * @run_until: when the current run, LOAD or UNLOAD has to end; 0 if there is none; RUN_EXPIRED
+ *	once the admin has told it to end, which the admin does with @lock held
+ * @run_patience: not 0: the current run has to end only when it has made no progress for this
+ *	time, and not before @run_until
+ * @progress: changes while a run makes progress
+ * @lost: 1: its engine cannot end the current run
+ * @revoked: written by the admin: the context must not access its queues any more
+ * @bound: number of changes of @slots
  * @current: slot whose command is executing, plus 1; 0 if none
- * @top: slots that have ever been in use
+ * @top: number of slots that have been in use so far
  * @slots: the queues; slot 0 is the control queue
- * @fault: how it crashed
+ * @fault: record of a crash
  */
 struct ctx_page {
 	struct bell bell;
@@ -245,12 +243,12 @@ bool ctx_page_trylock(struct ctx_page *page, uint64_t bound_ns);
 void ctx_page_unlock(struct ctx_page *page);
 
 /**
- * struct dev_shared - what the home process and the admin share
+ * struct dev_shared - data that the home process and the admin share
  * @bell: the admin sleeps on it
- * @stop: home: end
- * @ready: admin: the device is up
- * @owner: who serves each queue pair: 0 the admin, else the number of a context page;
- *	QUEUE_FREE
+ * @stop: written by the home process: the admin shall end
+ * @ready: written by the admin: the device is ready
+ * @owner: server of each queue pair: 0 for the admin, else the number of a context page;
+ *	QUEUE_FREE if it is not bound
  */
 struct dev_shared {
 	struct bell bell;
@@ -261,11 +259,11 @@ struct dev_shared {
 
 #define QUEUE_FREE		UINT32_MAX
 
-/* What the admin knows of a context's state. */
+/* State of a context, as the admin knows it. */
 enum ctx_life {
 	LIFE_NONE,	/* the id is free */
 	LIFE_ALIVE,	/* it serves its queues */
-	LIFE_DEAD,	/* the admin answers for it, until CTX_DESTROY */
+	LIFE_DEAD,	/* the admin completes its commands until CTX_DESTROY */
 };
 
 /**
@@ -273,12 +271,12 @@ enum ctx_life {
  * @life: see enum ctx_life
  * @page: number of the page that it shares with the context
  * @queues: pairs bound to it by slot, as the admin has bound them; 0 if none
- * @run_until: ctx_page.run_until when it was last looked at
- * @overdue_ns: when that was first seen to have passed, 0 if it has not; this and the other
- *	times by patience_ns()
+ * @run_until: ctx_page.run_until at the last look
+ * @overdue_ns: time of the first look after @run_until, 0 if it has not passed; this and the
+ *	following times are by patience_ns()
  * @expired_ns: when its run was told to end, 0 if none was
- * @progress: ctx_page.progress when it was last looked at
- * @moved_ns: when that, or @run_until, was seen to change
+ * @progress: ctx_page.progress at the last look
+ * @moved_ns: time of the last look at which @progress or @run_until had changed
  * @stop_until: when it has to have ended, 0 if it has not been asked to
  * @status: PTO_DEV_* of every command when LIFE_DEAD
  * @why: report of every command when LIFE_DEAD
@@ -306,7 +304,7 @@ struct ctx_home {
 /**
  * struct arch - an architecture, as programs see it
  * @arch: PTO_ARCH_*
- * @name: for people
+ * @name: readable name
  * @clusters: clusters
  * @aic: AIC cores
  * @aiv: AIV cores
@@ -345,16 +343,16 @@ struct abandoned {
  * @queue_count: queue pairs
  * @queue_stride: bytes from one to the next
  * @queue_offset: window offset of pair 0
- * @heap_offset: window offset of the memory that the driver hands out
+ * @heap_offset: window offset of the memory that the driver allocates
  * @shared: shared with the admin
  * @shared_size: bytes of @shared and the context pages behind it
  * @pages: the context pages, counted from 1; more than contexts, because an abandoned
  *	thread keeps its page
  * @page_stride: bytes from one to the next: a context process maps its own
- * @page_count: how many
- * @spin: this machine has processors to spin on
+ * @page_count: number of context pages
+ * @spin: the machine has more than one processor, so consumers may spin
  * @admin_queue: admin: the admin queue
- * @admin_slot: admin: how far it has come
+ * @admin_slot: admin: its indices in the admin queue
  * @contexts: admin: contexts by id; [0] is unused
  * @page_refs: admin: users of each context page: the context's record and, if it was
  *	abandoned, its thread
@@ -363,7 +361,7 @@ struct abandoned {
  * @heartbeat_ns: admin: when the heartbeat is due
  * @watchdog_ns: admin: when the watchdog is due
  * @patience: see patience_ns()
- * @runs: runs begun, if there is something to fail
+ * @runs: number of runs begun, if faults are injected
  * @admin_thread: thread mode: the admin
  * @supervisor: process mode: the admin, 0 if none
  * @supervisor_fd: process mode: pidfd of it
@@ -409,7 +407,7 @@ bool ptodev_heap_range(const struct ptodev *dev, uint64_t addr, uint64_t size, u
 struct pto_dev_queue *ptodev_pair(const struct ptodev *dev, uint32_t index);
 void ptodev_interrupt(const struct ptodev *dev);
 
-/* window.c: what a context sees of the window, in either home */
+/* window.c: access of a context to the window, in either home */
 int window_hide_all(struct ptodev *dev);
 int window_show(struct ptodev *dev, uint64_t offset, uint64_t size, uint32_t prot);
 int window_hide(struct ptodev *dev, uint64_t offset, uint64_t size);
@@ -431,7 +429,7 @@ void context_bury(struct ptodev *dev, uint32_t id, uint32_t status,
 bool context_serve_dead(struct ptodev *dev, uint32_t id);
 bool context_arm_dead(struct ptodev *dev, uint32_t id, bool armed);
 
-/* home.c: contexts, whatever they are */
+/* home.c: contexts that are threads or processes */
 int home_start(struct ptodev *dev, uint32_t id);
 void home_ask(struct ptodev *dev, uint32_t id);
 void home_stop(struct ptodev *dev, uint32_t id, uint64_t bound_ns);
@@ -457,7 +455,7 @@ void process_expire(struct ptodev *dev, uint32_t id);
 void process_stop(struct ptodev *dev, uint32_t id, uint64_t until);
 void process_reap(struct ptodev *dev);
 
-/* supervisor.c: the process that has those for children */
+/* supervisor.c: the parent of the context processes */
 int supervisor_start(struct ptodev *dev);
 void supervisor_stop(struct ptodev *dev);
 bool supervisor_orphaned(const struct ptodev *dev);
@@ -473,7 +471,7 @@ void report_text(struct pto_dev_report *report, const char *format, ...)
  */
 
 /**
- * struct map_range - memory that a context may touch
+ * struct map_range - memory that a context may access
  * @addr: device address
  * @size: bytes
  * @prot: PTO_DEV_PROT_*
@@ -485,7 +483,7 @@ struct map_range {
 };
 
 /**
- * struct map_table - all of it, sorted by address, no two overlap
+ * struct map_table - ranges that a context may access, sorted by address, without overlaps
  * @ranges: array of @count with room for @room
  * @count: ranges
  * @room: allocated
@@ -506,15 +504,15 @@ struct kernel;
 struct object;
 
 /**
- * struct object_code - what an object wants to be called at its beginning and its end
+ * struct object_code - constructors and destructors of an object
  * @init: function, 0 if there is none
- * @init_array: functions that are called after it, @init_count
- * @init_count: how many
+ * @init_array: functions that are called after @init
+ * @init_count: number of functions in @init_array
  * @fini: function, 0 if there is none
- * @fini_array: functions that are called before it, the last first, @fini_count
- * @fini_count: how many
+ * @fini_array: functions that are called before @fini, the last first
+ * @fini_count: number of functions in @fini_array
  *
- * Addresses relative to where the object is loaded.
+ * Addresses are relative to the load address of the object.
  */
 struct object_code {
 	uint64_t init;
@@ -530,7 +528,7 @@ struct object_code {
 /**
  * struct loader - the objects of a context
  * @engine: calls their constructors and destructors
- * @hung: one of them was left by the command that executes: no other one is called
+ * @hung: one of them did not return to the current command: no other one is called
  * @callables: by handle
  * @kernels: hash table of kernel objects by image id
  */
@@ -553,7 +551,7 @@ struct object *object_open(struct ptodev *dev, struct loader *loader, uint64_t a
 void *object_symbol(const struct object *object, const char *symbol);
 void object_close(struct loader *loader, struct object *object);
 
-/* elf.c: and what it looks like before it is loaded */
+/* elf.c: checks and changes of an object before it is loaded */
 void elf_take_code(void *image, struct object_code *code);
 int elf_check(const void *image, uint64_t size, const char **why);
 
@@ -575,15 +573,15 @@ struct arena {
  * @id: its number
  * @page: shared with the admin
  * @queues: its queues by slot; @queues[i].pair is NULL if there is none
- * @indices: which pair each of them is; 0 if none
- * @bound: page->bound as of @queues
- * @top: slots in use below
- * @turn: stream slot to be looked at first
+ * @indices: number of the pair in each slot; 0 if none
+ * @bound: page->bound at the last update of @queues
+ * @top: slots in use are below this
+ * @turn: stream slot to be served first
  * @engine: executes the runs
- * @lost: a kernel has outlived its run: nothing that it may use is freed any more
+ * @lost: a kernel has outlived its run: memory that it may use is not freed any more
  * @running: the callable that it executes, or NULL
  * @loading: it loads or unloads objects, and calls their constructors or destructors
- * @maps: what it may touch
+ * @maps: memory that it may access
  * @loader: its objects
  * @arenas: its arenas
  * @args: private copy of a run's arguments, PTO_RUN_ARGS_SIZE of the caps
@@ -612,7 +610,7 @@ void context_main(struct context *ctx);
 void context_unload(struct context *ctx);
 void context_free(struct context *ctx);
 
-/* command.c: what a context's commands do */
+/* command.c: the commands of a context */
 void context_execute(struct context *ctx, bool control, const struct pto_dev_cmd *cmd,
 		     struct outcome *out);
 bool cmd_well_formed(const struct pto_dev_cmd *cmd, size_t used, struct outcome *out);

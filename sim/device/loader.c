@@ -2,13 +2,13 @@
 /*
  * The callables of a context: LOAD and UNLOAD.
  *
- * An orchestration is loaded once per callable, so that each has static data of its own. A
- * kernel is loaded once per context and shared, by image id, by the callables that use
- * it. A LOAD that fails leaves everything as it was.
+ * An orchestration is loaded once per callable, so that each callable has its own static data. A
+ * kernel is loaded once per context; callables that use it share it by image id. A LOAD that fails
+ * has no effect.
  *
- * Constructors and destructors are called under the engine's watch. One that does not
- * return is left, and those that the same command would call behind it are not called: so
- * a command takes no longer than its objects do that are sound, and one bound.
+ * The engine watches constructors and destructors. If one does not return, its thread leaves it,
+ * and the same command does not call the following ones. So a command takes at most the time of
+ * its correct objects plus one bound.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -34,12 +34,12 @@ struct kernel {
 
 /**
  * struct callable - a loaded callable
- * @engine: what the engine sees of it
+ * @engine: the engine's view
  * @object: the orchestration object; NULL of a host graph
  * @image_id: its image
  * @table: kernels by func_id, @engine.kernels
- * @kernels: the kernel objects it holds a reference of
- * @kernel_count: how many
+ * @kernels: the kernel objects to which it has references
+ * @kernel_count: number of @kernels
  */
 struct callable {
 	struct pto_engine_callable engine;
@@ -53,10 +53,10 @@ struct callable {
 /**
  * struct load - a LOAD in progress
  * @dev: the device
- * @loader: where it will be added
+ * @loader: the context's loader
  * @desc: private copy of the description
- * @kernels: private copy of what follows it
- * @callable: the callable in the making
+ * @kernels: private copy of the kernels behind it
+ * @callable: the callable that is being loaded
  * @out: outcome of the command
  */
 struct load {
@@ -143,7 +143,7 @@ static void callable_free(struct loader *loader, struct callable *callable)
 	free(callable);
 }
 
-/* Takes a private copy of the description. */
+/* Make a private copy of the description. */
 static void load_read(struct load *load, const struct pto_dev_cmd_load *cmd)
 {
 	uint64_t offset;
@@ -179,7 +179,7 @@ static bool symbol_sound(const __u8 *symbol)
 	return symbol[0] && memchr(symbol, '\0', PTO_SYMBOL_MAX);
 }
 
-/* The orchestration of a host graph stays with the host. */
+/* The orchestration of a host graph stays on the host. */
 static void load_check_host(struct load *load)
 {
 	const struct pto_dev_load *desc = &load->desc;
@@ -190,7 +190,7 @@ static void load_check_host(struct load *load)
 			     "load: a callable of kind HOST_GRAPH has no orchestration object");
 }
 
-/* Is the description in order? */
+/* Check the description. */
 static void load_check(struct load *load)
 {
 	const struct pto_dev_load *desc = &load->desc;
@@ -294,7 +294,7 @@ static void load_build(struct load *load)
 	}
 }
 
-/* LOAD: loads a callable; detail is the number of kernel objects that were not there. */
+/* LOAD: load a callable; detail is the number of kernel objects that were loaded for it. */
 void loader_load(struct ptodev *dev, struct loader *loader, const struct pto_dev_cmd_load *cmd,
 		 struct outcome *out)
 {
@@ -320,7 +320,7 @@ void loader_load(struct ptodev *dev, struct loader *loader, const struct pto_dev
 	free(load.kernels);
 }
 
-/* UNLOAD: drops a callable, and the kernels that no other one uses. */
+/* UNLOAD: unload a callable, and the kernels that no other one uses. */
 void loader_unload(struct loader *loader, uint32_t handle, struct outcome *out)
 {
 	if (!loader_callable(loader, handle)) {
@@ -337,7 +337,7 @@ void loader_unload(struct loader *loader, uint32_t handle, struct outcome *out)
 							  NSEC_PER_MSEC));
 }
 
-/* Drops everything. */
+/* Unload all callables. */
 void loader_free(struct loader *loader)
 {
 	uint32_t i;
@@ -350,7 +350,7 @@ void loader_free(struct loader *loader)
 	}
 }
 
-/* Finds a callable. Return: NULL if @handle has none */
+/* Find a callable. Return: NULL if @handle has none */
 const struct pto_engine_callable *loader_callable(const struct loader *loader, uint32_t handle)
 {
 	if (handle >= PTO_DEV_MAX_HANDLES || !loader->callables[handle])

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Which memory a context may touch: what MAP has given it and UNMAP not taken away. A
- * sorted array: contexts have tens to thousands of buffers, lookups (several a run) are
- * far more frequent than changes.
+ * Memory that a context may access: ranges given by MAP and not yet taken by UNMAP. They are in a
+ * sorted array: contexts have tens to thousands of buffers, and lookups (several per run) are far
+ * more frequent than changes.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -42,7 +42,7 @@ static int map_table_grow(struct map_table *table)
 	return 0;
 }
 
-/* Adds a range. Return: 0; -EEXIST if it overlaps another one, -ENOMEM */
+/* Add a range. Return: 0; -EEXIST if it overlaps another one, -ENOMEM */
 int map_table_insert(struct map_table *table, const struct map_range *range)
 {
 	size_t i = map_table_find(table, range->addr);
@@ -60,7 +60,7 @@ int map_table_insert(struct map_table *table, const struct map_range *range)
 	return 0;
 }
 
-/* Removes a range that was added as just this one. Return: 0 or -ENOENT */
+/* Remove a range that was added with the same address and size. Return: 0 or -ENOENT */
 int map_table_remove(struct map_table *table, uint64_t addr, uint64_t size)
 {
 	size_t i = map_table_find(table, addr);
@@ -73,7 +73,7 @@ int map_table_remove(struct map_table *table, uint64_t addr, uint64_t size)
 	return 0;
 }
 
-/* Is all of [addr, addr + size) accessible with @prot? Ranges that touch count as one. */
+/* Is all of [addr, addr + size) accessible with @prot? It may span adjacent ranges. */
 bool map_table_covers(const struct map_table *table, uint64_t addr, uint64_t size, uint32_t prot)
 {
 	uint64_t end;
@@ -91,7 +91,7 @@ bool map_table_covers(const struct map_table *table, uint64_t addr, uint64_t siz
 	return true;
 }
 
-/* Forgets everything. */
+/* Remove all ranges. */
 void map_table_free(struct map_table *table)
 {
 	free(table->ranges);

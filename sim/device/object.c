@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * One object: its bytes are copied from the device's memory into a sealed memfd, which the
- * dynamic loader opens. Nothing is written to a file system and nothing is left behind.
+ * Loading one object: its bytes are copied from the device's memory to a sealed memfd, which the
+ * dynamic loader opens. Nothing is written to a file system, and nothing is left behind.
  *
- * Each load has to be a separate one, with static data of its own, even of the same image.
- * The dynamic loader knows an object again by inode, and memfds differ in that; but
- * also by the name that it was opened with, and "/proc/self/fd/7" is the name of whatever
- * has got number 7. So each load uses a different spelling of that path.
+ * Each load must be separate, with its own static data, even for the same image. The dynamic
+ * loader treats two objects as one if their inodes are equal, which they are not for memfds, or if
+ * their paths are equal. Descriptor numbers are reused, so each load uses another spelling of
+ * "/proc/self/fd/N".
  *
  * Constructors and destructors are called here and not by the dynamic loader (elf.c).
  */
@@ -29,9 +29,9 @@
 
 /**
  * struct object - an object that is loaded
- * @handle: the dynamic loader's
- * @base: where it is loaded
- * @code: what is called at its beginning and its end
+ * @handle: the dynamic loader's handle
+ * @base: its load address
+ * @code: its constructors and destructors
  * @begun: its constructors have returned
  */
 struct object {
@@ -41,7 +41,7 @@ struct object {
 	bool begun;
 };
 
-/* memfd that can be sealed. Return: the descriptor or a negative errno */
+/* Create a memfd that can be sealed. Return: the descriptor or a negative errno */
 int sealed_memfd(const char *name)
 {
 	int fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
@@ -52,18 +52,18 @@ int sealed_memfd(const char *name)
 	return fd < 0 ? -errno : fd;
 }
 
-/* What the dynamic loader gets is not quite what the callable's author made. */
+/* Change the copy that the dynamic loader gets. */
 static void object_prepare(void *copy, uint64_t size, struct object_code *code)
 {
 	elf_take_code(copy, code);
 	pto_image_own(copy, size);
 }
 
-/* Copies the image behind window offset @offset to @fd, looks at it and takes what it calls. */
+/* Copy the image at window offset @offset to @fd, check it, and prepare it for the loader. */
 static void object_fill(struct ptodev *dev, int fd, uint64_t offset, uint64_t size,
 			const char *label, struct object_code *code, struct outcome *out)
 {
-	/* Whole pages: of a part of one ThreadSanitizer forgets nothing when it is unmapped. */
+	/* Whole pages, because ThreadSanitizer ignores the unmapping of a part of a page. */
 	size_t mapped = round_up(size, PTO_DEV_PAGE_SIZE);
 	const char *why;
 	void *copy;
@@ -91,7 +91,7 @@ static void object_fill(struct ptodev *dev, int fd, uint64_t offset, uint64_t si
 	munmap(copy, mapped);
 }
 
-/* Spells "/proc/self/fd/@fd" in a way that no other call does. */
+/* A spelling of "/proc/self/fd/@fd" that no other call uses. */
 static void object_path(char *path, size_t size, int fd)
 {
 	static atomic_ullong loads;
@@ -103,7 +103,7 @@ static void object_path(char *path, size_t size, int fd)
 	snprintf(path + at, size - (size_t)at, "/%d", fd);
 }
 
-/* What the dynamic loader says, without the path that only we know. */
+/* The error of the dynamic loader, without the internal path. */
 static const char *object_error(const char *path)
 {
 	const char *error = dlerror();
@@ -116,7 +116,7 @@ static const char *object_error(const char *path)
 	return error;
 }
 
-/* Loads what is in @fd. */
+/* Load the object in @fd. */
 static void object_load(struct object *object, int fd, const char *label, struct outcome *out)
 {
 	struct link_map *map;
@@ -138,8 +138,8 @@ static void object_load(struct object *object, int fd, const char *label, struct
 /* --- what it calls -------------------------------------------------------- */
 
 /*
- * ThreadSanitizer does not see what the loader of shared objects maps and unmaps, so it takes an
- * object's arrays for what was at their place before, or will be after.
+ * ThreadSanitizer does not see the mappings of the dynamic loader. It would confuse an object's
+ * arrays with other data at the same address before or afterwards.
  */
 #define READS_OBJECT __attribute__((no_sanitize_thread))
 
@@ -173,7 +173,7 @@ READS_OBJECT static void object_fini(void *arg)
 		((fini_fn)(object->base + code->fini))();
 }
 
-/* Calls the constructors. */
+/* Call the constructors. */
 static void object_begin(struct object *object, struct loader *loader, const char *label,
 			 struct outcome *out)
 {
@@ -195,7 +195,7 @@ static void object_begin(struct object *object, struct loader *loader, const cha
 			     (unsigned long long)(bound / NSEC_PER_MSEC));
 }
 
-/* Calls the destructors. */
+/* Call the destructors. */
 static void object_end(struct object *object, struct loader *loader)
 {
 	const struct object_code *code = &object->code;
@@ -209,7 +209,7 @@ static void object_end(struct object *object, struct loader *loader)
 
 /* --- as a whole ------------------------------------------------------------ */
 
-/* From window to memfd to the dynamic loader. */
+/* Copy the object from the window to a memfd, and load it. */
 static void object_fetch(struct ptodev *dev, struct object *object, uint64_t offset, uint64_t size,
 			 const char *label, struct outcome *out)
 {
@@ -231,11 +231,11 @@ static void object_fetch(struct ptodev *dev, struct object *object, uint64_t off
  * @loader: the context's loader
  * @addr: device address of its image
  * @size: bytes
- * @label: what it is, for reports
+ * @label: its description, for reports
  * @out: fails with PTO_DEV_INVALID, PTO_DEV_NOEXEC, PTO_DEV_NOMEM; PTO_DEV_TIMEOUT or
  *	PTO_DEV_ABORTED if a constructor did not return
  *
- * Return: an object of its own, or NULL.
+ * Return: a new object, or NULL.
  */
 struct object *object_open(struct ptodev *dev, struct loader *loader, uint64_t addr, uint64_t size,
 			   const char *label, struct outcome *out)
@@ -264,8 +264,8 @@ struct object *object_open(struct ptodev *dev, struct loader *loader, uint64_t a
 }
 
 /*
- * Looks a symbol up in an object itself, not in the libraries that it needs. Return: its
- * address or NULL
+ * Look up a symbol in an object itself, not in the libraries that it needs. Return: its address or
+ * NULL
  */
 void *object_symbol(const struct object *object, const char *symbol)
 {
@@ -280,7 +280,7 @@ void *object_symbol(const struct object *object, const char *symbol)
 	return found == self ? addr : NULL;
 }
 
-/* Calls the destructors of an object and drops it. */
+/* Call the destructors of an object, and free it. */
 void object_close(struct loader *loader, struct object *object)
 {
 	if (!object)

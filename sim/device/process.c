@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Contexts that are processes: children of the supervisor, which has one thread only, so
- * that no lock is held by anybody when it forks.
+ * Contexts that are processes: children of the supervisor. It has one thread only, so no other
+ * thread can hold a lock when it forks.
  */
 #include <errno.h>
 #include <signal.h>
@@ -16,8 +16,8 @@
 #include "internal.h"
 
 /*
- * Gives a mapping up. Its place stays taken: something of the process's own in it would be what
- * a stray write meets.
+ * Replace a mapping by an inaccessible one. The addresses stay reserved, so that a stray write
+ * cannot hit other memory of the process.
  */
 static int process_give_up(char *start, const char *end)
 {
@@ -28,7 +28,7 @@ static int process_give_up(char *start, const char *end)
 	       -errno : 0;
 }
 
-/* Gives up all of the shared mapping but one page, and the window. */
+/* Make the window and all of the shared mapping except one page inaccessible. */
 static int process_confine(struct ptodev *dev, struct ctx_page *page)
 {
 	char *start = (char *)dev->shared;
@@ -41,7 +41,7 @@ static int process_confine(struct ptodev *dev, struct ctx_page *page)
 	return ret ? ret : window_hide_all(dev);
 }
 
-/* A crash is the driver's to report; dumping the window would only take long. */
+/* The driver reports a crash. A core dump of the window would only take time. */
 static void process_no_core(void)
 {
 	const struct rlimit none = { 0, 0 };
@@ -59,7 +59,7 @@ static void process_signals(void)
 	sigprocmask(SIG_SETMASK, &mask, NULL);
 }
 
-/* The child: a context and nothing else. */
+/* Main function of the child. */
 static void process_main(struct ptodev *dev, uint32_t id, pid_t parent)
 {
 	struct ctx_page *page = ptodev_page(dev, dev->contexts[id].page);
@@ -73,7 +73,7 @@ static void process_main(struct ptodev *dev, uint32_t id, pid_t parent)
 	prctl(PR_SET_NAME, name);
 	process_no_core();
 	process_signals();
-	/* The supervisor's handler rings a bell that is not here any more. */
+	/* The supervisor's handler would ring a bell that is not mapped any more. */
 	signal(SIGUSR1, SIG_IGN);
 	page->error = process_confine(dev, page);
 	ctx = page->error ? NULL : context_new(dev, id, page, &page->error);
@@ -88,7 +88,7 @@ static void process_main(struct ptodev *dev, uint32_t id, pid_t parent)
 	_exit(0);
 }
 
-/* Takes note of the end of a child, if it has ended. */
+/* Reap a child if it has ended. Return: false if it has not */
 static bool process_ended(struct ctx_home *home, siginfo_t *info)
 {
 	info->si_pid = 0;
@@ -98,7 +98,7 @@ static bool process_ended(struct ctx_home *home, siginfo_t *info)
 	return true;
 }
 
-/* Waits until a new child serves its queues. Return: 0 or a negative errno */
+/* Wait until a new child serves its queues. Return: 0 or a negative errno */
 static int process_settle(struct ptodev *dev, uint32_t id)
 {
 	struct ctx_home *home = &dev->contexts[id];
@@ -119,7 +119,7 @@ static int process_settle(struct ptodev *dev, uint32_t id)
 	return page->error ? page->error : -ECHILD;
 }
 
-/* Makes a context's process. Return: 0 or a negative errno */
+/* Create a context's process. Return: 0 or a negative errno */
 int process_start(struct ptodev *dev, uint32_t id)
 {
 	struct ctx_home *home = &dev->contexts[id];
@@ -138,7 +138,7 @@ int process_start(struct ptodev *dev, uint32_t id)
 	return ret;
 }
 
-/* Tells a context's process to end. */
+/* Tell a context's process to end. */
 void process_ask(struct ptodev *dev, uint32_t id)
 {
 	struct ctx_home *home = &dev->contexts[id];
@@ -147,7 +147,7 @@ void process_ask(struct ptodev *dev, uint32_t id)
 		kill(home->pid, SIGKILL);
 }
 
-/* Tells a context's run to end. */
+/* Tell a context's run to end. */
 void process_expire(struct ptodev *dev, uint32_t id)
 {
 	struct ctx_home *home = &dev->contexts[id];
@@ -157,8 +157,8 @@ void process_expire(struct ptodev *dev, uint32_t id)
 }
 
 /*
- * Ends a context's process. One that the kernel cannot end within the bound executes no
- * instruction of its own any more either; it is reaped later.
+ * End a context's process. If the kernel cannot end it within the bound, it executes no more
+ * instructions anyway, and is reaped later.
  */
 void process_stop(struct ptodev *dev, uint32_t id, uint64_t until)
 {
@@ -172,7 +172,7 @@ void process_stop(struct ptodev *dev, uint32_t id, uint64_t until)
 	home->pid = 0;
 }
 
-/* Buries contexts whose process has ended by itself. */
+/* Bury contexts whose process has ended by itself. */
 void process_reap(struct ptodev *dev)
 {
 	struct pto_dev_report why;

@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * The device side of a queue pair. Everything that the driver writes is hostile: an index
- * is believed only within the depth, and an entry is copied once before anybody looks
- * at it. A queue whose indices make no sense has no work until they do again.
+ * The device side of a queue pair. The driver is not trusted: an index counts only within the
+ * depth, and an entry is copied once before it is checked. A queue with invalid indices has no
+ * work until they are valid again.
  *
- * The caller holds the lock of the context that owns the queue; the admin queue has a
- * single user.
+ * The caller holds the lock of the context that owns the queue; the admin queue has a single user.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -17,7 +16,7 @@
 
 _Static_assert((QUEUE_DEPTH & QUEUE_MASK) == 0, "queue depth is a power of two");
 
-/* Begins an outcome: success, unless something says otherwise. */
+/* Initialise an outcome with success. */
 void outcome_init(struct outcome *out)
 {
 	memset(out, 0, sizeof(*out));
@@ -33,7 +32,7 @@ static void report_vtext(struct pto_dev_report *report, const char *format, va_l
 	vsnprintf((char *)report->text, sizeof(report->text), format, args);
 }
 
-/* Begins a report that concerns nothing in particular. */
+/* Initialise a report without code, task, core and function. */
 void report_text(struct pto_dev_report *report, const char *format, ...)
 {
 	va_list args;
@@ -43,7 +42,7 @@ void report_text(struct pto_dev_report *report, const char *format, ...)
 	va_end(args);
 }
 
-/* Records why a command failed. The first reason stays. */
+/* Record why a command failed. Only the first reason counts. */
 void outcome_fail(struct outcome *out, uint32_t status, const char *format, ...)
 {
 	va_list args;
@@ -56,7 +55,7 @@ void outcome_fail(struct outcome *out, uint32_t status, const char *format, ...)
 	va_end(args);
 }
 
-/* A pair that is to be bound: are its indices zero, as the driver has to leave them? */
+/* Are the indices of a pair zero, as the driver has to leave them before it binds the pair? */
 bool queue_pristine(const struct pto_dev_queue *pair)
 {
 	return !__atomic_load_n(&pair->sq_tail, __ATOMIC_RELAXED) &&
@@ -65,7 +64,7 @@ bool queue_pristine(const struct pto_dev_queue *pair)
 	       !__atomic_load_n(&pair->cq_head, __ATOMIC_RELAXED);
 }
 
-/* Begins to serve a pair from where @slot says. */
+/* Attach a queue to a pair, with the indices in @slot. */
 void queue_attach(struct queue *q, struct pto_dev_queue *pair, struct queue_slot *slot)
 {
 	q->pair = pair;
@@ -73,7 +72,7 @@ void queue_attach(struct queue *q, struct pto_dev_queue *pair, struct queue_slot
 	q->cq_head = __atomic_load_n(&pair->cq_head, __ATOMIC_ACQUIRE);
 }
 
-/* Room for one more completion? A driver that keeps the contract never has none. */
+/* Is there room for one more completion? Always, if the driver follows the protocol. */
 static bool queue_has_room(struct queue *q)
 {
 	if (q->slot->done - q->cq_head < QUEUE_DEPTH)
@@ -83,8 +82,8 @@ static bool queue_has_room(struct queue *q)
 }
 
 /*
- * Is there an entry to be fetched? The load is ordered behind queue_arm(): the driver writes
- * the tail before it looks at the flag.
+ * Is there an entry to be fetched? The load of the tail is ordered after queue_arm(): the driver
+ * writes the tail, then reads the flag.
  */
 bool queue_pending(struct queue *q)
 {
@@ -94,7 +93,7 @@ bool queue_pending(struct queue *q)
 	return count && count <= QUEUE_DEPTH && queue_has_room(q);
 }
 
-/* Takes the next entry, if there is one, and tells its index. */
+/* Fetch the next entry, if there is one. *@index: its index. */
 bool queue_fetch(struct queue *q, struct pto_dev_cmd *cmd, uint32_t *index)
 {
 	const struct pto_dev_cmd *entries;
@@ -108,7 +107,7 @@ bool queue_fetch(struct queue *q, struct pto_dev_cmd *cmd, uint32_t *index)
 	return true;
 }
 
-/* Looks at the entry @ahead behind the next one, and leaves it where it is. */
+/* Copy the entry at position @ahead behind the next one, without fetching it. */
 bool queue_peek(struct queue *q, uint32_t ahead, struct pto_dev_cmd *cmd)
 {
 	uint32_t tail = __atomic_load_n(&q->pair->sq_tail, __ATOMIC_ACQUIRE);
@@ -134,10 +133,10 @@ static void queue_report(struct queue *q, uint32_t id, struct pto_dev_report *re
 }
 
 /*
- * Completes the oldest command. Return: the driver sleeps and wants an interrupt.
+ * Complete the oldest command. Return: true if the driver sleeps and wants an interrupt.
  *
- * cq_tail is published before the slot is advanced: if a context process dies in
- * between, the admin completes the command once more, into the same entry.
+ * cq_tail is published before the slot is advanced: if a context process dies in between, the
+ * admin completes the command once more, in the same entry.
  */
 bool queue_complete(struct queue *q, struct outcome *out)
 {
@@ -160,7 +159,7 @@ bool queue_complete(struct queue *q, struct outcome *out)
 	return __atomic_load_n(&q->pair->cq_flags, __ATOMIC_SEQ_CST) & PTO_DEV_NEED_WAKEUP;
 }
 
-/* Asks the driver for doorbells, or says that they are not needed. */
+/* Request doorbells from the driver, or cancel the request. */
 void queue_arm(struct queue *q, bool armed)
 {
 	__atomic_store_n(&q->pair->sq_flags, armed ? PTO_DEV_NEED_WAKEUP : 0, __ATOMIC_SEQ_CST);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * The supervisor: the admin as a process of its own, the parent of the context processes.
- * The home process forks it while it makes the device. It sleeps on the admin's bell,
- * which also rings when a child or the home process ends.
+ * The supervisor: the admin as a separate process, the parent of the context processes. The home
+ * process forks it when it creates the device. It sleeps on the admin's bell, which also rings
+ * when a child or the home process ends.
  */
 #include <errno.h>
 #include <signal.h>
@@ -22,9 +22,8 @@ static void supervisor_signal(int signal)
 }
 
 /*
- * SIGCHLD: a child has ended. SIGUSR1: the thread that forked us has; that is the end of
- * the home process or not. What the terminal sends to everybody is the home process's
- * business.
+ * SIGCHLD: a child has ended. SIGUSR1: the thread that forked this process has ended, maybe the
+ * whole home process. The home process handles signals of the terminal.
  */
 static void supervisor_signals(void)
 {
@@ -56,7 +55,7 @@ bool supervisor_orphaned(const struct ptodev *dev)
 	return dev->config.isolate && getppid() != dev->parent;
 }
 
-/* Waits until a new supervisor serves. Return: 0 or a negative errno */
+/* Wait until a new supervisor serves. Return: 0 or a negative errno */
 static int supervisor_settle(struct ptodev *dev)
 {
 	uint64_t until = patience_ns(dev) + START_BOUND_NS;
@@ -71,7 +70,7 @@ static int supervisor_settle(struct ptodev *dev)
 	return 0;
 }
 
-/* Makes the supervisor. Return: 0 when it serves, or a negative errno */
+/* Create the supervisor. Return: 0 when it serves, or a negative errno */
 int supervisor_start(struct ptodev *dev)
 {
 	pid_t pid;
@@ -94,7 +93,7 @@ int supervisor_start(struct ptodev *dev)
 	return ret;
 }
 
-/* Waits for the supervisor, which has been told to stop, and helps if it does not. */
+/* Wait for the supervisor, which has been told to stop; kill it if it does not. */
 void supervisor_stop(struct ptodev *dev)
 {
 	uint64_t until = patience_ns(dev) + 2 * STOP_BOUND_NS;

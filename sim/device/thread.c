@@ -8,8 +8,8 @@
 #include "internal.h"
 
 /*
- * Creates a thread on which no signal handler of the application runs, unless for what the
- * thread itself does. Return: 0 or a negative errno
+ * Create a thread that blocks all signals except those for its own faults, so that it runs no
+ * other signal handlers of the application. Return: 0 or a negative errno
  */
 int device_thread_create(pthread_t *thread, void *(*main)(void *), void *arg)
 {
@@ -40,7 +40,7 @@ static void *thread_main(void *arg)
 	return NULL;
 }
 
-/* Makes a context's thread. Return: 0 or a negative errno */
+/* Create a context's thread. Return: 0 or a negative errno */
 int thread_start(struct ptodev *dev, uint32_t id)
 {
 	struct ctx_home *home = &dev->contexts[id];
@@ -59,7 +59,7 @@ int thread_start(struct ptodev *dev, uint32_t id)
 	return ret;
 }
 
-/* Tells a context's thread to end. */
+/* Tell a context's thread to end. */
 void thread_ask(struct ptodev *dev, uint32_t id)
 {
 	struct ctx_home *home = &dev->contexts[id];
@@ -71,8 +71,8 @@ void thread_ask(struct ptodev *dev, uint32_t id)
 }
 
 /*
- * Leaves a thread that does not end, or a kernel of its that does not, to itself: with the
- * page and the context, for as long as it takes.
+ * Abandon a thread that does not end, or whose kernel does not end. It keeps its page and its
+ * context.
  */
 static void thread_abandon(struct ptodev *dev, pthread_t thread, struct context *ctx,
 			   uint32_t number)
@@ -117,7 +117,7 @@ static bool thread_ended(const struct ctx_page *page)
 	return atomic_load(&page->state) >= CTX_ENDED;
 }
 
-/* The admin has done with a thread, which has ended or not. */
+/* Free a thread that has ended, or abandon it. */
 static void thread_release(struct ptodev *dev, struct ctx_home *home)
 {
 	struct context *ctx = home->context;
@@ -132,15 +132,15 @@ static void thread_release(struct ptodev *dev, struct ctx_home *home)
 		thread_abandon(dev, home->thread, ctx, home->page);
 }
 
-/* Tells a context's run to end. */
+/* Tell a context's run to end. */
 void thread_expire(struct ptodev *dev, uint32_t id)
 {
 	pto_engine_abort(dev->contexts[id].context->engine);
 }
 
 /*
- * Ends a context's thread. It may be about to begin a run while it is asked to end, so the
- * engine is told repeatedly.
+ * End a context's thread. It may be about to begin a run when it is asked to end, so it is asked
+ * repeatedly.
  */
 void thread_stop(struct ptodev *dev, uint32_t id, uint64_t until)
 {
@@ -155,7 +155,7 @@ void thread_stop(struct ptodev *dev, uint32_t id, uint64_t until)
 	thread_release(dev, home);
 }
 
-/* Buries contexts that have lost a kernel. */
+/* Bury contexts that have lost a kernel. */
 static void thread_reap_lost(struct ptodev *dev)
 {
 	struct pto_dev_report why;
@@ -174,8 +174,8 @@ static void thread_reap_lost(struct ptodev *dev)
 }
 
 /*
- * Looks after threads that have ended by themselves, and frees what abandoned ones held
- * that have come to an end after all.
+ * Handle threads that have ended by themselves, and free the memory of abandoned threads that have
+ * ended meanwhile.
  */
 void thread_reap(struct ptodev *dev)
 {

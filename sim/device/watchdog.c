@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: MIT
 /*
- * The watchdog: a run, or the loading or unloading of a callable, that does not end within
- * its bound is told to, and a context that does not heed that is ended. It looks a few
- * times a second, so it is late by that.
+ * The watchdog: a run, or the loading or unloading of a callable, that does not end within its
+ * bound is told to end; if it does not, the context is ended. The watchdog looks a few times a
+ * second, so it may be late by that.
  *
- * The engine looks at the bounds of a run itself, and knows more. This is for what it cannot
- * end: then it is late. The watchdog also tells the driver whether something moves. For how long
- * nothing did, it knows by patience_ns(), so a device that was stopped for a while, contexts and
- * all, goes on where it was.
+ * The engine checks the bounds of a run itself, and knows more about it. The watchdog is for runs
+ * that the engine cannot end. It also reports progress to the driver. It measures the time without
+ * progress by patience_ns(), so a device that was stopped for a while, with its contexts,
+ * continues as before.
  */
 #include "internal.h"
 
 #define WATCHDOG_NS	(100 * NSEC_PER_MSEC)
 
-/* Follows what moves in a context, and tells the driver. */
+/* Track the progress of a context, and report it to the driver. */
 static void watchdog_follow(struct ptodev *dev, struct ctx_home *home, uint64_t now)
 {
 	struct ctx_page *page = ptodev_page(dev, home->page);
@@ -34,8 +34,8 @@ static void watchdog_follow(struct ptodev *dev, struct ctx_home *home, uint64_t 
 }
 
 /*
- * Has the run, which has to end by home->run_until, passed its bound, or will it never end? It
- * has the grace from when that was first seen: not only the run may have had no time before.
+ * Has the run exceeded its bound home->run_until, or can its engine not end it? The grace begins
+ * with the first look after the bound, because the engine may not have been running before either.
  */
 static bool watchdog_passed(struct ctx_home *home, const struct ctx_page *page, uint64_t now)
 {
@@ -49,7 +49,7 @@ static bool watchdog_passed(struct ctx_home *home, const struct ctx_page *page, 
 	       now - home->moved_ns >= atomic_load(&page->run_patience);
 }
 
-/* A run that has passed its bound is told, under the lock that its end has to take. */
+/* Tell a run that has exceeded its bound to end, with the lock that watch_end() takes. */
 static bool watchdog_expire(struct ptodev *dev, uint32_t id, uint64_t now)
 {
 	struct ctx_home *home = &dev->contexts[id];
@@ -92,7 +92,7 @@ static void watchdog_context(struct ptodev *dev, uint32_t id)
 	context_bury(dev, id, PTO_DEV_TIMEOUT, &why);
 }
 
-/* Looks at all contexts, when it is time to. */
+/* Check all contexts when it is due. */
 void watchdog_check(struct ptodev *dev)
 {
 	uint64_t now = clock_ns();

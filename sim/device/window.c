@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * What a context sees of the window. A context that is a thread shares the home process's
- * mapping of all of it, and there is nothing to do; a context that is a process maps what
- * it is given, at the same addresses, and has nothing accessible elsewhere.
+ * Access of a context to the window. A context that is a thread uses the home process's mapping of
+ * the whole window. A context that is a process maps only the memory that it is given, at the same
+ * addresses; the rest is inaccessible.
  *
- * What the device reads on a context's behalf without giving it access (images,
- * descriptions) a context that is a process reads through the memfd.
+ * Images and descriptions are not mapped for a context. A context that is a process reads them
+ * through the memfd.
  */
 #include <errno.h>
 #include <string.h>
@@ -14,7 +14,7 @@
 
 #include "internal.h"
 
-/* Replaces the mapping of a part of the window by an inaccessible one. */
+/* Replace the mapping of a part of the window by an inaccessible one. */
 static int window_block(struct ptodev *dev, uint64_t offset, uint64_t size)
 {
 	void *addr = mmap(dev->window + offset, size, PROT_NONE,
@@ -23,13 +23,13 @@ static int window_block(struct ptodev *dev, uint64_t offset, uint64_t size)
 	return addr == MAP_FAILED ? -errno : 0;
 }
 
-/* A new context process: gives up the mapping that it has inherited. */
+/* Make the whole window inaccessible in a new context process. */
 int window_hide_all(struct ptodev *dev)
 {
 	return window_block(dev, 0, dev->config.memory_size);
 }
 
-/* Makes a part of the window accessible. Return: 0 or a negative errno */
+/* Make a part of the window accessible. Return: 0 or a negative errno */
 int window_show(struct ptodev *dev, uint64_t offset, uint64_t size, uint32_t prot)
 {
 	int flags = (prot & PTO_DEV_PROT_READ ? PROT_READ : 0) |
@@ -43,13 +43,13 @@ int window_show(struct ptodev *dev, uint64_t offset, uint64_t size, uint32_t pro
 	return addr == MAP_FAILED ? -errno : 0;
 }
 
-/* Takes the access away again. Return: 0 or a negative errno */
+/* Make a part of the window inaccessible. Return: 0 or a negative errno */
 int window_hide(struct ptodev *dev, uint64_t offset, uint64_t size)
 {
 	return dev->config.isolate ? window_block(dev, offset, size) : 0;
 }
 
-/* Shows a part of the window to the device itself, read-only; NULL and errno on failure. */
+/* Map a part of the window read-only for the device itself; NULL and errno on failure. */
 const void *window_peek(struct ptodev *dev, uint64_t offset, uint64_t size)
 {
 	uint64_t first = offset & ~(uint64_t)(dev->config.page_size - 1);
@@ -62,7 +62,7 @@ const void *window_peek(struct ptodev *dev, uint64_t offset, uint64_t size)
 	return addr == MAP_FAILED ? NULL : addr + (offset - first);
 }
 
-/* Ends window_peek(). */
+/* End a mapping of window_peek(). */
 void window_peek_end(struct ptodev *dev, const void *addr, uint64_t size)
 {
 	uintptr_t in_page = (uintptr_t)addr & (dev->config.page_size - 1);
@@ -71,7 +71,7 @@ void window_peek_end(struct ptodev *dev, const void *addr, uint64_t size)
 		munmap((char *)(uintptr_t)addr - in_page, in_page + size);
 }
 
-/* Copies from the window; the caller has checked the range. Return: 0 or a negative errno */
+/* Copy from the window; the caller has checked the range. Return: 0 or a negative errno */
 int window_read(struct ptodev *dev, uint64_t offset, void *buffer, size_t size)
 {
 	char *to = buffer;
