@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * PTO_SIM_CHECK: what is left at exit? What the application did not close is said, and
- * then closed, as the kernel would. What the driver or the simulator hold on to after that
- * is a leak of theirs.
+ * PTO_SIM_CHECK: report leaks at exit. Contexts that the application left open are reported
+ * and then closed, as the kernel would. Whatever the driver or the simulator hold after that
+ * is a leak of their own.
  */
 #include <stdlib.h>
 
@@ -12,7 +12,7 @@
 #include "preload.h"
 #include "raw.h"
 
-/* In a forked child: what the driver had allocated for the parent. */
+/* In a forked child: the allocations that the driver made in the parent. */
 static struct sim_memory inherited;
 
 void sim_check_fork_child(void)
@@ -50,7 +50,7 @@ static void close_ours(int fd, uintptr_t entry, void *arg)
 	sim_file_after_close(closing);
 }
 
-/* Return: leaks. Ends the devices, if nothing uses them any more. */
+/* Ends the devices unless a context still uses one. Return: the number of leaks. */
 static unsigned int check_rest(void)
 {
 	unsigned int contexts = sim_file_count(), leaks;
@@ -83,7 +83,7 @@ static void check(void)
 		abort();
 }
 
-/* Runs after the application's own handlers, so that they may still close what they have. */
+/* Runs after the application's exit handlers, so these can still close their contexts. */
 __attribute__((destructor(101))) static void sim_end(void)
 {
 	if (sim_fd_used())

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * The environment of the simulator, read once, at the first use of a device.
+ * The simulator's environment variables, read once at the first use of a device.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -47,7 +47,10 @@ static void wrong(const char *name, const char *value, const char *expected)
 	config.error = -EINVAL;
 }
 
-/* A decimal number in [min, max], with nothing around it but *end, if the caller looks. */
+/*
+ * A decimal number in [min, max]. Text may follow it only if the caller passes @end, which then
+ * points to that text.
+ */
 static bool number(const char *text, uint64_t min, uint64_t max, uint64_t *out, const char **end)
 {
 	uint64_t value = 0;
@@ -171,7 +174,7 @@ static void read_faults(const char *name, const char *value)
 	}
 }
 
-/* A variable that is unset or empty asks for the default. */
+/* NULL if the variable is unset or empty: both mean the default. */
 static const char *variable(const char *name)
 {
 	const char *value = getenv(name);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * The devices of the process. Each is made when it is first opened, and stays until the
- * process ends.
+ * The devices of the process. A device is created when it is first opened and exists until
+ * the process ends.
  */
 #include "transport.h"
 
@@ -20,13 +20,13 @@
 
 /**
  * struct sim_device - /dev/pto@index
- * @lock: held while it is made
+ * @lock: held while the device is created
  * @index: N
- * @pdev: the core's device, NULL until it is made
+ * @pdev: the core's device; NULL until it is created
  * @transport: between @pdev and the device; lives as long as @pdev
  * @runs: runs accepted, counted for PTO_SIM_FAIL=gone:N
- * @inherited: in a forked child, the parent's device; not used, but a leak checker finds it
- * @baseline: device memory in use when it was new, for PTO_SIM_CHECK
+ * @inherited: in a forked child, the parent's device; unused, but reachable for a leak checker
+ * @baseline: device memory in use right after creation, for PTO_SIM_CHECK
  */
 struct sim_device {
 	pthread_mutex_t lock;
@@ -45,8 +45,8 @@ static struct sim_device devices[SIM_MAX_DEVICES] = {
 };
 
 /*
- * The device's threads inherit this mask: no signal of the application is for them, but
- * those that a faulting kernel raises are.
+ * The device's threads inherit this mask. It blocks all signals except those that a faulting
+ * kernel raises.
  */
 static void block_signals(sigset_t *old)
 {
@@ -60,7 +60,7 @@ static void block_signals(sigset_t *old)
 	pthread_sigmask(SIG_BLOCK, &set, old);
 }
 
-/* What is in use, asked through a context that is closed again. */
+/* Query the device's usage through a temporary context, which counts as one in @usage. */
 static int usage_of(struct sim_device *dev, struct pto_device_usage *usage)
 {
 	struct pto_ioc_query query = {
@@ -79,7 +79,7 @@ static int usage_of(struct sim_device *dev, struct pto_device_usage *usage)
 	return (int)ret;
 }
 
-/* Device memory in use that no cache of the device accounts for. */
+/* Device memory in use, without the device's cache of arena images. */
 static uint64_t held(const struct pto_device_usage *usage)
 {
 	return usage->memory_used - usage->arena_image_bytes;
@@ -133,7 +133,7 @@ int sim_device_get(unsigned int index, struct sim_device **out)
 	pthread_mutex_unlock(&dev->lock);
 	if (ret)
 		return ret;
-	/* The count of allocations begins when there is a device to use. */
+	/* Allocations are counted from the creation of the first device. */
 	if (sim_config()->fail_alloc && !atomic_exchange(&armed, true))
 		sim_fail_nth((long)sim_config()->fail_alloc);
 	*out = dev;
@@ -169,7 +169,7 @@ static unsigned int check_device(struct sim_device *dev)
 	struct pto_device_usage usage;
 	uint64_t leaked;
 
-	/* A device that is gone, or out of memory, cannot be asked. */
+	/* The query fails if the device is gone or out of memory. */
 	if (usage_of(dev, &usage))
 		return 0;
 	leaked = held(&usage) > dev->baseline ? held(&usage) - dev->baseline : 0;

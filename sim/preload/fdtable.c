@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * The table of descriptors: two levels, chunks are made when first needed and stay.
- * Entries are plain atomics; see preload.h for what they mean.
+ * The table of descriptors. It has two levels; a chunk is allocated when it is first needed and
+ * never freed. Entries are atomic words; preload.h tells what they mean.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -11,8 +11,9 @@
 #include "preload.h"
 #include "raw.h"
 
-/* Internal descriptors go where applications rarely look, but not so high that the
- * kernel's own table of the process becomes large.
+/*
+ * Internal descriptors get numbers that applications rarely use. The numbers are limited, since
+ * the kernel's descriptor table grows with the highest one.
  */
 #define SIM_INTERNAL_HIGHEST 3072
 #define SIM_INTERNAL_LOWEST 32
@@ -29,7 +30,7 @@ static uintptr_t *sim_fd_chunk(unsigned int chunk)
 
 	if (entries)
 		return entries;
-	/* Not malloc(): this may be called where only async-signal-safe code may run. */
+	/* Not malloc(): the caller may be restricted to async-signal-safe functions. */
 	addr = sim_raw(SYS_mmap, NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
 		       -1, 0);
 	if (addr < 0 && addr > -4096)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Open contexts: from open() to the last close, and what a descriptor is. The scheme is
- * described in preload.h, the struct in file.h.
+ * Open contexts, from open() to the last close, and the identity of descriptors. preload.h
+ * describes the scheme, file.h the struct.
  */
 #include "file.h"
 
@@ -21,17 +21,17 @@
 #define NAME_PREFIX "pto-sim/"
 
 /*
- * Bytes that are sent to the peer and never read. They use the descriptor's send buffer
- * (as small as the kernel allows) up, so that it is not writable: the driver does not
- * report POLLOUT either.
+ * Bytes that are sent to the peer and never read. They fill the descriptor's send buffer, which
+ * is as small as the kernel allows. So the descriptor is never writable, as the driver never
+ * reports POLLOUT.
  */
 #define FILL_BYTES 2048
 
 struct sim_file *_Atomic sim_files;
 
 /*
- * Counts closes that we see. A verification that a close has overtaken does not go into
- * the table.
+ * Counts the closes that pass through the hooks. A verification during which one happened is not
+ * entered in the table.
  */
 static _Atomic uint64_t closes;
 static _Atomic uint64_t serials;
@@ -40,10 +40,10 @@ static _Atomic bool other_explained;
 /* --- names --------------------------------------------------------------------- */
 
 /**
- * struct file_name - what the address of a descriptor says
+ * struct file_name - the parts of the address that a descriptor is bound to
  * @index: device
  * @pid: process that opened it
- * @nonce: which context
+ * @nonce: identifies the context
  */
 struct file_name {
 	unsigned int index;
@@ -71,7 +71,7 @@ static const char *parse_number(const char *at, const char *end, unsigned int ba
 	return at == start ? NULL : at;
 }
 
-/* Ask the kernel for the name of @fd. No lock, nothing that could block. */
+/* Ask the kernel for the name of @fd. Takes no lock and does not block. */
 static bool name_of(int fd, struct file_name *name)
 {
 	struct sockaddr_un addr;
@@ -167,7 +167,7 @@ static void forget_entry(int fd, uintptr_t entry, void *file)
 		sim_fd_set(fd, 0);
 }
 
-/* The last reference is gone: nobody uses the file, and nobody can find it any more. */
+/* The last reference is gone: no thread uses the file, and no lookup finds it. */
 static void file_release(struct sim_file *file)
 {
 	if (sim_trace_on())
@@ -177,7 +177,7 @@ static void file_release(struct sim_file *file)
 	pto_ctx_close(file->ctx);
 	sim_helper_unwatch(file->peer);
 	sim_fd_close_internal(file->peer);
-	/* Closes that nobody told us of may have left entries. */
+	/* Closes that bypassed the hooks may have left entries. */
 	sim_fd_each(0, SIM_FD_CHUNK * SIM_FD_CHUNKS - 1, forget_entry, file);
 	file_free(file);
 }
@@ -271,11 +271,11 @@ static int check_flags(int flags)
 		return -ENOTDIR;
 	if ((flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL))
 		return -EEXIST;
-	/* A character device without direct I/O. */
+	/* The driver has no direct I/O. */
 	return flags & O_DIRECT ? -EINVAL : 0;
 }
 
-/* Make the pair. On success *peer is internal and *fd the lowest free descriptor. */
+/* Create the socket pair. On success *peer is internal and *fd is the lowest free descriptor. */
 static int make_pair(int flags, int *fd, int *peer)
 {
 	static const char fill[FILL_BYTES];
@@ -336,7 +336,7 @@ static int open_file(struct sim_file *file, unsigned int index, int flags)
 {
 	int ret, fd = -1;
 
-	/* The pair first: the descriptor is then the lowest free one, as open() promises. */
+	/* The pair comes first: open() must return the lowest free descriptor. */
 	ret = make_pair(flags, &fd, &file->peer);
 	if (ret)
 		return ret;
@@ -433,7 +433,7 @@ void sim_file_hung_up(const void *which)
 {
 	struct sim_file *file;
 
-	/* All files, or one that is found in the list, so that its fields are seen as well. */
+	/* @which is only compared with the list: walking it makes the file's fields visible. */
 	for (file = atomic_load(&sim_files); file; file = file->next)
 		if ((!which || which == file) && atomic_load(&file->state) == FILE_OPEN)
 			close_if_hung_up(file, atomic_load(&file->generation));
@@ -517,7 +517,7 @@ unsigned int sim_file_count(void)
 
 void sim_file_fork_child(void)
 {
-	/* Kept reachable, so that a leak checker in the child has nothing to say. */
+	/* The files stay reachable, so a leak checker in the child does not report them. */
 	static struct sim_file *parents;
 	struct sim_file **tail = &parents;
 

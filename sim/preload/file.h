@@ -5,7 +5,9 @@
 #ifndef PTO_SIM_FILE_H
 #define PTO_SIM_FILE_H
 
-/* The core's headers first: <stdatomic.h> has macros by names that the kernel has too. */
+/*
+ * The core's headers first: <stdatomic.h> defines macros that the kernel has under the same names.
+ */
 #include <pto_core.h>
 
 #include <pthread.h>
@@ -16,15 +18,15 @@
 
 /* sim_file.state */
 enum {
-	FILE_FREE,	/* in no use; whoever swaps it to FILE_SETUP owns it */
+	FILE_FREE,	/* unused; the thread that swaps it to FILE_SETUP owns it */
 	FILE_SETUP,	/* being opened, or being torn down */
-	FILE_OPEN,	/* descriptors exist; they hold FILE_OPEN_REF together */
-	FILE_CLOSED,	/* none exists any more; mappings and ioctls in flight hold the rest */
+	FILE_OPEN,	/* descriptors exist; together they hold FILE_OPEN_REF */
+	FILE_CLOSED,	/* no descriptor exists; mappings and ioctls in flight hold references */
 };
 
 #define FILE_OPEN_REF (1u << 31)
 
-/* sim_file.attention: why an ioctl has to look at more than the core's answer */
+/* sim_file.attention: reasons for an ioctl to take the slow path */
 #define ATTENTION_TRACE	1u	/* PTO_SIM_TRACE */
 #define ATTENTION_FAULT	2u	/* PTO_SIM_FAIL=gone:N */
 
@@ -33,30 +35,31 @@ enum {
  * @refs: FILE_OPEN_REF while descriptors exist, plus one for each use in progress and for
  *	each mapping
  * @state: FILE_*
- * @generation: counts uses of this struct
- * @nonce: what is random in @name, to find it fast; 0 while not open
- * @name: address that the descriptors are bound to
- * @name_length: bytes of it
+ * @generation: incremented each time the struct becomes free
+ * @nonce: random part of the address that the descriptors are bound to, as the key for lookups;
+ *	0 while not open
+ * @name: unused
+ * @name_length: unused
  * @dev: its device
  * @ctx: the driver's context
  * @peer: other end of the descriptor; SIM_INTERNAL
  * @accmode: O_RDONLY, O_WRONLY or O_RDWR
  * @attention: ATTENTION_*
  * @serial: number in this process
- * @close_lock: held while the last close is found out and carried out, so that every
- *	closer returns after the context has ended
- * @ready_lock: serialises the byte that makes the descriptor readable; @signalled
- * @signalled: bytes that have been written and not been taken back
+ * @close_lock: held while the last close is detected and carried out, so that every thread
+ *	that closes a descriptor returns after the context has ended
+ * @ready_lock: protects @signalled and serialises writing and reading these bytes
+ * @signalled: bytes written to make the descriptor readable and not yet read back
  * @pollers: threads inside poll() or select() with it
  * @sticky: it was added to an epoll set
- * @marked: something happened, the helper thread has to look
+ * @marked: the driver woke its pollers; the helper thread has to update the readiness
  * @wait: entry in the context's wait queue
- * @next: list of all, which only grows
+ * @next: the next one in the list of all, which only grows
  *
- * These structs are never freed, only used again, so that a lookup without a lock may
- * follow a stale pointer: it raises @refs, finds out whether FILE_OPEN_REF is there and this
- * still the file it meant, and puts the reference back if not. Whoever brings @refs to 0
- * ends the context if @state is FILE_CLOSED.
+ * These structs are reused but never freed, so a lookup without a lock may follow a stale
+ * pointer. It raises @refs and checks that FILE_OPEN_REF is set and that this is still the
+ * right file; if not, it drops the reference. The thread that brings @refs to 0 ends the
+ * context if @state is FILE_CLOSED.
  */
 struct sim_file {
 	_Atomic uint32_t refs;
@@ -104,7 +107,7 @@ void sim_ready_end(struct sim_file *file);
 /** sim_ready_update() - an ioctl by way of @fd may have changed the readiness */
 void sim_ready_update(struct sim_file *file, int fd);
 
-/** sim_ready_armed() - does anybody want to know? */
+/** sim_ready_armed() - does a poller or an epoll set wait for the file? */
 static inline bool sim_ready_armed(struct sim_file *file)
 {
 	return atomic_load_explicit(&file->pollers, memory_order_relaxed) ||

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * Forked children. The threads of the simulator are the parent's, so a child cannot use
- * what the parent had: it starts with no devices and no files, treats the descriptors that
- * it inherited as contexts of another process, and has its mappings, but no part in what they
- * keep alive.
+ * Forked children. The simulator's threads exist in the parent only, so a child cannot use the
+ * parent's devices: it starts with no devices and no files, and treats inherited descriptors as
+ * contexts of another process. It keeps the inherited mappings, but these hold no references.
  *
- * fork() runs a handler in the child. A child made in another way (clone() by system
- * call) has no handler run; it finds the word below wiped by the kernel, at its first
- * use of the simulator.
+ * fork() runs a handler in the child. A child made in another way (clone() by system call) runs
+ * no handler; at its first use of the simulator it finds that the kernel has wiped the word
+ * below.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -21,9 +20,9 @@
 #include "raw.h"
 
 enum {
-	WORD_CHILD,	/* wiped: a forked child that has not noticed yet */
+	WORD_CHILD,	/* wiped: a forked child that has not reset its state yet */
 	WORD_READY,	/* the state belongs to this process */
-	WORD_BUSY,	/* a thread is making it so */
+	WORD_BUSY,	/* a thread is resetting it */
 };
 
 static _Atomic uint32_t word_at_start = WORD_READY;
@@ -43,8 +42,9 @@ static void disown(int fd, uintptr_t entry, void *close_internal)
 }
 
 /*
- * Single-threaded (the handler), or every other thread waits in sim_fork_check_slow().
- * Only the handler knows that the internal descriptors are still what they were.
+ * Runs alone: in the handler there is only one thread, else every other thread that uses the
+ * simulator waits in sim_fork_check_slow(). Only in the handler are the internal descriptors
+ * certain to be still the simulator's, so only then are they closed.
  */
 static void start_over(bool in_handler)
 {
@@ -94,7 +94,7 @@ void sim_fork_init(void)
 
 	atomic_store(&owner, (int)sim_raw(SYS_getpid));
 	pthread_atfork(sim_map_fork_prepare, sim_map_fork_parent, in_child);
-	/* Without the page, fork() is still noticed by the handler. */
+	/* Without the page, only fork() is detected, by its handler. */
 	if (addr < 0 && addr > -4096)
 		return;
 	if (sim_raw(SYS_madvise, addr, size, MADV_WIPEONFORK)) {

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * The helper thread, one a process, made with the first context. It watches the peers of
- * all descriptors for the hang-up that the last close makes, however that came about, and
- * does for readiness what a device thread must not do. It takes no signals.
+ * The helper thread. There is one per process, started with the first context. It watches the
+ * peer of each context for the hang-up that follows the last close, whichever way the
+ * descriptors were closed. It also updates the readiness of files for device threads, which must
+ * not do that themselves. It blocks all signals.
  */
 #include <errno.h>
 #include <pthread.h>
@@ -16,8 +17,8 @@
 #define HELPER_EVENTS 16
 
 /**
- * struct helper - the thread and what it waits for
- * @lock: held while it is made
+ * struct helper - the thread and its epoll set
+ * @lock: held while the thread is started and while a peer is added to @epoll
  * @epoll: the set of peers, and of @event; -1 while there is no thread
  * @event: eventfd that sim_helper_poke() writes to
  */
@@ -39,7 +40,7 @@ static void *helper_main(void *arg)
 
 	for (;;) {
 		n = sim_raw(SYS_epoll_pwait, helper.epoll, events, HELPER_EVENTS, -1, NULL, 8);
-		/* An application that closes our descriptors by force gets no helper. */
+		/* The application has closed the epoll set by a raw system call. */
 		if (n < 0 && n != -EINTR)
 			return NULL;
 		for (i = 0; i < n; i++) {
@@ -108,7 +109,7 @@ static int start(void)
 
 int sim_helper_watch(struct sim_file *file, int peer)
 {
-	/* Edge-triggered: a hang-up that has to wait for an ioctl in flight is told once. */
+	/* Edge-triggered: a hang-up is reported once, even if ioctls in flight delay the end. */
 	struct epoll_event event = { .events = EPOLLET, .data.ptr = file };
 	int ret = 0;
 

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the interposed entry points share.
+ * Declarations shared by the interposed entry points.
  *
- * Rules for them: a call that is not for the simulator goes to the next definition with
- * its arguments as they are, and errno is what that leaves behind. A call that is sets
- * errno only when it fails.
+ * A call that is not for the simulator goes to the next definition with unchanged arguments,
+ * and errno is left as that definition sets it. A call that the simulator handles sets errno
+ * only if it fails.
  *
- * The C library's headers must not redirect the names that are defined here, so this
- * header comes first in each file, and switches that off whatever the flags say.
+ * The C library's headers must not redirect the functions that are defined here. So this header
+ * comes first in each file and undefines the macros that would make them do so.
  */
 #ifndef PTO_SIM_HOOK_H
 #define PTO_SIM_HOOK_H
@@ -23,7 +23,8 @@
 /**
  * SIM_ENTRY() - the entry point of sim_@name(), which goes on to the next definition
  *
- * The function takes where it goes on to as an argument: for syscall() that is the kernel.
+ * sim_@name() takes the table of next definitions as its first argument; the syscall() hook
+ * passes &sim_direct, which enters the kernel.
  */
 #define SIM_ENTRY(type, name, params, ...) \
 	SIM_EXPORT type name params \
@@ -79,22 +80,26 @@ ssize_t sim_readlink(const struct sim_real *next, const char *path, char *buf, s
 ssize_t sim_readlinkat(const struct sim_real *next, int dirfd, const char *path, char *buf,
 		       size_t length);
 
-/** sim_open_before() - an open that may create a file: is it ours? Then *fd is its result */
+/**
+ * sim_open_before() - handle an open that may create a file, if @path names a device
+ *
+ * Return: true if it was handled; *fd is the result of open() then.
+ */
 bool sim_open_before(int dirfd, const char *path, int flags, int *fd);
 
 /**
- * sim_open_after() - what the kernel said may be about one of our names
+ * sim_open_after() - after the kernel's open: if @path names a device, open that instead
  * @dirfd: as for openat()
  * @path: the path that the kernel was given
  * @flags: as for open()
- * @fd: the kernel's answer, with errno if it is -1
+ * @fd: the kernel's result; errno is set if it is -1
  * @saved: errno before the call
  *
  * Return: what open() returns.
  */
 int sim_open_after(int dirfd, const char *path, int flags, int fd, int saved);
 
-/* Entry points that the headers do not declare, or only under some options. */
+/* Entry points that the headers declare only under some options, or not at all. */
 int __open_2(const char *path, int flags);
 int __open64_2(const char *path, int flags);
 int __openat_2(int dirfd, const char *path, int flags);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Interposed: what closes and copies descriptors, and fcntl().
+ * Interposed: the functions that close and copy descriptors, and fcntl().
  */
 #include "hook.h"
 
@@ -20,7 +20,7 @@ int sim_close(const struct sim_real *next, int fd)
 
 	if (__builtin_expect(!entry, 1))
 		return next->close(fd);
-	/* The loops of daemons, close(3), close(4), ..., must not get at our own. */
+	/* A daemon may close all numbers in a loop, which must not close internal descriptors. */
 	if (entry == SIM_INTERNAL) {
 		errno = EBADF;
 		return -1;
@@ -40,12 +40,12 @@ SIM_ENTRY(int, close, (int fd), fd)
 #define RANGE_CLOSINGS 16
 
 /**
- * struct range_close - a close_range() that leaves our own descriptors open
- * @next: first descriptor that is not dealt with yet
+ * struct range_close - a close_range() that leaves internal descriptors open
+ * @next: first descriptor that is not handled yet
  * @flags: as for close_range()
  * @error: first error of the kernel, or 0
- * @closings: the first contexts' descriptors among them
- * @count: how many of these there are, more than there is room for included
+ * @closings: the first RANGE_CLOSINGS descriptors of contexts in the range
+ * @count: descriptors of contexts in the range; may exceed RANGE_CLOSINGS
  */
 struct range_close {
 	unsigned int next;
@@ -87,7 +87,7 @@ static int close_all(unsigned int first, unsigned int last, unsigned int flags)
 	sim_fd_each(first, last, before_range, &range);
 	if (range.next <= last && range.next >= first)
 		close_piece(&range, range.next, last);
-	/* They have ended when this returns, even if the helper is at it already. */
+	/* The contexts must have ended on return, even if the helper is ending them just now. */
 	for (i = 0; i < range.count && i < RANGE_CLOSINGS; i++)
 		sim_file_after_close(range.closings[i]);
 	if (range.count > RANGE_CLOSINGS)
@@ -98,8 +98,9 @@ static int close_all(unsigned int first, unsigned int last, unsigned int flags)
 }
 
 /*
- * With CLOSE_RANGE_UNSHARE the threads of the simulator would keep the old table, and with it
- * what is closed, open. They are not the application's, which believes it has one thread.
+ * CLOSE_RANGE_UNSHARE is dropped: the simulator's threads would keep the old descriptor table,
+ * and so keep the closed descriptors open. For the application they do not exist: it may believe
+ * that it has one thread.
  */
 int sim_close_range(const struct sim_real *next, unsigned int first, unsigned int last, int flags)
 {
@@ -119,7 +120,7 @@ SIM_EXPORT void closefrom(int low)
 
 /* --- copies -------------------------------------------------------------------------- */
 
-/* @fd has become a copy of @from: what is known of that is probably true of it. */
+/* @fd has become a copy of @from: enter it with the same identity, as a hint. */
 static int copied(int from, int fd)
 {
 	uintptr_t entry = sim_fd_peek(from);
@@ -140,7 +141,7 @@ int sim_dup(const struct sim_real *next, int fd)
 
 SIM_ENTRY(int, dup, (int fd), fd)
 
-/* After dup2() and dup3(): @closing is what was at @fd before. */
+/* After dup2() and dup3(): @closing describes the descriptor that was at @fd before. */
 static int copied_over(int from, int fd, int ret, struct sim_closing closing)
 {
 	int saved = errno;
@@ -186,7 +187,7 @@ int sim_dup3(const struct sim_real *next, int from, int fd, int flags)
 
 SIM_ENTRY(int, dup3, (int from, int fd, int flags), from, fd, flags)
 
-/* F_GETFL: the socket is open for reading and writing whatever open() was asked for. */
+/* F_GETFL: a socket is always O_RDWR, so put in the access mode that open() was given. */
 static int get_flags(int fd, int flags)
 {
 	struct sim_file *file;

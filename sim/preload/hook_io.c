@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * Interposed: ioctl(), and read() and write(), which the driver does not have.
+ * Interposed: ioctl(), and read() and write(), which the driver does not support.
  */
 #include "hook.h"
 
@@ -9,7 +9,7 @@
 
 #include <linux/pto.h>
 
-/* A PTO ioctl on a descriptor that the table cannot vouch for. */
+/* A PTO ioctl on a descriptor without a verified entry in the table. */
 static __attribute__((noinline)) long ioctl_verify(const struct sim_real *next, int fd,
 						   unsigned int cmd, void *arg)
 {
@@ -44,7 +44,7 @@ static long ioctl_pto(const struct sim_real *next, int fd, unsigned int cmd, voi
 	return ret;
 }
 
-/* Of the ioctls of all files, these are the kernel's own affair; the others are ENOTTY. */
+/* Generic ioctls that the kernel must execute; every other one but PTO ioctls is ENOTTY. */
 static bool is_generic(unsigned long request)
 {
 	return request == FIOCLEX || request == FIONCLEX || request == FIONBIO;
@@ -54,7 +54,7 @@ int sim_ioctl(const struct sim_real *next, int fd, unsigned long request, void *
 {
 	struct sim_file *file;
 
-	/* musl's request is an int, so its upper half may be anything. */
+	/* With musl the request is an int, so the upper half is undefined. */
 	if (_IOC_TYPE((unsigned int)request) == PTO_IOC_TYPE)
 		return (int)sim_return(ioctl_pto(next, fd, (unsigned int)request, arg));
 	if (SIM_UNLIKELY(sim_fd_peek(fd)) && !is_generic(request)) {
@@ -84,7 +84,7 @@ SIM_EXPORT int ioctl(int fd, unsigned long request, ...)
 	return sim_ioctl(sim_real(), fd, request, arg);
 }
 
-/* Is @fd a context? Then errno is what the driver would say to reading or writing it. */
+/* Is @fd a context? If so, errno is set as read() or write() of the driver would set it. */
 static __attribute__((noinline)) bool is_context(int fd, int accmode)
 {
 	struct sim_file *file;
@@ -146,7 +146,7 @@ SIM_EXPORT ssize_t __read_chk(int fd, void *buf, size_t length, size_t size)
 
 	if (length <= size)
 		return read(fd, buf, length);
-	/* The C library knows how to end a program that does this. */
+	/* An overflow: the C library's function ends the program. */
 	next = sim_next("__read_chk");
 	return next ? next(fd, buf, length, size) : read(fd, buf, size);
 }

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * Interposed: mmap(), munmap(), mremap(), remap_file_pages(), shmat(), mprotect(),
- * pkey_mprotect(), madvise(), msync(). What a descriptor is matters only after the
- * kernel has refused to map it, which it does with every socket (ENODEV); so nobody
- * else's mmap() costs anything.
+ * pkey_mprotect(), madvise(), msync(). mmap() asks the kernel first, which refuses to map any
+ * socket (ENODEV). Only then is the descriptor identified, so other calls of mmap() pay nothing.
  */
 #include "hook.h"
 
@@ -12,9 +11,9 @@
 #include <sys/ipc.h>
 
 /*
- * What the kernel says to mapping a socket: ENODEV, or before that EPERM, since the
- * sockets' file system has nothing to execute, or EOVERFLOW, since it has smaller offsets than a
- * device may have. With MAP_FIXED it has unmapped nothing yet.
+ * The errors of the kernel for an mmap() of a socket: ENODEV, or one of two that it checks
+ * before. EPERM: the file system of sockets is noexec. EOVERFLOW: it limits offsets to less than
+ * a device does. With MAP_FIXED nothing has been unmapped at that point.
  */
 static bool may_be_socket(int error, int prot)
 {
@@ -125,7 +124,7 @@ SIM_ENTRY(int, msync, (void *addr, size_t length, int flags), addr, length, flag
 void *sim_mremap(const struct sim_real *next, void *addr, size_t old_length, size_t new_length,
 		 int flags, void *new_addr)
 {
-	/* An old length of 0 copies a shared mapping: look at one byte of it. */
+	/* An old length of 0 copies a shared mapping: check its first byte. */
 	if (SIM_UNLIKELY(sim_map_overlaps(addr, old_length ? old_length : 1) ||
 			 (flags & MREMAP_FIXED && sim_map_overlaps(new_addr, new_length))))
 		return (void *)sim_return(sim_map_move(addr, old_length, new_length, flags,
@@ -146,7 +145,10 @@ SIM_EXPORT void *mremap(void *addr, size_t old_length, size_t new_length, int fl
 	return sim_mremap(sim_real(), addr, old_length, new_length, flags, new_addr);
 }
 
-/* Where it begins is what is remapped; the kernel refuses a range that changes its kind. */
+/*
+ * The mapping at the first byte decides whether the call is for the simulator: the kernel refuses
+ * a range that goes beyond one file.
+ */
 int sim_remap_file_pages(const struct sim_real *next, void *addr, size_t length, int prot,
 			 size_t index, int flags)
 {

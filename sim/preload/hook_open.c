@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * Interposed: what opens a file by name.
+ * Interposed: the functions that open a file by name.
  *
- * The kernel is asked first. It knows no /dev/ptoN and says ENOENT, and then the path has
- * been read and can be looked at without fear. Only a call that would create the file is
- * looked at before. Where a real /dev/ptoN exists it is opened and closed again: under
- * the simulator the simulated devices are the only ones.
+ * The kernel is asked first. It has no /dev/ptoN and returns ENOENT. It has read the path by
+ * then, so the path is known to be readable. Only a call that could create the file is checked
+ * before the kernel is asked. A real /dev/ptoN is opened and closed again: under the simulator
+ * only the simulated devices exist.
  */
 #include "hook.h"
 
@@ -120,8 +120,8 @@ CREAT(creat, open)
 CREAT(creat64, open64)
 
 /*
- * What -D_FORTIFY_SOURCE makes of a call without a mode. A call that needs one is for the C
- * library to complain about.
+ * With -D_FORTIFY_SOURCE a call without a mode becomes a call of these. If a mode is needed, the
+ * C library reports it.
  */
 #define OPEN_2(name, opener) \
 	SIM_EXPORT int name(const char *path, int flags) \
@@ -197,7 +197,7 @@ static FILE *open_stream(int index, const char *mode)
 	return stream;
 }
 
-/* As for open(): the kernel first, unless the file would be created. */
+/* As with open(), the kernel is asked first unless it could create the file. */
 static FILE *open_stream_after(const char *path, const char *mode, FILE *stream)
 {
 	int index, failed = errno;

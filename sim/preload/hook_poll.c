@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Interposed: poll(), select() and epoll_ctl(). A call with contexts among its descriptors
- * arms them (see ready.c), lets the kernel wait, and puts what the driver says in place of
- * what the kernel says about the sockets. select() is made of poll() then.
+ * Interposed: poll(), select() and epoll_ctl(). A poll() with contexts among its descriptors
+ * arms them (see ready.c), lets the kernel wait, and replaces the kernel's answer for the
+ * sockets by that of the driver. A select() with contexts uses this poll().
  */
 #include "hook.h"
 
@@ -16,16 +16,19 @@
 /* Descriptors that are handled without an allocation. */
 #define FEW 64
 
-/* The most that one process can have (the kernel's NR_OPEN). */
+/* The most that a process can have by default (the kernel's fs.nr_open). */
 #define MANY (1u << 20)
 
 /*
- * The kernel can only wake a poller for the byte. Who asks for errors alone must not be
- * woken by it over and over, and looks for himself now and then.
+ * A poller that asks for errors alone cannot wait for the byte, which stays while there are
+ * results to read and would wake it again and again. It asks the driver at this interval.
  */
 #define LOOK_NS (50 * 1000 * 1000ll)
 
-/* A descriptor that select() does not ask about can keep poll() from waiting. */
+/*
+ * poll() may return at once for a condition that select() does not report, such as POLLHUP of a
+ * descriptor that is in the set for writing only. select_until() sleeps this long between calls.
+ */
 #define NAP_NS (1000 * 1000ll)
 
 #define POLL_READ (POLLIN | POLLRDNORM)
@@ -33,12 +36,12 @@
 /**
  * struct polling - a poll() with contexts among its descriptors
  * @n: descriptors
- * @user: what the caller asks
- * @fds: what the kernel is asked
- * @files: the context at each place, with a reference; NULL for anything else
- * @look: somebody has to look for himself
- * @few: storage for a few
- * @few_files: storage for a few
+ * @user: the caller's array
+ * @fds: the array for the kernel
+ * @files: the context at each index, with a reference; NULL for any other descriptor
+ * @look: a context is polled for errors only: ask the driver every LOOK_NS
+ * @few: storage for @fds, for up to FEW descriptors
+ * @few_files: storage for @files, likewise
  */
 struct polling {
 	nfds_t n;
@@ -58,7 +61,7 @@ static int64_t now_ns(void)
 	return now.tv_sec * NSEC_PER_SEC + now.tv_nsec;
 }
 
-/* The time at which a wait of @timeout ends; INT64_MAX for never, -1 if it is not valid. */
+/* The time at which a wait of @timeout ends: INT64_MAX for never, -1 if @timeout is invalid. */
 static int64_t deadline_of(const struct timespec *timeout)
 {
 	int64_t ns;
@@ -92,7 +95,7 @@ static short answer(uint32_t mask, short events)
 	return (short)(mask & (uint32_t)(events | POLLERR | POLLHUP));
 }
 
-/* Return: has something been found ready already? */
+/* Return: is a context ready already? */
 static bool arm(struct polling *p)
 {
 	bool ready = false;
@@ -138,7 +141,7 @@ static void disarm(void *arg)
 	}
 }
 
-/* The kernel waits, and the thread may be cancelled. */
+/* Wait in the kernel. Cancellation of the thread disarms the contexts. */
 static int guarded_ppoll(const struct sim_real *next, struct polling *p,
 			 const struct timespec *timeout, const sigset_t *mask)
 {
@@ -165,7 +168,7 @@ static int wait_once(const struct sim_real *next, struct polling *p, int64_t dea
 	return guarded_ppoll(next, p, left == INT64_MAX ? NULL : &timeout, mask);
 }
 
-/* Contexts of other processes have their answer already, but ppoll() has overwritten it. */
+/* For contexts of other processes ppoll() has overwritten the answer: set POLLERR again. */
 static int count_ready(struct polling *p)
 {
 	int ready = 0;
@@ -206,7 +209,7 @@ static void polling_end(struct polling *p)
 	}
 }
 
-/* poll() of descriptors with contexts among them; @user is memory of ours. */
+/* poll() of descriptors with contexts among them. @user is a copy of the caller's array. */
 static int poll_until(const struct sim_real *next, struct pollfd *user, nfds_t n,
 		      int64_t deadline, const sigset_t *mask)
 {
@@ -314,7 +317,7 @@ SIM_EXPORT int __ppoll_chk(struct pollfd *fds, nfds_t n, const struct timespec *
 
 /* --- select ------------------------------------------------------------------------------ */
 
-/* What select() takes for readable, writable and exceptional. */
+/* What select() asks poll() for and takes for readable, writable and exceptional. */
 static const short select_events[3] = { POLL_READ | POLLRDBAND, POLLOUT | POLLWRBAND | POLLWRNORM,
 					POLLPRI };
 static const short select_answers[3] = { POLL_READ | POLLRDBAND | POLLHUP | POLLERR,
@@ -326,8 +329,8 @@ static const short select_answers[3] = { POLL_READ | POLLRDBAND | POLLHUP | POLL
  * @bytes: bytes of each set
  * @user: the caller's sets, NULL where there is none
  * @sets: copies of them
- * @fds: the same as poll() takes it
- * @n: how many those are
+ * @fds: the descriptors in the sets, as an array for poll()
+ * @n: length of @fds
  */
 struct selection {
 	int nfds;
@@ -349,7 +352,7 @@ static void selection_end(struct selection *s)
 	free(s->fds);
 }
 
-/* Return: false if there is nothing of ours in it, or it cannot be read. */
+/* Return: false if the sets have no context in them or cannot be read. */
 static bool selection_begin(struct selection *s)
 {
 	int fd, set;
@@ -377,7 +380,7 @@ static bool selection_begin(struct selection *s)
 	return any_ours(s->fds, s->n);
 }
 
-/* Return: what select() returns, or 0 if nothing that was asked for is ready. */
+/* Return: as select(); 0 if no requested condition holds. */
 static int selection_count(struct selection *s)
 {
 	int set, count = 0;
@@ -461,7 +464,7 @@ int sim_select(const struct sim_real *next, int nfds, fd_set *readable, fd_set *
 	if (!select_user(next, &s, deadline, NULL, &ret))
 		return next->select(nfds, readable, writable, exceptional, timeout);
 	if (timeout) {
-		/* As Linux does it: what is left of the time. */
+		/* As on Linux, the remaining time goes to the caller. */
 		left = left_until(deadline);
 		tv.tv_sec = left / NSEC_PER_SEC;
 		tv.tv_usec = left % NSEC_PER_SEC / 1000;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Interposed: what describes a file. /dev/ptoN is a character device, mode 0660, that
- * belongs to whoever asks; so is the descriptor of a context. As for open() the kernel is
- * asked first: it knows no such name, and takes the descriptor for a socket.
+ * Interposed: stat(), access(), readlink() and the like. /dev/ptoN and the descriptor of a
+ * context are a character device of mode 0660 that belongs to the caller. As with open(), the
+ * kernel is asked first: it has no such name, and reports the descriptor as a socket.
  */
 #include "hook.h"
 
@@ -16,8 +16,8 @@
 #define SIM_MODE (S_IFCHR | 0660)
 
 /*
- * A device of ours by that name? For after the kernel has read the path, and said @failed.
- * Return: its index; or -1, and then errno is what the call shall leave there.
+ * The device that @path names. Called after the kernel has read the path and returned @failed.
+ * Return: its index, or -1 with errno as the interposed function must leave it.
  */
 static int device_at(int dirfd, const char *path, int failed)
 {
@@ -139,7 +139,7 @@ int sim_fstatat(const struct sim_real *next, int dirfd, const char *path, struct
 SIM_ENTRY(int, fstatat, (int dirfd, const char *path, struct stat *st, int flags), dirfd, path, st,
 	  flags)
 
-/* One struct on 64-bit machines, two names for each function. */
+/* On 64-bit machines both names of a function take the same struct. */
 _Static_assert(sizeof(struct stat) == sizeof(struct stat64), "struct stat64 is struct stat");
 
 SIM_EXPORT int stat64(const char *path, struct stat64 *st)
@@ -162,7 +162,7 @@ SIM_EXPORT int fstatat64(int dirfd, const char *path, struct stat64 *st, int fla
 	return fstatat(dirfd, path, (struct stat *)st, flags);
 }
 
-/* The names that a C library before 2.33 has; the version is always that of the kernel. */
+/* The names in a C library before 2.33. The version always means the kernel's struct. */
 
 SIM_EXPORT int __xstat(int version, const char *path, struct stat *st)
 {
@@ -251,7 +251,7 @@ SIM_ENTRY(int, statx,
 	  (int dirfd, const char *path, int flags, unsigned int mask, struct statx *sx), dirfd,
 	  path, flags, mask, sx)
 
-/* After access() and the like: may be read and written, not executed. */
+/* After access() and the like: a device may be read and written, not executed. */
 static int access_path(int ret, int dirfd, const char *path, int mode, int saved)
 {
 	int failed = errno;
@@ -327,7 +327,7 @@ SIM_EXPORT ssize_t __readlink_chk(const char *path, char *buf, size_t length, si
 
 	if (length <= size)
 		return readlink(path, buf, length);
-	/* The C library knows how to end a program that does this. */
+	/* An overflow: the C library's function ends the program. */
 	next = sim_next("__readlink_chk");
 	return next ? next(path, buf, length, size) : readlink(path, buf, size);
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Interposed: syscall(). The numbers of what is interposed under its own name do the same; what
- * is not ours goes to the kernel, and not to the next definition of that name, which may call
- * syscall() itself.
+ * Interposed: syscall(). A number whose function is interposed is handled as that function is.
+ * Where that function goes on to its next definition, this goes on to the kernel: the next
+ * definition may call syscall() itself.
  */
 #include "hook.h"
 
@@ -16,7 +16,7 @@ static long do_openat2(const long *a)
 	const char *path = (const char *)a[1];
 	struct open_how how;
 
-	/* Below a root of its own a path does not mean what it means elsewhere. */
+	/* With these flags a path must stay below dirfd, which sim_path_index() does not know. */
 	if (sim_copy_in(&how, (const void *)a[2], sizeof(how)) ||
 	    how.resolve & (RESOLVE_BENEATH | RESOLVE_IN_ROOT))
 		return sim_return(sim_raw(SYS_openat2, a[0], a[1], a[2], a[3]));
@@ -26,7 +26,7 @@ static long do_openat2(const long *a)
 	return sim_open_after(dirfd, path, (int)how.flags, fd, saved);
 }
 
-/* Descriptors: made, copied, closed. Return: false if @number is none of these. */
+/* Calls that make, copy and close descriptors. Return: false if @number is none of these. */
 static bool do_descriptor(long number, const long *a, long *ret)
 {
 	switch (number) {
@@ -71,7 +71,7 @@ static bool do_descriptor(long number, const long *a, long *ret)
 	}
 }
 
-/* What is done with them. */
+/* Calls that use descriptors. */
 static bool do_use(long number, const long *a, long *ret)
 {
 	switch (number) {
@@ -95,7 +95,7 @@ static bool do_use(long number, const long *a, long *ret)
 	}
 }
 
-/* What is done with mappings. */
+/* Calls that make and change mappings. */
 static bool do_mapping(long number, const long *a, long *ret)
 {
 	switch (number) {
@@ -151,7 +151,7 @@ static bool do_pselect(const long *a, long *ret)
 	return true;
 }
 
-/* What is asked of their readiness. */
+/* Calls that wait for descriptors. */
 static bool do_wait(long number, const long *a, long *ret)
 {
 	switch (number) {
@@ -181,7 +181,7 @@ static bool do_wait(long number, const long *a, long *ret)
 	}
 }
 
-/* What is asked about names and descriptors. */
+/* Calls that ask for attributes of names and descriptors. */
 static bool do_status(long number, const long *a, long *ret)
 {
 	switch (number) {
@@ -232,12 +232,12 @@ SIM_EXPORT long syscall(long number, ...)
 	long a[6], ret;
 	int i;
 
-	/* The caller may have passed fewer: what is read then is not used. */
+	/* The caller may have passed fewer: the rest is garbage that the kernel ignores. */
 	va_start(args, number);
 	for (i = 0; i < 6; i++)
 		a[i] = va_arg(args, long);
 	va_end(args);
-	/* While things are being bound, allocators may call this for anything. */
+	/* An allocator may get here while sim_bind() runs: then the hooks are left out. */
 	if (sim_bound && (do_descriptor(number, a, &ret) || do_use(number, a, &ret) ||
 			  do_mapping(number, a, &ret) || do_wait(number, a, &ret) ||
 			  do_status(number, a, &ret)))
