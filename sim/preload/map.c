@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Mappings of buffer objects: how they come into being, move and end. The kernel maps the
- * device's memfd, by a descriptor that allows what the context was opened for, so it is
- * the kernel that refuses to make a mapping writable.
+ * Mappings of buffer objects: creating, moving and removing them. The kernel maps the device's
+ * memfd through a descriptor with the access mode of the context. So the kernel itself refuses to
+ * make a mapping of a read-only context writable.
  */
 #include "map.h"
 
@@ -16,7 +16,7 @@
 
 /* --- mmap ---------------------------------------------------------------------------- */
 
-/* What the kernel checks before it calls the driver's mmap(), and what that checks. */
+/* The checks of the kernel before it calls the driver's mmap(), and those of that function. */
 static int check_create(const struct sim_file *file, size_t length, int prot, int flags,
 			off_t offset)
 {
@@ -100,7 +100,7 @@ long sim_map_create(struct sim_file *file, void *addr, size_t length, int prot, 
 	return ret;
 }
 
-/* --- what replaces or removes mappings -------------------------------------------------- */
+/* --- replacing and removing mappings ---------------------------------------------------- */
 
 long sim_map_over(void *addr, size_t length, int prot, int flags, int fd, off_t offset)
 {
@@ -166,8 +166,8 @@ struct move {
 };
 
 /*
- * The driver's mappings do not expand (VM_DONTEXPAND), and a call moves one of them; the rest of
- * what the kernel would refuse it refuses for the memfd, too.
+ * What the kernel refuses for the driver's mappings, but not for the memfd: they do not expand
+ * (VM_DONTEXPAND), and one call moves only one of them.
  */
 static int check_move(const struct move *m, const struct map *map, uintptr_t end)
 {
@@ -226,7 +226,7 @@ long sim_map_move(void *addr, size_t old_length, size_t new_length, int flags, v
  * struct remap - a remap_file_pages()
  * @start: first byte of the range
  * @end: behind its last byte
- * @index: page that it is to begin with
+ * @index: page of the file that the range shall begin with
  * @flags: MAP_NONBLOCK
  */
 struct remap {
@@ -237,8 +237,8 @@ struct remap {
 };
 
 /*
- * The range that [start, end) begins in, if all of it is of one context with one protection,
- * which is what the kernel demands. Called with the list locked.
+ * The range that [start, end) begins in, or NULL if [start, end) is not all of one context with
+ * one protection, as the kernel demands. Called with the list locked.
  */
 static const struct map *one_kind(uintptr_t start, uintptr_t end)
 {
@@ -273,7 +273,7 @@ static long remap_begin(const struct remap *what, struct sim_file **file)
 	return map_end(&change, ret);
 }
 
-/* The buffer at the new offset has been found: @bo, at @window_offset. */
+/* Remap to @bo, the buffer at the new offset, which is at @window_offset. */
 static long remap(const struct remap *what, struct sim_file *file, struct pto_bo *bo,
 		  uint64_t window_offset)
 {
@@ -284,7 +284,7 @@ static long remap(const struct remap *what, struct sim_file *file, struct pto_bo
 
 	if (ret)
 		return ret;
-	/* Another thread may have changed it meanwhile. */
+	/* The list was unlocked in between: another thread may have changed the range. */
 	map = one_kind(what->start, what->end);
 	if (!map || map->file != file)
 		return map_end(&change, -EINVAL);

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The list of ranges that show buffer objects: map_list.c keeps it, map.c and map_rules.c
- * change it together with what the kernel has mapped.
+ * The list of address ranges that map buffer objects. map_list.c implements it; map.c and
+ * map_rules.c change it together with the kernel's mappings.
  */
 #ifndef PTO_SIM_MAP_H
 #define PTO_SIM_MAP_H
 
-/* The core's headers first: <stdatomic.h> has macros by names that the kernel has too. */
+/*
+ * The core's headers first: <stdatomic.h> defines macros that the kernel has under the same names.
+ */
 #include <pto_core.h>
 
 #include "preload.h"
@@ -14,15 +16,15 @@
 #define PAGE ((uintptr_t)PTO_DEV_PAGE_SIZE)
 
 /**
- * struct map - a range that shows a buffer object
+ * struct map - a range that maps a buffer object
  * @next: the next one, in no order
  * @start: first byte
  * @end: behind its last byte
- * @prot: PROT_*, as far as it was changed through the C library
- * @readonly: of a context that may not write
- * @dontfork: a child does not get it
- * @inherited: of a parent: there is the same rule for what may be done with it, but @file and @bo
- *	are the parent's and not to be touched
+ * @prot: PROT_*, except for changes that bypassed the C library
+ * @readonly: the context was opened O_RDONLY
+ * @dontfork: a child does not inherit it
+ * @inherited: it comes from the parent process: the same rules apply to it, but @file and @bo
+ *	are the parent's and must not be used
  * @file: the context, with a reference
  * @bo: the buffer, with a mapping reference
  */
@@ -38,14 +40,14 @@ struct map {
 	struct pto_bo *bo;
 };
 
-/* An operation makes at most one new range and cuts at most two in two. */
+/* An operation adds at most one range and splits at most two. */
 #define MAP_FRESH 3
 
 /**
  * struct map_change - an operation on the list, from map_begin() to map_end()
- * @fresh: ranges allocated before the system call, since nothing may fail after it; NULL where
- *	one has been taken
- * @gone: ranges that are no longer in the list; their references are put when it is unlocked
+ * @fresh: ranges allocated before the system call, since nothing may fail after it; an entry
+ *	is NULL once it is used
+ * @gone: ranges removed from the list; their references are dropped after it is unlocked
  */
 struct map_change {
 	struct map *fresh[MAP_FRESH];
@@ -57,14 +59,14 @@ static inline uintptr_t page_align(uintptr_t length)
 	return (length + PAGE - 1) & ~(PAGE - 1);
 }
 
-/** map_begin() - lock the list, to change it. Return: 0 or -ENOMEM, and it is not locked */
+/** map_begin() - lock the list to change it. Return: 0, or -ENOMEM without the lock */
 int map_begin(struct map_change *change);
 
-/** map_end() - unlock it, and give back what is gone. Return: @ret */
+/** map_end() - unlock the list and drop the references of the removed ranges. Return: @ret */
 long map_end(struct map_change *change, long ret);
 
 /**
- * map_first() - the lowest range that overlaps [start, end) and that @match says is meant
+ * map_first() - the lowest range that overlaps [start, end) and for which @match returns true
  * @start: first byte
  * @end: behind the last byte
  * @match: NULL for any
@@ -73,17 +75,17 @@ long map_end(struct map_change *change, long ret);
 struct map *map_first(uintptr_t start, uintptr_t end,
 		      bool (*match)(const struct map *map, int arg), int arg);
 
-/** map_cut() - [start, end) shows nothing of ours any more */
+/** map_cut() - remove [start, end) from the list */
 void map_cut(struct map_change *change, uintptr_t start, uintptr_t end);
 
-/** map_insert() - [start, end) shows what @like does; takes the references of @like */
+/** map_insert() - add [start, end) as a copy of @like; takes over the references of @like */
 void map_insert(struct map_change *change, uintptr_t start, uintptr_t end,
 		const struct map *like);
 
-/** map_get() - take what a copy of @map would need */
+/** map_get() - take the references that a copy of @map needs */
 void map_get(const struct map *map);
 
-/** map_split() - let no range go across @addr */
+/** map_split() - split the range that contains @addr, so that none crosses it */
 void map_split(struct map_change *change, uintptr_t addr);
 
 #endif /* PTO_SIM_MAP_H */

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * The list of ranges that show buffer objects. A range keeps its buffer alive and its context
- * open, as the kernel's mappings keep their file.
+ * The list of address ranges that map buffer objects. A range keeps its buffer alive and its
+ * context open, as the kernel's mappings keep their file.
  *
- * Nothing else in the process can come to lie in such a range without going through
- * munmap(), mremap(), shmat() or mmap() with MAP_FIXED, so those look here, and two words with
- * the outermost addresses spare them the lock when they mean something else.
+ * Only munmap(), mremap(), shmat() and mmap() with MAP_FIXED can replace or remove such a range,
+ * so these check the list. sim_map_low and sim_map_high bound all ranges; a call outside of them
+ * need not take the lock.
  */
 #include "map.h"
 
@@ -16,13 +16,13 @@
 
 #include "raw.h"
 
-/* Protects the list and the two words, and makes system call and list agree. */
+/* Protects the list and the two bounds, and is held across the system call that a change makes. */
 static pthread_mutex_t map_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct map *maps;
 _Atomic(uintptr_t) sim_map_low = UINTPTR_MAX;
 _Atomic(uintptr_t) sim_map_high;
 
-/* A signal handler that forks may have interrupted its own thread's change of the list. */
+/* Set while this thread holds the lock: a signal handler may interrupt it then and fork. */
 static __thread bool map_locked __attribute__((tls_model("initial-exec")));
 
 static void lock(void)
@@ -58,7 +58,7 @@ static void free_fresh(struct map_change *change)
 		free(change->fresh[i]);
 }
 
-/* A parent's range is kept reachable, and with it its buffer: a leak checker may look. */
+/* Keep a parent's range and its buffer reachable, so that a leak checker does not report them. */
 static void keep(struct map *map)
 {
 	static struct map *_Atomic kept;
@@ -220,7 +220,7 @@ void sim_map_fork_child(void)
 {
 	struct map **link = &maps, *map;
 
-	/* Its own thread's change of the list was interrupted by a signal handler that forks. */
+	/* A signal handler has interrupted this thread with the lock held, and forked. */
 	if (map_locked)
 		pthread_mutex_init(&map_lock, NULL);
 	else

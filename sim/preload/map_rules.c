@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * What may be done with mappings of buffer objects where the kernel would allow more with a
- * memfd than with the driver's areas, which consist of page frames (VM_PFNMAP), are not
- * copied to a core file and never become executable. Documentation/uapi.rst has the rules.
+ * Rules for mappings of buffer objects that the kernel applies to the driver's mappings, but not
+ * to those of a memfd. The driver's mappings consist of page frames (VM_PFNMAP), are not dumped
+ * to a core file and never become executable. Documentation/uapi.rst has the rules.
  *
- * A call that meets what is forbidden has its effect on what lies before that.
+ * A call whose range has a forbidden part still takes effect before that part.
  */
 #include "map.h"
 
@@ -28,14 +28,14 @@
 #define PROT_SEM		0x8
 #endif
 
-/* Is [start, start + length) what the kernel goes through area by area? */
+/* Is the range valid, so that the kernel would look at its mappings one by one? */
 static bool plain(uintptr_t start, size_t length)
 {
 	return length && start % PAGE == 0 && length <= SIZE_MAX - PAGE + 1 &&
 	       start + page_align(length) > start;
 }
 
-/* What is known of [start, end) changes: @prot, if it is not negative, and whether to fork. */
+/* Update the list for [start, end): the protection if @prot is not negative, and @dontfork. */
 static void set(struct map_change *change, uintptr_t start, uintptr_t end, int prot,
 		bool dontfork)
 {
@@ -81,7 +81,7 @@ long sim_map_protect(void *addr, size_t length, int prot, int key)
 	struct map_change change;
 	long ret;
 
-	/* Nothing, or what no area has: the kernel says so. */
+	/* Invalid for any mapping, or empty: the kernel answers. */
 	if (!plain((uintptr_t)addr, length) ||
 	    prot & ~(PROT_READ | PROT_WRITE | PROT_EXEC | PROT_SEM))
 		return key == -1 ? sim_raw(SYS_mprotect, addr, length, prot) :
@@ -92,7 +92,7 @@ long sim_map_protect(void *addr, size_t length, int prot, int key)
 
 /* --- madvise ------------------------------------------------------------------------------ */
 
-/* What the kernel says to an advice about one of the driver's areas; 0 if it takes it. */
+/* The kernel's error for an advice about a mapping of the driver's; 0 if it accepts it. */
 static int advice_refused(const struct map *map, int advice)
 {
 	switch (advice) {
@@ -108,7 +108,9 @@ static int advice_refused(const struct map *map, int advice)
 	case MADV_DOFORK:
 		return -EINVAL;
 	case MADV_REMOVE:
-		/* A device has nothing to remove, but first comes the right to. */
+		/*
+		 * The driver does not support it; the kernel checks for write access before that.
+		 */
 		return map->prot & PROT_WRITE && !map->readonly ? -ENODEV : -EACCES;
 	default:
 		return 0;
@@ -131,7 +133,7 @@ static long advise(struct map_change *change, void *addr, size_t length, int adv
 		end = map->start > start ? map->start : start;
 	if (start < end)
 		ret = sim_raw(SYS_madvise, start, end - start, advice);
-	/* ENOMEM: there are holes, and the rest has been advised. */
+	/* ENOMEM: the range has holes; the rest of it has been advised. */
 	if (map && (!ret || ret == -ENOMEM))
 		return advice_refused(map, advice);
 	if (advice == MADV_DONTFORK && (!ret || ret == -ENOMEM))
@@ -152,7 +154,7 @@ long sim_map_advise(void *addr, size_t length, int advice)
 
 /* --- msync -------------------------------------------------------------------------------- */
 
-/* The driver has nothing to write back to; a mapping that cannot be written needs not ask. */
+/* The driver has no fsync(); the kernel calls it only for mappings that may be written. */
 static bool forbids_sync(const struct map *map, int flags)
 {
 	return flags & MS_SYNC && !map->readonly;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * Which device a path names. Only if it has a component "ptoN" it matters whether the
- * directory before that is /dev, and then the kernel is asked.
+ * Which device a path names. If the path has a component "ptoN", the kernel is asked whether
+ * the directory before that is /dev.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -17,7 +17,7 @@ bool sim_path_candidate(const char *path)
 	return strstr(path, "pto");
 }
 
-/* Leaves *name behind the number. Return: N if a component "ptoN" is at *name, else -1. */
+/* Moves *name behind the number. Return: N if a component "ptoN" is at *name, else -1. */
 static int parse_component(const char **name)
 {
 	const char *at = *name;
@@ -34,7 +34,7 @@ static int parse_component(const char **name)
 	return *at && *at != '/' ? -1 : index;
 }
 
-/* Is @dir, as the kernel would walk it, /dev? Symbolic links, "..", dirfd: all its affair. */
+/* Is @dir the directory /dev? The kernel resolves symbolic links, ".." and @dirfd. */
 static bool is_dev(int dirfd, const char *dir)
 {
 	struct stat here, dev;
@@ -45,7 +45,7 @@ static bool is_dev(int dirfd, const char *dir)
 	return here.st_dev == dev.st_dev && here.st_ino == dev.st_ino;
 }
 
-/* Is what comes before the component at @name the directory /dev? */
+/* Is the part of @path before @name the directory /dev? */
 static bool is_below_dev(int dirfd, const char *path, const char *name)
 {
 	size_t length = (size_t)(name - path);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * System calls without the C library: no errno, no cancellation point, and none of our
- * own entry points on the way. Everything the simulator does for itself uses them.
+ * System calls without the C library: they set no errno, are no cancellation points and do not
+ * pass through the interposed functions. The simulator uses them for its own purposes.
  */
 #ifndef PTO_SIM_RAW_H
 #define PTO_SIM_RAW_H

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: MIT
 /*
- * Readiness. A descriptor is a socket, so that the kernel can make a poller wait for it.
- * It is readable, by one byte from the peer, while the driver's poll() would report
- * something; but the byte is only written while somebody polls, so that a program that
- * waits by ioctl makes no system call for it.
+ * Readiness. A descriptor is a socket, so the kernel can wait for it in poll(). While the
+ * driver's poll() would report something, a byte from the peer makes the socket readable. The
+ * byte is written only while a thread polls, so a program that waits by ioctl makes no system
+ * call for it.
  *
- * A thread inside poll() or select() counts as @pollers, and the answer it gets is made of
- * what the driver says, POLLERR included. An epoll set cannot be seen into: a descriptor
- * that was added to one stays armed, and reports EPOLLIN for EPOLLERR, too. There a byte more
- * for each wake-up of the driver makes the edge that EPOLLET waits for.
+ * A thread inside poll() or select() is counted in @pollers. Its answer comes from the driver
+ * and includes POLLERR. The simulator does not see who waits for an epoll set, so a descriptor
+ * that was added to one stays armed. An epoll set reports EPOLLIN for EPOLLERR, too. For
+ * EPOLLET, each wake-up by the driver writes one more byte, which makes a new edge.
  *
- * The driver's wake-ups come from device threads and only mark the file. The helper
- * thread then asks the driver and writes the byte. It is taken back by way of a
- * descriptor that the application holds, since the simulator has none of its own: by the
- * poller, or by the ioctl that read the result.
+ * The driver's wake-ups come from device threads and only mark the file. The helper thread then
+ * asks the driver and writes the byte. Reading it back takes a descriptor of the application,
+ * since the simulator itself holds only the peer. The poller or the ioctl that took the result
+ * does that.
  */
 #include "file.h"
 
@@ -45,7 +45,7 @@ void sim_ready_end(struct sim_file *file)
 	remove_wait_queue(pto_ctx_waitqueue(file->ctx), &file->wait);
 }
 
-/* Is @fd still this file? Reading a byte from somebody else's socket would be a disaster. */
+/* Is @fd still this file? If not, a byte must not be read from it: it may be any socket. */
 static bool still_ours(struct sim_file *file, int fd)
 {
 	struct sim_file *found;
@@ -66,7 +66,7 @@ static void signal_one(struct sim_file *file)
 		file->signalled++;
 }
 
-/* Take bytes back until @left are there. */
+/* Read bytes back until @left remain. */
 static void take_back(struct sim_file *file, int fd, unsigned int left)
 {
 	char bytes[64];
@@ -86,8 +86,8 @@ static void take_back(struct sim_file *file, int fd, unsigned int left)
 }
 
 /*
- * Make the bytes agree with the driver. Without a descriptor they can only be written.
- * @woken: the driver has woken its pollers, which is one more edge for an epoll set
+ * Write or read back bytes as the driver's readiness demands. With @fd < 0 bytes can only be
+ * written. @woken: the driver has woken its pollers, which is a new edge for an epoll set.
  */
 static uint32_t update(struct sim_file *file, int fd, bool woken)
 {

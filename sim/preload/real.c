@@ -11,9 +11,9 @@
 #include "real.h"
 
 /*
- * Functions that enter the kernel directly: what the syscall() hook goes on to, since the next
- * definition of a function may call syscall() again; and what is called before anything is
- * bound, that is, while dlsym() runs.
+ * Functions that enter the kernel directly. The syscall() hook calls them, since the next
+ * definition of a function may call syscall() again. They also serve calls before sim_bind() has
+ * found the next definitions, such as those from within dlsym().
  */
 
 static mode_t direct_mode(int flags, va_list args)
@@ -199,7 +199,7 @@ static int direct_msync(void *addr, size_t length, int flags)
 	return (int)sim_return(sim_raw(SYS_msync, addr, length, flags));
 }
 
-/* As the system call: what is left of the time goes into *@timeout. */
+/* As the system call does, this stores the remaining time in *@timeout. */
 static int direct_ppoll(struct pollfd *fds, nfds_t n, const struct timespec *timeout,
 			const sigset_t *mask)
 {
@@ -346,7 +346,7 @@ void *sim_next(const char *name)
 	return dlsym(RTLD_NEXT, name);
 }
 
-/* Early among constructors, so that other libraries' find everything in place. */
+/* An early constructor, so that those of other libraries find the functions bound. */
 __attribute__((constructor(101))) static void sim_begin(void)
 {
 	int saved = errno;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The next definitions of the functions that we interpose.
+ * The next definitions of the interposed functions.
  *
- * They are bound by a constructor. A function that is called earlier (by another
- * library's constructor, or by dlsym() itself through somebody's malloc()) goes straight
- * to the kernel.
+ * A constructor binds them, or the first call of an interposed function if that comes earlier.
+ * A function that is called while they are being bound, as by an allocator that dlsym() calls,
+ * enters the kernel directly.
  */
 #ifndef PTO_SIM_REAL_H
 #define PTO_SIM_REAL_H
@@ -23,7 +23,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-/* Functions that are called by the same type that their header declares. */
+/* Functions that are called with the type that their header declares. */
 #define SIM_REALS(X) \
 	X(open) X(open64) X(openat) X(openat64) X(creat) X(creat64) \
 	X(fopen) X(fopen64) X(fclose) \
@@ -44,7 +44,7 @@ struct sim_real {
 
 extern struct sim_real sim_reals;
 
-/** sim_direct - the same by entering the kernel, as far as syscall() has numbers for them */
+/** sim_direct - functions that enter the kernel, for those that are system calls */
 extern const struct sim_real sim_direct;
 
 extern _Bool sim_bound;

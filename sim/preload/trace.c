@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * PTO_SIM_TRACE: one line for each open, close, mmap and ioctl, with the result and the
- * time that it took.
+ * PTO_SIM_TRACE: one line for each open, close, mmap, munmap and ioctl, with the result and,
+ * for an ioctl, the time that it took.
  */
 #include "file.h"
 
@@ -105,7 +105,7 @@ static const char *ioctl_name(unsigned int cmd)
 	return names[nr];
 }
 
-/* Something of the argument, as it is after a call that succeeded. */
+/* The main members of the argument after a successful call. */
 static void describe(unsigned int cmd, const void *arg, char *text, size_t size)
 {
 	union {

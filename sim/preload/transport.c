@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * struct pto_transport_ops over a software device in the same process: the window is
- * ordinary memory, a doorbell is a function call in one direction and an interrupt one in
- * the other.
+ * struct pto_transport_ops for a software device in the same process. The window is ordinary
+ * memory, a doorbell is a function call to the device, and an interrupt one to the driver.
  */
 #include "transport.h"
 
@@ -22,12 +21,12 @@
 #include "raw.h"
 
 /**
- * struct memory_files - the window as files, of which mappings are made
+ * struct memory_files - the descriptors of the window, for mappings by the application
  * @writable: for contexts that may write; SIM_INTERNAL
- * @readonly: for those that may not: the kernel lets nobody make such a mapping writable;
- *	SIM_INTERNAL
- * @device: identifies the file, with @inode
- * @inode: a descriptor that names another file by now has been closed behind our back
+ * @readonly: for contexts that may not, since the kernel then refuses to make a mapping
+ *	writable; SIM_INTERNAL
+ * @device: identifies the file, together with @inode
+ * @inode: if a descriptor names another file, the application has closed it
  */
 struct memory_files {
 	int writable;
@@ -39,15 +38,16 @@ struct memory_files {
 /**
  * struct sim_transport - one device
  * @dev: the device side
- * @pdev: the driver side; NULL until it exists, interrupts before that are for nobody
- * @window: where the device's memory is mapped
+ * @pdev: the driver side; interrupts are dropped while it is NULL, that is before the device
+ *	is complete and after sim_transport_quiet()
+ * @window: address of the device's memory
  * @size: bytes of it
- * @memory: the same as files
+ * @memory: the window as files
  * @delivering: interrupts that are being delivered
  * @interrupts: counted for PTO_SIM_FAIL=interrupt:N
  * @kicks: counted for PTO_SIM_FAIL=kick:N
  *
- * Made with the first open of the device; ends with the last reference of @pdev.
+ * Created by the first open of the device; ends with the last reference to @pdev.
  */
 struct sim_transport {
 	struct ptodev *dev;
@@ -62,7 +62,7 @@ struct sim_transport {
 
 /* --- the window as files ------------------------------------------------------------ */
 
-/* The application may close every descriptor that it finds: keep one where it cannot. */
+/* Move @fd to an internal number, where the application does not close it by accident. */
 static int memory_keep(long fd, int *kept)
 {
 	*kept = fd < 0 ? (int)fd : sim_fd_internal((int)fd);
@@ -87,7 +87,7 @@ static void memory_close(struct memory_files *memory)
 	sim_fd_close_internal(memory->writable);
 }
 
-/* Takes @fd. */
+/* Takes over @fd. */
 static int memory_open(struct memory_files *memory, int fd)
 {
 	struct stat st;
@@ -108,7 +108,7 @@ static int memory_open(struct memory_files *memory, int fd)
 	return 0;
 }
 
-/* @fd, if it still is the window. */
+/* Return: @fd if it still is the window, else -EBADF. */
 static int memory_check(const struct memory_files *memory, int fd)
 {
 	struct stat st;
@@ -197,7 +197,7 @@ static void transport_interrupt(void *arg)
 	__atomic_sub_fetch(&t->delivering, 1, __ATOMIC_RELEASE);
 }
 
-/* Nothing sleeps while it delivers an interrupt, so this takes no time to speak of. */
+/* Delivering an interrupt does not sleep, so the wait is short. */
 void sim_transport_quiet(struct sim_transport *t)
 {
 	__atomic_store_n(&t->pdev, NULL, __ATOMIC_SEQ_CST);
@@ -242,9 +242,9 @@ static int transport_start(struct sim_transport *t, struct ptodev_config *config
 	}
 	t->window = ptodev_window(t->dev);
 	t->size = ptodev_window_size(t->dev);
-	/* A forked child cannot use the device, so it need not copy its page tables. */
+	/* A forked child cannot use the device: spare it the copy of the page tables. */
 	sim_raw(SYS_madvise, t->window, t->size, MADV_DONTFORK);
-	/* If there are too many, copies are probed instead. */
+	/* If this fails, each copy probes the memory instead. */
 	(void)sim_mapping_add(t->window, t->size);
 	return 0;
 }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The in-process transport: the driver core on one side of a ptodev, its threads on the
- * other, both in this process.
+ * The in-process transport: it connects the driver core to a ptodev in the same process.
  */
 #ifndef PTO_SIM_TRANSPORT_H
 #define PTO_SIM_TRANSPORT_H
@@ -12,8 +11,8 @@ struct ptodev_config;
 struct sim_transport;
 
 /**
- * sim_transport_create() - make a device and take it into service
- * @config: what device; its interrupt fields are filled in here
+ * sim_transport_create() - create a device and put it into service
+ * @config: its configuration; the interrupt fields are filled in here
  * @index: N of /dev/ptoN
  * @pdev: out: the core's device, which owns the transport
  * @out: out: the transport
@@ -28,11 +27,11 @@ int sim_transport_create(struct ptodev_config *config, unsigned int index,
  * @t: the transport
  * @writable: open for writing, too
  *
- * Return: a descriptor that is SIM_INTERNAL; -EBADF if the application has closed it all the same.
+ * Return: a descriptor that is SIM_INTERNAL, or -EBADF if the application has closed it.
  */
 int sim_transport_memory_fd(const struct sim_transport *t, bool writable);
 
-/** sim_transport_quiet() - no interrupt reaches the core any more; to be called before it ends */
+/** sim_transport_quiet() - stop interrupts to the core and wait for those being delivered */
 void sim_transport_quiet(struct sim_transport *t);
 
 #endif /* PTO_SIM_TRANSPORT_H */

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /*
- * User memory for files that do not see sim/kernel's headers.
+ * Access to user memory, for files that do not include sim/kernel's headers.
  */
 #include <linux/uaccess.h>
 
@@ -12,8 +12,9 @@ int sim_copy_in(void *to, const void *from, size_t length)
 }
 
 /*
- * For a string whose end is not known: what lies behind it in its page is readable, but
- * AddressSanitizer does not know that it may be read. It looks into memcpy().
+ * For a string of unknown length: the bytes behind it in its page are readable, but for
+ * AddressSanitizer they are out of bounds. It checks memcpy(), so a string on the stack is
+ * copied by a loop.
  */
 __attribute__((no_sanitize("address")))
 int sim_copy_in_page(char *to, const char *from, size_t length)
@@ -21,7 +22,7 @@ int sim_copy_in_page(char *to, const char *from, size_t length)
 	const volatile char *byte = from;
 	size_t i;
 
-	/* A thread's first copy finds out where its stack is. */
+	/* A thread's first copy determines where its stack is; sim_on_stack() needs that. */
 	if (sim_copy_in(to, from, 1))
 		return -EFAULT;
 	if (!sim_on_stack(from, length))
