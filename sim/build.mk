@@ -13,27 +13,28 @@ SIM_SRC := $(SIM_CORE_SRC) $(SIM_KERNEL_SRC) $(SIM_DEVICE_SRC) $(SIM_PRELOAD_SRC
 SIM_PTOD_SRC := $(wildcard sim/ptod/*.c)
 SIM_LIBS := -lnettle -ldl -lm
 
-# The core sees the rendering of the kernel's headers, and so does what calls the core.
+# The core is compiled with the simulator's version of the kernel's headers, and so are its callers.
 FLAG_DIRS += kmod/core sim/kernel sim/device sim/preload sim/ptod
-# Kernel code is written for a compiler that does not reason from types about aliasing.
+# Kernel code relies on the absence of type-based alias analysis.
 SIM_KERNEL_FLAGS := -Isim/kernel/include -Isim/kernel -Ikmod/core -fno-strict-aliasing
 CFLAGS-kmod/core := $(SIM_KERNEL_FLAGS)
 CFLAGS-sim/kernel := $(SIM_KERNEL_FLAGS)
-# (Both have a device.h; the interposer wants the device's.)
-# What it defines are the functions in whose place fortification puts others.
+# sim/device comes first: kmod/core has a device.h, too. Fortification would replace the functions
+# that the interposer defines.
 CFLAGS-sim/preload := -Isim/device $(SIM_KERNEL_FLAGS) -U_FORTIFY_SOURCE
 CFLAGS-sim/ptod := -Isim/device
 
 SIM_MAP := sim/preload/libptosim.map
-# Its own calls stay its own, whatever else is preloaded before it (a sanitizer's runtime).
+# The library binds its calls to its own functions, even if another library is preloaded before it
+# (a sanitizer's runtime).
 SIM_FLAGS := -Wl,--version-script=$(SIM_MAP) -Wl,-Bsymbolic-functions $(if $(SAN),,-Wl$(comma)-z$(comma)defs)
 
 $(eval $(call shared,libptosim.so,$(SIM_SRC),$(SIM_LIBS),$$(SIM_FLAGS),$(SIM_MAP)))
 
-# The archive is one object in which only what is interposed is global: the driver's core and the
-# task runtime have functions of the same names as libpto and as who knows which application.
+# The archive is one object in which only the interposed functions are global: the driver's core
+# and the task runtime have functions with the same names as libpto, and possibly the application.
 OBJCOPY ?= $(shell $(CC) -print-prog-name=objcopy)
-# With -flto, gcc is told to make machine code of it here; clang does, with its own linker.
+# With -flto, gcc must be told to generate machine code here; clang with its own linker does so.
 RELOCATABLE = $(shell $(CC) -flinker-output=nolto-rel -E -x c /dev/null >/dev/null 2>&1 && \
 	echo -flinker-output=nolto-rel) $(filter -fuse-ld=%,$(LDFLAGS))
 

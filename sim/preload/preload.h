@@ -1,41 +1,42 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * libptosim.so: simulated /dev/ptoN by interposition. What its files share.
+ * libptosim.so simulates /dev/ptoN by interposition. This header has the declarations that its
+ * files share.
  *
- * The files fall in two groups, which see different headers:
+ * There are two groups of files, which include different headers:
  *
  *   hook_*.c    the interposed entry points: C library headers only
  *   the others  files, devices, mappings; those that touch the driver core also
  *               include pto_core.h and with it sim/kernel's headers
  *
- * Identity. The file descriptor of a context is one end of a socket pair, bound to an
- * abstract name that says what it is and whose ("pto-sim/INDEX/PID/NONCE"). So any
- * descriptor can be identified by one getsockname(), in whatever process and by
- * whatever way it came there; and the other end, which a helper thread watches, hangs up
- * exactly when the last descriptor is closed.
+ * Identity. The file descriptor of a context is one end of a socket pair. It is bound to an
+ * abstract name that identifies device, process and context ("pto-sim/INDEX/PID/NONCE"). So one
+ * getsockname() identifies any descriptor, in any process and whichever way it got there. The
+ * other end is the peer: a helper thread watches it, and it hangs up exactly when the last
+ * descriptor is closed.
  *
  * The fd table caches identities. An entry is one word:
  *
- *   0                 unknown: not asked yet, or known to be none of ours
- *   file              verified; PTO ioctls trust it and make no system call
+ *   0                 unknown: not identified yet, or not a context
+ *   file              verified: PTO ioctls use it without a system call
  *   file | SIM_HINT   a copy made by dup(): probably this file, verify before use
  *   SIM_INTERNAL      a descriptor of the simulator itself, which the application must
  *                     not close
  *   SIM_FOREIGN       probably a context of another process, verify before use
  *
- * Every interposed call that closes or replaces a descriptor drops the entry first. A
- * descriptor that is closed behind our back (a raw system call instruction, io_uring) and
- * whose number is used again leaves a stale entry, so everything but a PTO ioctl
- * verifies what the table says before acting on it: a stale entry cannot make a read(),
- * an mmap() or an fstat() of another file go wrong. A PTO ioctl on a stale entry reaches
- * the old context if a duplicate keeps that open, else it is ENOTTY as it should be.
+ * Every interposed call that closes or replaces a descriptor drops the entry first. If a
+ * descriptor is closed in another way (a raw system call instruction, io_uring) and its number
+ * is used again, the entry is stale. So every call but a PTO ioctl verifies an entry before it
+ * acts on it: a stale entry cannot make a read(), an mmap() or an fstat() of another file fail.
+ * A PTO ioctl on a stale entry reaches the old context if a duplicate keeps that open; else it
+ * fails with ENOTTY, as for any other file.
  *
  * Locks, outermost first: device, file, mapping. None is held while the driver core waits
- * for a run. Lookups take no lock, so that the interposed functions that POSIX calls
- * async-signal-safe remain so for every descriptor that is not ours.
+ * for a run. Lookups take no lock. So the interposed functions that POSIX declares
+ * async-signal-safe remain so for every descriptor that is not a context.
  *
- * Fork. A page that the kernel wipes in a forked child tells the child, at no cost, that
- * it is one; it then forgets everything the parent had (see fork.c).
+ * Fork. The kernel wipes one page in a forked child, so a check of one word tells a process
+ * that it is such a child. It then drops all state of the parent (see fork.c).
  */
 #ifndef PTO_SIM_PRELOAD_H
 #define PTO_SIM_PRELOAD_H
@@ -60,8 +61,8 @@ struct statx;
 /* --- config.c: the environment ---------------------------------------------- */
 
 /**
- * struct sim_config - what the environment asks for; constant once it was read
- * @error: 0, or -EINVAL if a variable is wrong (said on stderr)
+ * struct sim_config - the environment variables; constant once they have been read
+ * @error: 0, or -EINVAL if a variable is not valid (reported on stderr)
  * @devices: PTO_SIM_DEVICES
  * @arch: PTO_SIM_ARCH of each device, PTO_ARCH_*
  * @memory_size: PTO_SIM_MEMORY in bytes, 0 for the default
@@ -69,7 +70,7 @@ struct statx;
  * @timeout_ns: PTO_SIM_TIMEOUT_MS, 0 for the default
  * @trace: PTO_SIM_TRACE: NULL, "1" for stderr, or a path
  * @fail_alloc: PTO_SIM_FAIL=alloc:N: the Nth allocation fails; 0 for none
- * @fail_gone: PTO_SIM_FAIL=gone:N: a device is gone after N runs; 0 for never
+ * @fail_gone: PTO_SIM_FAIL=gone:N: a device disappears after N runs; 0 for never
  * @fail_hang: PTO_SIM_FAIL=hang:N: a device's Nth run never begins; 0 for none
  * @fail_lost: PTO_SIM_FAIL=lost:N: the completion of a device's Nth run is lost; 0 for none
  * @fail_interrupt: PTO_SIM_FAIL=interrupt:N: the Nth interrupt is lost; 0 for none
@@ -96,15 +97,15 @@ struct sim_config {
 /** sim_config() - the configuration; reads the environment at the first call */
 const struct sim_config *sim_config(void);
 
-/** sim_say() - one line on stderr, "pto: " before it; does not touch errno */
+/** sim_say() - write one line to stderr, with the prefix "pto: "; keeps errno */
 void sim_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* --- path.c ------------------------------------------------------------------ */
 
-#define SIM_PATH_OTHER	(-1)	/* nothing of ours */
-#define SIM_PATH_BELOW	(-2)	/* a device of ours is used as a directory: ENOTDIR */
+#define SIM_PATH_OTHER	(-1)	/* not a device */
+#define SIM_PATH_BELOW	(-2)	/* a device is used as a directory: ENOTDIR */
 
-/** sim_path_candidate() - can @path name a device? Cheap, and mostly false */
+/** sim_path_candidate() - can @path name a device? A cheap check, false for most paths */
 bool sim_path_candidate(const char *path);
 
 /**
@@ -112,7 +113,7 @@ bool sim_path_candidate(const char *path);
  * @dirfd: as for openat()
  * @path: a readable string
  *
- * Return: N of /dev/ptoN, existing or not, or SIM_PATH_*.
+ * Return: N of /dev/ptoN, whether it exists or not; or SIM_PATH_*.
  */
 int sim_path_index(int dirfd, const char *path);
 
@@ -131,13 +132,13 @@ int sim_path_index_user(int dirfd, const char *path);
 extern uintptr_t *sim_fd_chunks[SIM_FD_CHUNKS]; /* of atomic words, themselves atomic */
 extern _Atomic bool sim_fd_any;
 
-/** sim_fd_used() - has the process ever had a context, of its own or another's? */
+/** sim_fd_used() - has the table ever had a context, of this process or another? */
 static inline bool sim_fd_used(void)
 {
 	return atomic_load_explicit(&sim_fd_any, memory_order_relaxed);
 }
 
-/** sim_fd_peek() - the entry of a descriptor; 0 for one the table does not reach */
+/** sim_fd_peek() - the entry of a descriptor; 0 if the number is beyond the table */
 static inline uintptr_t sim_fd_peek(int fd)
 {
 	unsigned int chunk = (unsigned int)fd / SIM_FD_CHUNK;
@@ -151,13 +152,13 @@ static inline uintptr_t sim_fd_peek(int fd)
 	return __atomic_load_n(&entries[(unsigned int)fd % SIM_FD_CHUNK], __ATOMIC_ACQUIRE);
 }
 
-/** sim_fd_set() - replace an entry; best effort, only SIM_INTERNAL need not be re-made */
+/** sim_fd_set() - replace an entry; it stays 0 if the table has no room or memory for it */
 void sim_fd_set(int fd, uintptr_t entry);
 
-/** sim_fd_learn() - sim_fd_set(), but not in a child of vfork(), which has other descriptors */
+/** sim_fd_learn() - sim_fd_set(), except in a child of vfork(), whose descriptors differ */
 void sim_fd_learn(int fd, uintptr_t entry);
 
-/** sim_fd_forget() - drop what is known about a descriptor that has just been made */
+/** sim_fd_forget() - drop the entry of a descriptor that has just been made */
 static inline void sim_fd_forget(int fd)
 {
 	if (SIM_UNLIKELY(sim_fd_peek(fd)))
@@ -168,7 +169,7 @@ static inline void sim_fd_forget(int fd)
 void sim_fd_each(unsigned int first, unsigned int last,
 		 void (*fn)(int fd, uintptr_t entry, void *arg), void *arg);
 
-/** sim_fd_internal() - move @fd to a high number, marked SIM_INTERNAL. Return: it, or -errno */
+/** sim_fd_internal() - move @fd to a high number, as SIM_INTERNAL. Return: it, or -errno */
 int sim_fd_internal(int fd);
 
 /** sim_fd_close_internal() - close a descriptor that sim_fd_internal() returned */
@@ -176,10 +177,10 @@ void sim_fd_close_internal(int fd);
 
 /* --- file.c: open contexts ---------------------------------------------------- */
 
-/** enum sim_kind - what a descriptor turned out to be */
+/** enum sim_kind - the kind of a descriptor */
 enum sim_kind {
-	SIM_NONE,	/* nothing of ours */
-	SIM_OURS,	/* a context of this process; a reference was taken */
+	SIM_NONE,	/* not a context */
+	SIM_OURS,	/* a context of this process; the caller gets a reference */
 	SIM_OTHER,	/* a context of another process */
 };
 
@@ -192,10 +193,10 @@ enum sim_kind {
  */
 int sim_file_open(unsigned int index, int flags);
 
-/** sim_file_get() - the file of a verified entry, with a reference; NULL if it needs verifying */
+/** sim_file_get() - the file of a verified entry, with a reference; NULL if there is none */
 struct sim_file *sim_file_get(int fd);
 
-/** sim_file_hold() - one more reference, by who has one */
+/** sim_file_hold() - take another reference; the caller has one already */
 void sim_file_hold(struct sim_file *file);
 
 /** sim_file_put() - drop a reference; the last one after the last close ends the context */
@@ -205,13 +206,13 @@ void sim_file_put(struct sim_file *file);
  * sim_file_verify() - ask the kernel what a descriptor is
  * @fd: the descriptor
  * @file: out: for SIM_OURS
- * @index: out: device of a SIM_OURS or SIM_OTHER one, or NULL
+ * @index: out: the device, for SIM_OURS and SIM_OTHER; or NULL
  *
- * One system call, no lock. Corrects the table.
+ * Makes one system call, takes no lock, and corrects the table.
  */
 enum sim_kind sim_file_verify(int fd, struct sim_file **file, unsigned int *index);
 
-/** sim_file_of() - sim_file_verify() if the table knows something of @fd, else SIM_NONE */
+/** sim_file_of() - sim_file_verify() if the table has an entry for @fd, else SIM_NONE */
 static inline enum sim_kind sim_file_of(int fd, struct sim_file **file)
 {
 	uintptr_t entry = sim_fd_peek(fd);
@@ -221,29 +222,29 @@ static inline enum sim_kind sim_file_of(int fd, struct sim_file **file)
 	return sim_file_verify(fd, file, NULL);
 }
 
-/** sim_file_other() - explain, once a process, that a context is not this process's */
+/** sim_file_other() - report, once per process, that a context belongs to another process */
 void sim_file_other(int fd);
 
 /**
- * struct sim_closing - what has to be looked after when descriptors were closed
- * @file: the file that a closed descriptor may have been the last of, or NULL
- * @generation: which use of @file that was
+ * struct sim_closing - the file to check after a descriptor was closed
+ * @file: the file whose last descriptor that may have been, or NULL
+ * @generation: sim_file.generation of @file before the close
  */
 struct sim_closing {
 	struct sim_file *file;
 	uint64_t generation;
 };
 
-/** sim_file_before_close() - @fd is going to be closed or replaced: drop its entry */
+/** sim_file_before_close() - drop the entry of @fd, which is about to be closed or replaced */
 struct sim_closing sim_file_before_close(int fd);
 
-/** sim_file_after_close() - it was: end the context if that was its last descriptor */
+/** sim_file_after_close() - after the close: end the context if that was its last descriptor */
 void sim_file_after_close(struct sim_closing closing);
 
 /** sim_file_reap() - end every context whose last descriptor is closed */
 void sim_file_reap(void);
 
-/** sim_file_await_closes() - the same, and wait for those that somebody else is ending */
+/** sim_file_await_closes() - the same, and wait for those that another thread is ending */
 void sim_file_await_closes(void);
 
 /** sim_file_ioctl() - an ioctl on @file by way of @fd. Return: 0 or a negative errno */
@@ -258,36 +259,37 @@ unsigned int sim_file_index(const struct sim_file *file);
 /**
  * sim_file_mmap() - struct pto_bo of a mapping, see pto_ctx_mmap()
  *
- * Return: a descriptor to map, which allows what the file was opened for, or a negative errno.
+ * Return: a descriptor to map, with the access mode of the file, or a negative errno.
  */
 int sim_file_mmap(struct sim_file *file, uint64_t offset, uint64_t length, struct pto_bo **bo,
 		  uint64_t *window_offset);
 
-/** sim_file_fork_child() - forget all files; they are the parent's */
+/** sim_file_fork_child() - drop all files: they belong to the parent */
 void sim_file_fork_child(void);
 
-/** sim_file_count() - contexts that are open */
+/** sim_file_count() - number of contexts that have not ended */
 unsigned int sim_file_count(void);
 
 /* --- ready.c: readiness of the descriptors ------------------------------------ */
 
-/** sim_ready_arm() - somebody is about to poll @file by way of @fd. Return: EPOLL* bits now */
+/** sim_ready_arm() - begin a poll of @file by way of @fd. Return: EPOLL* bits now */
 uint32_t sim_ready_arm(struct sim_file *file, int fd, bool forever);
 
-/** sim_ready_disarm() - the end of a sim_ready_arm(..., false). Return: EPOLL* bits now */
+/** sim_ready_disarm() - end what sim_ready_arm(..., false) began. Return: EPOLL* bits now */
 uint32_t sim_ready_disarm(struct sim_file *file, int fd);
 
 /* --- map*.c: user mappings of buffer objects ----------------------------------- */
 
-extern _Atomic(uintptr_t) sim_map_low, sim_map_high; /* nothing of ours is outside */
+extern _Atomic(uintptr_t) sim_map_low, sim_map_high; /* bounds of all mappings of buffers */
 
-/** sim_map_search() - the rest of sim_map_overlaps() */
+/** sim_map_search() - the slow path of sim_map_overlaps() */
 bool sim_map_search(uintptr_t start, uintptr_t end);
 
 /**
- * sim_map_overlaps() - does [addr, addr + length) show a buffer object?
+ * sim_map_overlaps() - does [addr, addr + length) map a buffer object?
  *
- * Mostly no lock, and no allocation: it may be an allocator that asks.
+ * Takes the lock only for a range within the bounds, and never allocates: the caller may be an
+ * allocator.
  */
 static inline bool sim_map_overlaps(const void *addr, size_t length)
 {
@@ -303,45 +305,45 @@ static inline bool sim_map_overlaps(const void *addr, size_t length)
 long sim_map_create(struct sim_file *file, void *addr, size_t length, int prot, int flags,
 		    off_t offset);
 
-/** sim_map_over() - mmap() with MAP_FIXED over our mappings */
+/** sim_map_over() - mmap() with MAP_FIXED over a range that may map buffer objects */
 long sim_map_over(void *addr, size_t length, int prot, int flags, int fd, off_t offset);
 
-/** sim_map_attach() - shmat() with SHM_REMAP over our mappings, of @length bytes */
+/** sim_map_attach() - shmat() of @length bytes with SHM_REMAP, over such a range */
 long sim_map_attach(int id, void *addr, size_t length, int flags);
 
-/** sim_map_remove() - munmap() of a range that may show buffer objects */
+/** sim_map_remove() - munmap() of such a range */
 long sim_map_remove(void *addr, size_t length);
 
-/** sim_map_move() - mremap() of or onto a range that may show buffer objects */
+/** sim_map_move() - mremap() of or onto such a range */
 long sim_map_move(void *addr, size_t old_length, size_t new_length, int flags, void *new_addr);
 
-/** sim_map_remap() - remap_file_pages() of a range that begins in one that shows a buffer */
+/** sim_map_remap() - remap_file_pages() of a range that begins in a mapping of a buffer object */
 long sim_map_remap(void *addr, size_t length, int prot, size_t index, int flags);
 
-/** sim_map_protect() - pkey_mprotect(), or with -1 mprotect(), of what may show buffer objects */
+/** sim_map_protect() - pkey_mprotect(), or mprotect() if @key is -1, of such a range */
 long sim_map_protect(void *addr, size_t length, int prot, int key);
 
-/** sim_map_advise() - madvise() of a range that may show buffer objects */
+/** sim_map_advise() - madvise() of such a range */
 long sim_map_advise(void *addr, size_t length, int advice);
 
-/** sim_map_sync() - msync() of a range that may show buffer objects */
+/** sim_map_sync() - msync() of such a range */
 long sim_map_sync(void *addr, size_t length, int flags);
 
-/** sim_map_end() - the process ends: give the references of all mappings back */
+/** sim_map_end() - at the end of the process: drop the references of all mappings */
 void sim_map_end(void);
 
-/** sim_map_fork_prepare() - before a fork: let the list be whole in the child */
+/** sim_map_fork_prepare() - before a fork: lock the list, so that it is consistent in the child */
 void sim_map_fork_prepare(void);
 
 /** sim_map_fork_parent() - after it, in the parent */
 void sim_map_fork_parent(void);
 
-/** sim_map_fork_child() - what is mapped stays, but the references are the parent's */
+/** sim_map_fork_child() - in the child: keep the mappings, without the parent's references */
 void sim_map_fork_child(void);
 
 /* --- device.c, transport.c ------------------------------------------------------ */
 
-/** sim_device_get() - the device, made at the first call. Return: 0 or a negative errno */
+/** sim_device_get() - the device, created by the first call. Return: 0 or a negative errno */
 int sim_device_get(unsigned int index, struct sim_device **out);
 
 /** sim_device_core() - the core's device */
@@ -353,59 +355,60 @@ unsigned int sim_device_index(const struct sim_device *dev);
 /** sim_device_memory_fd() - see sim_transport_memory_fd() */
 int sim_device_memory_fd(const struct sim_device *dev, bool writable);
 
-/** sim_device_runs() - @count more runs were accepted (PTO_SIM_FAIL=gone:N counts them) */
+/** sim_device_runs() - count @count more accepted runs, for PTO_SIM_FAIL=gone:N */
 void sim_device_runs(struct sim_device *dev, uint32_t count);
 
 /**
- * sim_device_check() - at exit, with no context open: end the devices, and say what of them is
- * in use that should not be
+ * sim_device_check() - at exit, with no context open: end the devices and report what is still
+ * in use on them
  *
- * Return: how many of them have leaked something.
+ * Return: the number of devices with a leak.
  */
 unsigned int sim_device_check(void);
 
-/** sim_device_fork_child() - forget all devices; their threads are the parent's */
+/** sim_device_fork_child() - drop all devices: their threads belong to the parent */
 void sim_device_fork_child(void);
 
-/* --- helper.c: the thread that sees the last close --------------------------------- */
+/* --- helper.c: the thread that detects the last close ------------------------------ */
 
-/** sim_helper_watch() - report when the other end of @peer is closed for good. 0 or -errno */
+/** sim_helper_watch() - watch @peer for the close of the other end. Return: 0 or -errno */
 int sim_helper_watch(struct sim_file *file, int peer);
 
-/** sim_helper_unwatch() - end of it, before @peer is closed */
+/** sim_helper_unwatch() - stop watching @peer, before it is closed */
 void sim_helper_unwatch(int peer);
 
-/** sim_helper_poke() - make it look at files that sim_ready marked. Any context */
+/** sim_helper_poke() - wake the thread for the files marked in ready.c. Any context */
 void sim_helper_poke(void);
 
-/** sim_helper_running() - is there one? */
+/** sim_helper_running() - has the thread been started? */
 bool sim_helper_running(void);
 
-/** sim_helper_fork_child() - forget the thread; it is the parent's */
+/** sim_helper_fork_child() - drop the thread: it belongs to the parent */
 void sim_helper_fork_child(void);
 
-/** sim_file_hung_up() - for the helper thread: look at that file, or at all if NULL */
+/** sim_file_hung_up() - end @which, or with NULL any file, if its last descriptor is closed */
 void sim_file_hung_up(const void *which);
 
-/** sim_ready_scan() - for the helper thread: look at the files that are marked */
+/** sim_ready_scan() - for the helper thread: update the readiness of all marked files */
 void sim_ready_scan(void);
 
 /* --- fork.c ------------------------------------------------------------------------ */
 
-/** sim_fork_word - non-zero in the process that set the state up; wiped in a child */
+/** sim_fork_word - 1 in the process that the state belongs to; wiped in a child */
 extern _Atomic uint32_t *sim_fork_word;
 
 /**
  * sim_fork_borrowed() - is this a child made by vfork(), which runs in its parent's memory?
- * It has descriptors of its own, so the table says nothing about them and is not changed.
- * One system call.
+ *
+ * Such a child has its own descriptors, which the table does not describe: it must not change
+ * the table. Makes one system call.
  */
 bool sim_fork_borrowed(void);
 
 void sim_fork_init(void);
 void sim_fork_check_slow(void);
 
-/** sim_fork_check() - before anything that uses the state: are we a forked child? */
+/** sim_fork_check() - reset the state in a forked child; called before any use of the state */
 static inline void sim_fork_check(void)
 {
 	if (SIM_UNLIKELY(atomic_load_explicit(sim_fork_word, memory_order_acquire) != 1))
@@ -417,22 +420,22 @@ static inline void sim_fork_check(void)
 /** sim_trace_on() - is PTO_SIM_TRACE set? */
 bool sim_trace_on(void);
 
-/** sim_trace() - one line of trace */
+/** sim_trace() - write one line of the trace */
 void sim_trace(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
-/** sim_trace_fork_child() - open the trace again when it is needed */
+/** sim_trace_fork_child() - let the child open the trace again when it needs it */
 void sim_trace_fork_child(void);
 
 /** sim_trace_now() - CLOCK_MONOTONIC, nanoseconds */
 uint64_t sim_trace_now(void);
 
-/** sim_trace_ioctl() - the line of an ioctl */
+/** sim_trace_ioctl() - write the line of an ioctl */
 void sim_trace_ioctl(const struct sim_file *file, int fd, unsigned int cmd, const void *arg,
 		     long result, uint64_t start_ns);
 
 /* --- check.c --------------------------------------------------------------------------- */
 
-/** sim_check_fork_child() - what was allocated before is the parent's */
+/** sim_check_fork_child() - in the child: do not count the parent's allocations as leaks */
 void sim_check_fork_child(void);
 
 /* --- user.c: user memory ---------------------------------------------------------------- */
@@ -440,7 +443,7 @@ void sim_check_fork_child(void);
 /** sim_copy_in() - copy_from_user(). Return: 0 or -EFAULT */
 int sim_copy_in(void *to, const void *from, size_t length);
 
-/** sim_copy_in_page() - the same within a page, beyond the end of what lies there */
+/** sim_copy_in_page() - the same within one page, possibly beyond the end of the object there */
 int sim_copy_in_page(char *to, const char *from, size_t length);
 
 /** sim_copy_out() - copy_to_user(). Return: 0 or -EFAULT */
