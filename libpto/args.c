@@ -149,20 +149,27 @@ PTO_API int pto_args_add_host(struct pto_args *args, int direction, void *data, 
 	return 0;
 }
 
-PTO_API int pto_args_add_device(struct pto_args *args, const struct pto_tensor *tensor)
+/* A descriptor is an ABI of its own, and has had one size ever since. */
+#define TENSOR_MIN	sizeof(struct pto_tensor)
+
+PTO_API int pto_args_add_device_sized(struct pto_args *args, const struct pto_tensor *tensor,
+				      size_t size)
 {
 	PTO_KEEP_ERRNO;
+	struct pto_tensor desc;
 	int rc;
 
 	if (!tensor)
 		return -EINVAL;
-	rc = pto_tensor_check(tensor);
+	rc = pto_take(&desc, sizeof(desc), tensor, size, TENSOR_MIN);
+	if (!rc)
+		rc = pto_tensor_check(&desc);
 	if (!rc)
 		rc = make_room(args);
 	if (rc)
 		return rc;
 	args->tensors[args->tensor_count++] = (struct pto_arg_tensor){
-		.desc = *tensor, .slot = PTO_NO_SLOT,
+		.desc = desc, .slot = PTO_NO_SLOT,
 	};
 	return 0;
 }

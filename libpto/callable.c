@@ -151,9 +151,10 @@ PTO_API int pto_callable_set_kind(struct pto_callable *callable, uint32_t kind)
 	return 0;
 }
 
-PTO_API int pto_callable_info(const struct pto_callable *callable, struct pto_object_info *info)
+PTO_API int pto_callable_info_sized(const struct pto_callable *callable,
+				    struct pto_object_info *info, size_t size)
 {
-	*info = callable->orch.info;
+	pto_give(info, size, &callable->orch.info, sizeof(callable->orch.info));
 	return 0;
 }
 

@@ -292,6 +292,8 @@ static int query(struct pto_context *ctx, uint32_t item, void *answer, size_t by
 
 	if (rc)
 		return rc;
+	if (!answer)
+		return pto_fail(ctx, -EINVAL, "%s: no place for the answer to a query", ctx->path);
 	rc = pto_query_fd(ctx->fd, item, answer, bytes);
 	if (rc)
 		return pto_fail(ctx, rc, "%s: query of item %u: %s", ctx->path, item,
@@ -299,19 +301,22 @@ static int query(struct pto_context *ctx, uint32_t item, void *answer, size_t by
 	return 0;
 }
 
-PTO_API int pto_query_device(struct pto_context *ctx, struct pto_device_info *info)
+PTO_API int pto_query_device_sized(struct pto_context *ctx, struct pto_device_info *info,
+				   size_t size)
 {
-	return query(ctx, PTO_QUERY_DEVICE, info, sizeof(*info));
+	return query(ctx, PTO_QUERY_DEVICE, info, size);
 }
 
-PTO_API int pto_query_stats(struct pto_context *ctx, struct pto_context_stats *stats)
+PTO_API int pto_query_stats_sized(struct pto_context *ctx, struct pto_context_stats *stats,
+				  size_t size)
 {
-	return query(ctx, PTO_QUERY_CONTEXT, stats, sizeof(*stats));
+	return query(ctx, PTO_QUERY_CONTEXT, stats, size);
 }
 
-PTO_API int pto_query_usage(struct pto_context *ctx, struct pto_device_usage *usage)
+PTO_API int pto_query_usage_sized(struct pto_context *ctx, struct pto_device_usage *usage,
+				  size_t size)
 {
-	return query(ctx, PTO_QUERY_USAGE, usage, sizeof(*usage));
+	return query(ctx, PTO_QUERY_USAGE, usage, size);
 }
 
 PTO_API int pto_reset(struct pto_context *ctx)

@@ -24,7 +24,7 @@ int pto_query_fd(int fd, uint32_t item, void *answer, size_t bytes)
 		.size = sizeof(query),
 		.item = item,
 		.data_ptr = (uintptr_t)answer,
-		.data_size = bytes,
+		.data_size = bytes < UINT32_MAX ? bytes : UINT32_MAX,
 	};
 	int rc;
 
@@ -154,7 +154,17 @@ static bool in_sysfs(unsigned int index)
 	return !access(path, F_OK);
 }
 
-PTO_API int pto_list_devices(struct pto_device_desc *list, size_t max)
+/* What is said of the device has the size of what there is room for. */
+static void give_desc(void *to, size_t size, struct pto_device_desc *desc)
+{
+	const size_t head = offsetof(struct pto_device_desc, info);
+
+	if (size > head && desc->info.size > size - head)
+		desc->info.size = size - head;
+	pto_give(to, size, desc, sizeof(*desc));
+}
+
+PTO_API int pto_list_devices_sized(struct pto_device_desc *list, size_t max, size_t stride)
 {
 	PTO_KEEP_ERRNO;
 	unsigned int end = sysfs_end(), gap = 0;
@@ -176,7 +186,7 @@ PTO_API int pto_list_devices(struct pto_device_desc *list, size_t max)
 		}
 		gap = 0;
 		if ((size_t)count < max)
-			list[count] = desc;
+			give_desc((char *)list + count * stride, stride, &desc);
 		count++;
 	}
 	return count;

@@ -99,3 +99,8 @@ PTO_API const char *pto_version(void)
 {
 	return PTO_VERSION;
 }
+
+PTO_API uint32_t pto_version_num(void)
+{
+	return PTO_VERSION_NUM;
+}

@@ -551,8 +551,8 @@ int pto_object_copy(struct pto_object *obj, const void *data, size_t bytes, cons
 	return rc;
 }
 
-PTO_API int pto_object_inspect(const char *path, struct pto_object_info *info, char *error,
-			       size_t error_size)
+PTO_API int pto_object_inspect_sized(const char *path, struct pto_object_info *info, size_t size,
+				     char *error, size_t error_size)
 {
 	PTO_KEEP_ERRNO;
 	struct pto_object obj;
@@ -561,8 +561,7 @@ PTO_API int pto_object_inspect(const char *path, struct pto_object_info *info, c
 	if (error && error_size)
 		error[0] = '\0';
 	rc = pto_object_read(&obj, path, error, error_size);
-	if (info)
-		*info = obj.info;
+	pto_give(info, size, &obj.info, sizeof(obj.info));
 	pto_object_drop(&obj);
 	return rc;
 }

@@ -10,6 +10,9 @@
 
 #include "pto_private.h"
 
+/* Bytes of a struct pto_ring_config that the first version had */
+#define RINGS_MIN	(3 * PTO_RING_DEPTHS * sizeof(uint64_t))
+
 /**
  * struct limit - limits of the sizes of one kind; a size of 0 selects the default
  * @field: name of the sizes in struct pto_ring_config
@@ -371,15 +374,32 @@ void pto_rings_forget(struct pto_context *ctx, uint32_t arena)
 	pthread_mutex_unlock(&ctx->lock);
 }
 
-PTO_API int pto_prewarm(struct pto_context *ctx, const struct pto_ring_config *rings)
+int pto_take_rings(const struct pto_context *ctx, const struct pto_ring_config *rings, size_t size,
+		   struct pto_ring_config *out)
 {
-	struct pto_ring_config resolved;
+	int rc = pto_take(out, sizeof(*out), rings, size ? size : RINGS_MIN, RINGS_MIN);
+
+	if (rc == -EINVAL)
+		return pto_fail(ctx, rc, "a struct pto_ring_config of %zu bytes; %zu are the least",
+				size, RINGS_MIN);
+	if (rc)
+		return pto_fail(ctx, rc,
+				"the ring configuration has fields that this library does not know");
+	return 0;
+}
+
+PTO_API int pto_prewarm_sized(struct pto_context *ctx, const struct pto_ring_config *rings,
+			      size_t size)
+{
+	struct pto_ring_config known, resolved;
 	uint32_t arena;
 	int rc = pto_check(ctx);
 
+	if (!rc && rings)
+		rc = pto_take_rings(ctx, rings, size, &known);
 	if (rc)
 		return rc;
-	resolve(&resolved, rings, &ctx->env_rings);
+	resolve(&resolved, rings ? &known : NULL, &ctx->env_rings);
 	rc = prewarm(ctx, &resolved, &arena);
 	if (!rc && !all_default(&resolved))
 		remember_arena(ctx, &resolved, arena);

@@ -118,8 +118,7 @@ static int take_result(struct pto_run_handle *run, struct pto_result *result)
 {
 	int rc = run->result.status;
 
-	if (result)
-		*result = run->result;
+	*result = run->result;
 	if (rc)
 		pto_fail_run(run->stream->ctx, run);
 	pto_run_put(run);
@@ -204,14 +203,13 @@ static int wait_held(const struct pto_run_handle *handle, struct pto_run_handle 
 	return rc;
 }
 
-PTO_API int pto_wait(struct pto_run_handle *handle, uint64_t timeout_ns, struct pto_result *result)
+static int wait_handle(struct pto_run_handle *handle, uint64_t timeout_ns,
+		       struct pto_result *result)
 {
 	struct pto_run_handle *run;
 	uint32_t slot;
 	int rc;
 
-	if (result)
-		result->id = 0;
 	if (!handle)
 		return -EINVAL;
 	run = pto_handle_hold(handle);
@@ -220,6 +218,16 @@ PTO_API int pto_wait(struct pto_run_handle *handle, uint64_t timeout_ns, struct 
 	slot = run->slot;
 	rc = wait_held(handle, run, timeout_ns, result);
 	pto_handle_let_go(slot);
+	return rc;
+}
+
+PTO_API int pto_wait_sized(struct pto_run_handle *handle, uint64_t timeout_ns,
+			   struct pto_result *result, size_t size)
+{
+	struct pto_result own = { .id = 0 };
+	int rc = wait_handle(handle, timeout_ns, &own);
+
+	pto_give(result, size, &own, sizeof(own));
 	return rc;
 }
 
@@ -256,26 +264,27 @@ PTO_API int pto_stream_wait(struct pto_stream *stream, uint64_t timeout_ns)
 /* Size of the first version. */
 #define OPTIONS_MIN	(offsetof(struct pto_run_options, user_data) + sizeof(uint64_t))
 
-/* Options of a newer caller may be longer, if the fields that are unknown here are zero. */
+/* What the caller has said, with its ring sizes, which go to @rings */
 static int read_options(struct pto_context *ctx, const struct pto_run_options *in,
-			struct pto_run_options *out)
+			struct pto_run_options *out, struct pto_ring_config *rings)
 {
-	const unsigned char *bytes = (const unsigned char *)in;
+	int rc;
 
 	*out = (struct pto_run_options)PTO_RUN_OPTIONS_INIT;
 	if (!in)
 		return 0;
-	if (in->size < OPTIONS_MIN)
-		return pto_fail(ctx, -EINVAL, "pto_run_options.size is %u; %zu is the least",
-				in->size, OPTIONS_MIN);
-	for (uint32_t i = sizeof(*in); i < in->size; i++)
-		if (bytes[i])
-			return pto_fail(ctx, -E2BIG,
-					"pto_run_options has fields that this library does not know");
-	if (in->pad)
-		return pto_fail(ctx, -EINVAL, "pto_run_options.pad is not 0");
-	memcpy(out, in, in->size < sizeof(*in) ? in->size : sizeof(*in));
-	return 0;
+	rc = pto_take(out, sizeof(*out), in, in->size, OPTIONS_MIN);
+	if (rc == -EINVAL)
+		return pto_fail(ctx, rc, "pto_run_options.size is %u; %zu is the least", in->size,
+				OPTIONS_MIN);
+	if (rc)
+		return pto_fail(ctx, rc,
+				"pto_run_options has fields that this library does not know");
+	if (!out->rings)
+		return 0;
+	rc = pto_take_rings(ctx, out->rings, out->rings_size, rings);
+	out->rings = rings;
+	return rc;
 }
 
 static int read_timeouts(struct pto_context *ctx, const struct pto_run_options *options,
@@ -501,12 +510,13 @@ static int submit(struct pto_stream *stream, int cid, const struct pto_args *arg
 {
 	struct pto_context *ctx = stream->ctx;
 	struct pto_run_options known;
+	struct pto_ring_config rings;
 	struct pto_timeouts timeouts;
 	struct pto_run_handle *run;
 	struct pto_host_orch *orch;
 	int rc;
 
-	rc = read_options(ctx, options, &known);
+	rc = read_options(ctx, options, &known, &rings);
 	if (!rc)
 		rc = read_timeouts(ctx, &known, &timeouts);
 	if (rc)
@@ -559,8 +569,6 @@ static void give_up(struct pto_run_handle *run, int rc, struct pto_result *resul
 {
 	run->detached = true;
 	run->output_count = 0;
-	if (!result)
-		return;
 	*result = run->result;
 	result->status = rc;
 }
@@ -584,22 +592,18 @@ static int finish(struct pto_run_handle *run, const struct pto_answer *answer,
 /* Closing the context has ended the run. */
 static int end_closing(struct pto_result *result)
 {
-	if (result)
-		result->status = -ENODEV;
+	result->status = -ENODEV;
 	return -ENODEV;
 }
 
-PTO_API int pto_run(struct pto_context *ctx, int cid, const struct pto_args *args,
-		    const struct pto_run_options *options, struct pto_result *result)
+static int run_and_wait(struct pto_context *ctx, int cid, const struct pto_args *args,
+			const struct pto_run_options *options, struct pto_result *result)
 {
-	PTO_KEEP_ERRNO;
 	struct pto_run_handle *run;
 	struct pto_stream *stream;
 	struct pto_answer answer;
 	int rc;
 
-	if (result)
-		result->id = 0;
 	if (!ctx)
 		return -EINVAL;
 	stream = ctx->default_stream;
@@ -615,5 +619,17 @@ PTO_API int pto_run(struct pto_context *ctx, int cid, const struct pto_args *arg
 	if (rc && pto_closing(ctx))
 		rc = end_closing(result);
 	pthread_mutex_unlock(&stream->lock);
+	return rc;
+}
+
+PTO_API int pto_run_sized(struct pto_context *ctx, int cid, const struct pto_args *args,
+			  const struct pto_run_options *options, struct pto_result *result,
+			  size_t size)
+{
+	PTO_KEEP_ERRNO;
+	struct pto_result own = { .id = 0 };
+	int rc = run_and_wait(ctx, cid, args, options, &own);
+
+	pto_give(result, size, &own, sizeof(own));
 	return rc;
 }

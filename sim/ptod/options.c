@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include <linux/pto.h>
+#include <pto/version.h>
 #include "options.h"
 
 static const char usage[] =

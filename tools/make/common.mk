@@ -25,8 +25,11 @@ else
 quiet = @printf '  %-7s %s\n' '$(1)' '$(patsubst $(O)/%,%,$@)'; $(2)
 endif
 
-VERSION := 0.1.0
-SOVERSION := 0
+# Of libpto; written down in one place
+version_part = $(shell sed -n 's/^.define PTO_VERSION_$(1)[[:blank:]]*//p' $(VERSION_H))
+VERSION_H := libpto/include/pto/version.h
+SOVERSION := $(call version_part,MAJOR)
+VERSION := $(SOVERSION).$(call version_part,MINOR).$(call version_part,PATCH)
 
 WARN := -Wall -Wextra -Werror -Wstrict-prototypes -Wmissing-prototypes -Wshadow \
 	-Wpointer-arith -Wundef -Wvla -Wno-unused-parameter
@@ -39,7 +42,7 @@ FORTIFY := $(if $(findstring _FORTIFY_SOURCE,$(CFLAGS))$(filter -O0,$(OPT) $(CFL
 	-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
 HARDEN := $(if $(SAN),,-fstack-protector-strong $(FORTIFY))
 
-PTO_CFLAGS := -std=gnu11 $(OPT) $(WARN) -D_GNU_SOURCE -DPTO_VERSION='"$(VERSION)"' \
+PTO_CFLAGS := -std=gnu11 $(OPT) $(WARN) -D_GNU_SOURCE \
 	-fPIC -fvisibility=hidden -MMD -MP -pthread -Iuapi -Ilibpto/include $(HARDEN) $(SANFLAGS)
 PTO_LDFLAGS := -pthread -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--build-id $(SANFLAGS)
 

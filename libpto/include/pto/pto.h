@@ -20,6 +20,10 @@
  *    pto_close() only frees memory.
  *  - Structs that callers fill begin with a size; PTO_*_INIT sets it. Fields are only
  *    appended, and zero means the default.
+ *  - A struct travels with the size that the caller's compiler knows, so that program and
+ *    library can be of different versions: pto_X() is inline and hands sizeof() to the exported
+ *    pto_X_sized(), which writes no more bytes than that, zeroes those that it does not know,
+ *    and refuses (-E2BIG) fields that it does not know unless they are 0.
  *  - Time-outs are relative here, in nanoseconds; PTO_FOREVER never passes.
  */
 #ifndef PTO_PTO_H
@@ -30,6 +34,7 @@
 
 #include <linux/pto.h>
 #include <pto/tensor.h>
+#include <pto/version.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -52,6 +57,7 @@ struct pto_run_handle;
  * @error: 0 if it can be opened, else the negative errno of the attempt
  * @path: device node
  * @reason: why it cannot be opened, and what to do about it; empty if it can
+ * @reserved: 0; place for fields of later versions, because @info grows at the end
  * @info: what it is; valid if @error is 0
  */
 struct pto_device_desc {
@@ -59,8 +65,12 @@ struct pto_device_desc {
 	int error;
 	char path[64];
 	char reason[160];
+	uint64_t reserved[8];
 	struct pto_device_info info;
 };
+
+/** pto_list_devices_sized() - as pto_list_devices(); elements of @list are @stride bytes apart */
+int pto_list_devices_sized(struct pto_device_desc *list, size_t max, size_t stride);
 
 /**
  * pto_list_devices() - find the devices of this host (or of the simulator)
@@ -70,7 +80,10 @@ struct pto_device_desc {
  * Opens each device for a moment. Return: the number of devices, which may be
  * greater than @max, or a negative errno.
  */
-int pto_list_devices(struct pto_device_desc *list, size_t max);
+static inline int pto_list_devices(struct pto_device_desc *list, size_t max)
+{
+	return pto_list_devices_sized(list, max, sizeof(*list));
+}
 
 /**
  * pto_open() - open a context on a device
@@ -109,14 +122,32 @@ int pto_context_fd(const struct pto_context *ctx);
 /** pto_context_error() - the calling thread's last failure on @ctx, in words; never NULL */
 const char *pto_context_error(const struct pto_context *ctx);
 
+/** pto_query_device_sized() - as pto_query_device(); @size: of @info */
+int pto_query_device_sized(struct pto_context *ctx, struct pto_device_info *info, size_t size);
+
 /** pto_query_device() - what the device is. Return: 0 or a negative errno */
-int pto_query_device(struct pto_context *ctx, struct pto_device_info *info);
+static inline int pto_query_device(struct pto_context *ctx, struct pto_device_info *info)
+{
+	return pto_query_device_sized(ctx, info, sizeof(*info));
+}
+
+/** pto_query_stats_sized() - as pto_query_stats(); @size: of @stats */
+int pto_query_stats_sized(struct pto_context *ctx, struct pto_context_stats *stats, size_t size);
 
 /** pto_query_stats() - what this context did. Return: 0 or a negative errno */
-int pto_query_stats(struct pto_context *ctx, struct pto_context_stats *stats);
+static inline int pto_query_stats(struct pto_context *ctx, struct pto_context_stats *stats)
+{
+	return pto_query_stats_sized(ctx, stats, sizeof(*stats));
+}
+
+/** pto_query_usage_sized() - as pto_query_usage(); @size: of @usage */
+int pto_query_usage_sized(struct pto_context *ctx, struct pto_device_usage *usage, size_t size);
 
 /** pto_query_usage() - what is in use on the device. Return: 0 or a negative errno */
-int pto_query_usage(struct pto_context *ctx, struct pto_device_usage *usage);
+static inline int pto_query_usage(struct pto_context *ctx, struct pto_device_usage *usage)
+{
+	return pto_query_usage_sized(ctx, usage, sizeof(*usage));
+}
 
 /** pto_reset() - leave the error state (PTO_CTX_RESET). Return: 0 or a negative errno */
 int pto_reset(struct pto_context *ctx);
@@ -200,6 +231,10 @@ struct pto_object_info {
 	char machine_name[32];
 };
 
+/** pto_object_inspect_sized() - as pto_object_inspect(); @size: of @info */
+int pto_object_inspect_sized(const char *path, struct pto_object_info *info, size_t size,
+			     char *error, size_t error_size);
+
 /**
  * pto_object_inspect() - parse an object without a device
  * @path: file
@@ -211,8 +246,11 @@ struct pto_object_info {
  * precise reason in @error; @info is filled in as far as was seen), -EFBIG for more than
  * 1 GiB, or the errno of reading it.
  */
-int pto_object_inspect(const char *path, struct pto_object_info *info, char *error,
-		       size_t error_size);
+static inline int pto_object_inspect(const char *path, struct pto_object_info *info, char *error,
+				     size_t error_size)
+{
+	return pto_object_inspect_sized(path, info, sizeof(*info), error, error_size);
+}
 
 /**
  * pto_object_visit_symbols() - call @fn for each defined function symbol of an object
@@ -281,8 +319,16 @@ int pto_callable_set_symbols(struct pto_callable *callable, const char *entry, c
  */
 int pto_callable_set_kind(struct pto_callable *callable, uint32_t kind);
 
+/** pto_callable_info_sized() - as pto_callable_info(); @size: of @info */
+int pto_callable_info_sized(const struct pto_callable *callable, struct pto_object_info *info,
+			    size_t size);
+
 /** pto_callable_info() - what is in the orchestration object; as pto_object_inspect() */
-int pto_callable_info(const struct pto_callable *callable, struct pto_object_info *info);
+static inline int pto_callable_info(const struct pto_callable *callable,
+				    struct pto_object_info *info)
+{
+	return pto_callable_info_sized(callable, info, sizeof(*info));
+}
 
 /** pto_callable_free() - free a callable; cids that were prepared from it stay prepared */
 void pto_callable_free(struct pto_callable *callable);
@@ -349,12 +395,18 @@ void pto_args_clear(struct pto_args *args);
 int pto_args_add_host(struct pto_args *args, int direction, void *data, uint8_t dtype,
 		      uint32_t ndims, const uint32_t *shape);
 
+/** pto_args_add_device_sized() - as pto_args_add_device(); @size: of @tensor */
+int pto_args_add_device_sized(struct pto_args *args, const struct pto_tensor *tensor, size_t size);
+
 /**
  * pto_args_add_device() - add a tensor in device memory; passed through untouched
  * @args: the list
  * @tensor: its address lies in a buffer of the context that runs
  */
-int pto_args_add_device(struct pto_args *args, const struct pto_tensor *tensor);
+static inline int pto_args_add_device(struct pto_args *args, const struct pto_tensor *tensor)
+{
+	return pto_args_add_device_sized(args, tensor, sizeof(*tensor));
+}
 
 /** pto_args_add_scalar() - add 64 bits. Return: 0; -ENOSPC beyond PTO_RUN_MAX_SCALARS */
 int pto_args_add_scalar(struct pto_args *args, uint64_t value);
@@ -383,7 +435,7 @@ struct pto_ring_config {
 /**
  * struct pto_run_options - how to run; NULL stands for all defaults
  * @size: sizeof(struct pto_run_options)
- * @pad: 0
+ * @rings_size: sizeof(struct pto_ring_config); 0 stands for that of version 0.2, 96
  * @rings: ring sizes, or NULL for the environment's or the defaults
  * @timeout_ns: how long the run may take on the device; 0: $PTO_STREAM_TIMEOUT_MS, else
  *	as long as something moves in it
@@ -398,7 +450,7 @@ struct pto_ring_config {
  */
 struct pto_run_options {
 	uint32_t size;
-	uint32_t pad;
+	uint32_t rings_size;
 	const struct pto_ring_config *rings;
 	uint64_t timeout_ns;
 	uint64_t user_data;
@@ -406,7 +458,8 @@ struct pto_run_options {
 	uint64_t op_timeout_ns;
 };
 
-#define PTO_RUN_OPTIONS_INIT { sizeof(struct pto_run_options), 0, NULL, 0, 0, 0, 0 }
+#define PTO_RUN_OPTIONS_INIT \
+	{ sizeof(struct pto_run_options), sizeof(struct pto_ring_config), NULL, 0, 0, 0, 0 }
 
 /** PTO_RUN_NOT_SUBMITTED: pto_result.id of a run that its orchestration failed, on the host. */
 #define PTO_RUN_NOT_SUBMITTED UINT64_MAX
@@ -441,6 +494,9 @@ struct pto_result {
 	uint32_t core;
 };
 
+/** pto_prewarm_sized() - as pto_prewarm(); @size: of @rings */
+int pto_prewarm_sized(struct pto_context *ctx, const struct pto_ring_config *rings, size_t size);
+
 /**
  * pto_prewarm() - build the arena of a ring configuration before the first run
  * @ctx: the context
@@ -449,7 +505,14 @@ struct pto_result {
  * Return: 0; -EINVAL for sizes beyond the limits, -EOVERFLOW for heaps that are 2^64 bytes or
  * more together, -ENOMEM, and -EIO if the device does not accept what it has built.
  */
-int pto_prewarm(struct pto_context *ctx, const struct pto_ring_config *rings);
+static inline int pto_prewarm(struct pto_context *ctx, const struct pto_ring_config *rings)
+{
+	return pto_prewarm_sized(ctx, rings, sizeof(*rings));
+}
+
+/** pto_run_sized() - as pto_run(); @size: of @result */
+int pto_run_sized(struct pto_context *ctx, int cid, const struct pto_args *args,
+		  const struct pto_run_options *options, struct pto_result *result, size_t size);
 
 /**
  * pto_run() - run a cid on the default stream and wait for it
@@ -474,8 +537,11 @@ int pto_prewarm(struct pto_context *ctx, const struct pto_ring_config *rings);
  * and if it crashes or hangs, that is this process's. A run that it fails ends as it would
  * on the device, with the id PTO_RUN_NOT_SUBMITTED.
  */
-int pto_run(struct pto_context *ctx, int cid, const struct pto_args *args,
-	    const struct pto_run_options *options, struct pto_result *result);
+static inline int pto_run(struct pto_context *ctx, int cid, const struct pto_args *args,
+			  const struct pto_run_options *options, struct pto_result *result)
+{
+	return pto_run_sized(ctx, cid, args, options, result, sizeof(*result));
+}
 
 /** pto_default_stream() - the stream that exists as long as the context */
 struct pto_stream *pto_default_stream(struct pto_context *ctx);
@@ -514,6 +580,10 @@ int pto_stream_wait(struct pto_stream *stream, uint64_t timeout_ns);
 int pto_submit(struct pto_stream *stream, int cid, const struct pto_args *args,
 	       const struct pto_run_options *options, struct pto_run_handle **out);
 
+/** pto_wait_sized() - as pto_wait(); @size: of @result */
+int pto_wait_sized(struct pto_run_handle *run, uint64_t timeout_ns, struct pto_result *result,
+		   size_t size);
+
 /**
  * pto_wait() - wait for a run, copy its outputs back, free the handle
  * @run: the run
@@ -532,7 +602,11 @@ int pto_submit(struct pto_stream *stream, int cid, const struct pto_args *args,
  * To tell a run's own -ETIMEDOUT from the wait's, look at pto_result.id, which is 0 if the
  * run has not ended.
  */
-int pto_wait(struct pto_run_handle *run, uint64_t timeout_ns, struct pto_result *result);
+static inline int pto_wait(struct pto_run_handle *run, uint64_t timeout_ns,
+			   struct pto_result *result)
+{
+	return pto_wait_sized(run, timeout_ns, result, sizeof(*result));
+}
 
 /** pto_fatal_name() - name of a PTO_FATAL_* code, such as "SCOPE_DEADLOCK" */
 const char *pto_fatal_name(uint32_t code);
@@ -546,8 +620,11 @@ const char *pto_fatal_name(uint32_t code);
  */
 const char *pto_fatal_hint(uint32_t code, uint32_t subcode);
 
-/** pto_version() - version of the library, such as "0.1.0" */
+/** pto_version() - version of the library that the program runs with, such as "0.2.0" */
 const char *pto_version(void);
+
+/** pto_version_num() - the same as PTO_VERSION_MAKE() makes it, to compare with PTO_VERSION_NUM */
+uint32_t pto_version_num(void);
 
 #ifdef __cplusplus
 }

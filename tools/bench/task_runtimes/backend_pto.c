@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 
 #include <pto/orch.h>
+#include <pto/version.h>
 
 #include "../../../sim/device/engine.h"
 #include "backend.h"

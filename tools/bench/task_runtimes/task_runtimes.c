@@ -10,6 +10,8 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <pto/version.h>
+
 #include "graph.h"
 #include "kernel.h"
 #include "report.h"
