@@ -106,7 +106,7 @@ static void inner_blocks(struct pto_rt *rt, const struct pto_orch_args *args)
 	struct pto_owned_args own;
 
 	fill(&own, HALF);
-	pto_submit_aiv(rt, FUNC_ADD, pto_owned_args(&own));
+	pto_submit_aiv(rt, FUNC_ADD, pto_owned_task_args(&own));
 }
 
 TEST_F(owned, made_in_inner_blocks)
@@ -132,9 +132,9 @@ static void moved(struct pto_rt *rt, const struct pto_orch_args *args)
 	struct pto_owned_args first = by_value(0), copy = first, second;
 
 	gone(&first, sizeof(first));
-	pto_submit_aiv(rt, FUNC_ADD, pto_owned_args(&copy));
+	pto_submit_aiv(rt, FUNC_ADD, pto_owned_task_args(&copy));
 	second = by_value(HALF);
-	pto_submit_aiv(rt, FUNC_ADD, pto_owned_args(&second));
+	pto_submit_aiv(rt, FUNC_ADD, pto_owned_task_args(&second));
 }
 
 TEST_F(owned, moved)
@@ -168,7 +168,7 @@ static void all_types(struct pto_rt *rt, const struct pto_orch_args *args)
 	pto_add_inout(&own.args, &borrowed);
 	pto_add_scalar(&own.args, 3);
 	pto_add_scalar(&own.args, 0);
-	made = pto_submit_aiv(rt, FUNC_ADD, pto_owned_args(&own));
+	made = pto_submit_aiv(rt, FUNC_ADD, pto_owned_task_args(&own));
 	ids[0] = PTO_NO_TASK;
 	ids[1] = made.id;
 
@@ -183,7 +183,7 @@ static void all_types(struct pto_rt *rt, const struct pto_orch_args *args)
 		gone(&to, sizeof(to));
 		gone(ids, sizeof(ids));
 	}
-	pto_submit_dummy(rt, pto_owned_args(&own));
+	pto_submit_dummy(rt, pto_owned_task_args(&own));
 	if (own.args.own_dep_count != 1)
 		pto_report_fatal(rt, 0, "%u dependencies", own.args.own_dep_count);
 }
@@ -210,7 +210,7 @@ static void predicates(struct pto_rt *rt, const struct pto_orch_args *args)
 			pto_owned_predicate(&own, &flags, 1, &i, PTO_PREDICATE_NE, 0);
 			gone(&flags, sizeof(flags));
 		}
-		pto_submit_aiv(rt, FUNC_ADD, pto_owned_args(&own));
+		pto_submit_aiv(rt, FUNC_ADD, pto_owned_task_args(&own));
 	}
 }
 
@@ -226,7 +226,7 @@ static struct pto_owned_args wrong;
 
 static void submit_wrong(struct pto_rt *rt, const struct pto_orch_args *args)
 {
-	pto_submit_aiv(rt, FUNC_ADD, pto_owned_args(&wrong));
+	pto_submit_aiv(rt, FUNC_ADD, pto_owned_task_args(&wrong));
 }
 
 TEST_F(owned, misuse)

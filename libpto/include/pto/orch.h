@@ -601,7 +601,7 @@ union pto_owned_tensor_ {
  * @copies: copies of the tensors and descriptions
  *
  * Filled by pto_owned_*(), which copy what pto_add_*() and pto_set_*() borrow. It can be copied
- * itself; what is submitted is pto_owned_args() of it.
+ * itself; what is submitted is pto_owned_task_args() of it.
  */
 struct pto_owned_args {
 	struct pto_task_args args;
@@ -693,12 +693,12 @@ static inline void pto_owned_predicate(struct pto_owned_args *own, const struct 
 }
 
 /**
- * pto_owned_args() - what pto_submit_task() and its kin take
+ * pto_owned_task_args() - what pto_submit_task() and its kin take
  * @own: the list, wherever it is by now
  *
  * Return: its arguments, which are good until @own is changed, moved or gone.
  */
-static inline const struct pto_task_args *pto_owned_args(struct pto_owned_args *own)
+static inline const struct pto_task_args *pto_owned_task_args(struct pto_owned_args *own)
 {
 	uint32_t i;
 
