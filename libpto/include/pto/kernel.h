@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The kernel API: how a kernel reads its arguments. Layout: seed runtime, the dispatch
- * payload; it is an ABI, so kernels written for it run unchanged.
+ * The kernel API: how a kernel reads its arguments. The layout is an ABI: it is that of the
+ * dispatch payload of the seed runtime, for which the first PTO kernels were written, and these
+ * kernels run unchanged.
  *
- * A kernel object defines kernel_entry() and links against nothing of ours. The argument
+ * A kernel object defines kernel_entry() and links against no library of PTO. The argument
  * array holds the task's tensors (pointers to descriptors), then its scalars, both in the
  * order in which the orchestration added them; all parts of a mixed task get the same.
- * Entries 48 and 49 point to the contexts below. A kernel takes its identity from there,
- * not from the core it happens to run on. C99 and C++11.
+ * Entries 48 and 49 point to the contexts below. A kernel reads its block and core indices
+ * there; the core that executes it says nothing about them. C99 and C++11.
  *
- * What a kernel can ask the device for is reached through a function table that the local
- * context leads to. It belongs to the kernel that got it, until that returns.
+ * The functions of the device are reached through a table, by way of the local context. The
+ * table is valid for the kernel that got it, until that returns.
  *
- * Kernels that run together, a cohort, may wait for each other: the parts of one block of a
- * mixed task, and with pto_set_sync_start() the parts of all its blocks. Others may not: one
- * may begin only after the other has ended.
+ * The kernels of a cohort run at the same time and may wait for each other: they are the parts
+ * of one block of a mixed task, and with pto_set_sync_start() the parts of all its blocks. Other
+ * kernels must not wait for each other: one may begin only after the other has ended.
  */
 #ifndef PTO_KERNEL_H
 #define PTO_KERNEL_H
@@ -33,12 +34,12 @@ extern "C" {
 #define PTO_KERNEL_ARG_LOCAL	48	/* entry that points to the local context */
 #define PTO_KERNEL_ARG_GLOBAL	49	/* entry that points to the global context */
 
-#define PTO_KERNEL_MAX_CONDITIONS	64	/* conditions of a task, those of all its kernels */
+#define PTO_KERNEL_MAX_CONDITIONS	64	/* conditions of one task */
 
-#define PTO_ASYNC_COUNTER		0	/* type of a condition: a uint32_t has a value */
-#define PTO_ASYNC_NO_TOKEN		UINT64_MAX	/* conditions are of no use here */
+#define PTO_ASYNC_COUNTER		0	/* condition: a uint32_t reaches a value */
+#define PTO_ASYNC_NO_TOKEN		UINT64_MAX	/* nobody reads the record */
 
-/* What a kernel writes to the error word of its record: see struct pto_async_context. */
+/* Values that a kernel writes to the error word of its record: see struct pto_async_context. */
 #define PTO_ASYNC_ERROR_INVALID		101
 #define PTO_ASYNC_ERROR_OVERFLOW	102
 
@@ -47,8 +48,8 @@ struct pto_kernel_rt;
 #define PTO_KERNEL_OPS_VERSION	2
 
 /**
- * struct pto_kernel_ops - the device as a kernel sees it
- * @version: PTO_KERNEL_OPS_VERSION; raised only if what exists changes its meaning
+ * struct pto_kernel_ops - functions of the device for kernels
+ * @version: PTO_KERNEL_OPS_VERSION; raised only if an existing member changes its meaning
  * @size: bytes of the table; functions are appended, so a longer one is compatible
  * @wait_ge: see pto_wait_ge()
  * @notify: see pto_notify()
@@ -61,7 +62,7 @@ struct pto_kernel_ops {
 };
 
 /**
- * struct pto_kernel_rt - a core; the rest of it is the device's own
+ * struct pto_kernel_rt - a core; the rest of the struct is private to the device
  * @ops: the function table
  */
 struct pto_kernel_rt {
@@ -72,8 +73,8 @@ struct pto_kernel_rt {
  * struct pto_async_entry - a condition for the completion of a task
  * @addr: the counter, a uint32_t in device memory
  * @cookie: for engines that need one; a counter needs none
- * @expected: what the counter has to reach, compared without sign
- * @engine: the engine that raises the counter; not looked at
+ * @expected: value that the counter must reach, compared as unsigned
+ * @engine: the engine that raises the counter; ignored
  * @type: PTO_ASYNC_COUNTER
  * @pad: 0
  */
@@ -88,15 +89,15 @@ struct pto_async_entry {
 
 /**
  * struct pto_async_context - the record in which a kernel names the conditions of its task
- * @count: conditions that the kernel has named; 0 to begin with
+ * @count: number of conditions that the kernel has named; initially 0
  * @error: 0, or PTO_ASYNC_ERROR_*: why the kernel could not name one
  * @entries: the conditions
- * @capacity: how many there can be
+ * @capacity: the highest possible *@count
  * @pad: 0
- * @task_token: id of the task, PTO_ASYNC_NO_TOKEN: nobody looks at the record
+ * @task_token: id of the task; with PTO_ASYNC_NO_TOKEN the device does not read the record
  *
- * The layout is the seed runtime's. Each unit of a task, a part of one of its blocks, has a record
- * of its own, which the device looks at when the unit's kernel has returned.
+ * The layout is that of the seed runtime. Each unit of a task, that is a part of one of its
+ * blocks, has its own record. The device reads it when the unit's kernel has returned.
  */
 struct pto_async_context {
 	uint32_t *count __attribute__((aligned(8)));
@@ -108,13 +109,13 @@ struct pto_async_context {
 };
 
 /**
- * struct pto_local_context - what a core knows about the block that it runs
+ * struct pto_local_context - the block that a kernel executes
  * @block_idx: index of the block, from 0
  * @block_num: blocks of the task
  * @async: record of conditions
  * @rt: leads to the function table
  *
- * What comes before @rt is the seed runtime's.
+ * The layout of the members before @rt is that of the seed runtime.
  */
 struct pto_local_context {
 	int32_t block_idx;
@@ -124,12 +125,12 @@ struct pto_local_context {
 };
 
 /**
- * struct pto_global_context - what a core knows about itself
+ * struct pto_global_context - the core that executes a kernel
  * @sub_block_id: 0 on the first AIV core of a cluster (and on the AIC core), 1 on the second
  * @pad: 0
- * @dma_workspace: memory of the DMA engines, 0: there is no such engine
+ * @dma_workspace: memory of the DMA engines; 0: there is no such engine
  *
- * The layout is the seed runtime's.
+ * The layout is that of the seed runtime.
  */
 struct pto_global_context {
 	int32_t sub_block_id;
@@ -152,7 +153,7 @@ static inline void *pto_arg_data(const int64_t *args, uint32_t i)
 	return pto_tensor_data(pto_arg_tensor(args, i));
 }
 
-/** pto_arg_u64() - argument @i, which is a scalar: tensors count too */
+/** pto_arg_u64() - argument @i, which is a scalar; @i counts the tensors, too */
 static inline uint64_t pto_arg_u64(const int64_t *args, uint32_t i)
 {
 	return (uint64_t)args[i];
@@ -202,10 +203,10 @@ static inline struct pto_kernel_rt *pto_kernel_rt_(const int64_t *args)
  * pto_wait_ge() - wait until a word is at least a value
  * @args: the kernel's argument array
  * @word: the word, in device memory; read with acquire semantics
- * @value: compared without sign
+ * @value: compared as unsigned
  *
- * For kernels of one cohort; gives the processor away while it waits. If the run fails
- * meanwhile it does not return: the kernel ends there.
+ * For kernels of one cohort. It yields the processor while it waits. If the run fails in the
+ * meantime, it does not return: the kernel ends there.
  */
 static inline void pto_wait_ge(const int64_t *args, const uint32_t *word, uint32_t value)
 {
@@ -218,7 +219,7 @@ static inline void pto_wait_ge(const int64_t *args, const uint32_t *word, uint32
 }
 
 /**
- * pto_notify() - add to a word, and wake who waits for it
+ * pto_notify() - add to a word, and wake the kernels that wait for it
  * @args: the kernel's argument array
  * @word: the word, in device memory; added to with release semantics
  * @add: what to add
@@ -231,21 +232,23 @@ static inline void pto_notify(const int64_t *args, uint32_t *word, uint32_t add)
 }
 
 /**
- * pto_async_expect() - the task is complete only when a counter has reached a value
+ * pto_async_expect() - let the task complete only when a counter has reached a value
  * @args: the kernel's argument array
- * @counter: the counter, in device memory; somebody else raises it
- * @expected: value, compared without sign
+ * @counter: the counter, in device memory; something else than this kernel raises it
+ * @expected: value, compared as unsigned
  *
- * The kernel goes on and returns; its task completes when all its kernels have returned and
- * each of these conditions has held at some moment since. This appends to the record that
- * struct pto_async_context describes, which belongs to the thread that executes the kernel. The run
- * fails, when the kernel has returned, with PTO_FATAL_ASYNC_COMPLETION_INVALID if @counter is NULL
- * or not aligned, and with PTO_FATAL_ASYNC_WAIT_OVERFLOW beyond PTO_KERNEL_MAX_CONDITIONS for one
- * task. If the device awaits as many as it can, the task waits until one of them holds; when
- * nothing moves for the scheduler's time-out the run fails with
+ * The kernel continues and returns. Its task completes when all its kernels have returned and
+ * each of these conditions has held at some moment since. The condition is appended to the record
+ * that struct pto_async_context describes, which belongs to the thread that executes the kernel.
+ *
+ * The run fails, once the kernel has returned, with PTO_FATAL_ASYNC_COMPLETION_INVALID if @counter
+ * is NULL or not aligned, and with PTO_FATAL_ASYNC_WAIT_OVERFLOW if a task has more than
+ * PTO_KERNEL_MAX_CONDITIONS. If the device cannot await more conditions, the task waits until one
+ * of those awaited holds; if the run stalls for the scheduler's time-out, it fails with
  * PTO_FATAL_ASYNC_REGISTRATION_FAILED.
- * Return: 0; -EINVAL or -ENOSPC then; -ENOSYS if nobody looks at the record, as after the kernel
- * has returned.
+ *
+ * Return: 0; -EINVAL or -ENOSPC in the first two cases; -ENOSYS if the device does not read the
+ * record, as after the kernel has returned.
  */
 static inline int pto_async_expect(const int64_t *args, const uint32_t *counter, uint32_t expected)
 {

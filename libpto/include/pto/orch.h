@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The orchestration API: what an orchestration object uses to build its graph of tasks.
+ * The orchestration API: with these functions an orchestration object builds its graph of tasks.
  *
  * An orchestration object defines aicpu_orchestration_entry() and may define
- * aicpu_orchestration_config(). It links against nothing of ours: everything that is not
- * inline is reached through the function table that struct pto_rt begins with.
+ * aicpu_orchestration_config(). It links against no library of PTO: every function that is not
+ * inline is reached through the function table at the beginning of struct pto_rt.
  *
  * Rules
  *
- *  - The handle is used by the thread that runs the entry, until the entry returns.
- *  - The entry runs in an AUTO scope of depth 0. Which tasks wait for which is said in
- *    Documentation/dependencies.rst.
- *  - The first error is latched: see pto_is_fatal(). All calls after it do nothing and
- *    give empty results, so a program need not check each one; it should look at
- *    pto_is_fatal() in loops that depend on values it reads. The run ends with that error.
- *  - Tensors, shapes and lists handed to a call need to live until it returns (those put
+ *  - Only the thread that runs the entry may use the handle, and only until the entry returns.
+ *  - The entry runs in an AUTO scope of depth 0. Documentation/dependencies.rst tells which
+ *    tasks wait for which.
+ *  - The first error is latched: see pto_is_fatal(). All later calls do nothing and return
+ *    empty results, so a program need not check each call; it should check pto_is_fatal() in
+ *    loops that depend on values it reads. The run ends with that error.
+ *  - Tensors, shapes and lists passed to a call must live until it returns (those put
  *    into a struct pto_task_args: until it is submitted; those put into a struct
- *    pto_owned_args are copied). Tensors that a call hands out live until the scope in which
- *    it was made ends; copy the descriptor to keep it longer.
+ *    pto_owned_args are copied). Tensors that a call returns live until the scope of the
+ *    call ends; copy the descriptor to keep it longer.
  *  - C99 and C++11.
  */
 #ifndef PTO_ORCH_H
@@ -63,7 +63,7 @@ struct pto_orch_args {
 };
 
 /**
- * struct pto_orch_config - what an orchestration says about itself
+ * struct pto_orch_config - properties of an orchestration
  * @expected_arg_count: tensors plus scalars that it takes; a run with another number
  *	fails with EINVAL before the entry is called
  * @pad: 0
@@ -90,20 +90,20 @@ PTO_ORCH_EXPORT void aicpu_orchestration_entry(struct pto_rt *rt,
 PTO_ORCH_EXPORT struct pto_orch_config
 aicpu_orchestration_config(const struct pto_orch_args *args);
 
-/* --- types of calls ------------------------------------------- */
+/* --- types and constants of calls ------------------------------------------- */
 
 /* Types of a tensor argument. */
 #define PTO_ARG_INPUT		0	/* read */
 #define PTO_ARG_OUTPUT		1	/* written; the runtime allocates it */
 #define PTO_ARG_INOUT		2	/* read and written */
 #define PTO_ARG_OUTPUT_EXISTING	3	/* written; memory that exists */
-#define PTO_ARG_NO_DEP		4	/* used, but orders nothing */
+#define PTO_ARG_NO_DEP		4	/* used, without any dependency */
 
 /* Modes of a scope. */
 #define PTO_SCOPE_AUTO		0	/* tensors order tasks */
-#define PTO_SCOPE_MANUAL	1	/* only explicit dependencies do */
+#define PTO_SCOPE_MANUAL	1	/* only explicit dependencies order tasks */
 
-/* Comparisons of a predicate: the element on the left, the value on the right. */
+/* Comparisons of a predicate: element OP value. */
 #define PTO_PREDICATE_EQ	0
 #define PTO_PREDICATE_NE	1
 #define PTO_PREDICATE_LT	2
@@ -115,7 +115,7 @@ aicpu_orchestration_config(const struct pto_orch_args *args);
 #define PTO_TASK_SYNC_START	1u	/* see pto_set_sync_start() */
 #define PTO_TASK_PREDICATE	2u	/* see pto_set_predicate() */
 
-/* What a struct pto_task_args was filled wrongly with; pto_submit_task() reports it. */
+/* Misuses of a struct pto_task_args; pto_submit_task() reports the first one. */
 #define PTO_ARGS_OK			0
 #define PTO_ARGS_TOO_MANY_TENSORS	1
 #define PTO_ARGS_TOO_MANY_SCALARS	2
@@ -131,7 +131,7 @@ aicpu_orchestration_config(const struct pto_orch_args *args);
 #define PTO_LOG_INFO		2
 #define PTO_LOG_DEBUG		3
 
-/* What pto_rt_ops.query tells. */
+/* Items of pto_rt_ops.query. */
 #define PTO_RT_CLUSTERS		0	/* clusters that this run has */
 #define PTO_RT_AIC		1	/* AIC cores */
 #define PTO_RT_AIV		2	/* AIV cores */
@@ -141,7 +141,7 @@ aicpu_orchestration_config(const struct pto_orch_args *args);
  * struct pto_create_info - a tensor that the runtime shall allocate
  * @initial_value: bits of one element, in the low bytes; written to all elements if
  *	@has_initial_value is set
- * @has_initial_value: 0: the memory holds anything at first
+ * @has_initial_value: 0: the initial content is undefined
  * @dtype: PTO_DTYPE_*
  * @manual_dep: as in struct pto_tensor
  * @pad: 0
@@ -192,14 +192,14 @@ struct pto_func_ids {
  * @types: PTO_ARG_* of each tensor
  * @own_deps: tasks of pto_add_dep()
  * @predicate: tensor of pto_set_predicate(), borrowed
- * @predicate_value: what its element is compared with
+ * @predicate_value: the value that the element is compared with
  * @predicate_index: index of the element in each dimension
  * @predicate_ndims: entries of @predicate_index
  * @predicate_op: PTO_PREDICATE_*
  * @pad: not used
  *
- * Not to be filled by hand. Only the parts that the counts and flags cover are ever
- * initialised. Fields are appended; an object that was compiled with fewer says so by @size.
+ * Do not fill it by hand. Only the parts that the counts and flags cover are ever
+ * initialised. Fields are only appended; @size tells which fields the object was compiled with.
  */
 struct pto_task_args {
 	uint32_t size;
@@ -223,15 +223,15 @@ struct pto_task_args {
 	uint32_t pad;
 };
 
-/** PTO_TASK_ARGS_MIN_SIZE: the smallest struct pto_task_args there ever was. */
+/** PTO_TASK_ARGS_MIN_SIZE: the smallest size that struct pto_task_args ever had. */
 #define PTO_TASK_ARGS_MIN_SIZE	offsetof(struct pto_task_args, predicate)
 
 /**
- * struct pto_task - a task that was submitted
+ * struct pto_task - a submitted task
  * @id: for explicit dependencies; PTO_NO_TASK after an error
  * @tensors: its tensors in the order of the arguments
  * @empty: a tensor without dimensions, which every call refuses
- * @output_mask: which of @tensors the runtime has allocated
+ * @output_mask: bit i: the runtime has allocated tensor i
  * @tensor_count: tensors
  */
 struct pto_task {
@@ -247,8 +247,8 @@ struct pto_task {
 #define PTO_RT_OPS_VERSION	1
 
 /**
- * struct pto_rt_ops - the runtime as an orchestration object sees it
- * @version: PTO_RT_OPS_VERSION; raised only if what exists changes its meaning
+ * struct pto_rt_ops - functions of the runtime for orchestrations
+ * @version: PTO_RT_OPS_VERSION; raised only if an existing member changes its meaning
  * @size: bytes of the table; functions are appended, so a longer one is compatible
  * @submit: see pto_submit_task()
  * @alloc: see pto_alloc_tensors()
@@ -259,7 +259,7 @@ struct pto_task {
  * @is_fatal: see pto_is_fatal()
  * @report_fatal: see pto_report_fatal()
  * @log: see pto_log()
- * @query: PTO_RT_* to value; 0 for an unknown item
+ * @query: the value of an item PTO_RT_*; 0 for an unknown item
  */
 struct pto_rt_ops {
 	uint32_t version;
@@ -281,7 +281,7 @@ struct pto_rt_ops {
 };
 
 /**
- * struct pto_rt - a run; the rest of it is the runtime's own
+ * struct pto_rt - a run; the rest of the struct is private to the runtime
  * @ops: the function table
  */
 struct pto_rt {
@@ -290,13 +290,13 @@ struct pto_rt {
 
 /* --- arguments of the run ------------------------------------------- */
 
-/** pto_orch_tensor() - tensor @i of the run. Return: NULL if it has not that many */
+/** pto_orch_tensor() - tensor @i of the run. Return: NULL if there is no such tensor */
 static inline const struct pto_tensor *pto_orch_tensor(const struct pto_orch_args *args, uint32_t i)
 {
 	return i < args->tensor_count ? &args->tensors[i] : NULL;
 }
 
-/** pto_orch_scalar() - scalar @i of the run. Return: 0 if it has not that many */
+/** pto_orch_scalar() - scalar @i of the run. Return: 0 if there is no such scalar */
 static inline uint64_t pto_orch_scalar(const struct pto_orch_args *args, uint32_t i)
 {
 	return i < args->scalar_count ? args->scalars[i] : 0;
@@ -321,7 +321,7 @@ static inline float pto_orch_scalar_f32(const struct pto_orch_args *args, uint32
  * @dtype: PTO_DTYPE_*
  * @ndims: dimensions
  * @shapes: elements in each
- * @manual_dep: 1: do not order tasks by it
+ * @manual_dep: 1: it does not order tasks
  * @version: orders uses; see struct pto_tensor
  *
  * Two tensors belong to one buffer, and can overlap, if their @addr is the same.
@@ -345,8 +345,9 @@ static inline int pto_external(struct pto_tensor *out, uint64_t addr, uint8_t dt
  * @first: index of the first element
  * @count: how many; 0 is allowed
  *
- * Return: the view; a tensor without dimensions, which every call refuses, if @t has not one
- * dimension or has not those elements. A struct pto_task_args borrows it: see pto_add_input().
+ * Return: the view. If @t has more than one dimension or lacks some of the elements, the result
+ * is a tensor without dimensions, which every call refuses. A struct pto_task_args borrows it:
+ * see pto_add_input().
  */
 static inline struct pto_tensor pto_view_1d(const struct pto_tensor *t, uint32_t first,
 					    uint32_t count)
@@ -386,14 +387,14 @@ static inline struct pto_create_info pto_create_1d(uint8_t dtype, uint32_t eleme
 	return pto_create(dtype, 1, &elements);
 }
 
-/** pto_create_set_value() - fill it with one element's bits at first */
+/** pto_create_set_value() - initialise all elements with these bits of one element */
 static inline void pto_create_set_value(struct pto_create_info *info, uint64_t bits)
 {
 	info->initial_value = bits;
 	info->has_initial_value = 1;
 }
 
-/** pto_create_set_f32() - fill it with a float at first; its type must be FLOAT32 */
+/** pto_create_set_f32() - initialise all elements with a float; the type must be FLOAT32 */
 static inline void pto_create_set_f32(struct pto_create_info *info, float value)
 {
 	uint32_t bits;
@@ -404,7 +405,7 @@ static inline void pto_create_set_f32(struct pto_create_info *info, float value)
 
 /* --- arguments of a task ------------------------------------------- */
 
-/** pto_task_args_init() - an empty list; one block, no dependencies */
+/** pto_task_args_init() - make the list empty, with one block and no dependencies */
 static inline void pto_task_args_init(struct pto_task_args *args)
 {
 	args->size = sizeof(*args);
@@ -445,7 +446,7 @@ static inline void pto_add_tensor_(struct pto_task_args *args, const void *tenso
  * pto_add_input() - a tensor that the task reads
  * @args: the list
  * @t: the tensor; borrowed until the task is submitted, as by all functions that add one.
- *	It must not be a variable of a block that ends before. pto_owned_input() copies it
+ *	It must not be a variable of a block that ends earlier. pto_owned_input() copies it
  */
 static inline void pto_add_input(struct pto_task_args *args, const struct pto_tensor *t)
 {
@@ -462,7 +463,7 @@ static inline void pto_add_inout(struct pto_task_args *args, const struct pto_te
  * pto_add_output() - a tensor that the runtime allocates and the task writes
  *
  * It lives until the scope of the submit has ended and its last user has finished.
- * pto_task_output() hands it out.
+ * pto_task_output() returns it.
  */
 static inline void pto_add_output(struct pto_task_args *args, const struct pto_create_info *info)
 {
@@ -475,7 +476,7 @@ static inline void pto_add_output_existing(struct pto_task_args *args, const str
 	pto_add_tensor_(args, t, PTO_ARG_OUTPUT_EXISTING);
 }
 
-/** pto_add_no_dep() - a tensor that the task uses without being ordered by it */
+/** pto_add_no_dep() - a tensor that the task uses and that does not order it */
 static inline void pto_add_no_dep(struct pto_task_args *args, const struct pto_tensor *t)
 {
 	pto_add_tensor_(args, t, PTO_ARG_NO_DEP);
@@ -500,10 +501,10 @@ static inline void pto_add_f32(struct pto_task_args *args, float value)
 }
 
 /**
- * pto_set_dependencies() - tasks that must have finished before
+ * pto_set_dependencies() - tasks that must have finished before the task begins
  * @args: the list
- * @ids: their ids, PTO_NO_TASK is passed over; borrowed until the task is submitted
- * @count: how many; 0 takes an earlier list away
+ * @ids: their ids; PTO_NO_TASK is ignored; borrowed until the task is submitted
+ * @count: how many; 0 removes an earlier list
  */
 static inline void pto_set_dependencies(struct pto_task_args *args, const uint64_t *ids,
 					uint32_t count)
@@ -516,7 +517,7 @@ static inline void pto_set_dependencies(struct pto_task_args *args, const uint64
 	args->dep_count = count;
 }
 
-/** pto_add_dep() - one more task that must have finished before; besides the list */
+/** pto_add_dep() - one more such task, in addition to the list */
 static inline void pto_add_dep(struct pto_task_args *args, uint64_t id)
 {
 	if (args->own_dep_count >= PTO_TASK_OWN_DEPS)
@@ -534,13 +535,13 @@ static inline void pto_set_block_num(struct pto_task_args *args, uint32_t blocks
 /**
  * pto_set_sync_start() - start all blocks of the task together
  * @args: the list
- * @on: 1: together; 0: as it comes, the default
+ * @on: 1: together; 0: each when a core is free, the default
  *
- * Then kernels of different blocks may wait for each other, see pto_wait_ge(). Without it
- * only the parts of one block may. It has a meaning for more than one block. All blocks must
- * fit on the device at once, else PTO_FATAL_REQUIRE_SYNC_START_INVALID at the submit: a
- * block of a task with an AIC part or with two parts takes a cluster, a block of
- * another an AIV core.
+ * With it kernels of different blocks may wait for each other, see pto_wait_ge(); without it
+ * only the parts of one block may. It matters only for tasks with more than one block. All
+ * blocks must fit on the device at once, else the submit fails with
+ * PTO_FATAL_REQUIRE_SYNC_START_INVALID. A block takes a cluster if the task has an AIC part or
+ * two parts, else an AIV core.
  */
 static inline void pto_set_sync_start(struct pto_task_args *args, int on)
 {
@@ -557,13 +558,13 @@ static inline void pto_set_sync_start(struct pto_task_args *args, int on)
  * @ndims: number of indices, that of @t
  * @index: index in each dimension; copied
  * @op: PTO_PREDICATE_*
- * @value: what the element is compared with; must be a value of the type (its bits for
+ * @value: the value to compare with; must be a value of the type (its bits for
  *	PTO_DTYPE_UINT64)
  *
  * The tensor counts as an INPUT of the task, but is no argument of its kernels. The element is
- * read when everything that the task waits for has completed. If the comparison is false
- * the task completes without running: what it would have written keeps its value, new
- * outputs their initial value (without one they hold anything). The last call counts.
+ * read when everything that the task waits for has completed. If the comparison is false, the
+ * task completes without running: memory that it would have written keeps its value, and new
+ * outputs have their initial value (without one they are undefined). The last call counts.
  */
 static inline void pto_set_predicate(struct pto_task_args *args, const struct pto_tensor *t,
 				     uint32_t ndims, const uint32_t *index, uint32_t op,
@@ -586,15 +587,15 @@ static inline void pto_set_predicate(struct pto_task_args *args, const struct pt
 
 /* --- arguments of a task, copied ------------------------------------------- */
 
-/* A copy of what a struct pto_task_args would borrow. */
+/* A copy of an object that a struct pto_task_args would borrow. */
 union pto_owned_tensor_ {
 	struct pto_tensor tensor;
 	struct pto_create_info info;
 };
 
 /**
- * struct pto_owned_args - arguments of a task that depend on no other variable
- * @args: scalars, blocks, flags and pto_add_dep() go into it as usual
+ * struct pto_owned_args - arguments of a task, with copies of everything they refer to
+ * @args: takes scalars, blocks, flags and pto_add_dep() as usual
  * @copied: bit i: tensor i of @args is @copies[i]
  * @pad: not used
  * @predicate: copy of the tensor of pto_owned_predicate()
@@ -663,10 +664,11 @@ static inline void pto_owned_no_dep(struct pto_owned_args *own, const struct pto
 /**
  * pto_owned_dependencies() - tasks that must have finished before
  * @own: the list
- * @ids: their ids, PTO_NO_TASK is passed over; copied
+ * @ids: their ids; PTO_NO_TASK is ignored; copied
  * @count: how many
  *
- * As pto_add_dep() for each: they are added to earlier ones, PTO_TASK_OWN_DEPS in all.
+ * Calls pto_add_dep() for each: they are added to earlier ones, at most PTO_TASK_OWN_DEPS in
+ * all.
  */
 static inline void pto_owned_dependencies(struct pto_owned_args *own, const uint64_t *ids,
 					  uint32_t count)
@@ -693,10 +695,10 @@ static inline void pto_owned_predicate(struct pto_owned_args *own, const struct 
 }
 
 /**
- * pto_owned_task_args() - what pto_submit_task() and its kin take
- * @own: the list, wherever it is by now
+ * pto_owned_task_args() - the arguments, for pto_submit_task() and the like
+ * @own: the list; it may have been moved
  *
- * Return: its arguments, which are good until @own is changed, moved or gone.
+ * Return: its arguments, which are valid until @own is changed, moved or ends.
  */
 static inline const struct pto_task_args *pto_owned_task_args(struct pto_owned_args *own)
 {
@@ -715,7 +717,7 @@ static inline const struct pto_task_args *pto_owned_task_args(struct pto_owned_a
 /**
  * pto_submit_task() - submit a task
  * @rt: the run
- * @funcs: its kernels; none at all makes a task that only orders others
+ * @funcs: its kernels; a task without any only orders others
  * @args: its arguments, which all its kernels get
  *
  * Waits while the rings have no room. The task runs when everything it depends on has
@@ -765,8 +767,8 @@ static inline struct pto_task pto_submit_dummy(struct pto_rt *rt, const struct p
  * @infos: descriptions
  * @count: how many, at most PTO_TASK_MAX_TENSORS
  *
- * They belong to a task that has finished when the call returns, and live until the
- * current scope has ended and their last user has finished. Errors as pto_submit_task().
+ * They belong to a task that has finished when the call returns. They live until the
+ * current scope has ended and their last user has finished. Errors: as for pto_submit_task().
  */
 static inline struct pto_task pto_alloc_tensors(struct pto_rt *rt,
 						const struct pto_create_info *infos, uint32_t count)
@@ -779,8 +781,8 @@ static inline struct pto_task pto_alloc_tensors(struct pto_rt *rt,
  * @task: the task
  * @i: which of its outputs, counted from 0
  *
- * Return: the tensor; an empty one, which every call refuses, if there is no such output
- * or the run has failed. Never NULL.
+ * Return: the tensor, or a tensor without dimensions, which every call refuses, if there is no
+ * such output or the run has failed. Never NULL.
  */
 static inline const struct pto_tensor *pto_task_output(const struct pto_task *task, uint32_t i)
 {
@@ -798,9 +800,9 @@ static inline const struct pto_tensor *pto_task_output(const struct pto_task *ta
  * @rt: the run
  * @mode: PTO_SCOPE_AUTO or PTO_SCOPE_MANUAL
  *
- * Outputs of tasks submitted in it can be reclaimed after it has ended. Tasks of the
- * first four depths have rings of their own; deeper ones share the last. An AUTO
- * scope within a MANUAL one is PTO_FATAL_INVALID_ARGS.
+ * Outputs of tasks submitted in it can be reclaimed after it has ended. Each of the first
+ * four depths has its own rings; deeper scopes share those of the fourth. An AUTO scope within
+ * a MANUAL one is PTO_FATAL_INVALID_ARGS.
  */
 static inline void pto_scope_begin(struct pto_rt *rt, uint32_t mode)
 {
@@ -813,7 +815,7 @@ static inline void pto_scope_end(struct pto_rt *rt)
 	rt->ops->scope_end(rt);
 }
 
-/* State of PTO_SCOPE(): the cleanup attribute closes the scope however it is left. */
+/* State of PTO_SCOPE(): the cleanup attribute closes the scope whichever way it is left. */
 struct pto_scope_guard_ {
 	struct pto_rt *rt;
 	int once;
@@ -841,7 +843,7 @@ static inline void pto_scope_leave_(struct pto_scope_guard_ *guard)
 /**
  * PTO_SCOPE() - the block that follows is an AUTO scope
  *
- * It is closed however the block is left: at its end, by break, continue, return or goto.
+ * It is closed whichever way the block is left: at its end, by break, continue, return or goto.
  * break and continue leave the scope, not a loop around it.
  */
 #define PTO_SCOPE(rt) PTO_SCOPE_(rt, PTO_SCOPE_AUTO, PTO_SCOPE_NAME_(__COUNTER__))
@@ -857,7 +859,7 @@ static inline void pto_scope_leave_(struct pto_scope_guard_ *guard)
  * @t: the tensor
  * @ndims: number of indices, that of @t
  * @index: index in each dimension
- * @value: where it goes; zeroed on failure
+ * @value: the destination; zeroed on failure
  * @bytes: bytes of one element
  *
  * Waits for the tasks that write it. Errors: PTO_FATAL_INVALID_ARGS (an index out of range,
@@ -909,7 +911,7 @@ PTO_ELEMENT_HELPERS_(u64, uint64_t)
 
 /* --- errors, logging, the machine ------------------------------------------- */
 
-/** pto_is_fatal() - has the run failed? Nothing that follows has an effect then */
+/** pto_is_fatal() - has the run failed? If so, later calls have no effect */
 static inline int pto_is_fatal(struct pto_rt *rt)
 {
 	return rt->ops->is_fatal(rt);
@@ -918,7 +920,7 @@ static inline int pto_is_fatal(struct pto_rt *rt)
 /**
  * pto_report_fatal() - end the run with an error
  * @rt: the run
- * @code: PTO_FATAL_EXPLICIT, or another PTO_FATAL_* if it says more; 0 counts as EXPLICIT
+ * @code: PTO_FATAL_EXPLICIT, or a PTO_FATAL_* that is more precise; 0 counts as EXPLICIT
  * @fmt: printf format of the text that the application gets
  *
  * Only the first error of a run is kept.
@@ -934,7 +936,7 @@ static inline void pto_report_fatal(struct pto_rt *rt, uint32_t code, const char
 }
 
 /**
- * pto_log() - a line in the device's log
+ * pto_log() - write a line to the device's log
  * @rt: the run
  * @level: PTO_LOG_*
  * @fmt: printf format, without a newline

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The tensor descriptor that applications, orchestrations and kernels share, and the
- * operations on it. Layout and numbers: seed runtime, tensor.h and data_type.h; they
- * are an ABI, bit for bit.
+ * operations on it. Layout and numbers are an ABI, bit for bit: those of tensor.h and
+ * data_type.h of the seed runtime (see pto/kernel.h).
  */
 #ifndef PTO_TENSOR_H
 #define PTO_TENSOR_H
@@ -48,8 +48,8 @@ extern "C" {
  * @size: bytes of the buffer
  * @owner_task: task that produced the buffer, or PTO_NO_TASK
  * @start_offset: first element of the view, in elements from @addr
- * @version: orders uses of one external buffer; a reader of a higher version does not
- *	cover older entries
+ * @version: version of an external buffer's content: a write of a higher version does not
+ *	cover accesses of a lower one (see Documentation/dependencies.rst)
  * @ndims: dimensions in use
  * @dtype: PTO_DTYPE_*
  * @manual_dep: 1: overlap dependencies are not tracked for it
@@ -96,8 +96,8 @@ PTO_ABI_OFFSET(pto_tensor, pad, 92);
 
 /*
  * The functions below work on descriptors only and never touch the memory behind them.
- * Those that return int give 0 or a negative errno and leave their output untouched on
- * failure; @out may be the tensor that is read.
+ * Those that return int return 0 or a negative errno, and do not change their output on
+ * failure. @out may be the same tensor as the input.
  */
 
 /** pto_dtype_bits() - bits of one element. Return: 0 for an unknown type */
@@ -175,7 +175,7 @@ static inline int pto_tensor_elements(const struct pto_tensor *t, uint64_t *coun
 
 /**
  * pto_tensor_extent() - compute extent from shapes and strides
- * @t: the tensor; its cached extent is not looked at
+ * @t: the tensor; its cached extent is not used
  * @extent: the result; 0 for an empty tensor
  *
  * Return: 0; -EINVAL for a bad number of dimensions or a stride of 0, -EOVERFLOW.
@@ -228,10 +228,10 @@ static inline int pto_tensor_contiguous(const struct pto_tensor *t)
 }
 
 /**
- * pto_tensor_check() - is a descriptor sound?
+ * pto_tensor_check() - is a descriptor valid?
  *
- * Dimensions, type, strides and flags are in range, the cached extent and contiguity are
- * right, and the view lies within its buffer. Says nothing about the address.
+ * Checks that dimensions, type, strides and flags are in range, that the cached extent and
+ * contiguity are right, and that the view lies within its buffer. The address is not checked.
  * Return: 0; -EINVAL if not, -EOVERFLOW if its sizes exceed 64 bits.
  */
 static inline int pto_tensor_check(const struct pto_tensor *t)
@@ -299,7 +299,7 @@ static inline int pto_tensor_make(struct pto_tensor *out, uint64_t addr, uint8_t
 	return 0;
 }
 
-/* Sets the cached fields of a changed view and hands it out. */
+/* Set the cached fields of a changed view and copy it to @out. */
 static inline int pto_tensor_finish_(struct pto_tensor *t, struct pto_tensor *out)
 {
 	int ret = pto_tensor_extent(t, &t->extent);
@@ -342,9 +342,9 @@ static inline int pto_tensor_view(const struct pto_tensor *t, const uint32_t *sh
 }
 
 /**
- * pto_tensor_permute() - dimensions in another order
+ * pto_tensor_permute() - reorder the dimensions
  * @t: the tensor
- * @order: dimension of @t that becomes dimension i, each one once
+ * @order: order[i] is the dimension of @t that becomes dimension i; each one once
  * @out: the view
  *
  * Return: 0; -EINVAL if @order is not a permutation.
@@ -449,7 +449,7 @@ static inline int pto_tensor_reshape(const struct pto_tensor *t, uint32_t ndims,
 }
 
 /**
- * pto_tensor_offset() - where an element lies
+ * pto_tensor_offset() - position of an element
  * @t: the tensor
  * @ndims: number of indices, that of @t
  * @index: index in each dimension
@@ -494,7 +494,7 @@ static inline void *pto_tensor_element(const struct pto_tensor *t, uint32_t ndim
 /**
  * pto_tensor_data() - pointer to the first element of the view
  *
- * Of a 4-bit type: to the byte that holds it.
+ * For a 4-bit type the pointer is to the byte that holds the element.
  */
 static inline void *pto_tensor_data(const struct pto_tensor *t)
 {
