@@ -284,6 +284,7 @@ int pto_graph_build(struct pto_run_handle *run, struct pto_host_orch *orch,
 		return pto_fail(run->stream->ctx, -ENOMEM,
 				"out of memory for graphs of up to %llu tasks",
 				(unsigned long long)limits.window);
+	pto_thread_tidy();
 	pthread_mutex_lock(&orch->lock);
 	rc = build(b, run, orch, &args, &limits);
 	pthread_mutex_unlock(&orch->lock);

@@ -10,6 +10,7 @@
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <link.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,7 +46,7 @@ static int write_all(int fd, const void *data, size_t bytes)
 }
 
 /* Write the object, changed by pto_image_own(), and seal the memfd. */
-static int fill_memfd(int fd, const struct pto_object *obj)
+static int fill_memfd(int fd, const struct pto_object *obj, struct pto_image_facts *facts)
 {
 	int rc = write_all(fd, obj->data, obj->bytes);
 	void *own;
@@ -55,7 +56,7 @@ static int fill_memfd(int fd, const struct pto_object *obj)
 	own = mmap(NULL, obj->bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (own == MAP_FAILED)
 		return -errno;
-	pto_image_own(own, obj->bytes);
+	pto_image_own(own, obj->bytes, pto_thread_atexit, facts);
 	munmap(own, obj->bytes);
 	if (fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
 		return -errno;
@@ -63,7 +64,7 @@ static int fill_memfd(int fd, const struct pto_object *obj)
 }
 
 /* Create a memfd with the object. Return: the descriptor or a negative errno */
-static int open_memfd(const struct pto_object *obj)
+static int open_memfd(const struct pto_object *obj, struct pto_image_facts *facts)
 {
 	int fd = memfd_create(MEMFD_NAME, MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_NOEXEC_SEAL);
 	int rc;
@@ -73,7 +74,7 @@ static int open_memfd(const struct pto_object *obj)
 		fd = memfd_create(MEMFD_NAME, MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (fd < 0)
 		return -errno;
-	rc = fill_memfd(fd, obj);
+	rc = fill_memfd(fd, obj, facts);
 	if (rc) {
 		close(fd);
 		return rc;
@@ -104,19 +105,36 @@ static int load_failed(struct pto_context *ctx, const struct pto_object *obj, co
 	return pto_fail(ctx, -ENOEXEC, "%s: this process cannot load it: %s", obj->name, why);
 }
 
-static int load_object(struct pto_context *ctx, const struct pto_object *obj, void **handle)
+/* Says what threads have to leave before it goes. */
+static void know_exits(struct pto_host_orch *orch, const struct pto_image_facts *facts)
 {
+	struct link_map *map;
+
+	if (!facts->exits || dlinfo(orch->handle, RTLD_DI_LINKMAP, &map))
+		return;
+	orch->retired.begin = map->l_addr;
+	orch->retired.end = map->l_addr + facts->span;
+}
+
+static int load_object(struct pto_context *ctx, const struct pto_object *obj,
+		       struct pto_host_orch *orch)
+{
+	struct pto_image_facts facts;
 	char path[160];
-	int fd = open_memfd(obj);
+	int fd = open_memfd(obj, &facts);
 	int rc = 0;
 
 	if (fd < 0)
 		return pto_fail(ctx, fd, "%s: no memfd of %zu bytes: %s", obj->name, obj->bytes,
 				pto_errno_name(fd));
 	spell_path(path, sizeof(path), fd);
-	*handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-	if (!*handle)
+	pto_loader_begin();
+	orch->handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+	pto_loader_end();
+	if (!orch->handle)
 		rc = load_failed(ctx, obj, path);
+	else
+		know_exits(orch, &facts);
 	close(fd);
 	return rc;
 }
@@ -153,12 +171,29 @@ static int find_symbols(struct pto_context *ctx, const struct pto_callable *call
 	return 0;
 }
 
-static void free_orch(struct pto_host_orch *orch)
+static void unload_orch(struct pto_host_orch *orch)
 {
+	pto_loader_begin();
 	if (orch->handle)
 		dlclose(orch->handle);
+	pto_loader_end();
 	pthread_mutex_destroy(&orch->lock);
 	free(orch);
+}
+
+/* The last thread has left it. */
+static void finish_orch(struct pto_retired *retired)
+{
+	unload_orch((struct pto_host_orch *)((char *)retired -
+					     offsetof(struct pto_host_orch, retired)));
+}
+
+/* Goes at once, or when the last thread that has thread_local objects of it has left it. */
+static void free_orch(struct pto_host_orch *orch)
+{
+	if (orch->handle && orch->retired.end && !pto_thread_retire(&orch->retired))
+		return;
+	unload_orch(orch);
 }
 
 int pto_host_load(struct pto_context *ctx, const struct pto_callable *callable,
@@ -169,12 +204,14 @@ int pto_host_load(struct pto_context *ctx, const struct pto_callable *callable,
 
 	if (!orch)
 		return pto_fail(ctx, -ENOMEM, "out of memory for an orchestration");
+	pto_thread_tidy();
 	orch->refs = 1;
+	orch->retired.finish = finish_orch;
 	pthread_mutex_init(&orch->lock, NULL);
 	memset(orch->core_types, -1, sizeof(orch->core_types));
 	for (uint32_t i = 0; i < callable->kernel_count; i++)
 		orch->core_types[callable->kernels[i].func_id] = callable->kernels[i].core_type;
-	rc = load_object(ctx, &callable->orch, &orch->handle);
+	rc = load_object(ctx, &callable->orch, orch);
 	if (!rc)
 		rc = find_symbols(ctx, callable, orch);
 	if (rc) {

@@ -23,6 +23,8 @@
 #include <pto/orch.h>
 #include <pto/pto.h>
 
+#include "runtime/thread_exit.h"
+
 #define PTO_API __attribute__((visibility("default")))
 #define PTO_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 
@@ -280,6 +282,7 @@ struct pto_callable {
  * @lock: held while @entry or @config executes, so that runs of one cid execute one after the
  *	other, as on the device. Taken with the lock of the run's stream held, before
  *	pto_context.lock
+ * @retired: what threads have to leave before it is unloaded; its end is 0 if they have nothing
  *
  * The last reference unloads it, so an unprepare does not unload code that a thread executes.
  */
@@ -291,6 +294,7 @@ struct pto_host_orch {
 	pto_orch_config_fn config;
 	int8_t core_types[PTO_MAX_FUNC_ID];
 	pthread_mutex_t lock;
+	struct pto_retired retired;
 };
 
 /* pto_host_load() - load a callable's orchestration. Return: 0; -ENOEXEC, -ENOMEM. */

@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: MIT
 /*
- * Changes an object so that it uses its own definitions. By two rules of ELF, the dynamic loader
- * would give it the data or the code of another object:
+ * Changes an object so that it uses its own definitions. By rules of ELF, the dynamic loader would
+ * give it the data or the code of another object, or give its to others:
  *
  *  - a definition of binding STB_GNU_UNIQUE (C++: statics of templates and of inline functions,
  *    inline variables) exists once in the process, and its object is never unmapped;
  *  - a definition of the program, or of a library that it was linked with, takes precedence over
- *    that of an object which is loaded later.
+ *    that of an object which is loaded later;
+ *  - an object that is loaded is taken for the library of its DT_SONAME.
  *
- * So in the copy of the file for the loader, unique definitions become weak, and symbols are
- * looked up in the object itself first (DT_SYMBOLIC). RTLD_DEEPBIND is no alternative: it also
- * prefers the object's libraries to the program's, which would bypass an allocator of the program,
- * and sanitizers reject it.
+ * So in the copy of the file for the loader, unique definitions become weak, symbols are looked up
+ * in the object itself first (DT_SYMBOLIC), and there is no DT_SONAME. RTLD_DEEPBIND is no
+ * alternative: it also prefers the object's libraries to the program's, which would bypass an
+ * allocator of the program, and sanitizers reject it.
+ *
+ * The function that registers destructors of thread_local objects becomes an absolute local symbol
+ * of the object, so that they are registered with thread_exit.c.
  *
  * The file is not trusted. If an offset or a count exceeds the file, the affected table is left
  * unchanged, and the loader or its caller reports the error.
@@ -157,8 +161,47 @@ static uint64_t count_symbols(const struct image *image)
 	return table && get(image, table, head, sizeof(head)) ? head[1] : 0;
 }
 
-/* Turn STB_GNU_UNIQUE definitions into weak ones, which belong to the object. */
-static void lower_unique(const struct image *image)
+/* Is this its name? */
+static bool is_named(const struct image *image, const Elf64_Sym *symbol, const char *name)
+{
+	uint64_t table = find_table(image, DT_STRTAB);
+	size_t length = strlen(name) + 1;
+
+	return table && table + symbol->st_name <= image->size &&
+	       length <= image->size - table - symbol->st_name &&
+	       !memcmp(image->bytes + table + symbol->st_name, name, length);
+}
+
+/* The functions by which C++ and the C library register destructors of thread_local objects. */
+static bool is_thread_atexit(const struct image *image, const Elf64_Sym *symbol)
+{
+	return symbol->st_shndx == SHN_UNDEF &&
+	       (is_named(image, symbol, "__cxa_thread_atexit") ||
+		is_named(image, symbol, "__cxa_thread_atexit_impl"));
+}
+
+/*
+ * Turn a STB_GNU_UNIQUE definition into a weak one, which belongs to the object, and thread_atexit
+ * into a definition. Return: @symbol has been changed
+ */
+static bool change_symbol(const struct image *image, pto_atexit_fn thread_atexit,
+			  struct pto_image_facts *facts, Elf64_Sym *symbol)
+{
+	if (ELF64_ST_BIND(symbol->st_info) == STB_GNU_UNIQUE) {
+		symbol->st_info = ELF64_ST_INFO(STB_WEAK, ELF64_ST_TYPE(symbol->st_info));
+		return true;
+	}
+	if (!is_thread_atexit(image, symbol))
+		return false;
+	symbol->st_info = ELF64_ST_INFO(STB_LOCAL, STT_FUNC);
+	symbol->st_shndx = SHN_ABS;
+	symbol->st_value = (uintptr_t)thread_atexit;
+	facts->exits = true;
+	return true;
+}
+
+static void change_symbols(const struct image *image, pto_atexit_fn thread_atexit,
+			   struct pto_image_facts *facts)
 {
 	uint64_t table = find_table(image, DT_SYMTAB);
 	uint64_t count = table ? count_symbols(image) : 0;
@@ -166,12 +209,9 @@ static void lower_unique(const struct image *image)
 	uint64_t i;
 
 	for (i = 0; i < count && get(image, table + i * sizeof(symbol), &symbol, sizeof(symbol));
-	     i++) {
-		if (ELF64_ST_BIND(symbol.st_info) != STB_GNU_UNIQUE)
-			continue;
-		symbol.st_info = ELF64_ST_INFO(STB_WEAK, ELF64_ST_TYPE(symbol.st_info));
-		memcpy(image->bytes + table + i * sizeof(symbol), &symbol, sizeof(symbol));
-	}
+	     i++)
+		if (change_symbol(image, thread_atexit, facts, &symbol))
+			memcpy(image->bytes + table + i * sizeof(symbol), &symbol, sizeof(symbol));
 }
 
 /* --- references ------------------------------------------------------------ */
@@ -195,30 +235,55 @@ static void look_in_itself_first(const struct image *image)
 		put_entry(image, (uint64_t)i, &entry);
 }
 
-/* Its symbols are not visible to other objects, and it can be unloaded. */
+/* A tag that means nothing to any loader: the first ones for operating systems are unused. */
+#define TAG_DROPPED	(DT_LOOS + 0x707471)
+
+/* Its symbols and its name are not visible to other objects, and it can be unloaded. */
 static void keep_to_itself(const struct image *image)
 {
 	Elf64_Dyn entry;
 	int64_t i = find_entry(image, DT_FLAGS_1, &entry);
 
-	if (i < 0)
-		return;
-	entry.d_un.d_val &= ~(uint64_t)(DF_1_NODELETE | DF_1_GLOBAL);
-	put_entry(image, (uint64_t)i, &entry);
+	if (i >= 0) {
+		entry.d_un.d_val &= ~(uint64_t)(DF_1_NODELETE | DF_1_GLOBAL);
+		put_entry(image, (uint64_t)i, &entry);
+	}
+	i = find_entry(image, DT_SONAME, &entry);
+	if (i >= 0) {
+		entry.d_tag = TAG_DROPPED;
+		put_entry(image, (uint64_t)i, &entry);
+	}
+}
+
+static uint64_t find_span(const struct image *image)
+{
+	Elf64_Phdr segment;
+	uint64_t span = 0;
+	uint32_t i;
+
+	for (i = 0; i < image->header.e_phnum && get_segment(image, i, &segment); i++)
+		if (segment.p_type == PT_LOAD && segment.p_vaddr + segment.p_memsz > span)
+			span = segment.p_vaddr + segment.p_memsz;
+	return span;
 }
 
 /**
  * pto_image_own() - change the copy of an object's file so that it uses its own definitions
  * @image: the file, a shared object for this machine
  * @size: its bytes
+ * @thread_atexit: what it calls to register a destructor of a thread_local object
+ * @facts: what is to be known of it
  */
-void pto_image_own(void *image, uint64_t size)
+void pto_image_own(void *image, uint64_t size, pto_atexit_fn thread_atexit,
+		   struct pto_image_facts *facts)
 {
 	struct image file = { .bytes = image, .size = size };
 
+	memset(facts, 0, sizeof(*facts));
 	if (!find_dynamic(&file))
 		return;
-	lower_unique(&file);
+	facts->span = find_span(&file);
+	change_symbols(&file, thread_atexit, facts);
 	look_in_itself_first(&file);
 	keep_to_itself(&file);
 }

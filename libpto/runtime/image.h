@@ -6,8 +6,53 @@
 #ifndef PTO_IMAGE_H
 #define PTO_IMAGE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
-void pto_image_own(void *image, uint64_t size);
+/**
+ * struct pto_image_facts - what is to be known of an object when it is loaded
+ * @span: it takes so many bytes from where it is loaded
+ * @exits: it registers destructors of thread_local objects
+ */
+struct pto_image_facts {
+	uint64_t span;
+	bool exits;
+};
+
+typedef int (*pto_atexit_fn)(void (*fn)(void *), void *arg, void *dso);
+
+void pto_image_own(void *image, uint64_t size, pto_atexit_fn thread_atexit,
+		   struct pto_image_facts *facts);
+
+/*
+ * Around calls of the dynamic loader: ThreadSanitizer sees the memory that it allocates and frees,
+ * but not the lock that it does that with.
+ */
+#ifdef __SANITIZE_THREAD__
+void AnnotateIgnoreReadsBegin(const char *file, int line);
+void AnnotateIgnoreReadsEnd(const char *file, int line);
+void AnnotateIgnoreWritesBegin(const char *file, int line);
+void AnnotateIgnoreWritesEnd(const char *file, int line);
+
+static inline void pto_loader_begin(void)
+{
+	AnnotateIgnoreReadsBegin(__FILE__, __LINE__);
+	AnnotateIgnoreWritesBegin(__FILE__, __LINE__);
+}
+
+static inline void pto_loader_end(void)
+{
+	AnnotateIgnoreWritesEnd(__FILE__, __LINE__);
+	AnnotateIgnoreReadsEnd(__FILE__, __LINE__);
+}
+#else
+static inline void pto_loader_begin(void)
+{
+}
+
+static inline void pto_loader_end(void)
+{
+}
+#endif
 
 #endif /* PTO_IMAGE_H */

@@ -279,8 +279,14 @@ static void check_taken(const uint8_t *data)
 	}
 }
 
+static int no_atexit(void (*fn)(void *), void *arg, void *dso)
+{
+	return -1;
+}
+
 static void read_by_device(uint8_t *data, size_t bytes, bool changed)
 {
+	struct pto_image_facts facts;
 	struct object_code code;
 	const char *why = NULL;
 	int err = elf_check(data, bytes, &why);
@@ -293,7 +299,7 @@ static void read_by_device(uint8_t *data, size_t bytes, bool changed)
 	/* Tables that overlap may undo each other: only what the linker made is looked at. */
 	if (!changed)
 		check_taken(data);
-	pto_image_own(data, bytes);
+	pto_image_own(data, bytes, no_atexit, &facts);
 	tally.loadable++;
 }
 

@@ -14,6 +14,7 @@
 #include <pto/pto.h>
 
 #include "../device/orch_host.h"
+#include "../device/threads.h"
 #include "pttest.h"
 
 #define COUNT 100
@@ -209,6 +210,171 @@ PT_TEST_F(host, statics_of_cxx_are_each_cids_own)
 		EXPECT_EQ(0, mappings());
 		pto_callable_free(callable);
 	}
+}
+
+/* --- thread_local objects ----------------------------------------------------- */
+
+static int words[THREADS_WORDS];
+
+static int word(int which)
+{
+	return __atomic_load_n(&words[which], __ATOMIC_SEQ_CST);
+}
+
+static struct pto_callable *load_threads(uint32_t kind)
+{
+	struct pto_callable *callable;
+
+	if (pto_callable_load(pt_object("orch_threads"), &callable))
+		return NULL;
+	if (pto_callable_add_kernel(callable, 0, PTO_CORE_AIV, pt_object("kernel_threads")) ||
+	    pto_callable_set_kind(callable, kind)) {
+		pto_callable_free(callable);
+		return NULL;
+	}
+	memset(words, 0, sizeof(words));
+	return callable;
+}
+
+static int run_threads(struct pto_context *ctx, uint64_t tasks)
+{
+	struct pto_args *args = pto_args_new();
+	int rc = pto_args_add_scalar(args, (uintptr_t)words);
+
+	if (!rc)
+		rc = pto_args_add_scalar(args, tasks);
+	if (!rc)
+		rc = pto_run(ctx, 0, args, NULL, NULL);
+	pto_args_free(args);
+	return rc;
+}
+
+/* Runs cid 0, tells that it has, and stays until it may end. */
+struct stayer {
+	struct pto_context *ctx;
+	int rc;
+	pthread_barrier_t ran;
+	pthread_barrier_t end;
+};
+
+static void *stay(void *arg)
+{
+	struct stayer *s = arg;
+
+	s->rc = run_threads(s->ctx, 0);
+	pthread_barrier_wait(&s->ran);
+	pthread_barrier_wait(&s->end);
+	return NULL;
+}
+
+/* A thread that has thread_local objects of an orchestration is a user of it until it ends. */
+PT_TEST_F(host, thread_locals_go_before_their_object)
+{
+	struct pto_callable *callable = load_threads(PTO_KIND_HOST_GRAPH);
+	struct stayer s = { .ctx = self->ctx };
+	pthread_t thread;
+	int i;
+
+	ASSERT_NE(NULL, callable);
+	pthread_barrier_init(&s.ran, NULL, 2);
+	pthread_barrier_init(&s.end, NULL, 2);
+	for (i = 1; i <= 10; i++) {
+		ASSERT_EQ(0, pto_prepare(self->ctx, 0, callable));
+		ASSERT_EQ(0, run_threads(self->ctx, 0));
+		ASSERT_EQ(0, pthread_create(&thread, NULL, stay, &s));
+		pthread_barrier_wait(&s.ran);
+		EXPECT_EQ(0, s.rc);
+		EXPECT_EQ(4 * i, word(THREADS_MADE));
+		ASSERT_EQ(0, pto_unprepare(self->ctx, 0));
+		EXPECT_EQ(4 * i - 2, word(THREADS_GONE));
+		EXPECT_EQ(i - 1, word(THREADS_TORN));
+		EXPECT_LT(0, mappings());
+		pthread_barrier_wait(&s.end);
+		pthread_join(thread, NULL);
+		EXPECT_EQ(4 * i, word(THREADS_GONE));
+		EXPECT_EQ(i, word(THREADS_TORN));
+		EXPECT_EQ(0, mappings());
+	}
+	EXPECT_EQ(0, word(THREADS_LATE));
+	pthread_barrier_destroy(&s.ran);
+	pthread_barrier_destroy(&s.end);
+	pto_callable_free(callable);
+}
+
+/* Runs cid 0 once more at the end. */
+static void *stay_and_run(void *arg)
+{
+	struct stayer *s = arg;
+
+	stay(s);
+	s->rc += run_threads(s->ctx, 0);
+	pthread_barrier_wait(&s->ran);
+	pthread_barrier_wait(&s->end);
+	return NULL;
+}
+
+/* A thread that goes on leaves what was unprepared when it executes the next orchestration. */
+PT_TEST_F(host, thread_that_goes_on_leaves_what_went)
+{
+	struct pto_callable *callable = load_threads(PTO_KIND_HOST_GRAPH);
+	struct stayer s = { .ctx = self->ctx };
+	pthread_t thread;
+	int before;
+
+	ASSERT_NE(NULL, callable);
+	pthread_barrier_init(&s.ran, NULL, 2);
+	pthread_barrier_init(&s.end, NULL, 2);
+	ASSERT_EQ(0, pto_prepare(self->ctx, 0, callable));
+	before = mappings();
+	ASSERT_EQ(0, pthread_create(&thread, NULL, stay_and_run, &s));
+	pthread_barrier_wait(&s.ran);
+	ASSERT_EQ(0, pto_unprepare(self->ctx, 0));
+	ASSERT_EQ(0, pto_prepare(self->ctx, 0, callable));
+	EXPECT_EQ(2 * before, mappings());
+	pthread_barrier_wait(&s.end);
+	pthread_barrier_wait(&s.ran);
+	EXPECT_EQ(0, s.rc);
+	EXPECT_EQ(before, mappings());
+	EXPECT_EQ(1, word(THREADS_TORN));
+	EXPECT_EQ(4, word(THREADS_MADE));
+	EXPECT_EQ(2, word(THREADS_GONE));
+	ASSERT_EQ(0, pto_unprepare(self->ctx, 0));
+	pthread_barrier_wait(&s.end);
+	pthread_join(thread, NULL);
+	EXPECT_EQ(4, word(THREADS_GONE));
+	EXPECT_EQ(2, word(THREADS_TORN));
+	EXPECT_EQ(0, word(THREADS_LATE));
+	EXPECT_EQ(0, mappings());
+	pthread_barrier_destroy(&s.ran);
+	pthread_barrier_destroy(&s.end);
+	pto_callable_free(callable);
+}
+
+/* The device's threads live as long as the context, and leave what is unloaded. */
+PT_TEST_F(host, thread_locals_of_the_device_go_before_their_object)
+{
+	struct pto_callable *callable = load_threads(PTO_KIND_DEVICE_ORCH);
+	struct pto_device_info info = { .size = sizeof(info) };
+	int before, i;
+
+	ASSERT_NE(NULL, callable);
+	ASSERT_EQ(0, pto_query_device(self->ctx, &info));
+	if (info.features & PTO_FEATURE_ISOLATED) {
+		pto_callable_free(callable);
+		SKIP(return, "the device is another process");
+	}
+	before = mappings_of("pto-object");
+	for (i = 1; i <= 20; i++) {
+		ASSERT_EQ(0, pto_prepare(self->ctx, 0, callable));
+		ASSERT_EQ(0, run_threads(self->ctx, 50));
+		EXPECT_LT(0, word(THREADS_MADE));
+		ASSERT_EQ(0, pto_unprepare(self->ctx, 0));
+		ASSERT_EQ(before, settled_mappings(before));
+		EXPECT_EQ(word(THREADS_MADE), word(THREADS_GONE));
+		EXPECT_EQ(2 * i, word(THREADS_TORN));
+	}
+	EXPECT_EQ(0, word(THREADS_LATE));
+	pto_callable_free(callable);
 }
 
 #define ALONE_THREADS	4

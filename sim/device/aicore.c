@@ -27,6 +27,7 @@
  */
 #include <string.h>
 
+#include "../../libpto/runtime/thread_exit.h"
 #include "engine_internal.h"
 
 #ifndef WORKER_ROUNDS
@@ -363,6 +364,7 @@ void *core_worker(void *arg)
 		} else if (round < WORKER_ROUNDS) {
 			engine_pause(round++);
 		} else {
+			pto_thread_tidy();
 			worker_sleep(core);
 			round = 0;
 		}
@@ -381,12 +383,18 @@ void core_init(struct pto_core *core, struct pto_engine *engine, uint32_t index)
 	core->watch.state = ENGINE_NO_FUNC;
 }
 
-/** core_stop_all() - tell all workers to end; no run is executing */
-void core_stop_all(struct pto_engine *engine)
+/** core_nudge_all() - have workers that sleep leave what is retired */
+void core_nudge_all(struct pto_engine *engine)
 {
 	uint32_t i;
 
-	atomic_store(&engine->stop, 1);
 	for (i = 0; i < engine->worker_count; i++)
 		core_wake_worker(engine);
+}
+
+/** core_stop_all() - make all workers end; no run is executing */
+void core_stop_all(struct pto_engine *engine)
+{
+	atomic_store(&engine->stop, 1);
+	core_nudge_all(engine);
 }

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "../../libpto/runtime/thread_exit.h"
 #include "internal.h"
 
 #define ON_CONTROL	1u
@@ -169,6 +170,20 @@ static void objects_end(struct context *ctx)
 {
 	watch_end(ctx);
 	ctx->loading = false;
+}
+
+/* What threads have left since goes, and this one leaves what it has to. */
+void context_tidy(struct context *ctx)
+{
+	struct outcome out;
+
+	pto_thread_tidy();
+	if (!ctx->loader.retired)
+		return;
+	outcome_init(&out);
+	objects_begin(ctx, &out);
+	object_tidy(&ctx->loader);
+	objects_end(ctx);
 }
 
 static void do_load(struct context *ctx, const struct pto_dev_cmd *cmd, struct outcome *out)

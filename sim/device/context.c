@@ -267,6 +267,7 @@ void context_main(struct context *ctx)
 		} else if (ctx->dev->spin && idle < IDLE_SPIN_NS + IDLE_YIELD_NS) {
 			sched_yield();
 		} else {
+			context_tidy(ctx);
 			context_sleep(ctx);
 			idle_since = 0;
 		}

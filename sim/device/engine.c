@@ -128,6 +128,12 @@ void pto_engine_enter(void)
 	escape_unblock();
 }
 
+void pto_engine_nudge(struct pto_engine *engine)
+{
+	core_nudge_all(engine);
+	cohort_nudge(engine);
+}
+
 void pto_engine_destroy(struct pto_engine *engine)
 {
 	uint32_t i;

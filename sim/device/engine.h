@@ -116,6 +116,13 @@ struct pto_engine_run {
 /** pto_engine_create() - create an engine and its worker threads. Return: 0 or -errno */
 int pto_engine_create(const struct pto_engine_config *config, struct pto_engine **out);
 
+/**
+ * pto_engine_nudge() - have its threads leave what pto_thread_retire() has retired
+ *
+ * Those that sleep do so at once, the others when they find nothing to do.
+ */
+void pto_engine_nudge(struct pto_engine *engine);
+
 /** pto_engine_destroy() - stop its threads and free it; no run is executing */
 void pto_engine_destroy(struct pto_engine *engine);
 

@@ -34,6 +34,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "../../libpto/runtime/thread_exit.h"
 #include "engine_internal.h"
 
 #define CLAIM_UNIT		(1u << 16)
@@ -174,6 +175,7 @@ static bool crew_sleep(struct pto_core *core)
 	uint32_t calls;
 
 	do {
+		pto_thread_tidy();
 		calls = atomic_load(&crew->calls);
 		if (!calls)
 			engine_futex_wait(&crew->calls, 0, SLEEP_NS);
@@ -332,6 +334,16 @@ bool cohort_crew_runs(struct pto_engine *engine)
 void cohort_init(struct pto_engine *engine)
 {
 	pthread_mutex_init(&engine->crew.lock, NULL);
+}
+
+/** cohort_nudge() - have crew threads that sleep leave what is retired */
+void cohort_nudge(struct pto_engine *engine)
+{
+	struct pto_crew *crew = &engine->crew;
+
+	pthread_mutex_lock(&crew->lock);
+	crew_call(engine, atomic_load(&crew->idle));
+	pthread_mutex_unlock(&crew->lock);
 }
 
 /** cohort_stop() - tell the crew to end; pto_engine.stop has been set */

@@ -301,6 +301,7 @@ void core_unit_gone(struct pto_engine *engine, struct pto_slot *slot);
 struct pto_slot *core_complete_all(struct pto_core *core);
 void core_recover(struct pto_core *core);
 void *core_worker(void *core);
+void core_nudge_all(struct pto_engine *engine);
 void core_stop_all(struct pto_engine *engine);
 bool core_wake_worker(struct pto_engine *engine);
 
@@ -314,6 +315,7 @@ static inline struct pto_slot *core_collect(struct pto_core *core)
 
 /* engine_cohort.c */
 void cohort_init(struct pto_engine *engine);
+void cohort_nudge(struct pto_engine *engine);
 void cohort_stop(struct pto_engine *engine);
 void cohort_free(struct pto_engine *engine);
 struct pto_slot *cohort_execute(struct pto_core *core, struct pto_slot *slot);

@@ -531,12 +531,14 @@ struct object_code {
  * @hung: one of them did not return to the current command: no other one is called
  * @callables: by handle
  * @kernels: hash table of kernel objects by image id
+ * @retired: objects that threads still have to leave
  */
 struct loader {
 	struct pto_engine *engine;
 	bool hung;
 	struct callable *callables[PTO_DEV_MAX_HANDLES];
 	struct kernel *kernels[KERNEL_BUCKETS];
+	struct object *retired;
 };
 
 void loader_load(struct ptodev *dev, struct loader *loader, const struct pto_dev_cmd_load *cmd,
@@ -550,6 +552,7 @@ struct object *object_open(struct ptodev *dev, struct loader *loader, uint64_t a
 			   const char *label, struct outcome *out);
 void *object_symbol(const struct object *object, const char *symbol);
 void object_close(struct loader *loader, struct object *object);
+void object_tidy(struct loader *loader);
 
 /* elf.c: checks and changes of an object before it is loaded */
 void elf_take_code(void *image, struct object_code *code);
@@ -611,6 +614,7 @@ void context_unload(struct context *ctx);
 void context_free(struct context *ctx);
 
 /* command.c: the commands of a context */
+void context_tidy(struct context *ctx);
 void context_execute(struct context *ctx, bool control, const struct pto_dev_cmd *cmd,
 		     struct outcome *out);
 bool cmd_well_formed(const struct pto_dev_cmd *cmd, size_t used, struct outcome *out);

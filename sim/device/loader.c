@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "internal.h"
 
@@ -310,6 +311,7 @@ void loader_load(struct ptodev *dev, struct loader *loader, const struct pto_dev
 		return;
 	}
 	loader->hung = false;
+	object_tidy(loader);
 	load_read(&load, cmd);
 	if (!out->status)
 		load_check(&load);
@@ -330,11 +332,27 @@ void loader_unload(struct loader *loader, uint32_t handle, struct outcome *out)
 	loader->hung = false;
 	callable_free(loader, loader->callables[handle]);
 	loader->callables[handle] = NULL;
+	object_tidy(loader);
 	if (loader->hung)
 		outcome_fail(out, PTO_DEV_TIMEOUT,
 			     "unload: handle %u is free, but a destructor has not returned for %llu ms",
 			     handle, (unsigned long long)(pto_engine_call_bound(loader->engine) /
 							  NSEC_PER_MSEC));
+}
+
+/*
+ * Waits for threads that have objects to leave, which are idle. One that does not come keeps
+ * what it has.
+ */
+static void loader_await(struct loader *loader)
+{
+	uint64_t until = clock_ns() + pto_engine_call_bound(loader->engine);
+
+	pto_engine_nudge(loader->engine);
+	do {
+		object_tidy(loader);
+		usleep(loader->retired ? 100 : 0);
+	} while (loader->retired && clock_ns() < until);
 }
 
 /* Unload all callables. */
@@ -348,6 +366,8 @@ void loader_free(struct loader *loader)
 			callable_free(loader, loader->callables[i]);
 		loader->callables[i] = NULL;
 	}
+	if (loader->retired)
+		loader_await(loader);
 }
 
 /* Find a callable. Return: NULL if @handle has none */

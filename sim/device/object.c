@@ -21,6 +21,7 @@
 #include <fcntl.h>
 
 #include "../../libpto/runtime/image.h"
+#include "../../libpto/runtime/thread_exit.h"
 #include "internal.h"
 
 #ifndef MFD_NOEXEC_SEAL
@@ -32,13 +33,21 @@
  * @handle: the dynamic loader's handle
  * @base: its load address
  * @code: its constructors and destructors
+ * @facts: what else is known of its file
  * @begun: its constructors have returned
+ * @retired: what threads have to leave before it goes; its end is 0 if they have nothing
+ * @left: they have left it
+ * @next: next one that waits for that, in the loader's list
  */
 struct object {
 	void *handle;
 	uint64_t base;
 	struct object_code code;
+	struct pto_image_facts facts;
 	bool begun;
+	struct pto_retired retired;
+	bool left;
+	struct object *next;
 };
 
 /* Create a memfd that can be sealed. Return: the descriptor or a negative errno */
@@ -53,15 +62,15 @@ int sealed_memfd(const char *name)
 }
 
 /* Change the copy that the dynamic loader gets. */
-static void object_prepare(void *copy, uint64_t size, struct object_code *code)
+static void object_prepare(void *copy, uint64_t size, struct object *object)
 {
-	elf_take_code(copy, code);
-	pto_image_own(copy, size);
+	elf_take_code(copy, &object->code);
+	pto_image_own(copy, size, pto_thread_atexit, &object->facts);
 }
 
 /* Copy the image at window offset @offset to @fd, check it, and prepare it for the loader. */
 static void object_fill(struct ptodev *dev, int fd, uint64_t offset, uint64_t size,
-			const char *label, struct object_code *code, struct outcome *out)
+			const char *label, struct object *object, struct outcome *out)
 {
 	/* Whole pages, because ThreadSanitizer ignores the unmapping of a part of a page. */
 	size_t mapped = round_up(size, PTO_DEV_PAGE_SIZE);
@@ -87,7 +96,7 @@ static void object_fill(struct ptodev *dev, int fd, uint64_t offset, uint64_t si
 	else if (elf_check(copy, size, &why))
 		outcome_fail(out, PTO_DEV_NOEXEC, "%s: %s", label, why);
 	else
-		object_prepare(copy, size, code);
+		object_prepare(copy, size, object);
 	munmap(copy, mapped);
 }
 
@@ -128,11 +137,17 @@ static void object_load(struct object *object, int fd, const char *label, struct
 		return;
 	}
 	object_path(path, sizeof(path), fd);
+	pto_loader_begin();
 	object->handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+	pto_loader_end();
 	if (!object->handle || dlinfo(object->handle, RTLD_DI_LINKMAP, &map))
 		outcome_fail(out, PTO_DEV_NOEXEC, "%s: %s", label, object_error(path));
 	else
 		object->base = map->l_addr;
+	if (out->status || !object->facts.exits)
+		return;
+	object->retired.begin = object->base;
+	object->retired.end = object->base + object->facts.span;
 }
 
 /* --- what it calls -------------------------------------------------------- */
@@ -195,6 +210,32 @@ static void object_begin(struct object *object, struct loader *loader, const cha
 			     (unsigned long long)(bound / NSEC_PER_MSEC));
 }
 
+/* Calls the destructors of the calling thread's objects. */
+static void object_retire(void *arg)
+{
+	struct object *object = arg;
+
+	object->left = pto_thread_retire(&object->retired);
+}
+
+/*
+ * Has the calling thread leave the object, and asks the engine's others to. Return: all have left
+ * it
+ */
+static bool object_leave(struct object *object, struct loader *loader)
+{
+	if (!object->retired.end)
+		return true;
+	if (!pto_thread_uses(&object->retired))
+		object_retire(object);
+	else if (loader->hung || pto_engine_call(loader->engine, object_retire, object,
+				 pto_engine_call_bound(loader->engine)))
+		loader->hung = true;
+	if (!object->left)
+		pto_engine_nudge(loader->engine);
+	return object->left;
+}
+
 /* Call the destructors. */
 static void object_end(struct object *object, struct loader *loader)
 {
@@ -219,7 +260,7 @@ static void object_fetch(struct ptodev *dev, struct object *object, uint64_t off
 		outcome_fail(out, PTO_DEV_NOMEM, "%s: memfd_create: %s", label, strerror(-fd));
 		return;
 	}
-	object_fill(dev, fd, offset, size, label, &object->code, out);
+	object_fill(dev, fd, offset, size, label, object, out);
 	if (!out->status)
 		object_load(object, fd, label, out);
 	close(fd);
@@ -280,13 +321,47 @@ void *object_symbol(const struct object *object, const char *symbol)
 	return found == self ? addr : NULL;
 }
 
-/* Call the destructors of an object, and free it. */
+static void object_drop(struct loader *loader, struct object *object)
+{
+	object_end(object, loader);
+	pto_loader_begin();
+	if (object->handle)
+		dlclose(object->handle);
+	pto_loader_end();
+	free(object);
+}
+
+/*
+ * Call the destructors of an object, and free it. If another thread has thread_local objects of it
+ * this happens when that thread has destroyed them. If the destructor of one has not returned, the
+ * object stays.
+ */
 void object_close(struct loader *loader, struct object *object)
 {
 	if (!object)
 		return;
-	object_end(object, loader);
-	if (object->handle)
-		dlclose(object->handle);
-	free(object);
+	if (object_leave(object, loader)) {
+		object_drop(loader, object);
+		return;
+	}
+	if (loader->hung)
+		return;
+	object->next = loader->retired;
+	loader->retired = object;
+}
+
+/* Drops the objects that all threads have left. */
+void object_tidy(struct loader *loader)
+{
+	struct object **at = &loader->retired;
+	struct object *object;
+
+	while ((object = *at)) {
+		if (!pto_thread_retired(&object->retired)) {
+			at = &object->next;
+			continue;
+		}
+		*at = object->next;
+		object_drop(loader, object);
+	}
 }

@@ -1,0 +1,354 @@
+// SPDX-License-Identifier: MIT
+/*
+ * Destructors of thread_local objects. A C++ compiler registers them with __cxa_thread_atexit(),
+ * and the C library calls them when the thread ends. Until then it does not unmap the object that
+ * they belong to, but whoever unloads it calls its other destructors, and a thread that lives
+ * long keeps it for as long.
+ *
+ * So the copy of an object that is loaded registers them here instead (image.c). An object that
+ * is to go is retired: each thread calls the destructors that it has of it when it comes by
+ * (pto_thread_tidy()) or ends, itself, because they belong to its own variables. The object is
+ * torn down and unmapped after the last of them.
+ *
+ * Who waits for the lock blocks all signals: the software device makes a thread leave code of a
+ * callable at any instruction, and that must not be while it has the lock.
+ */
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+
+#include "thread_exit.h"
+
+/* The C library's, and what stands for the library that this is a part of */
+extern int __cxa_thread_atexit_impl(void (*fn)(void *), void *arg, void *dso);
+extern void *__dso_handle __attribute__((visibility("hidden")));
+
+/**
+ * struct thread_exit - a destructor to be called
+ * @fn: the destructor
+ * @arg: its argument
+ * @code: an address in the object that it belongs to
+ * @begun: it has been called; one that was left by a jump stays so
+ * @next: the one that was registered before
+ */
+struct thread_exit {
+	void (*fn)(void *arg);
+	void *arg;
+	uint64_t code;
+	bool begun;
+	struct thread_exit *next;
+};
+
+/**
+ * struct thread_exits - the destructors of a thread
+ * @list: the last one first
+ * @next: next thread
+ */
+struct thread_exits {
+	struct thread_exit *list;
+	struct thread_exits *next;
+};
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct thread_exits *threads;	/* with the lock */
+static struct pto_retired *retired;	/* with the lock */
+static __thread struct thread_exits *self;
+
+/* How many objects are retired; written with the lock */
+unsigned int pto_thread_retirements;
+
+static void take_lock(sigset_t *old)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, old);
+	pthread_mutex_lock(&lock);
+}
+
+static void drop_lock(const sigset_t *old)
+{
+	pthread_mutex_unlock(&lock);
+	pthread_sigmask(SIG_SETMASK, old, NULL);
+}
+
+/* --- forks: the child's one thread must find the lock free ------------------- */
+
+static void before_fork(void)
+{
+	pthread_mutex_lock(&lock);
+}
+
+static void after_fork(void)
+{
+	pthread_mutex_unlock(&lock);
+}
+
+static void watch_forks(void)
+{
+	pthread_atfork(before_fork, after_fork, after_fork);
+}
+
+/* --- the calling thread ---------------------------------------------------------- */
+
+static bool belongs(const struct thread_exit *entry, const struct pto_retired *object)
+{
+	return entry->code >= object->begin && entry->code < object->end;
+}
+
+/* With the lock. */
+static bool is_retired(const struct thread_exit *entry)
+{
+	const struct pto_retired *object = retired;
+
+	while (object && !belongs(entry, object))
+		object = object->next;
+	return object;
+}
+
+/* The next one to be called, of retired objects only or of all; with the lock. */
+static struct thread_exit *next_exit(bool all)
+{
+	struct thread_exit *entry = self ? self->list : NULL;
+
+	while (entry && (entry->begun || !(all || is_retired(entry))))
+		entry = entry->next;
+	return entry;
+}
+
+/* With the lock. */
+static void drop_exit(struct thread_exit *entry)
+{
+	struct thread_exit **at = &self->list;
+
+	while (*at != entry)
+		at = &(*at)->next;
+	*at = entry->next;
+	free(entry);
+}
+
+static void call_exits(bool all)
+{
+	struct thread_exit *entry;
+	sigset_t old;
+
+	take_lock(&old);
+	while ((entry = next_exit(all))) {
+		entry->begun = true;
+		drop_lock(&old);
+		entry->fn(entry->arg);
+		take_lock(&old);
+		drop_exit(entry);
+	}
+	drop_lock(&old);
+}
+
+/* --- retired objects -------------------------------------------------------------- */
+
+/* Does a thread, or if one is given this one, have destructors of the object? With the lock. */
+static bool has_exits(const struct pto_retired *object, const struct thread_exits *one)
+{
+	const struct thread_exits *thread;
+	const struct thread_exit *entry;
+
+	for (thread = one ? one : threads; thread; thread = one ? NULL : thread->next)
+		for (entry = thread->list; entry; entry = entry->next)
+			if (belongs(entry, object))
+				return true;
+	return false;
+}
+
+static void add_retired(struct pto_retired *object)
+{
+	object->next = retired;
+	retired = object;
+	__atomic_fetch_add(&pto_thread_retirements, 1, __ATOMIC_RELAXED);
+}
+
+static void drop_retired(struct pto_retired **at)
+{
+	*at = (*at)->next;
+	__atomic_fetch_sub(&pto_thread_retirements, 1, __ATOMIC_RELAXED);
+}
+
+/* Takes out an object that nobody has to leave any more and that has no owner. With the lock. */
+static struct pto_retired *take_finished(void)
+{
+	struct pto_retired **at = &retired;
+	struct pto_retired *object;
+
+	while (*at && (!(*at)->finish || has_exits(*at, NULL)))
+		at = &(*at)->next;
+	object = *at;
+	if (object)
+		drop_retired(at);
+	return object;
+}
+
+static void finish_retired(void)
+{
+	struct pto_retired *object;
+	sigset_t old;
+
+	do {
+		take_lock(&old);
+		object = take_finished();
+		drop_lock(&old);
+		if (object)
+			object->finish(object);
+	} while (object);
+}
+
+/** pto_thread_leave() - call the destructors that the calling thread has of retired objects */
+void pto_thread_leave(void)
+{
+	if (self)
+		call_exits(false);
+	finish_retired();
+}
+
+/* --- registration ------------------------------------------------------------------ */
+
+/* The thread ends. What it has left by a jump keeps the object for ever. */
+static void thread_ends(void *arg)
+{
+	struct thread_exits **at = &threads;
+	sigset_t old;
+
+	call_exits(true);
+	take_lock(&old);
+	while (*at != self)
+		at = &(*at)->next;
+	if (!self->list) {
+		*at = self->next;
+		free(self);
+	}
+	self = NULL;
+	drop_lock(&old);
+	finish_retired();
+}
+
+/* Makes the calling thread known; with the lock. */
+static bool know_thread(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	if (self)
+		return true;
+	pthread_once(&once, watch_forks);
+	self = calloc(1, sizeof(*self));
+	if (!self)
+		return false;
+	if (__cxa_thread_atexit_impl(thread_ends, NULL, &__dso_handle)) {
+		free(self);
+		self = NULL;
+		return false;
+	}
+	self->next = threads;
+	threads = self;
+	return true;
+}
+
+/**
+ * pto_thread_atexit() - what objects call as __cxa_thread_atexit()
+ * @fn: destructor
+ * @arg: what it destroys
+ * @dso: an address in the object
+ *
+ * Return: 0; -1 without memory.
+ */
+int pto_thread_atexit(void (*fn)(void *), void *arg, void *dso)
+{
+	struct thread_exit *entry;
+	bool known = false;
+	sigset_t old;
+
+	take_lock(&old);
+	entry = calloc(1, sizeof(*entry));
+	if (entry)
+		known = know_thread();
+	if (known) {
+		*entry = (struct thread_exit){
+			.fn = fn,
+			.arg = arg,
+			.code = (uintptr_t)dso,
+			.next = self->list,
+		};
+		self->list = entry;
+	} else {
+		free(entry);
+	}
+	drop_lock(&old);
+	return known ? 0 : -1;
+}
+
+/** pto_thread_uses() - does the calling thread have destructors of @object to call? */
+bool pto_thread_uses(const struct pto_retired *object)
+{
+	sigset_t old;
+	bool uses;
+
+	if (!self)
+		return false;
+	take_lock(&old);
+	uses = has_exits(object, self);
+	drop_lock(&old);
+	return uses;
+}
+
+/* Takes an object out of the list if no thread has to leave it any more. With the lock. */
+static bool take_left(const struct pto_retired *object)
+{
+	struct pto_retired **at = &retired;
+
+	if (has_exits(object, NULL))
+		return false;
+	while (*at != object)
+		at = &(*at)->next;
+	drop_retired(at);
+	return true;
+}
+
+/**
+ * pto_thread_retire() - an object is to go; none of its code executes any more
+ * @object: the object, until it is finished
+ *
+ * Calls the calling thread's destructors. Return: no thread has any, and the object is the
+ * caller's; else it is in the list.
+ */
+bool pto_thread_retire(struct pto_retired *object)
+{
+	void (*finish)(struct pto_retired *object) = object->finish;
+	sigset_t old;
+	bool left;
+
+	/* Until its fate is decided nobody else finishes it. */
+	object->finish = NULL;
+	take_lock(&old);
+	add_retired(object);
+	drop_lock(&old);
+	call_exits(false);
+	take_lock(&old);
+	left = take_left(object);
+	if (!left)
+		object->finish = finish;
+	drop_lock(&old);
+	return left;
+}
+
+/**
+ * pto_thread_retired() - ask whether the last thread has left an object
+ * @object: a retired object, which has no @finish
+ *
+ * Return: it has, and the object is not in the list any more.
+ */
+bool pto_thread_retired(struct pto_retired *object)
+{
+	sigset_t old;
+	bool left;
+
+	take_lock(&old);
+	left = take_left(object);
+	drop_lock(&old);
+	return left;
+}

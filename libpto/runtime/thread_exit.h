@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Destructors of thread_local objects that loaded objects have registered, see thread_exit.c.
+ */
+#ifndef PTO_THREAD_EXIT_H
+#define PTO_THREAD_EXIT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/**
+ * struct pto_retired - a loaded object that is to go
+ * @begin: its first address
+ * @end: the address behind it
+ * @finish: called, once, by the thread that has called the last destructor; may be NULL, then
+ *	the owner asks pto_thread_retired()
+ * @next: in the list of those that threads still have destructors of
+ */
+struct pto_retired {
+	uint64_t begin;
+	uint64_t end;
+	void (*finish)(struct pto_retired *object);
+	struct pto_retired *next;
+};
+
+extern unsigned int pto_thread_retirements;
+
+int pto_thread_atexit(void (*fn)(void *), void *arg, void *dso);
+bool pto_thread_uses(const struct pto_retired *object);
+bool pto_thread_retire(struct pto_retired *object);
+bool pto_thread_retired(struct pto_retired *object);
+void pto_thread_leave(void);
+
+/* Calls what the calling thread has of retired objects. Nothing but a look as a rule. */
+static inline void pto_thread_tidy(void)
+{
+	if (__atomic_load_n(&pto_thread_retirements, __ATOMIC_RELAXED))
+		pto_thread_leave();
+}
+
+#endif /* PTO_THREAD_EXIT_H */
