@@ -71,6 +71,9 @@ PT_TEST_F(ffi, inline_functions)
 	EXPECT_EQ(2 * COUNT + 6, offset);
 	EXPECT_EQ(-EINVAL, CALL(int_fn, pto_tensor_reshape, &view, 1, shape, &other));
 	EXPECT_EQ(0x10000 + 4 * (2 * COUNT + 5), CALL(u64_fn, pto_tensor_data, &view));
+	/* A binding knows the size of its own structs, not that of this library's. */
+	EXPECT_EQ(NULL, dlsym(self->library, "pto_query_device"));
+	EXPECT_NE(NULL, dlsym(self->library, "pto_query_device_sized"));
 	/* What the headers use among themselves is nobody's. */
 	EXPECT_EQ(NULL, dlsym(self->library, "pto_tensor_finish_"));
 }
@@ -82,7 +85,7 @@ static void device_tensor(FIXTURE_DATA(ffi) *self, void *args, void *buffer)
 
 	CALL(int_fn, pto_tensor_make, &tensor, CALL(u64_fn, pto_buffer_device_addr, buffer),
 	     FLOAT32, 1, shape);
-	CALL(int_fn, pto_args_add_device, args, &tensor);
+	CALL(int_fn, pto_args_add_device_sized, args, &tensor, sizeof(tensor));
 }
 
 /* The functions of libpto itself are found through the same handle. */
@@ -108,7 +111,7 @@ PT_TEST_F(ffi, a_run)
 		map[0][i] = i;
 		map[1][i] = 100 * i;
 	}
-	ASSERT_EQ(0, CALL(int_fn, pto_run, ctx, 0, args, NULL, NULL)) {
+	ASSERT_EQ(0, CALL(int_fn, pto_run_sized, ctx, 0, args, NULL, NULL, (size_t)0)) {
 		TH_LOG("%s", (char *)CALL(ptr_fn, pto_context_error, ctx));
 	}
 	for (i = 0; i < (int)COUNT; i++)
