@@ -52,6 +52,7 @@ static void start_over(bool in_handler)
 	sim_fork_child();
 	sim_fd_each(0, SIM_FD_CHUNK * SIM_FD_CHUNKS - 1, disown, in_handler ? &in_handler : NULL);
 	sim_file_fork_child();
+	sim_spawn_fork_child();
 	sim_map_fork_child();
 	sim_device_fork_child();
 	sim_helper_fork_child();

@@ -99,6 +99,40 @@ bool sim_open_before(int dirfd, const char *path, int flags, int *fd);
  */
 int sim_open_after(int dirfd, const char *path, int flags, int fd, int saved);
 
+/**
+ * SIM_NEXT() - the next definition of a function that the C library has
+ *
+ * For those that are not in the table of real.h: found by the first call.
+ */
+#define SIM_NEXT(name) \
+	({ \
+		static __typeof__(name) *next_; \
+		__typeof__(name) *found_ = __atomic_load_n(&next_, __ATOMIC_RELAXED); \
+\
+		if (SIM_UNLIKELY(!found_)) { \
+			found_ = (__typeof__(name) *)sim_next(#name); \
+			__atomic_store_n(&next_, found_, __ATOMIC_RELAXED); \
+		} \
+		found_; \
+	})
+
+/**
+ * sim_names_device() - is a call about a device? For before the kernel is asked
+ * @dirfd: as for openat()
+ * @path: as the application passed it
+ * @index: out: which; or -1, and then errno says why the call fails
+ */
+bool sim_names_device(int dirfd, const char *path, int *index);
+
+/** sim_context_index() - the device of a context of any process, else -1; one system call */
+int sim_context_index(int fd);
+
+/** sim_node_status() - what was changed of the node of a device: mode, owner, times */
+void sim_node_status(int index, struct stat *st);
+
+/** sim_node_allows() - may this process access the node, by R_OK, W_OK and X_OK? */
+bool sim_node_allows(int index, int access);
+
 /* Entry points that the headers declare only under some options, or not at all. */
 int __open_2(const char *path, int flags);
 int __open64_2(const char *path, int flags);
@@ -119,5 +153,15 @@ int __fxstatat64(int version, int dirfd, const char *path, struct stat64 *st, in
 ssize_t __readlink_chk(const char *path, char *buf, size_t length, size_t size);
 ssize_t __readlinkat_chk(int dirfd, const char *path, char *buf, size_t length, size_t size);
 char *__realpath_chk(const char *path, char *resolved, size_t size);
+int __open(const char *path, int flags, ...);
+int __open64(const char *path, int flags, ...);
+int __close(int fd);
+ssize_t __read(int fd, void *buf, size_t length);
+ssize_t __write(int fd, const void *buf, size_t length);
+int __fcntl(int fd, int command, ...);
+int __dup2(int from, int fd);
+int __poll(struct pollfd *fds, nfds_t n, int timeout);
+int __select(int nfds, fd_set *readable, fd_set *writable, fd_set *exceptional,
+	     struct timeval *timeout);
 
 #endif /* PTO_SIM_HOOK_H */

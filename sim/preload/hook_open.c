@@ -15,9 +15,18 @@
 
 #define OPEN_MODE(flags) ((flags) & O_CREAT || ((flags) & O_TMPFILE) == O_TMPFILE)
 
+static bool may_open(int index, int flags)
+{
+	static const int access[] = { R_OK, W_OK, R_OK | W_OK, R_OK | W_OK };
+
+	return flags & O_PATH || index >= SIM_MAX_DEVICES ||
+	       sim_node_allows(index, access[flags & O_ACCMODE]);
+}
+
 static int open_device(int index, int flags, int saved)
 {
-	int fd = (int)sim_return(sim_file_open((unsigned int)index, flags));
+	int fd = (int)sim_return(may_open(index, flags) ?
+				 sim_file_open((unsigned int)index, flags) : -EACCES);
 
 	if (fd >= 0)
 		errno = saved;
@@ -244,3 +253,60 @@ SIM_EXPORT int fclose(FILE *stream)
 	sim_file_after_close(closing);
 	return ret;
 }
+
+typedef FILE *reopener(const char *path, const char *mode, FILE *stream);
+
+/* A freopen() that fails has closed the stream all the same. */
+static FILE *close_stream(const char *mode, FILE *stream, reopener *next)
+{
+	int failed = errno;
+
+	next("", mode, stream);
+	errno = failed;
+	return NULL;
+}
+
+/* Through a file that is there, whose place the device takes. */
+static FILE *reopen(int index, const char *mode, FILE *stream, reopener *next)
+{
+	int flags = stream_flags(mode), saved = errno;
+	FILE *result;
+	int fd;
+
+	if (flags < 0)
+		errno = EINVAL;
+	if (index < 0 || flags < 0)
+		return close_stream(mode, stream, next);
+	fd = open_device(index, flags, saved);
+	if (fd < 0)
+		return close_stream(mode, stream, next);
+	result = next("/dev/null", mode, stream);
+	if (result && dup3(fd, fileno(result), flags & O_CLOEXEC) < 0)
+		result = close_stream(mode, stream, next);
+	close(fd);
+	return result;
+}
+
+#define FREOPEN(name) \
+	SIM_EXPORT FILE *name(const char *path, const char *mode, FILE *stream) \
+	{ \
+		struct sim_closing closing = { NULL, 0 }; \
+		int index = -1, fd = fileno(stream); \
+		FILE *result; \
+		bool ours; \
+\
+		if (!path && fd >= 0 && sim_fd_peek(fd)) \
+			index = sim_context_index(fd); \
+		ours = path ? sim_names_device(AT_FDCWD, path, &index) : index >= 0; \
+		if (fd >= 0) \
+			closing = sim_file_before_close(fd); \
+		if (ours) \
+			result = reopen(index, mode, stream, SIM_NEXT(name)); \
+		else \
+			result = SIM_NEXT(name)(path, mode, stream); \
+		sim_file_after_close(closing); \
+		return result; \
+	}
+
+FREOPEN(freopen)
+FREOPEN(freopen64)

@@ -39,8 +39,7 @@ static int fill(int index, struct stat *to)
 	st.st_ino = ~(ino_t)index;
 	st.st_mode = SIM_MODE;
 	st.st_nlink = 1;
-	st.st_uid = geteuid();
-	st.st_gid = getegid();
+	sim_node_status(index, &st);
 	st.st_rdev = makedev(SIM_MAJOR, index);
 	st.st_size = 0;
 	st.st_blocks = 0;
@@ -48,7 +47,7 @@ static int fill(int index, struct stat *to)
 }
 
 /* The index of a descriptor's device, if it is a context of any process, else -1. */
-static int context_index(int fd)
+int sim_context_index(int fd)
 {
 	unsigned int index = 0;
 	struct sim_file *file;
@@ -86,7 +85,7 @@ static int stat_fd(int ret, int fd, struct stat *st, int saved)
 
 	if (ret || !S_ISSOCK(st->st_mode))
 		return ret;
-	index = context_index(fd);
+	index = sim_context_index(fd);
 	errno = saved;
 	return index >= 0 ? fill(index, st) : ret;
 }
@@ -205,6 +204,14 @@ SIM_EXPORT int __fxstatat64(int version, int dirfd, const char *path, struct sta
 	return fstatat64(dirfd, path, st, flags);
 }
 
+static struct statx_timestamp statx_time(const struct timespec *time)
+{
+	return (struct statx_timestamp){
+		.tv_sec = time->tv_sec,
+		.tv_nsec = (uint32_t)time->tv_nsec,
+	};
+}
+
 static int fill_statx(int index, struct statx *to)
 {
 	struct statx sx;
@@ -213,12 +220,15 @@ static int fill_statx(int index, struct statx *to)
 	if (fill(index, &st))
 		return -1;
 	memset(&sx, 0, sizeof(sx));
-	sx.stx_mask = STATX_TYPE | STATX_MODE | STATX_NLINK | STATX_UID | STATX_GID | STATX_INO;
+	sx.stx_mask = STATX_BASIC_STATS;
 	sx.stx_blksize = (uint32_t)st.st_blksize;
 	sx.stx_nlink = 1;
 	sx.stx_uid = st.st_uid;
 	sx.stx_gid = st.st_gid;
-	sx.stx_mode = SIM_MODE;
+	sx.stx_mode = (uint16_t)st.st_mode;
+	sx.stx_atime = statx_time(&st.st_atim);
+	sx.stx_mtime = statx_time(&st.st_mtim);
+	sx.stx_ctime = statx_time(&st.st_ctim);
 	sx.stx_ino = st.st_ino;
 	sx.stx_rdev_major = SIM_MAJOR;
 	sx.stx_rdev_minor = (uint32_t)index;
@@ -238,7 +248,7 @@ int sim_statx(const struct sim_real *next, int dirfd, const char *path, int flag
 		return ret;
 	errno = failed;
 	if (is_fd(path, flags))
-		index = !ret && S_ISSOCK(sx->stx_mode) ? context_index(dirfd) : -1;
+		index = !ret && S_ISSOCK(sx->stx_mode) ? sim_context_index(dirfd) : -1;
 	else
 		index = device_at(dirfd, path, failed);
 	if (index < 0)
@@ -254,14 +264,17 @@ SIM_ENTRY(int, statx,
 /* After access() and the like: a device may be read and written, not executed. */
 static int access_path(int ret, int dirfd, const char *path, int mode, int saved)
 {
-	int failed = errno;
+	int index, failed = errno;
+	bool allowed;
 
 	if (ret && failed != ENOENT)
 		return ret;
-	if (device_at(dirfd, path, failed) < 0)
+	index = device_at(dirfd, path, failed);
+	if (index < 0)
 		return ret;
-	errno = mode & X_OK ? EACCES : saved;
-	return mode & X_OK ? -1 : 0;
+	allowed = sim_node_allows(index, mode);
+	errno = allowed ? saved : EACCES;
+	return allowed ? 0 : -1;
 }
 
 int sim_access(const struct sim_real *next, const char *path, int mode)
@@ -369,4 +382,9 @@ SIM_EXPORT char *__realpath_chk(const char *path, char *resolved, size_t size)
 		return realpath(path, resolved);
 	next = sim_next("__realpath_chk");
 	return next ? next(path, resolved, size) : NULL;
+}
+
+SIM_EXPORT char *canonicalize_file_name(const char *path)
+{
+	return realpath(path, NULL);
 }

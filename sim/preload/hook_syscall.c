@@ -226,6 +226,59 @@ static bool do_status(long number, const long *a, long *ret)
 	}
 }
 
+/*
+ * What is asked of the attributes or the place of a device. The functions of these names go on to
+ * the next definitions unless one of ours is named, so they are called only if it is.
+ */
+static bool do_node_fd(long number, const long *a, long *ret)
+{
+	int fd = (int)a[0];
+
+	if (number != SYS_fchmod && number != SYS_fchown)
+		return false;
+	if (!SIM_UNLIKELY(sim_fd_peek(fd)) || sim_context_index(fd) < 0)
+		return false;
+	*ret = number == SYS_fchmod ? fchmod(fd, (mode_t)a[1]) :
+				      fchown(fd, (uid_t)a[1], (gid_t)a[2]);
+	return true;
+}
+
+static bool is_of_node(long number)
+{
+	return number == SYS_fchmodat || number == SYS_fchownat || number == SYS_utimensat ||
+	       number == SYS_unlinkat || number == SYS_mkdirat || number == SYS_mknodat;
+}
+
+static bool do_node(long number, const long *a, long *ret)
+{
+	const char *path = (const char *)a[1];
+	int index, dirfd = (int)a[0];
+
+	if (!is_of_node(number) || !path || !sim_names_device(dirfd, path, &index))
+		return do_node_fd(number, a, ret);
+	*ret = -1;
+	if (index < 0)
+		return true;
+	switch (number) {
+	case SYS_fchmodat:
+		*ret = fchmodat(dirfd, path, (mode_t)a[2], 0);
+		break;
+	case SYS_fchownat:
+		*ret = fchownat(dirfd, path, (uid_t)a[2], (gid_t)a[3], 0);
+		break;
+	case SYS_utimensat:
+		*ret = utimensat(dirfd, path, (const struct timespec *)a[2], 0);
+		break;
+	case SYS_unlinkat:
+		*ret = unlinkat(dirfd, path, (int)a[2]);
+		break;
+	default:
+		errno = EEXIST;
+		break;
+	}
+	return true;
+}
+
 SIM_EXPORT long syscall(long number, ...)
 {
 	va_list args;
@@ -240,7 +293,7 @@ SIM_EXPORT long syscall(long number, ...)
 	/* An allocator may get here while sim_bind() runs: then the hooks are left out. */
 	if (sim_bound && (do_descriptor(number, a, &ret) || do_use(number, a, &ret) ||
 			  do_mapping(number, a, &ret) || do_wait(number, a, &ret) ||
-			  do_status(number, a, &ret)))
+			  do_status(number, a, &ret) || do_node(number, a, &ret)))
 		return ret;
 	return sim_return(sim_raw6(number, a[0], a[1], a[2], a[3], a[4], a[5]));
 }

@@ -35,11 +35,11 @@ static int parse_component(const char **name)
 }
 
 /* Is @dir the directory /dev? The kernel resolves symbolic links, ".." and @dirfd. */
-static bool is_dev(int dirfd, const char *dir)
+bool sim_path_is_dev(int dirfd, const char *dir)
 {
 	struct stat here, dev;
 
-	if (sim_raw(SYS_newfstatat, dirfd, dir, &here, 0) ||
+	if (sim_raw(SYS_newfstatat, dirfd, dir, &here, AT_EMPTY_PATH) ||
 	    sim_raw(SYS_newfstatat, AT_FDCWD, "/dev", &dev, 0))
 		return false;
 	return here.st_dev == dev.st_dev && here.st_ino == dev.st_ino;
@@ -54,12 +54,12 @@ static bool is_below_dev(int dirfd, const char *path, const char *name)
 	if (length == 5 && !memcmp(path, "/dev/", 5))
 		return true;
 	if (!length)
-		return is_dev(dirfd, ".");
+		return sim_path_is_dev(dirfd, ".");
 	if (length >= sizeof(dir))
 		return false;
 	memcpy(dir, path, length);
 	dir[length] = '\0';
-	return is_dev(dirfd, dir);
+	return sim_path_is_dev(dirfd, dir);
 }
 
 int sim_path_index(int dirfd, const char *path)

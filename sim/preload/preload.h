@@ -120,6 +120,9 @@ int sim_path_index(int dirfd, const char *path);
 /** sim_path_index_user() - sim_path_index() of a string that may not be readable */
 int sim_path_index_user(int dirfd, const char *path);
 
+/** sim_path_is_dev() - is that directory /dev? "" is @dirfd itself. Reads @dir safely */
+bool sim_path_is_dev(int dirfd, const char *dir);
+
 /* --- fdtable.c: the cache of identities -------------------------------------- */
 
 #define SIM_HINT	((uintptr_t)1)
@@ -263,6 +266,9 @@ unsigned int sim_file_index(const struct sim_file *file);
  */
 int sim_file_mmap(struct sim_file *file, uint64_t offset, uint64_t length, struct pto_bo **bo,
 		  uint64_t *window_offset);
+
+/** sim_spawn_fork_child() - drop the descriptors of file actions: they belong to the parent */
+void sim_spawn_fork_child(void);
 
 /** sim_file_fork_child() - drop all files: they belong to the parent */
 void sim_file_fork_child(void);

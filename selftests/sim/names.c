@@ -1,0 +1,645 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Devices by their names, as programs meet them that know nothing of devices: listings, attributes,
+ * what makes and moves files, streams that are reopened, programs that are started with a
+ * descriptor. The same on the simulator and on a kernel.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <glob.h>
+#include <limits.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/statvfs.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+#include <utime.h>
+
+#include "pttest.h"
+
+#define NO_NAME "pto900"
+#define NO_PATH "/dev/" NO_NAME
+#define SPAWNED "PT_SPAWNED"
+
+ssize_t __readlink_chk(const char *path, char *buf, size_t length, size_t size);
+ssize_t __readlinkat_chk(int dirfd, const char *path, char *buf, size_t length, size_t size);
+char *__realpath_chk(const char *path, char *resolved, size_t size);
+
+/* What a test starts: is the descriptor of that number a device? */
+__attribute__((constructor)) static void spawned(void)
+{
+	const char *number = getenv(SPAWNED);
+	struct stat st;
+
+	if (number)
+		_exit(!fstat(atoi(number), &st) && S_ISCHR(st.st_mode) ? 0 : 1);
+}
+
+FIXTURE(names) {
+	int fd;
+	char path[32];
+	const char *name;	/* within /dev */
+	struct stat st;
+	struct pto_device_usage base;
+};
+
+FIXTURE_SETUP(names)
+{
+	self->fd = -1;
+	PT_FIND(self->fd, 0, self->path);
+	self->name = self->path + strlen("/dev/");
+	self->fd = open(self->path, O_RDWR | O_CLOEXEC);
+	ASSERT_LE(0, self->fd);
+	ASSERT_EQ(0, stat(self->path, &self->st));
+	ASSERT_EQ(0, pt_usage(self->fd, &self->base));
+}
+
+FIXTURE_TEARDOWN(names)
+{
+	if (self->fd >= 0)
+		close(self->fd);
+}
+
+static bool is_device(int fd)
+{
+	struct pto_device_info info;
+
+	return fd >= 0 && !pt_info(fd, &info);
+}
+
+#define FAILS(error, call) \
+	do { \
+		errno = 0; \
+		EXPECT_EQ(-1, call); \
+		EXPECT_EQ(error, errno) { \
+			TH_LOG(#call); \
+		} \
+	} while (0)
+
+/* --- listings --------------------------------------------------------------------- */
+
+/* How often it is in the rest of a stream, as a character device with its inode number. */
+static int listed(FIXTURE_DATA(names) *self, DIR *stream)
+{
+	struct dirent *entry;
+	int count = 0;
+
+	while ((entry = readdir(stream)))
+		count += !strcmp(entry->d_name, self->name) && entry->d_type == DT_CHR &&
+			 entry->d_ino == self->st.st_ino;
+	return count;
+}
+
+PT_TEST_F(names, listed_once)
+{
+	DIR *stream = opendir("/dev");
+
+	ASSERT_NE(NULL, stream);
+	errno = 77;
+	EXPECT_EQ(1, listed(self, stream));
+	EXPECT_EQ(0, listed(self, stream));
+	rewinddir(stream);
+	EXPECT_EQ(1, listed(self, stream));
+	EXPECT_EQ(77, errno);
+	EXPECT_EQ(0, closedir(stream));
+	stream = fdopendir(open("/dev", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	ASSERT_NE(NULL, stream);
+	EXPECT_EQ(1, listed(self, stream));
+	EXPECT_EQ(0, closedir(stream));
+	ASSERT_EQ(0, chdir("/dev"));
+	stream = opendir("../dev/.");
+	ASSERT_NE(NULL, stream);
+	EXPECT_EQ(1, listed(self, stream));
+	EXPECT_EQ(0, closedir(stream));
+	stream = opendir("/proc/self");
+	ASSERT_NE(NULL, stream);
+	EXPECT_EQ(0, listed(self, stream));
+	EXPECT_EQ(0, closedir(stream));
+}
+
+PT_TEST_F(names, listed_by_the_other_names)
+{
+	DIR *stream = opendir("/dev");
+	struct dirent64 *entry64, *result;
+	struct dirent64 buffer;
+	int count = 0;
+
+	ASSERT_NE(NULL, stream);
+	while ((entry64 = readdir64(stream)))
+		count += !strcmp(entry64->d_name, self->name);
+	EXPECT_EQ(1, count);
+	rewinddir(stream);
+	count = 0;
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+	while (!readdir64_r(stream, &buffer, &result) && result)
+		count += !strcmp(result->d_name, self->name);
+#pragma GCC diagnostic pop
+	EXPECT_EQ(1, count);
+	closedir(stream);
+}
+
+/* Each position leads back to the entry that followed it. */
+PT_TEST_F(names, positions)
+{
+	char names[512][NAME_MAX + 1];
+	long positions[512];
+	DIR *stream = opendir("/dev");
+	struct dirent *entry;
+	int count = 0, i;
+
+	ASSERT_NE(NULL, stream);
+	do {
+		positions[count] = telldir(stream);
+		entry = readdir(stream);
+		snprintf(names[count], sizeof(names[count]), "%s", entry ? entry->d_name : "");
+		count++;
+	} while (entry && count < 512);
+	for (i = count - 1; i >= 0; i--) {
+		seekdir(stream, positions[i]);
+		EXPECT_EQ(positions[i], telldir(stream));
+		entry = readdir(stream);
+		EXPECT_STREQ(names[i], entry ? entry->d_name : "");
+	}
+	closedir(stream);
+}
+
+static char wanted[NAME_MAX + 1];
+
+static int is_wanted(const struct dirent *entry)
+{
+	return !strcmp(entry->d_name, wanted);
+}
+
+PT_TEST_F(names, scanned)
+{
+	int dev = open("/dev", O_RDONLY | O_DIRECTORY | O_CLOEXEC), count, i, found = 0;
+	struct dirent **list;
+
+	snprintf(wanted, sizeof(wanted), "%s", self->name);
+	EXPECT_EQ(1, scandir("/dev", &list, is_wanted, NULL));
+	EXPECT_STREQ(self->name, list[0]->d_name);
+	free(list[0]);
+	free(list);
+	EXPECT_EQ(1, scandirat(dev, ".", &list, is_wanted, alphasort));
+	free(list[0]);
+	free(list);
+	count = scandir("/dev", &list, NULL, alphasort);
+	for (i = 0; i < count; i++) {
+		found += !strcmp(list[i]->d_name, self->name);
+		if (i)
+			EXPECT_LE(strcoll(list[i - 1]->d_name, list[i]->d_name), 0);
+	}
+	EXPECT_EQ(1, found);
+	while (count > 0)
+		free(list[--count]);
+	free(list);
+	FAILS(ENOTDIR, scandir(self->path, &list, NULL, NULL));
+	FAILS(ENOENT, scandir(NO_PATH, &list, NULL, NULL));
+	EXPECT_EQ(NULL, opendir(self->path));
+	EXPECT_EQ(ENOTDIR, errno);
+	EXPECT_EQ(NULL, opendir(NO_PATH));
+	EXPECT_EQ(ENOENT, errno);
+	close(dev);
+}
+
+static int matches(FIXTURE_DATA(names) *self, const char *pattern, int flags, const char *want)
+{
+	int count = 0;
+	glob_t found;
+	size_t i;
+
+	if (glob(pattern, flags, NULL, &found))
+		return 0;
+	for (i = 0; i < found.gl_pathc; i++)
+		count += !strcmp(found.gl_pathv[i], want);
+	globfree(&found);
+	return count;
+}
+
+PT_TEST_F(names, matched)
+{
+	EXPECT_EQ(1, matches(self, "/dev/pto*", 0, self->path));
+	EXPECT_EQ(1, matches(self, "/d?v/[a-z]*[0-9]", GLOB_NOSORT, self->path));
+	EXPECT_EQ(1, matches(self, self->path, 0, self->path));
+	EXPECT_EQ(0, matches(self, NO_PATH "*", 0, NO_PATH));
+	EXPECT_EQ(0, matches(self, NO_PATH, 0, NO_PATH));
+	ASSERT_EQ(0, chdir("/dev"));
+	EXPECT_EQ(1, matches(self, "pto[0-9]*", GLOB_ERR, self->name));
+}
+
+static struct {
+	const char *path;
+	const char *name;
+	int flags;
+	int devices;
+	int dev_done;
+	int others;
+	int wrong;
+} walked;
+
+/* Of a walk through /dev that does not go deeper */
+static int on_visit(const char *path, const struct stat *st, int type, struct FTW *where)
+{
+	if (!strcmp(path, "/dev")) {
+		walked.dev_done++;
+		return 0;
+	}
+	walked.others++;
+	if (!strcmp(path, walked.path)) {
+		walked.devices++;
+		walked.wrong += type != FTW_F || !S_ISCHR(st->st_mode) || where->level != 1 ||
+				strcmp(path + where->base, walked.name) ||
+				!!(walked.flags & FTW_DEPTH) == walked.dev_done ||
+				(walked.flags & FTW_CHDIR && access(walked.name, F_OK));
+	}
+	return 0;
+}
+
+static int on_ftw(const char *path, const struct stat *st, int type)
+{
+	walked.devices += !strcmp(path, walked.path) && type == FTW_F && S_ISCHR(st->st_mode);
+	return 0;
+}
+
+static int on_stop(const char *path, const struct stat *st, int type, struct FTW *where)
+{
+	return strcmp(path, walked.path) ? 0 : 42;
+}
+
+static int on_skip(const char *path, const struct stat *st, int type, struct FTW *where)
+{
+	walked.others += where->level > 0;
+	return where->level ? FTW_CONTINUE : FTW_SKIP_SUBTREE;
+}
+
+PT_TEST_F(names, walked)
+{
+	static const int flags[] = { FTW_PHYS, FTW_PHYS | FTW_DEPTH, FTW_PHYS | FTW_CHDIR,
+				     FTW_PHYS | FTW_CHDIR | FTW_DEPTH };
+	unsigned int i;
+
+	walked.path = self->path;
+	walked.name = self->name;
+	for (i = 0; i < 4; i++) {
+		walked.flags = flags[i];
+		walked.devices = 0;
+		walked.dev_done = 0;
+		walked.others = 0;
+		ASSERT_EQ(0, nftw("/dev", on_visit, 10, flags[i] | FTW_MOUNT));
+		EXPECT_EQ(1, walked.devices);
+		EXPECT_EQ(0, walked.wrong);
+		EXPECT_EQ(1, walked.dev_done);
+		EXPECT_LT(1, walked.others);
+	}
+	EXPECT_EQ(42, nftw("/dev", on_stop, 10, FTW_PHYS | FTW_MOUNT));
+	walked.others = 0;
+	EXPECT_EQ(0, nftw("/dev", on_skip, 10, FTW_PHYS | FTW_ACTIONRETVAL));
+	EXPECT_EQ(0, walked.others);
+	walked.devices = 0;
+	EXPECT_EQ(0, ftw("/dev", on_ftw, 10));
+	EXPECT_EQ(1, walked.devices);
+	EXPECT_EQ(42, nftw(self->path, on_stop, 10, FTW_PHYS));
+	FAILS(ENOENT, nftw(NO_PATH, on_stop, 10, FTW_PHYS));
+}
+
+static bool says(const char *command, const char *word)
+{
+	FILE *output = popen(command, "r");
+	char token[256];
+	bool found = false;
+
+	if (!output)
+		return false;
+	while (fscanf(output, "%255s", token) == 1)
+		found |= !strcmp(token, word);
+	return !pclose(output) && found;
+}
+
+PT_TEST_F(names, seen_by_programs)
+{
+	EXPECT_TRUE(says("echo /dev/pto*", self->path));
+#ifndef __SANITIZE_THREAD__
+	/* A library of ls calls the simulator before ThreadSanitizer's runtime has started there. */
+	EXPECT_TRUE(says("ls /dev", self->name));
+#endif
+}
+
+/* --- attributes ------------------------------------------------------------------- */
+
+static unsigned int mode_of(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) ? ~0u : st.st_mode;
+}
+
+PT_TEST_F(names, permissions)
+{
+	int dev = open("/dev", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (self->st.st_uid != geteuid())
+		SKIP(return, "the device is not mine");
+	EXPECT_EQ(0, chmod(self->path, 0640));
+	EXPECT_EQ(S_IFCHR | 0640, mode_of(self->path));
+	EXPECT_EQ(0, fchmod(self->fd, 0600));
+	EXPECT_EQ(S_IFCHR | 0600, mode_of(self->path));
+	EXPECT_EQ(0, fchmodat(dev, self->name, 0711, 0));
+	EXPECT_EQ(S_IFCHR | 0711, mode_of(self->path));
+	EXPECT_EQ(0, access(self->path, X_OK));
+	EXPECT_EQ(0, chmod(self->path, self->st.st_mode & 07777));
+	FAILS(EACCES, access(self->path, X_OK));
+	EXPECT_EQ(0, chown(self->path, -1, -1));
+	EXPECT_EQ(0, lchown(self->path, geteuid(), -1));
+	EXPECT_EQ(0, fchown(self->fd, -1, getegid()));
+	EXPECT_EQ(0, fchownat(self->fd, "", -1, -1, AT_EMPTY_PATH));
+	EXPECT_EQ(0, fchownat(dev, self->name, -1, -1, AT_SYMLINK_NOFOLLOW));
+	FAILS(EINVAL, fchownat(dev, self->name, -1, -1, 0x40000000));
+	FAILS(ENOENT, chmod(NO_PATH, 0600));
+	FAILS(ENOENT, chown(NO_PATH, -1, -1));
+	FAILS(EFAULT, chmod((char *)16, 0600));
+	EXPECT_EQ(self->st.st_mode, mode_of(self->path));
+	close(dev);
+}
+
+/* Somebody who may do nothing with the device. Return: 0, or which step went wrong */
+static int stranger(const char *path)
+{
+	if (setgid(65534) || setuid(65534))
+		return 1;
+	if (!chmod(path, 0666) || errno != EPERM)
+		return 2;
+	if (!chown(path, 65534, -1) || errno != EPERM)
+		return 3;
+	if (!utimes(path, (struct timeval[2]) { { 1, 0 }, { 2, 0 } }) || errno != EPERM)
+		return 4;
+	if (open(path, O_RDWR | O_CLOEXEC) >= 0 || errno != EACCES)
+		return 5;
+	return !access(path, R_OK) || errno != EACCES ? 6 : 0;
+}
+
+PT_TEST_F(names, not_for_strangers)
+{
+	int status;
+	pid_t child;
+
+	if (geteuid())
+		SKIP(return, "only root can become somebody else");
+	ASSERT_EQ(0, chown(self->path, 0, 0));
+	child = fork();
+	if (!child)
+		_exit(stranger(self->path));
+	ASSERT_EQ(child, waitpid(child, &status, 0));
+	EXPECT_EQ(0, WEXITSTATUS(status));
+	EXPECT_EQ(0, chown(self->path, self->st.st_uid, self->st.st_gid));
+}
+
+static bool has_times(const char *path, long used, long changed)
+{
+	struct stat st;
+
+	return !stat(path, &st) && st.st_atim.tv_sec == used && st.st_mtim.tv_sec == changed;
+}
+
+PT_TEST_F(names, times)
+{
+	struct timespec ns[2] = { { 1000, 5 }, { 2000, 6 } };
+	struct timeval us[2] = { { 3000, 0 }, { 4000, 0 } };
+	struct utimbuf s = { 5000, 6000 };
+	struct stat st;
+
+	if (self->st.st_uid != geteuid())
+		SKIP(return, "the device is not mine");
+	EXPECT_EQ(0, utimensat(AT_FDCWD, self->path, ns, 0));
+	ASSERT_EQ(0, fstat(self->fd, &st));
+	EXPECT_EQ(5, st.st_atim.tv_nsec);
+	EXPECT_TRUE(has_times(self->path, 1000, 2000));
+	ns[0].tv_nsec = UTIME_OMIT;
+	ns[1].tv_sec = 2500;
+	EXPECT_EQ(0, futimens(self->fd, ns));
+	EXPECT_TRUE(has_times(self->path, 1000, 2500));
+	EXPECT_EQ(0, utimes(self->path, us));
+	EXPECT_TRUE(has_times(self->path, 3000, 4000));
+	EXPECT_EQ(0, utime(self->path, &s));
+	EXPECT_TRUE(has_times(self->path, 5000, 6000));
+	EXPECT_EQ(0, utimes(self->path, NULL));
+	EXPECT_FALSE(has_times(self->path, 5000, 6000));
+	ns[1].tv_nsec = 1000000000;
+	FAILS(EINVAL, utimensat(AT_FDCWD, self->path, ns, 0));
+	FAILS(ENOENT, utimensat(AT_FDCWD, NO_PATH, NULL, 0));
+}
+
+PT_TEST_F(names, extended_attributes)
+{
+	char value[16];
+
+	FAILS(ENODATA, getxattr(self->path, "user.x", value, sizeof(value)));
+	FAILS(ENODATA, lgetxattr(self->path, "user.x", value, sizeof(value)));
+	FAILS(ENODATA, fgetxattr(self->fd, "user.x", value, sizeof(value)));
+	FAILS(EPERM, setxattr(self->path, "user.x", "1", 1, 0));
+	FAILS(EPERM, lsetxattr(self->path, "user.x", "1", 1, 0));
+	FAILS(EPERM, fsetxattr(self->fd, "user.x", "1", 1, 0));
+	FAILS(EPERM, removexattr(self->path, "user.x"));
+	FAILS(EPERM, lremovexattr(self->path, "user.x"));
+	FAILS(EPERM, fremovexattr(self->fd, "user.x"));
+	EXPECT_EQ(listxattr("/dev/null", NULL, 0), listxattr(self->path, NULL, 0));
+	EXPECT_EQ(listxattr("/dev/null", NULL, 0), llistxattr(self->path, NULL, 0));
+	EXPECT_EQ(listxattr("/dev/null", NULL, 0), flistxattr(self->fd, NULL, 0));
+	FAILS(ENOENT, getxattr(NO_PATH, "user.x", value, sizeof(value)));
+	FAILS(ENOENT, setxattr(NO_PATH, "user.x", "1", 1, 0));
+}
+
+PT_TEST_F(names, file_system)
+{
+	struct statfs dev, fs;
+	struct statvfs vfs;
+
+	ASSERT_EQ(0, statfs("/dev", &dev));
+	EXPECT_EQ(0, statfs(self->path, &fs));
+	EXPECT_EQ(dev.f_type, fs.f_type);
+	EXPECT_EQ(0, fstatfs(self->fd, &fs));
+	EXPECT_EQ(dev.f_type, fs.f_type);
+	EXPECT_EQ(0, statvfs(self->path, &vfs));
+	EXPECT_EQ(0, fstatvfs(self->fd, &vfs));
+	FAILS(ENOENT, statfs(NO_PATH, &fs));
+}
+
+/* --- what a device is not --------------------------------------------------------- */
+
+PT_TEST_F(names, in_the_way)
+{
+	FAILS(EEXIST, mkdir(self->path, 0700));
+	FAILS(EEXIST, mkdirat(AT_FDCWD, self->path, 0700));
+	FAILS(EEXIST, mkfifo(self->path, 0600));
+	FAILS(EEXIST, mkfifoat(AT_FDCWD, self->path, 0600));
+	FAILS(EEXIST, mknod(self->path, S_IFREG | 0600, 0));
+	FAILS(EEXIST, mknodat(AT_FDCWD, self->path, S_IFREG | 0600, 0));
+	FAILS(EEXIST, symlink("nowhere", self->path));
+	FAILS(EEXIST, symlinkat("nowhere", AT_FDCWD, self->path));
+	FAILS(EEXIST, link("/dev/null", self->path));
+	FAILS(EEXIST, linkat(AT_FDCWD, "/dev/null", AT_FDCWD, self->path, 0));
+	FAILS(ENOTDIR, rmdir(self->path));
+	FAILS(ENOTDIR, unlinkat(AT_FDCWD, self->path, AT_REMOVEDIR));
+	FAILS(ENOTDIR, chdir(self->path));
+	FAILS(ENOTDIR, mkdir("/dev/pto0/x", 0700));
+	FAILS(EINVAL, truncate(self->path, 0));
+	FAILS(ENOENT, unlink(NO_PATH));
+	FAILS(ENOENT, rename(NO_PATH, NO_PATH "x"));
+	FAILS(EFAULT, unlink((char *)16));
+	EXPECT_EQ(0, stat(self->path, &self->st));
+}
+
+/* Where root may take a real one away, a simulated one stays. */
+PT_TEST_F(names, stays)
+{
+	int error = access("/dev", W_OK) ? EACCES : EPERM;
+
+	if (!pt_simulator())
+		SKIP(return, "not on the simulator");
+	FAILS(error, unlink(self->path));
+	FAILS(error, unlinkat(AT_FDCWD, self->path, 0));
+	FAILS(error, remove(self->path));
+	FAILS(error, rename(self->path, "/dev/elsewhere"));
+	FAILS(error, renameat(AT_FDCWD, "/dev/null", AT_FDCWD, self->path));
+	FAILS(error, renameat2(AT_FDCWD, self->path, AT_FDCWD, "/dev/elsewhere", 0));
+	FAILS(EPERM, link(self->path, "/dev/elsewhere"));
+	EXPECT_EQ(0, access(self->path, F_OK));
+	EXPECT_EQ(0, access("/dev/null", F_OK));
+}
+
+PT_TEST_F(names, descriptor_of_no_file)
+{
+	char byte = 0;
+
+	FAILS(ESPIPE, lseek(self->fd, 0, SEEK_CUR));
+	FAILS(ESPIPE, pread(self->fd, &byte, 1, 0));
+	FAILS(ESPIPE, pwrite(self->fd, &byte, 1, 0));
+	FAILS(EINVAL, ftruncate(self->fd, 0));
+	FAILS(ENODEV, fallocate(self->fd, 0, 0, 4096));
+	FAILS(EINVAL, fsync(self->fd));
+	FAILS(EINVAL, fdatasync(self->fd));
+	FAILS(ENOTDIR, fchdir(self->fd));
+	FAILS(ESPIPE, sync_file_range(self->fd, 0, 1, 0));
+	FAILS(EINVAL, readahead(self->fd, 0, 1));
+	EXPECT_EQ(NULL, fdopendir(self->fd));
+	EXPECT_EQ(ENOTDIR, errno);
+}
+
+/* --- names in canonical form ------------------------------------------------------ */
+
+PT_TEST_F(names, canonical)
+{
+	char path[64], resolved[PATH_MAX];
+	char *canonical;
+
+	snprintf(path, sizeof(path), "/dev/.././dev//%s", self->name);
+	canonical = canonicalize_file_name(path);
+	ASSERT_NE(NULL, canonical);
+	EXPECT_STREQ(self->path, canonical);
+	free(canonical);
+	EXPECT_EQ(NULL, canonicalize_file_name(NO_PATH));
+	EXPECT_EQ(ENOENT, errno);
+	ASSERT_NE(NULL, __realpath_chk(path, resolved, sizeof(resolved)));
+	EXPECT_STREQ(self->path, resolved);
+	FAILS(EINVAL, __readlink_chk(self->path, resolved, 16, sizeof(resolved)));
+	FAILS(EINVAL, __readlinkat_chk(AT_FDCWD, self->path, resolved, 16, sizeof(resolved)));
+	FAILS(ENOENT, __readlink_chk(NO_PATH, resolved, 16, sizeof(resolved)));
+}
+
+/* --- streams ---------------------------------------------------------------------- */
+
+PT_TEST_F(names, stream_becomes_a_device)
+{
+	FILE *stream = fopen("/dev/null", "re"), *same;
+	int fd;
+
+	ASSERT_NE(NULL, stream);
+	fd = fileno(stream);
+	same = freopen(self->path, "r+e", stream);
+	ASSERT_EQ(stream, same);
+	EXPECT_EQ(fd, fileno(stream));
+	EXPECT_TRUE(is_device(fd));
+	EXPECT_EQ(O_RDWR, fcntl(fd, F_GETFL) & O_ACCMODE);
+	EXPECT_EQ(FD_CLOEXEC, fcntl(fd, F_GETFD));
+	/* Once more: a context of its own, and the old one has ended. */
+	same = freopen(NULL, "r+", stream);
+	ASSERT_EQ(stream, same);
+	EXPECT_TRUE(is_device(fileno(stream)));
+	same = freopen64("/dev/zero", "r", stream);
+	ASSERT_EQ(stream, same);
+	EXPECT_FALSE(is_device(fileno(stream)));
+	EXPECT_EQ(0, pt_usage_settles(self->fd, &self->base, NULL));
+	EXPECT_EQ(0, fgetc(stream));
+	fclose(stream);
+}
+
+PT_TEST_F(names, stream_that_cannot_be_reopened)
+{
+	FILE *stream = fopen(self->path, "r+e");
+	int fd;
+
+	ASSERT_NE(NULL, stream);
+	fd = fileno(stream);
+	EXPECT_EQ(NULL, freopen(NO_PATH, "r+", stream));
+	EXPECT_EQ(ENOENT, errno);
+	FAILS(EBADF, fcntl(fd, F_GETFD));
+	EXPECT_EQ(0, pt_usage_settles(self->fd, &self->base, NULL));
+}
+
+/* --- programs that are started ---------------------------------------------------- */
+
+static int run_with(posix_spawn_file_actions_t *actions, int number)
+{
+	char self[] = "/proc/self/exe", text[16];
+	char *argv[] = { self, NULL };
+	int status, ret;
+	pid_t child;
+
+	snprintf(text, sizeof(text), "%d", number);
+	setenv(SPAWNED, text, 1);
+	ret = posix_spawn(&child, self, actions, NULL, argv, environ);
+	unsetenv(SPAWNED);
+	if (ret)
+		return ret;
+	return waitpid(child, &status, 0) == child && WIFEXITED(status) ? -WEXITSTATUS(status) :
+									  -100;
+}
+
+PT_TEST_F(names, spawned_with_a_copy)
+{
+	posix_spawn_file_actions_t actions;
+
+	ASSERT_EQ(0, posix_spawn_file_actions_init(&actions));
+	EXPECT_EQ(0, posix_spawn_file_actions_adddup2(&actions, self->fd, 50));
+	EXPECT_EQ(0, posix_spawn_file_actions_addclose(&actions, self->fd));
+	EXPECT_EQ(0, run_with(&actions, 50));
+	EXPECT_EQ(-1, run_with(&actions, self->fd));
+	EXPECT_TRUE(is_device(self->fd));
+	EXPECT_EQ(0, posix_spawn_file_actions_destroy(&actions));
+}
+
+PT_TEST_F(names, spawned_with_a_device)
+{
+	posix_spawn_file_actions_t actions;
+
+	ASSERT_EQ(0, posix_spawn_file_actions_init(&actions));
+	EXPECT_EQ(0, posix_spawn_file_actions_addopen(&actions, 50, self->path, O_RDWR, 0));
+	EXPECT_EQ(0, posix_spawn_file_actions_adddup2(&actions, 50, 51));
+	EXPECT_EQ(0, run_with(&actions, 50));
+	EXPECT_EQ(0, run_with(&actions, 51));
+	EXPECT_EQ(0, posix_spawn_file_actions_destroy(&actions));
+	EXPECT_EQ(0, pt_usage_settles(self->fd, &self->base, NULL));
+	ASSERT_EQ(0, posix_spawn_file_actions_init(&actions));
+	EXPECT_EQ(0, posix_spawn_file_actions_addopen(&actions, 50, NO_PATH, O_RDWR, 0));
+	EXPECT_EQ(ENOENT, run_with(&actions, 50));
+	EXPECT_EQ(0, posix_spawn_file_actions_destroy(&actions));
+}
+
+TEST_HARNESS_MAIN
