@@ -149,7 +149,7 @@ PTO_API int pto_args_add_host(struct pto_args *args, int direction, void *data, 
 	return 0;
 }
 
-/* A descriptor is an ABI of its own, and has had one size ever since. */
+/* A descriptor is an ABI for kernels, too: its size never changes. */
 #define TENSOR_MIN	sizeof(struct pto_tensor)
 
 PTO_API int pto_args_add_device_sized(struct pto_args *args, const struct pto_tensor *tensor,

@@ -154,7 +154,7 @@ static bool in_sysfs(unsigned int index)
 	return !access(path, F_OK);
 }
 
-/* What is said of the device has the size of what there is room for. */
+/* Limit info.size to the bytes of @info that fit into the caller's struct. */
 static void give_desc(void *to, size_t size, struct pto_device_desc *desc)
 {
 	const size_t head = offsetof(struct pto_device_desc, info);

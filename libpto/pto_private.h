@@ -168,16 +168,18 @@ void pto_open_reason(const char *path, int rc, char *text, size_t size);
 
 /* --- structs of other versions ------------------------------------------------ */
 
-/* pto_give() - fill a caller's struct, or none: no byte beyond it, zeros beyond what is known */
+/*
+ * pto_give() - fill a caller's struct of @to_size bytes, the unknown ones with 0; @to may be NULL
+ */
 void pto_give(void *to, size_t to_size, const void *from, size_t from_size);
 
 /*
- * pto_take() - read a caller's struct; fields that it does not have are 0. -EINVAL: it is shorter
- * than the first version's @least bytes; -E2BIG: it has fields that are not known and not 0.
+ * pto_take() - read a caller's struct; fields that it does not have become 0. -EINVAL: it is
+ * shorter than its first version, of @least bytes; -E2BIG: an unknown field in it is not 0.
  */
 int pto_take(void *to, size_t to_size, const void *from, size_t from_size, size_t least);
 
-/* pto_take_rings() - the same for ring sizes, with a text; @size 0: that of the first version */
+/* pto_take_rings() - the same for ring sizes, with an error text; @size 0: the first version */
 int pto_take_rings(const struct pto_context *ctx, const struct pto_ring_config *rings, size_t size,
 		   struct pto_ring_config *out);
 

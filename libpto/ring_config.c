@@ -10,7 +10,7 @@
 
 #include "pto_private.h"
 
-/* Bytes of a struct pto_ring_config that the first version had */
+/* Bytes of the first version of struct pto_ring_config */
 #define RINGS_MIN	(3 * PTO_RING_DEPTHS * sizeof(uint64_t))
 
 /**

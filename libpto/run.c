@@ -264,7 +264,7 @@ PTO_API int pto_stream_wait(struct pto_stream *stream, uint64_t timeout_ns)
 /* Size of the first version. */
 #define OPTIONS_MIN	(offsetof(struct pto_run_options, user_data) + sizeof(uint64_t))
 
-/* What the caller has said, with its ring sizes, which go to @rings */
+/* Read the caller's options to @out and its ring sizes to @rings */
 static int read_options(struct pto_context *ctx, const struct pto_run_options *in,
 			struct pto_run_options *out, struct pto_ring_config *rings)
 {

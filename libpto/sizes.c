@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 /*
- * Structs that cross the border between a program and this library, which may know shorter or
- * longer forms of them. Fields are only appended, and 0 in a field is what was before there was one.
+ * Copying of structs between a program and this library, which may know longer or shorter
+ * versions of them. Fields are only appended; 0 in a new field means the earlier behaviour.
  */
 #include <string.h>
 
 #include "pto_private.h"
 
-#define SIZE_MAX_IN	4096u	/* no version of a struct is that large: do not look for zeros there */
+#define SIZE_MAX_IN	4096u	/* no version is that large: a larger struct is refused at once */
 
 void pto_give(void *to, size_t to_size, const void *from, size_t from_size)
 {

@@ -5,13 +5,13 @@
  * Conventions
  *
  *  - A function that can fail returns 0 (or a count) or a negative errno. It does not
- *    change errno, print, exit, or install signal handlers. (What an orchestration says
- *    with pto_log() while it runs in this process goes to standard error: see $PTO_LOG.)
- *  - After a failure pto_context_error() tells in words what was wrong, with the object
- *    and the limit. The text belongs to the context and the calling thread's last
- *    failure on it.
- *  - Handles are opaque and freed by the matching function; NULL is accepted there. A run
- *    handle that is used up is recognised for ever, and is -EBADF.
+ *    change errno, print, exit, or install signal handlers. (Exception: pto_log() of an
+ *    orchestration that runs in this process writes to standard error: see $PTO_LOG.)
+ *  - After a failure pto_context_error() returns a text that explains it, with the object
+ *    and the limit. There is one text per context and thread: that of the thread's last
+ *    failure on the context.
+ *  - Handles are opaque and freed by the matching function, which accepts NULL. A run handle
+ *    that has been freed is always recognised: -EBADF.
  *  - Threads: a context, its buffers and callables may be used by several threads at
  *    once; a run handle is good for one pto_wait(). Calls on one stream are taken one
  *    after the other: while a thread waits for a run, others that want the stream wait
@@ -20,11 +20,11 @@
  *    pto_close() only frees memory.
  *  - Structs that callers fill begin with a size; PTO_*_INIT sets it. Fields are only
  *    appended, and zero means the default.
- *  - A struct travels with the size that the caller's compiler knows, so that program and
- *    library can be of different versions: pto_X() is inline and hands sizeof() to the exported
- *    pto_X_sized(), which writes no more bytes than that, zeroes those that it does not know,
- *    and refuses (-E2BIG) fields that it does not know unless they are 0.
- *  - Time-outs are relative here, in nanoseconds; PTO_FOREVER never passes.
+ *  - Every struct is passed with the size that the caller's compiler knows, so program and
+ *    library may have different versions. pto_X() is inline and passes sizeof() to the exported
+ *    pto_X_sized(). That function writes no more bytes than this size, sets bytes that it does
+ *    not know to 0, and refuses (-E2BIG) unknown fields that are not 0.
+ *  - Time-outs are relative, in nanoseconds; PTO_FOREVER means no time-out.
  */
 #ifndef PTO_PTO_H
 #define PTO_PTO_H
@@ -57,8 +57,8 @@ struct pto_run_handle;
  * @error: 0 if it can be opened, else the negative errno of the attempt
  * @path: device node
  * @reason: why it cannot be opened, and what to do about it; empty if it can
- * @reserved: 0; place for fields of later versions, because @info grows at the end
- * @info: what it is; valid if @error is 0
+ * @reserved: 0; for fields of later versions, because @info grows at the end
+ * @info: its properties; valid if @error is 0
  */
 struct pto_device_desc {
 	unsigned int index;
@@ -100,26 +100,25 @@ int pto_open(const char *path, struct pto_context **out);
 /** pto_open_index() - pto_open() of /dev/pto@index */
 int pto_open_index(unsigned int index, struct pto_context **out);
 
-/** pto_open_error() - why this thread's last pto_open() failed, in words; never NULL */
+/** pto_open_error() - a text that explains this thread's last failed pto_open(); never NULL */
 const char *pto_open_error(void);
 
 /**
  * pto_close() - close a context
  * @ctx: the context, or NULL
  *
- * Frees its buffers, callables' cids and streams; handles of them are invalid
- * afterwards (callables from pto_callable_load() are the caller's own and stay valid).
- * Runs in flight are ended. So are calls of other threads that wait for a run or a stream, or
- * submit, which return -ENODEV; pto_close() returns when they have. No call may begin with
- * the context, its streams or its buffers afterwards. It must not be closed twice, nor from a
- * callback of this library.
+ * Frees its buffers, cids and streams; their handles are invalid afterwards. (Callables from
+ * pto_callable_load() belong to the caller and stay valid.) Runs in flight are ended. Calls of
+ * other threads that submit, or wait for a run or a stream, return -ENODEV; pto_close() returns
+ * after them. No call may use the context, its streams or its buffers once pto_close() has been
+ * called. It must not be called twice, nor from a callback of this library.
  */
 void pto_close(struct pto_context *ctx);
 
 /** pto_context_fd() - the device's file descriptor, for poll(); owned by the context */
 int pto_context_fd(const struct pto_context *ctx);
 
-/** pto_context_error() - the calling thread's last failure on @ctx, in words; never NULL */
+/** pto_context_error() - a text that explains this thread's last failure on @ctx; never NULL */
 const char *pto_context_error(const struct pto_context *ctx);
 
 /** pto_query_device_sized() - as pto_query_device(); @size: of @info */
@@ -202,7 +201,7 @@ int pto_buffer_copy(struct pto_buffer *dst, size_t dst_offset, struct pto_buffer
 /* --- callables ------------------------------------------------------------- */
 
 /**
- * struct pto_object_info - what libpto sees in an orchestration or kernel object
+ * struct pto_object_info - properties of an orchestration or kernel object
  * @bytes: length of the file
  * @elf_class: 32 or 64
  * @machine: e_machine of the ELF header
@@ -238,8 +237,8 @@ int pto_object_inspect_sized(const char *path, struct pto_object_info *info, siz
 /**
  * pto_object_inspect() - parse an object without a device
  * @path: file
- * @info: what is in it
- * @error: buffer for what is wrong with it, or NULL
+ * @info: its properties
+ * @error: buffer for a text that explains a failure, or NULL
  * @error_size: bytes of @error
  *
  * Return: 0; -ENOEXEC if it is not a loadable ELF object of this machine (with the
@@ -274,12 +273,12 @@ int pto_callable_load(const char *path, struct pto_callable **out);
 int pto_callable_from_memory(const void *data, size_t bytes, const char *name,
 			     struct pto_callable **out);
 
-/** pto_callable_error() - why this thread's last pto_callable_*() failed; never NULL */
+/** pto_callable_error() - explains this thread's last failed pto_callable_*(); never NULL */
 const char *pto_callable_error(void);
 
 /**
  * pto_callable_add_kernel() - add a kernel from a file
- * @callable: the callable; not prepared ones are affected
+ * @callable: the callable; cids that were prepared from it do not change
  * @func_id: number by which the orchestration submits it, below PTO_MAX_FUNC_ID
  * @core_type: PTO_CORE_AIC or PTO_CORE_AIV
  * @path: ELF shared object that defines "kernel_entry"
@@ -301,8 +300,8 @@ int pto_callable_add_kernel_memory(struct pto_callable *callable, uint32_t func_
  * @entry: entry symbol, or NULL for "aicpu_orchestration_entry"
  * @config: configuration symbol, or NULL for "aicpu_orchestration_config" (optional)
  *
- * Return: 0; -EINVAL if a name has PTO_SYMBOL_MAX bytes or more. Whether the object
- * has them is found at prepare.
+ * Return: 0; -EINVAL if a name has PTO_SYMBOL_MAX bytes or more. The prepare checks that the
+ * object has the symbols.
  */
 int pto_callable_set_symbols(struct pto_callable *callable, const char *entry, const char *config);
 
@@ -314,7 +313,7 @@ int pto_callable_set_symbols(struct pto_callable *callable, const char *entry, c
  *	the run's graph, which the device then executes. Prepare fails with -EOPNOTSUPP if the
  *	device lacks PTO_FEATURE_HOST_GRAPH
  *
- * The same object serves for either kind. See pto_run() for what is different.
+ * The same object can be used for either kind. pto_run() describes the differences.
  * Return: 0; -EINVAL for another number.
  */
 int pto_callable_set_kind(struct pto_callable *callable, uint32_t kind);
@@ -323,7 +322,7 @@ int pto_callable_set_kind(struct pto_callable *callable, uint32_t kind);
 int pto_callable_info_sized(const struct pto_callable *callable, struct pto_object_info *info,
 			    size_t size);
 
-/** pto_callable_info() - what is in the orchestration object; as pto_object_inspect() */
+/** pto_callable_info() - properties of the orchestration object; as pto_object_inspect() */
 static inline int pto_callable_info(const struct pto_callable *callable,
 				    struct pto_object_info *info)
 {
@@ -365,9 +364,9 @@ int pto_unprepare(struct pto_context *ctx, int cid);
 /**
  * pto_args_new() - an empty argument list
  *
- * A list may be used for any number of runs, one after the other or at once: what a
- * run needs of it is copied when it is submitted, but the host memory of its output
- * tensors must stay until the run has been waited for.
+ * A list may be used for any number of runs, one after the other or at the same time. Its
+ * content is copied when a run is submitted, but the host memory of output tensors must stay
+ * valid until the run has been waited for.
  * Return: NULL if memory is exhausted.
  */
 struct pto_args *pto_args_new(void);
@@ -387,10 +386,10 @@ void pto_args_clear(struct pto_args *args);
  * @ndims: dimensions, 1 to PTO_MAX_TENSOR_DIMS
  * @shape: elements in each
  *
- * Memory that is added twice is staged once, as the union of both uses, so that the
+ * Memory that is added twice is staged once, with the union of both directions, so the
  * device sees one tensor. Return: 0; -EINVAL for a bad value, or if the memory overlaps
- * another tensor's in part and one of the two is written; -EOVERFLOW if a size is larger
- * than the descriptor can say; -ENOSPC beyond PTO_RUN_MAX_TENSORS; -ENOMEM.
+ * another tensor's in part and one of the two is written; -EOVERFLOW if a size does not fit
+ * into the descriptor; -ENOSPC beyond PTO_RUN_MAX_TENSORS; -ENOMEM.
  */
 int pto_args_add_host(struct pto_args *args, int direction, void *data, uint8_t dtype,
 		      uint32_t ndims, const uint32_t *shape);
@@ -399,7 +398,7 @@ int pto_args_add_host(struct pto_args *args, int direction, void *data, uint8_t 
 int pto_args_add_device_sized(struct pto_args *args, const struct pto_tensor *tensor, size_t size);
 
 /**
- * pto_args_add_device() - add a tensor in device memory; passed through untouched
+ * pto_args_add_device() - add a tensor in device memory; its descriptor is passed unchanged
  * @args: the list
  * @tensor: its address lies in a buffer of the context that runs
  */
@@ -438,7 +437,7 @@ struct pto_ring_config {
  * @rings_size: sizeof(struct pto_ring_config); 0 stands for that of version 0.2, 96
  * @rings: ring sizes, or NULL for the environment's or the defaults
  * @timeout_ns: how long the run may take on the device; 0: $PTO_STREAM_TIMEOUT_MS, else
- *	as long as something moves in it
+ *	as long as it makes progress
  * @user_data: handed back in struct pto_result
  * @sched_timeout_ns: how long nothing may move in it (no task is submitted or completes, no
  *	kernel begins or ends); 0: $PTO_SCHEDULER_TIMEOUT_MS, else 10 s
@@ -461,7 +460,7 @@ struct pto_run_options {
 #define PTO_RUN_OPTIONS_INIT \
 	{ sizeof(struct pto_run_options), sizeof(struct pto_ring_config), NULL, 0, 0, 0, 0 }
 
-/** PTO_RUN_NOT_SUBMITTED: pto_result.id of a run that its orchestration failed, on the host. */
+/** PTO_RUN_NOT_SUBMITTED: pto_result.id of a run whose orchestration failed on the host. */
 #define PTO_RUN_NOT_SUBMITTED UINT64_MAX
 
 /**
@@ -503,7 +502,7 @@ int pto_prewarm_sized(struct pto_context *ctx, const struct pto_ring_config *rin
  * @rings: the configuration, or NULL
  *
  * Return: 0; -EINVAL for sizes beyond the limits, -EOVERFLOW for heaps that are 2^64 bytes or
- * more together, -ENOMEM, and -EIO if the device does not accept what it has built.
+ * more together, -ENOMEM, and -EIO if the device does not accept the arena.
  */
 static inline int pto_prewarm(struct pto_context *ctx, const struct pto_ring_config *rings)
 {
@@ -529,13 +528,12 @@ int pto_run_sized(struct pto_context *ctx, int cid, const struct pto_args *args,
  * when it failed, or the error of submitting it. To tell the two apart, look at
  * pto_result.id, which is 0 if nothing was submitted.
  *
- * A callable of kind PTO_KIND_HOST_GRAPH has its orchestration executed here, by the
- * calling thread; it builds the graph that the device then executes. The whole graph must
- * fit into the rings' sizes of depth 0. The orchestration reads and writes elements of
- * memory from outside the run only, which no task of the graph uses; for a buffer,
- * earlier runs of the stream are waited for. It must not call functions of this library,
- * and if it crashes or hangs, that is this process's. A run that it fails ends as it would
- * on the device, with the id PTO_RUN_NOT_SUBMITTED.
+ * The orchestration of a callable of kind PTO_KIND_HOST_GRAPH is executed by the calling
+ * thread; it builds the graph that the device then executes. The whole graph must fit into
+ * the rings of depth 0. The orchestration can read and write elements only of memory from
+ * outside the run that no task of the graph uses; for a buffer, earlier runs of the stream
+ * are waited for. It must not call functions of this library. If it crashes or hangs, so does
+ * this process. If it fails, the run ends as on the device, with the id PTO_RUN_NOT_SUBMITTED.
  */
 static inline int pto_run(struct pto_context *ctx, int cid, const struct pto_args *args,
 			  const struct pto_run_options *options, struct pto_result *result)
@@ -552,8 +550,8 @@ int pto_stream_create(struct pto_context *ctx, struct pto_stream **out);
 /**
  * pto_stream_destroy() - destroy a stream
  *
- * Waits for its runs, frees its staging memory; handles of its runs that were not
- * waited for are invalid. Return: 0; -EINVAL for the default stream.
+ * Waits for its runs and frees its staging memory. Handles of its runs that were not
+ * waited for become invalid. Return: 0; -EINVAL for the default stream.
  */
 int pto_stream_destroy(struct pto_stream *stream);
 
@@ -570,9 +568,9 @@ int pto_stream_wait(struct pto_stream *stream, uint64_t timeout_ns);
  * @cid: the callable
  * @args: its arguments, or NULL
  * @options: or NULL
- * @out: handle to wait for it with; it must be given to pto_wait() once, or NULL if
- *	nobody will: how the run ends is then not told, and its outputs in host memory are
- *	copied back when a later run of the stream, or the stream, is waited for
+ * @out: handle, which must be passed to pto_wait() once; or NULL: the result of the run is
+ *	lost, and its outputs in host memory are copied back when a later run of the stream,
+ *	or the stream, is waited for
  *
  * Any number may be in flight: when the device's queue or the staging memory is
  * full, the oldest run is waited for first. Return: 0 or a negative errno.
@@ -590,17 +588,17 @@ int pto_wait_sized(struct pto_run_handle *run, uint64_t timeout_ns, struct pto_r
  * @timeout_ns: relative; PTO_FOREVER
  * @result: how it ended, or NULL
  *
- * Earlier runs of the stream are finished with it: their outputs are copied back, and
+ * Also finishes earlier runs of the stream: their outputs are copied back, and
  * their handles keep their results. After a failed run the host memory of its outputs is
- * as it was before.
+ * unchanged.
  *
  * Return: 0 when the run succeeded, its status when it failed (both free the handle);
  * -ETIMEDOUT, or -EINTR after a signal, when it has not ended: the handle stays valid;
- * -EBADF if the handle has been waited for already, or its stream or context is no more
- * (two threads may wait for one handle: the second gets that, too); -ENODEV if another
- * thread closes the context meanwhile.
- * To tell a run's own -ETIMEDOUT from the wait's, look at pto_result.id, which is 0 if the
- * run has not ended.
+ * -EBADF if the handle has been waited for already, or its stream or context does not exist
+ * any more (if two threads wait for one handle, the second gets this, too); -ENODEV if another
+ * thread closes the context during the wait.
+ * pto_result.id tells a run's own -ETIMEDOUT from that of the wait: it is 0 if the run has not
+ * ended.
  */
 static inline int pto_wait(struct pto_run_handle *run, uint64_t timeout_ns,
 			   struct pto_result *result)
@@ -616,14 +614,14 @@ const char *pto_fatal_name(uint32_t code);
  * @code: the code
  * @subcode: its sub-class, or 0
  *
- * Return: a text for people; empty if @code is none.
+ * Return: a text for users; empty if @code is not a PTO_FATAL_*.
  */
 const char *pto_fatal_hint(uint32_t code, uint32_t subcode);
 
 /** pto_version() - version of the library that the program runs with, such as "0.2.0" */
 const char *pto_version(void);
 
-/** pto_version_num() - the same as PTO_VERSION_MAKE() makes it, to compare with PTO_VERSION_NUM */
+/** pto_version_num() - the same as a number, as by PTO_VERSION_MAKE() */
 uint32_t pto_version_num(void);
 
 #ifdef __cplusplus

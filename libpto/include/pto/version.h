@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The version of libpto, and the only place where it is written: the Makefile, libpto.pc, the
- * name of libpto.so and the tools take it from here.
+ * The version of libpto. The Makefile, libpto.pc, the name of libpto.so and the tools take it
+ * from here.
  *
- * PATCH rises when nothing of the interface changes but additions; MINOR, as long as MAJOR is 0,
- * when something changes that programs rely on. See Documentation/library.rst.
+ * PATCH is incremented if the interface has only additions. While MAJOR is 0, MINOR is
+ * incremented for any other change of the interface. See Documentation/library.rst.
  */
 #ifndef PTO_VERSION_H
 #define PTO_VERSION_H
