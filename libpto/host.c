@@ -105,7 +105,7 @@ static int load_failed(struct pto_context *ctx, const struct pto_object *obj, co
 	return pto_fail(ctx, -ENOEXEC, "%s: this process cannot load it: %s", obj->name, why);
 }
 
-/* Says what threads have to leave before it goes. */
+/* Record the address range in which destructors of threads may lie. */
 static void know_exits(struct pto_host_orch *orch, const struct pto_image_facts *facts)
 {
 	struct link_map *map;
@@ -181,14 +181,14 @@ static void unload_orch(struct pto_host_orch *orch)
 	free(orch);
 }
 
-/* The last thread has left it. */
+/* All threads have called their destructors of the object. */
 static void finish_orch(struct pto_retired *retired)
 {
 	unload_orch((struct pto_host_orch *)((char *)retired -
 					     offsetof(struct pto_host_orch, retired)));
 }
 
-/* Goes at once, or when the last thread that has thread_local objects of it has left it. */
+/* Unload it now, or once the last thread has destroyed its thread_local objects of it. */
 static void free_orch(struct pto_host_orch *orch)
 {
 	if (orch->handle && orch->retired.end && !pto_thread_retire(&orch->retired))

@@ -284,7 +284,7 @@ struct pto_callable {
  * @lock: held while @entry or @config executes, so that runs of one cid execute one after the
  *	other, as on the device. Taken with the lock of the run's stream held, before
  *	pto_context.lock
- * @retired: what threads have to leave before it is unloaded; its end is 0 if they have nothing
+ * @retired: the range of its code, for destructors of threads; its end is 0 if there are none
  *
  * The last reference unloads it, so an unprepare does not unload code that a thread executes.
  */

@@ -161,7 +161,7 @@ static uint64_t count_symbols(const struct image *image)
 	return table && get(image, table, head, sizeof(head)) ? head[1] : 0;
 }
 
-/* Is this its name? */
+/* Is @name the name of the symbol? */
 static bool is_named(const struct image *image, const Elf64_Sym *symbol, const char *name)
 {
 	uint64_t table = find_table(image, DT_STRTAB);
@@ -181,8 +181,8 @@ static bool is_thread_atexit(const struct image *image, const Elf64_Sym *symbol)
 }
 
 /*
- * Turn a STB_GNU_UNIQUE definition into a weak one, which belongs to the object, and thread_atexit
- * into a definition. Return: @symbol has been changed
+ * Make a STB_GNU_UNIQUE definition weak, so that it belongs to the object, and define the function
+ * that registers destructors as @thread_atexit. Return: has @symbol been changed?
  */
 static bool change_symbol(const struct image *image, pto_atexit_fn thread_atexit,
 			  struct pto_image_facts *facts, Elf64_Sym *symbol)
@@ -235,10 +235,10 @@ static void look_in_itself_first(const struct image *image)
 		put_entry(image, (uint64_t)i, &entry);
 }
 
-/* A tag that means nothing to any loader: the first ones for operating systems are unused. */
+/* A tag that loaders ignore: the first tags of the range for operating systems are unused. */
 #define TAG_DROPPED	(DT_LOOS + 0x707471)
 
-/* Its symbols and its name are not visible to other objects, and it can be unloaded. */
+/* Hide the object's symbols and name from other objects, and allow it to be unloaded. */
 static void keep_to_itself(const struct image *image)
 {
 	Elf64_Dyn entry;
@@ -271,8 +271,8 @@ static uint64_t find_span(const struct image *image)
  * pto_image_own() - change the copy of an object's file so that it uses its own definitions
  * @image: the file, a shared object for this machine
  * @size: its bytes
- * @thread_atexit: what it calls to register a destructor of a thread_local object
- * @facts: what is to be known of it
+ * @thread_atexit: function that it shall call to register a destructor of a thread_local object
+ * @facts: out: its properties
  */
 void pto_image_own(void *image, uint64_t size, pto_atexit_fn thread_atexit,
 		   struct pto_image_facts *facts)

@@ -10,8 +10,8 @@
 #include <stdint.h>
 
 /**
- * struct pto_image_facts - what is to be known of an object when it is loaded
- * @span: it takes so many bytes from where it is loaded
+ * struct pto_image_facts - properties of an object for the time when it is loaded
+ * @span: bytes from its load address to its end
  * @exits: it registers destructors of thread_local objects
  */
 struct pto_image_facts {
@@ -25,8 +25,8 @@ void pto_image_own(void *image, uint64_t size, pto_atexit_fn thread_atexit,
 		   struct pto_image_facts *facts);
 
 /*
- * Around calls of the dynamic loader: ThreadSanitizer sees the memory that it allocates and frees,
- * but not the lock that it does that with.
+ * For calls of the dynamic loader: ThreadSanitizer sees the memory that the loader allocates and
+ * frees, but not the loader's lock.
  */
 #ifdef __SANITIZE_THREAD__
 void AnnotateIgnoreReadsBegin(const char *file, int line);

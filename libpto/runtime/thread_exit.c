@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: MIT
 /*
- * Destructors of thread_local objects. A C++ compiler registers them with __cxa_thread_atexit(),
- * and the C library calls them when the thread ends. Until then it does not unmap the object that
- * they belong to, but whoever unloads it calls its other destructors, and a thread that lives
- * long keeps it for as long.
+ * Destructors of thread_local objects. C++ code registers them with __cxa_thread_atexit(), and
+ * the C library calls them when the thread ends. Until then it does not unmap the loaded object
+ * that they belong to. But dlclose() calls the other destructors of that object at once, and a
+ * long-lived thread keeps it mapped.
  *
- * So the copy of an object that is loaded registers them here instead (image.c). An object that
- * is to go is retired: each thread calls the destructors that it has of it when it comes by
- * (pto_thread_tidy()) or ends, itself, because they belong to its own variables. The object is
- * torn down and unmapped after the last of them.
+ * So the copy of an object that is loaded registers them here instead (image.c). An object to be
+ * unloaded is retired: each thread that has destructors of it calls them in pto_thread_tidy() or
+ * when it ends. It must do so itself, because they destroy its own variables. The object is
+ * finished and unmapped after the last of them.
  *
- * Who waits for the lock blocks all signals: the software device makes a thread leave code of a
- * callable at any instruction, and that must not be while it has the lock.
+ * All signals are blocked while a thread waits for the lock or holds it: the software device may
+ * make a thread leave code of a callable at any instruction, and the lock would stay locked.
  */
 #include <pthread.h>
 #include <signal.h>
@@ -19,7 +19,7 @@
 
 #include "thread_exit.h"
 
-/* The C library's, and what stands for the library that this is a part of */
+/* The C library's function, and the handle of the library that contains this file */
 extern int __cxa_thread_atexit_impl(void (*fn)(void *), void *arg, void *dso);
 extern void *__dso_handle __attribute__((visibility("hidden")));
 
@@ -28,7 +28,7 @@ extern void *__dso_handle __attribute__((visibility("hidden")));
  * @fn: the destructor
  * @arg: its argument
  * @code: an address in the object that it belongs to
- * @begun: it has been called; one that was left by a jump stays so
+ * @begun: it has been called; it stays in the list if a jump has left it
  * @next: the one that was registered before
  */
 struct thread_exit {
@@ -72,7 +72,7 @@ static void drop_lock(const sigset_t *old)
 	pthread_sigmask(SIG_SETMASK, old, NULL);
 }
 
-/* --- forks: the child's one thread must find the lock free ------------------- */
+/* --- fork(): the lock must be free in the child ------------------------------- */
 
 static void before_fork(void)
 {
@@ -145,7 +145,7 @@ static void call_exits(bool all)
 
 /* --- retired objects -------------------------------------------------------------- */
 
-/* Does a thread, or if one is given this one, have destructors of the object? With the lock. */
+/* Does thread @one, or with NULL any thread, have destructors of the object? With the lock. */
 static bool has_exits(const struct pto_retired *object, const struct thread_exits *one)
 {
 	const struct thread_exits *thread;
@@ -171,7 +171,7 @@ static void drop_retired(struct pto_retired **at)
 	__atomic_fetch_sub(&pto_thread_retirements, 1, __ATOMIC_RELAXED);
 }
 
-/* Takes out an object that nobody has to leave any more and that has no owner. With the lock. */
+/* Remove an object that has @finish and of which no thread has destructors. With the lock. */
 static struct pto_retired *take_finished(void)
 {
 	struct pto_retired **at = &retired;
@@ -199,7 +199,7 @@ static void finish_retired(void)
 	} while (object);
 }
 
-/** pto_thread_leave() - call the destructors that the calling thread has of retired objects */
+/** pto_thread_leave() - call the calling thread's destructors of retired objects */
 void pto_thread_leave(void)
 {
 	if (self)
@@ -209,7 +209,7 @@ void pto_thread_leave(void)
 
 /* --- registration ------------------------------------------------------------------ */
 
-/* The thread ends. What it has left by a jump keeps the object for ever. */
+/* The thread ends. A destructor that a jump has left stays, and its object is never finished. */
 static void thread_ends(void *arg)
 {
 	struct thread_exits **at = &threads;
@@ -228,7 +228,7 @@ static void thread_ends(void *arg)
 	finish_retired();
 }
 
-/* Makes the calling thread known; with the lock. */
+/* Add the calling thread to the list; with the lock. */
 static bool know_thread(void)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -250,12 +250,12 @@ static bool know_thread(void)
 }
 
 /**
- * pto_thread_atexit() - what objects call as __cxa_thread_atexit()
+ * pto_thread_atexit() - __cxa_thread_atexit() for loaded objects
  * @fn: destructor
- * @arg: what it destroys
- * @dso: an address in the object
+ * @arg: its argument
+ * @dso: an address in the loaded object
  *
- * Return: 0; -1 without memory.
+ * Return: 0, or -1 if memory is exhausted.
  */
 int pto_thread_atexit(void (*fn)(void *), void *arg, void *dso)
 {
@@ -296,7 +296,7 @@ bool pto_thread_uses(const struct pto_retired *object)
 	return uses;
 }
 
-/* Takes an object out of the list if no thread has to leave it any more. With the lock. */
+/* Remove an object from the list if no thread has destructors of it. With the lock. */
 static bool take_left(const struct pto_retired *object)
 {
 	struct pto_retired **at = &retired;
@@ -310,11 +310,11 @@ static bool take_left(const struct pto_retired *object)
 }
 
 /**
- * pto_thread_retire() - an object is to go; none of its code executes any more
- * @object: the object, until it is finished
+ * pto_thread_retire() - retire an object, none of whose code executes any more
+ * @object: the object; it must live until it is finished
  *
- * Calls the calling thread's destructors. Return: no thread has any, and the object is the
- * caller's; else it is in the list.
+ * Calls the calling thread's destructors. Return: true if no thread has destructors of the
+ * object: the caller finishes it then. Else it is in the list.
  */
 bool pto_thread_retire(struct pto_retired *object)
 {
@@ -322,7 +322,7 @@ bool pto_thread_retire(struct pto_retired *object)
 	sigset_t old;
 	bool left;
 
-	/* Until its fate is decided nobody else finishes it. */
+	/* Without @finish no other thread finishes it before the result is known. */
 	object->finish = NULL;
 	take_lock(&old);
 	add_retired(object);
@@ -337,10 +337,10 @@ bool pto_thread_retire(struct pto_retired *object)
 }
 
 /**
- * pto_thread_retired() - ask whether the last thread has left an object
- * @object: a retired object, which has no @finish
+ * pto_thread_retired() - have all destructors of a retired object been called?
+ * @object: a retired object without @finish
  *
- * Return: it has, and the object is not in the list any more.
+ * Return: true if so; the object is then removed from the list.
  */
 bool pto_thread_retired(struct pto_retired *object)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Destructors of thread_local objects that loaded objects have registered, see thread_exit.c.
+ * Destructors of thread_local variables of loaded objects, see thread_exit.c.
  */
 #ifndef PTO_THREAD_EXIT_H
 #define PTO_THREAD_EXIT_H
@@ -9,12 +9,12 @@
 #include <stdint.h>
 
 /**
- * struct pto_retired - a loaded object that is to go
+ * struct pto_retired - a loaded object that is to be unloaded
  * @begin: its first address
  * @end: the address behind it
- * @finish: called, once, by the thread that has called the last destructor; may be NULL, then
- *	the owner asks pto_thread_retired()
- * @next: in the list of those that threads still have destructors of
+ * @finish: called once, by the thread that has called the last destructor. If it is NULL, the
+ *	owner polls pto_thread_retired()
+ * @next: in the list of objects of which threads still have destructors
  */
 struct pto_retired {
 	uint64_t begin;
@@ -31,7 +31,7 @@ bool pto_thread_retire(struct pto_retired *object);
 bool pto_thread_retired(struct pto_retired *object);
 void pto_thread_leave(void);
 
-/* Calls what the calling thread has of retired objects. Nothing but a look as a rule. */
+/* Call the calling thread's destructors of retired objects; mostly there are none. */
 static inline void pto_thread_tidy(void)
 {
 	if (__atomic_load_n(&pto_thread_retirements, __ATOMIC_RELAXED))

@@ -383,7 +383,7 @@ void core_init(struct pto_core *core, struct pto_engine *engine, uint32_t index)
 	core->watch.state = ENGINE_NO_FUNC;
 }
 
-/** core_nudge_all() - have workers that sleep leave what is retired */
+/** core_nudge_all() - wake workers that sleep, so that they leave retired objects */
 void core_nudge_all(struct pto_engine *engine)
 {
 	uint32_t i;

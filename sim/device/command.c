@@ -172,7 +172,9 @@ static void objects_end(struct context *ctx)
 	ctx->loading = false;
 }
 
-/* What threads have left since goes, and this one leaves what it has to. */
+/*
+ * Call this thread's destructors of retired objects, and drop objects that all threads have left.
+ */
 void context_tidy(struct context *ctx)
 {
 	struct outcome out;

@@ -117,9 +117,9 @@ struct pto_engine_run {
 int pto_engine_create(const struct pto_engine_config *config, struct pto_engine **out);
 
 /**
- * pto_engine_nudge() - have its threads leave what pto_thread_retire() has retired
+ * pto_engine_nudge() - let its threads call their destructors of retired objects
  *
- * Those that sleep do so at once, the others when they find nothing to do.
+ * Threads that sleep are woken for that; the others do it when they are idle.
  */
 void pto_engine_nudge(struct pto_engine *engine);
 

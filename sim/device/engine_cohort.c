@@ -336,7 +336,7 @@ void cohort_init(struct pto_engine *engine)
 	pthread_mutex_init(&engine->crew.lock, NULL);
 }
 
-/** cohort_nudge() - have crew threads that sleep leave what is retired */
+/** cohort_nudge() - wake crew threads that sleep, so that they leave retired objects */
 void cohort_nudge(struct pto_engine *engine)
 {
 	struct pto_crew *crew = &engine->crew;

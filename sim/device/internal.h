@@ -531,7 +531,7 @@ struct object_code {
  * @hung: one of them did not return to the current command: no other one is called
  * @callables: by handle
  * @kernels: hash table of kernel objects by image id
- * @retired: objects that threads still have to leave
+ * @retired: objects of which threads still have destructors to call
  */
 struct loader {
 	struct pto_engine *engine;

@@ -341,8 +341,8 @@ void loader_unload(struct loader *loader, uint32_t handle, struct outcome *out)
 }
 
 /*
- * Waits for threads that have objects to leave, which are idle. One that does not come keeps
- * what it has.
+ * Wait for the threads that still have destructors of retired objects. They are idle. An object
+ * that a thread does not leave in time stays.
  */
 static void loader_await(struct loader *loader)
 {

@@ -33,11 +33,11 @@
  * @handle: the dynamic loader's handle
  * @base: its load address
  * @code: its constructors and destructors
- * @facts: what else is known of its file
+ * @facts: further properties of its file
  * @begun: its constructors have returned
- * @retired: what threads have to leave before it goes; its end is 0 if they have nothing
- * @left: they have left it
- * @next: next one that waits for that, in the loader's list
+ * @retired: its range, for destructors of threads; its end is 0 if it registers none
+ * @left: all threads have called their destructors
+ * @next: the next one in the list of retired objects
  */
 struct object {
 	void *handle;
@@ -210,7 +210,7 @@ static void object_begin(struct object *object, struct loader *loader, const cha
 			     (unsigned long long)(bound / NSEC_PER_MSEC));
 }
 
-/* Calls the destructors of the calling thread's objects. */
+/* Retire the object in the calling thread, which calls its destructors of it. */
 static void object_retire(void *arg)
 {
 	struct object *object = arg;
@@ -219,8 +219,8 @@ static void object_retire(void *arg)
 }
 
 /*
- * Has the calling thread leave the object, and asks the engine's others to. Return: all have left
- * it
+ * Retire the object: the calling thread calls its destructors of it, and the engine's threads are
+ * asked to. Return: has every thread called its destructors?
  */
 static bool object_leave(struct object *object, struct loader *loader)
 {
@@ -332,9 +332,9 @@ static void object_drop(struct loader *loader, struct object *object)
 }
 
 /*
- * Call the destructors of an object, and free it. If another thread has thread_local objects of it
- * this happens when that thread has destroyed them. If the destructor of one has not returned, the
- * object stays.
+ * Call the destructors of an object, and free it. If another thread has thread_local objects of
+ * it, this happens after that thread has destroyed them. If one of their destructors does not
+ * return, the object stays.
  */
 void object_close(struct loader *loader, struct object *object)
 {
@@ -350,7 +350,7 @@ void object_close(struct loader *loader, struct object *object)
 	loader->retired = object;
 }
 
-/* Drops the objects that all threads have left. */
+/* Drop the retired objects of which no thread has destructors any more. */
 void object_tidy(struct loader *loader)
 {
 	struct object **at = &loader->retired;

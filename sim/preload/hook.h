@@ -100,9 +100,9 @@ bool sim_open_before(int dirfd, const char *path, int flags, int *fd);
 int sim_open_after(int dirfd, const char *path, int flags, int fd, int saved);
 
 /**
- * SIM_NEXT() - the next definition of a function that the C library has
+ * SIM_NEXT() - the next definition of a function that is not in the table of real.h
  *
- * For those that are not in the table of real.h: found by the first call.
+ * The first use looks it up. The C library must have the function.
  */
 #define SIM_NEXT(name) \
 	({ \
@@ -117,17 +117,17 @@ int sim_open_after(int dirfd, const char *path, int flags, int fd, int saved);
 	})
 
 /**
- * sim_names_device() - is a call about a device? For before the kernel is asked
+ * sim_names_device() - does @path name a device? Called before the kernel is asked
  * @dirfd: as for openat()
  * @path: as the application passed it
- * @index: out: which; or -1, and then errno says why the call fails
+ * @index: out, if it does: the device; -1 if the call must fail, with errno set
  */
 bool sim_names_device(int dirfd, const char *path, int *index);
 
-/** sim_context_index() - the device of a context of any process, else -1; one system call */
+/** sim_context_index() - device of a descriptor, for a context of any process; -1 for others */
 int sim_context_index(int fd);
 
-/** sim_node_status() - what was changed of the node of a device: mode, owner, times */
+/** sim_node_status() - fill in owner and group of a device's node, and its changed attributes */
 void sim_node_status(int index, struct stat *st);
 
 /** sim_node_allows() - may this process access the node, by R_OK, W_OK and X_OK? */

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-/* Interposed: the C library's second names for functions that have an entry point. */
+/* Interposed: second names in the C library of functions that are interposed. */
 #include "hook.h"
 
 #include <stdarg.h>

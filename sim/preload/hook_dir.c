@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * Interposed: what lists directories. A listing of /dev has the simulated devices behind what the
- * kernel lists, and no real devices of such names.
+ * Interposed: functions that list directories. A listing of /dev has the simulated devices behind
+ * the kernel's entries, without real devices of such names.
  *
- * Streams of /dev are in a list, so that all others cost a look at its head. What the C library
- * makes of its own opendir(), which nobody can stand before, is led to ours: glob() has a way for
- * that, scandir() of /dev is made here, and to a tree walk the devices are added when it comes
- * to the directory.
+ * The streams of /dev are in a list; for any other stream, a search of that list is the only
+ * cost. Some functions of the C library call opendir() internally, which cannot be interposed:
+ * glob() lets us replace it, scandir() of /dev is implemented here, and a tree walk gets the
+ * devices when it visits /dev.
  */
 #include "hook.h"
 
@@ -20,15 +20,15 @@
 _Static_assert(sizeof(struct dirent) == sizeof(struct dirent64), "struct dirent64 is struct dirent");
 _Static_assert(sizeof(glob_t) == sizeof(glob64_t), "glob64_t is glob_t");
 
-/* Positions of our entries. No file system has negative ones; -1 is an error. */
+/* Positions of the devices' entries. File systems have no negative ones; -1 is an error. */
 #define POSITION(index) (LONG_MIN + (index))
 
 /**
  * struct listing - a stream of /dev
  * @stream: the stream, or FREE
- * @link: the next one; they are never freed
+ * @link: the next listing; listings are never freed
  * @ended: the kernel's entries have been read
- * @next: the device that comes next when they have
+ * @next: the device of the next entry, once @ended is set
  * @entry: what readdir() returns for a device
  *
  * As with the stream itself, only one thread at a time may use it.
@@ -43,7 +43,7 @@ struct listing {
 
 static _Atomic(struct listing *) listings;
 
-/* No stream is there; nor is NULL, which closedir() of the C library takes. */
+/* Not the address of a stream. NULL would not do: an application may pass it to closedir(). */
 #define FREE ((DIR *)&listings)
 
 static struct listing *listing_of(DIR *stream)
@@ -76,7 +76,7 @@ static struct listing *listing_new(DIR *stream)
 	return l;
 }
 
-/* A stream that was just opened. */
+/* Add a new stream to the list, if it is one of /dev. */
 static DIR *opened(DIR *stream)
 {
 	struct listing *l;
@@ -146,7 +146,7 @@ static struct dirent *device_entry(struct listing *l)
 	entry->d_type = DT_CHR;
 	bytes = offsetof(struct dirent, d_name) + 1 +
 		(size_t)snprintf(entry->d_name, sizeof(entry->d_name), "pto%d", index);
-	/* As long as the kernel makes one */
+	/* Rounded up as the kernel does it */
 	entry->d_reclen = (unsigned short)((bytes + 7) & ~(size_t)7);
 	return entry;
 }
@@ -258,10 +258,10 @@ typedef int (*scan_filter)(const struct dirent *entry);
 typedef int (*scan_order)(const struct dirent **a, const struct dirent **b);
 
 /**
- * struct scan - the entries of a directory that were chosen
- * @entries: them
- * @count: how many they are
- * @room: for how many there is memory
+ * struct scan - the entries that scandir() has selected
+ * @entries: the entries
+ * @count: number of entries
+ * @room: number of entries that there is memory for
  */
 struct scan {
 	struct dirent **entries;
@@ -287,7 +287,7 @@ static bool scan_add(struct scan *scan, const struct dirent *entry)
 	return true;
 }
 
-/* Of a stream that it closes. */
+/* Scan a stream, and close it. */
 static int scan_stream(DIR *stream, struct dirent ***list, scan_filter filter, scan_order order)
 {
 	struct scan scan = { NULL, 0, 0 };
@@ -326,7 +326,7 @@ static int scan_dev(struct dirent ***list, scan_filter filter, scan_order order)
 	return stream ? scan_stream(stream, list, filter, order) : -1;
 }
 
-/* A device is no directory. */
+/* Return: true if @path names a device, which cannot be listed; errno is set then. */
 static bool is_device(int dirfd, const char *path)
 {
 	int index;
@@ -389,7 +389,7 @@ SIM_EXPORT int glob(const char *pattern, int flags, int (*failed)(const char *pa
 {
 	int ret;
 
-	/* The caller's own functions know what is there. */
+	/* The caller has its own functions for directories. */
 	if (flags & GLOB_ALTDIRFUNC)
 		return SIM_NEXT(glob)(pattern, flags, failed, found);
 	found->gl_opendir = glob_opendir;
@@ -412,10 +412,10 @@ SIM_EXPORT int glob64(const char *pattern, int flags, int (*failed)(const char *
 
 /**
  * struct walk - a tree walk of the calling thread
- * @nftw: the application's function, or NULL
- * @ftw: that of an ftw(), if it is one
+ * @nftw: the application's function for nftw(), or NULL
+ * @ftw: the application's function for ftw(), or NULL
  * @flags: of nftw()
- * @outer: the walk in whose function this one was begun
+ * @outer: the walk whose function has begun this one
  */
 struct walk {
 	__nftw_func_t nftw;
@@ -450,7 +450,7 @@ static int visit_devices(const char *dir, int level)
 	return ret;
 }
 
-/* In the directory, if the walk changes to it. */
+/* Visit the devices with /dev as the working directory, if the walk changes directories. */
 static int visit_devices_there(const char *dir, int level)
 {
 	long here;
@@ -467,7 +467,7 @@ static int visit_devices_there(const char *dir, int level)
 	return ret;
 }
 
-/* What the C library calls for each file. */
+/* Called by the C library for each file. */
 static int visited(const char *path, const struct stat *st, int type, struct FTW *where)
 {
 	bool steered = walk->flags & FTW_ACTIONRETVAL;
@@ -502,7 +502,7 @@ static int visited_by_ftw(const char *path, const struct stat *st, int type)
 	return visited(path, st, type, &where);
 }
 
-/* A walk that begins, and ends, at a device. */
+/* A walk of a device: it visits nothing else. */
 static int walk_device(const char *path)
 {
 	const char *name = strrchr(path, '/');

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * Interposed: what changes a file's attributes or its place. A node of ours belongs to whoever
- * asks until its owner is changed; what is changed lasts as long as the process.
+ * Interposed: functions that change attributes or the name of a file. The node of a simulated
+ * device belongs to the calling user until its owner is changed. Changes last as long as the
+ * process.
  *
- * Other than for open(), a path is looked at before the kernel is asked, which may have a real
- * device of that name, or make a file.
+ * Unlike in open(), the path is checked before the kernel is asked: the call could change a real
+ * device of that name, or create a file.
  */
 #include "hook.h"
 
@@ -23,12 +24,12 @@
 #define UNCHANGED (-1)
 
 /**
- * struct node - what was changed of a device's node
- * @mode: its permissions, or UNCHANGED as the others
- * @uid: its owner
- * @gid: its group
- * @atime: when it was last used, in ns
- * @mtime: when it was last changed, in ns
+ * struct node - changed attributes of a device's node; UNCHANGED for the others
+ * @mode: permissions
+ * @uid: owner
+ * @gid: group
+ * @atime: time of the last access, in ns
+ * @mtime: time of the last modification, in ns
  */
 struct node {
 	_Atomic int64_t mode;
@@ -202,8 +203,8 @@ static int change_times_s(int index, const struct utimbuf *times)
 }
 
 /*
- * Extended attributes: those of /dev/null, which is a character device in the same place. The
- * kernel keeps none in the name space "user" for devices; we keep none at all.
+ * Extended attributes are read from /dev/null, a character device in the same directory. The
+ * kernel allows none in the name space "user" for devices; a simulated device takes none at all.
  */
 #define LIKE "/dev/null"
 
@@ -218,7 +219,7 @@ static int change_attribute(const char *name)
 	return fail(EOPNOTSUPP);
 }
 
-/* --- their entry points ------------------------------------------------------------------ */
+/* --- entry points for attributes --------------------------------------------------------- */
 
 static bool names_either(int dirfd, const char *path, int flags, int *index)
 {
@@ -230,7 +231,7 @@ static bool names_either(int dirfd, const char *path, int flags, int *index)
 	return *index >= 0;
 }
 
-/* A function about a path, and what it does for the device @index. */
+/* A function that takes a path. @ours: its result for the device @index */
 #define PATH_CALL(type, name, params, dirfd, path, ours, ...) \
 	SIM_EXPORT type name params \
 	{ \
@@ -241,7 +242,7 @@ static bool names_either(int dirfd, const char *path, int flags, int *index)
 		return index < 0 ? -1 : (ours); \
 	}
 
-/* The same of one about a descriptor. */
+/* The same for a function that takes a descriptor. */
 #define FD_CALL(type, name, params, ours, ...) \
 	SIM_EXPORT type name params \
 	{ \
@@ -250,7 +251,7 @@ static bool names_either(int dirfd, const char *path, int flags, int *index)
 		return index < 0 ? SIM_NEXT(name)(__VA_ARGS__) : (ours); \
 	}
 
-/* The same of one about either, by AT_EMPTY_PATH. Flags that it has not are the kernel's affair. */
+/* The same for a function that takes either (AT_EMPTY_PATH). The kernel refuses unknown flags. */
 #define AT_CALL(name, known, params, ours, ...) \
 	SIM_EXPORT int name params \
 	{ \
@@ -330,9 +331,9 @@ STATFS(statfs64, statfs64)
 STATFS(statvfs, statvfs)
 STATFS(statvfs64, statvfs64)
 
-/* --- what a device is not, and what cannot be done with a simulated one -------------------- */
+/* --- calls that do not fit a device, or that a simulated one does not support -------------- */
 
-/* Taking it away, or another file in its place: root may do that to a real one. */
+/* Removing or replacing it: root could do that with a real one. */
 static int cannot_move(void)
 {
 	return fail(SIM_NEXT(access)("/dev", W_OK) ? EACCES : EPERM);
@@ -363,7 +364,7 @@ PATH_CALL(int, truncate, (const char *path, off_t length), AT_FDCWD, path, fail(
 PATH_CALL(int, truncate64, (const char *path, off64_t length), AT_FDCWD, path, fail(EINVAL), path,
 	  length)
 
-/* One of two paths is a device's: *@ret is what the call returns. */
+/* Does one of two paths name a device? If so, *@ret is the result of the call. */
 static bool either(int from_dirfd, const char *from, int to_dirfd, const char *to, int *ret,
 		   bool link)
 {

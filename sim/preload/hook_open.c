@@ -256,7 +256,7 @@ SIM_EXPORT int fclose(FILE *stream)
 
 typedef FILE *reopener(const char *path, const char *mode, FILE *stream);
 
-/* A freopen() that fails has closed the stream all the same. */
+/* Close the stream, as a freopen() that fails does: opening "" fails in the C library. */
 static FILE *close_stream(const char *mode, FILE *stream, reopener *next)
 {
 	int failed = errno;
@@ -266,7 +266,7 @@ static FILE *close_stream(const char *mode, FILE *stream, reopener *next)
 	return NULL;
 }
 
-/* Through a file that is there, whose place the device takes. */
+/* Reopen the stream with an existing file, whose descriptor is then replaced by the device's. */
 static FILE *reopen(int index, const char *mode, FILE *stream, reopener *next)
 {
 	int flags = stream_flags(mode), saved = errno;

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: MIT
 /*
- * Interposed: file actions of posix_spawn(). The C library carries them out with system calls of
- * its own, which know no device of ours. So a device is opened when the action is added, and the
- * action becomes a copy of that descriptor.
+ * Interposed: file actions of posix_spawn(). The C library executes them with its own system
+ * calls, which are not interposed. So a device is opened when the action is added, and the action
+ * becomes a dup2() of that descriptor.
  *
- * The context is this process's, as that of each descriptor that a child inherits. It ends when
- * the actions are destroyed and the child has closed its copy.
+ * The context belongs to this process, as with any descriptor that a child inherits. It ends
+ * after the actions are destroyed and the child has closed its copy.
  */
 #include "hook.h"
 
@@ -15,8 +15,8 @@
 
 /**
  * struct opened - a device that was opened for an action
- * @actions: whose action
- * @fd: a descriptor of ours
+ * @actions: the actions that have it
+ * @fd: descriptor of the context; SIM_INTERNAL
  * @next: the next one
  */
 struct opened {
@@ -36,7 +36,7 @@ static void keep(struct opened *one)
 	pthread_mutex_unlock(&lock);
 }
 
-/* Those of @actions, which are taken from the list. */
+/* Remove the devices of @actions from the list and return them. */
 static struct opened *take(const posix_spawn_file_actions_t *actions)
 {
 	struct opened **link = &all, *one, *taken = NULL;
@@ -99,7 +99,7 @@ SIM_EXPORT int posix_spawn_file_actions_addopen(posix_spawn_file_actions_t *acti
 {
 	int index, saved = errno, ret;
 
-	/* One that does not exist is for the kernel to miss, when it comes to that. */
+	/* For a device that does not exist the action fails in the child, as it should. */
 	if (!sim_names_device(AT_FDCWD, path, &index) || index < 0) {
 		errno = saved;
 		return SIM_NEXT(posix_spawn_file_actions_addopen)(actions, fd, path, flags, mode);
@@ -115,7 +115,7 @@ SIM_EXPORT int posix_spawn_file_actions_destroy(posix_spawn_file_actions_t *acti
 	return SIM_NEXT(posix_spawn_file_actions_destroy)(actions);
 }
 
-/* What was there before was not destroyed. */
+/* Earlier actions at this address may not have been destroyed: forget their devices. */
 SIM_EXPORT int posix_spawn_file_actions_init(posix_spawn_file_actions_t *actions)
 {
 	forget(actions);
@@ -127,7 +127,7 @@ void sim_spawn_fork_child(void)
 	struct opened *one;
 
 	pthread_mutex_init(&lock, NULL);
-	/* They are its parent's, and closed in a child. */
+	/* The internal descriptors have been closed in the child. */
 	for (one = all; one; one = one->next)
 		one->fd = -1;
 }

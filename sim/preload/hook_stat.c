@@ -46,7 +46,6 @@ static int fill(int index, struct stat *to)
 	return (int)sim_return(sim_copy_out(to, &st, sizeof(st)));
 }
 
-/* The index of a descriptor's device, if it is a context of any process, else -1. */
 int sim_context_index(int fd)
 {
 	unsigned int index = 0;

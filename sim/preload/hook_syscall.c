@@ -227,8 +227,9 @@ static bool do_status(long number, const long *a, long *ret)
 }
 
 /*
- * What is asked of the attributes or the place of a device. The functions of these names go on to
- * the next definitions unless one of ours is named, so they are called only if it is.
+ * Calls that change attributes or the name of a file. The interposed functions go on to the next
+ * definition, not to the kernel, if the call does not concern a device. So they are called here
+ * only if it does.
  */
 static bool do_node_fd(long number, const long *a, long *ret)
 {

@@ -120,7 +120,7 @@ int sim_path_index(int dirfd, const char *path);
 /** sim_path_index_user() - sim_path_index() of a string that may not be readable */
 int sim_path_index_user(int dirfd, const char *path);
 
-/** sim_path_is_dev() - is that directory /dev? "" is @dirfd itself. Reads @dir safely */
+/** sim_path_is_dev() - is @dir the directory /dev? "": @dirfd itself. @dir may be unreadable */
 bool sim_path_is_dev(int dirfd, const char *dir);
 
 /* --- fdtable.c: the cache of identities -------------------------------------- */
