@@ -94,6 +94,10 @@ uninstall: ## DESTDIR= PREFIX= KDIR=: remove what install with the same variable
 	-rmdir $(DESTDIR)$(INCLUDEDIR)/pto
 	@[ ! -e "$(KDIR)/Makefile" ] || rm -f $(DESTDIR)/lib/modules/$$($(MAKE) -s -C $(KDIR) kernelrelease)/updates/pto.ko
 
+.PHONY: print-version
+print-version:
+	@echo "VERSION=$(VERSION)"
+
 .PHONY: clean
 clean: ## remove what was built
 	rm -rf $(O)

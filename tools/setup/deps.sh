@@ -34,7 +34,7 @@ packages()
 	fetch) echo binutils xz-utils zstd ;;
 	test) echo gcc g++ clang perl xz-utils zstd libc6-dev busybox-static procps ;;
 	vm) echo qemu-system-x86 busybox-static cpio xz-utils zstd gcc-12 binutils perl ;;
-	style) echo sparse shellcheck mandoc perl clang gcc g++ gcc-multilib git xz-utils ;;
+	style) echo abigail-tools sparse shellcheck mandoc perl clang gcc g++ gcc-multilib git xz-utils ;;
 	bench) echo gcc libgomp1 clang libomp-dev libstarpu-dev ;;
 	kernel) echo gcc-12 make bc flex bison libelf-dev perl xz-utils zstd ;;
 	fresh) echo mmdebstrap mount git ;;
