@@ -160,6 +160,8 @@ ssize_t __read(int fd, void *buf, size_t length);
 ssize_t __write(int fd, const void *buf, size_t length);
 int __fcntl(int fd, int command, ...);
 int __dup2(int from, int fd);
+struct statfs;
+int __statfs(const char *path, struct statfs *st);
 int __poll(struct pollfd *fds, nfds_t n, int timeout);
 int __select(int nfds, fd_set *readable, fd_set *writable, fd_set *exceptional,
 	     struct timeval *timeout);

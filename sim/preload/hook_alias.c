@@ -3,6 +3,7 @@
 #include "hook.h"
 
 #include <stdarg.h>
+#include <sys/statfs.h>
 
 #define OPEN_ALIAS(name, opener) \
 	SIM_EXPORT int name(const char *path, int flags, ...) \
@@ -56,6 +57,11 @@ SIM_EXPORT int __dup2(int from, int fd)
 SIM_EXPORT int __poll(struct pollfd *fds, nfds_t n, int timeout)
 {
 	return poll(fds, n, timeout);
+}
+
+SIM_EXPORT int __statfs(const char *path, struct statfs *st)
+{
+	return statfs(path, st);
 }
 
 SIM_EXPORT int __select(int nfds, fd_set *readable, fd_set *writable, fd_set *exceptional,
