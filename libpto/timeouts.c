@@ -3,10 +3,11 @@
  * Time-outs. A run's own take precedence over the environment's, and these over the device's
  * defaults.
  *
- * In the order scheduler, operator, stream, each gives less information about the cause than the
- * one before, so it has to be longer. A default is not checked against a longer bound. A bound
- * that was given is checked against the next ones, defaults included: it must be shorter to be
- * reached.
+ * The scheduler's applies while no kernel runs, when there is least to wait for, and has to be
+ * shorter than the operator's, which applies to each kernel. The stream's gives the least
+ * information about the cause and has to be longer than both. A default is not checked against a
+ * longer bound. A bound that was given is checked against the next ones, defaults included: it
+ * must be shorter to be reached.
  */
 #include <stdio.h>
 #include <stdlib.h>

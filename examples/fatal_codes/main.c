@@ -90,8 +90,8 @@ static const struct failure failures[] = {
 		.host_code = PTO_FATAL_REQUIRE_SYNC_START_INVALID,
 		.says = "1000 blocks",
 	}, {
-		.about = "an element is read that a task writes which hangs",
-		.number = CASE_READ_OF_HUNG,
+		.about = "an element is read that a task writes which waits for ever",
+		.number = CASE_READ_OF_WAITING,
 		.code = PTO_FATAL_TENSOR_WAIT_TIMEOUT,
 		.host_code = PTO_FATAL_INVALID_ARGS,
 		.says = "waited for an element",
@@ -121,7 +121,7 @@ static const struct failure failures[] = {
 		.number = CASE_HUNG_KERNEL,
 		.code = PTO_FATAL_SCHEDULER_TIMEOUT,
 		.host_code = PTO_FATAL_SCHEDULER_TIMEOUT,
-		.says = "this kernel has run longest",
+		.says = "a kernel has been running for 800 ms",
 		.sched_ms = 400,
 		.op_ms = 800,
 	}, {
@@ -217,7 +217,10 @@ static bool text_is_right(const struct failure *f, const struct pto_result *resu
 	char hint[160], code[64];
 
 	snprintf(code, sizeof(code), "code %u %s", result->code, pto_fatal_name(result->code));
-	snprintf(hint, sizeof(hint), "; hint: %s", pto_fatal_hint(result->code, result->subcode));
+	/* One for a graph that does not fit does not speak of scopes. */
+	snprintf(hint, sizeof(hint), "; hint: %s", result->id == PTO_RUN_NOT_SUBMITTED &&
+		 result->code <= PTO_FATAL_FLOW_CONTROL_DEADLOCK ? "use a larger " :
+		 pto_fatal_hint(result->code, result->subcode));
 	return has_once(text, code) && has_once(text, pto_fatal_name(result->code)) &&
 	       has_once(text, f->says) && has_once(text, hint) && has_once(text, "hint") &&
 	       has_figure(text, "sub-class S", result->subcode, 0) &&

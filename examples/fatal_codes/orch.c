@@ -124,14 +124,14 @@ static void reported(struct pto_rt *rt, const struct pto_tensor *out)
 
 /* --- what never ends ------------------------------------------------------------ */
 
-static struct pto_task hang(struct pto_rt *rt)
+static void hang(struct pto_rt *rt)
 {
 	struct pto_create_info info = pto_create_1d(PTO_DTYPE_FLOAT32, 1);
 	struct pto_task_args task;
 
 	pto_task_args_init(&task);
 	pto_add_output(&task, &info);
-	return pto_submit_aic(rt, FUNC_HANG, &task);
+	pto_submit_aic(rt, FUNC_HANG, &task);
 }
 
 /* A task that waits for counters which nobody raises. */
@@ -149,11 +149,11 @@ static struct pto_task expect(struct pto_rt *rt, uint64_t conditions, uint64_t b
 }
 
 /* Reading a value waits for the task that writes it, but not for ever. */
-static void read_of_hung(struct pto_rt *rt)
+static void read_of_waiting(struct pto_rt *rt)
 {
-	struct pto_task hung = hang(rt);
+	struct pto_task waiting = expect(rt, 1, 0);
 
-	pto_get_f32(rt, pto_task_output(&hung, 0), 0);
+	pto_get_u32(rt, pto_task_output(&waiting, 0), 0);
 }
 
 /* The device can await 4096 conditions at once; a kernel that registers one more waits. */
@@ -218,8 +218,8 @@ void aicpu_orchestration_entry(struct pto_rt *rt, const struct pto_orch_args *ar
 	case CASE_WIDE_SYNC_START:
 		wide_sync_start(rt, out);
 		break;
-	case CASE_READ_OF_HUNG:
-		read_of_hung(rt);
+	case CASE_READ_OF_WAITING:
+		read_of_waiting(rt);
 		break;
 	case CASE_REPORTED:
 		reported(rt, out);

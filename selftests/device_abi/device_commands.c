@@ -144,7 +144,7 @@ TEST_F(device, reports_side_by_side)
 /* A kernel that hangs, with a bound of its own: the detail has the code and the sub-class. */
 TEST_F(device, detail_of_a_failure)
 {
-	const uint64_t scalars[] = { PROBE_TASK, KERNEL_HANG };
+	const uint64_t scalars[] = { PROBE_TASK, KERNEL_HANG }, hang = PROBE_HANG;
 	const struct pto_dev_report *report;
 	struct pto_dev_cmd_run cmd = {
 		.opcode = PTO_DEV_RUN,
@@ -167,8 +167,10 @@ TEST_F(device, detail_of_a_failure)
 	EXPECT_EQ(cmd.id, report->id);
 	EXPECT_NE(0, report->code);
 	EXPECT_EQ(report->code | (uint64_t)report->subcode << 32, cqe.detail);
+	/* No kernel runs while the orchestration hangs. */
 	cmd.op_timeout_ms = UINT32_MAX;
 	cmd.sched_timeout_ms = 20;
+	cmd.args_size = rig_args(&self->ctx, &hang, 1);
 	cmd.epoch++;
 	EXPECT_EQ(PTO_DEV_TIMEOUT, rig_do(&self->rig, 2, &cmd, &detail));
 	report = rig_report(&self->rig, 2, cmd.id);
@@ -176,6 +178,7 @@ TEST_F(device, detail_of_a_failure)
 	EXPECT_EQ(report->code | (uint64_t)report->subcode << 32, detail);
 	/* The bound of the run is the engine's, too, which knows more than the watchdog. */
 	cmd.sched_timeout_ms = UINT32_MAX;
+	cmd.args_size = rig_args(&self->ctx, scalars, 2);
 	cmd.timeout_ms = 20;
 	cmd.epoch++;
 	EXPECT_EQ(PTO_DEV_TIMEOUT, rig_do(&self->rig, 2, &cmd, &detail));

@@ -171,6 +171,32 @@ TEST_F(device, no_bound_for_what_moves)
 	}
 }
 
+/* A kernel that never ends counts as no progress there, though the driver is told that it runs. */
+TEST_F(device, device_bound_of_a_kernel)
+{
+	const uint64_t bound = NSEC_PER_SEC, scalars[] = { PROBE_TASK, KERNEL_HANG };
+	const struct pto_dev_report *report;
+	struct pto_dev_queue *control;
+	uint32_t id, progress;
+
+	rig_destroy(&self->rig);
+	ASSERT_EQ(0, rig_create_bounded(&self->rig, PTO_ARCH_A2A3, 4, variant->isolate, bound));
+	ASSERT_EQ(0, rig_ctx_open(&self->rig, &self->ctx, 1));
+	ASSERT_EQ(0, rig_ctx_probe(&self->ctx, 0));
+	control = rig_queue(&self->rig, self->ctx.control);
+	progress = __atomic_load_n(&control->progress, __ATOMIC_RELAXED);
+	id = rig_submit_run(&self->ctx, 0, scalars, 2);
+	EXPECT_EQ(PTO_DEV_TIMEOUT, status_of(&self->ctx, 2, id));
+	report = rig_report(&self->rig, 2, id);
+	EXPECT_EQ(1, report->subcode);
+	EXPECT_EQ(5, report->func_id);
+	EXPECT_NE(NULL, strstr((const char *)report->text, "nothing has moved for 1000 ms")) {
+		TH_LOG("%s", report->text);
+	}
+	/* More than what begins and ends. */
+	EXPECT_LT(10, __atomic_load_n(&control->progress, __ATOMIC_RELAXED) - progress);
+}
+
 /* One that does not heed the end of its time is left where it is. */
 TEST_F(device, timeout_hang)
 {

@@ -16,6 +16,7 @@
 #define CID_HANG	0
 #define CID_EMPTY	1
 #define CID_FATAL	2
+#define CID_WAIT	3
 
 FIXTURE(timeouts) {
 	int fd;	/* only says whether there is a device */
@@ -51,6 +52,7 @@ FIXTURE_SETUP(timeouts)
 	ASSERT_EQ(0, prepare(self->ctx, CID_HANG, "orch_vec", "kernel_hang"));
 	ASSERT_EQ(0, prepare(self->ctx, CID_EMPTY, "orch_empty", NULL));
 	ASSERT_EQ(0, prepare(self->ctx, CID_FATAL, "orch_fatal", NULL));
+	ASSERT_EQ(0, prepare(self->ctx, CID_WAIT, "orch_vec", "kernel_expect"));
 	self->args = pto_args_new();
 	for (i = 0; i < 3; i++)
 		ASSERT_EQ(0, pto_args_add_host(self->args, i < 2 ? PTO_IN : PTO_OUT,
@@ -93,12 +95,39 @@ static void hang(struct __test_metadata *_metadata, FIXTURE_DATA(timeouts) *self
 	EXPECT_EQ(0, pto_run(self->ctx, CID_EMPTY, NULL, NULL, NULL));
 }
 
+/* A task that waits for what does not come, with a short bound for a run in which nothing moves. */
+static void stall(struct __test_metadata *_metadata, FIXTURE_DATA(timeouts) *self,
+		  const struct pto_run_options *options, const char *text)
+{
+	struct pto_result result;
+
+	EXPECT_EQ(-ETIMEDOUT, pto_run(self->ctx, CID_WAIT, self->args, options, &result));
+	EXPECT_EQ(-ETIMEDOUT, result.status);
+	EXPECT_EQ(PTO_FATAL_SCHEDULER_TIMEOUT, result.code);
+	EXPECT_TRUE(says(self->ctx, "code 100 SCHEDULER_TIMEOUT, sub-class S"));
+	EXPECT_TRUE(says(self->ctx, text)) {
+		TH_LOG("%s", pto_context_error(self->ctx));
+	}
+	EXPECT_TRUE(says(self->ctx, "hint: "));
+	EXPECT_EQ(0, pto_run(self->ctx, CID_EMPTY, NULL, NULL, NULL));
+}
+
 PT_TEST_F(timeouts, scheduler)
 {
 	struct pto_run_options options = PTO_RUN_OPTIONS_INIT;
 
 	options.sched_timeout_ns = 50 * MSEC;
-	hang(_metadata, self, &options, "nothing has moved for 50 ms");
+	stall(_metadata, self, &options, "nothing has moved for 50 ms");
+}
+
+/* A kernel has its own bound, however short the scheduler's is. */
+PT_TEST_F(timeouts, kernel_beyond_the_scheduler)
+{
+	struct pto_run_options options = PTO_RUN_OPTIONS_INIT;
+
+	options.sched_timeout_ns = 20 * MSEC;
+	options.op_timeout_ns = 800 * MSEC;
+	hang(_metadata, self, &options, "a kernel has been running for 800 ms");
 }
 
 PT_TEST_F(timeouts, operator)
@@ -135,7 +164,8 @@ PT_TEST_F(timeouts, environment)
 		unsetenv(names[i]);
 		EXPECT_EQ(0, prepare(self->ctx, CID_HANG, "orch_vec", "kernel_hang"));
 		EXPECT_EQ(0, prepare(self->ctx, CID_EMPTY, "orch_empty", NULL));
-		hang(_metadata, self, NULL, texts[i]);
+		EXPECT_EQ(0, prepare(self->ctx, CID_WAIT, "orch_vec", "kernel_expect"));
+		(i ? hang : stall)(_metadata, self, NULL, texts[i]);
 		pto_close(self->ctx);
 	}
 	self->ctx = old;

@@ -257,7 +257,7 @@ TEST_F(cohorts, threads_that_cannot_be_made)
 	polite = 1;
 	parts = 3;
 	threads_left = 5;
-	self->machine.run.sched_timeout_ns = SECOND / 2;
+	self->machine.run.op_timeout_ns = SECOND / 2;
 	EXPECT_NE(PTO_DEV_OK, machine_run(&self->machine, entry_wide));
 	EXPECT_NE(NULL, strstr((const char *)self->machine.report.text,
 			       "threads for its cohort could not be made")) {
@@ -265,7 +265,7 @@ TEST_F(cohorts, threads_that_cannot_be_made)
 	}
 	threads_left = 1000;
 	total = 0;
-	self->machine.run.sched_timeout_ns = PT_TIMEOUT * SECOND;
+	self->machine.run.op_timeout_ns = PT_TIMEOUT * SECOND;
 	ASSERT_EQ(PTO_DEV_OK, machine_run(&self->machine, entry_wide)) {
 		TH_LOG("%s", self->machine.report.text);
 	}
@@ -344,17 +344,17 @@ static void entry_alone(struct pto_rt *rt, const struct pto_orch_args *args)
 TEST_F(cohorts, incomplete)
 {
 	/* The bound grows until a busy machine has begun all members within it. */
-	self->machine.run.sched_timeout_ns = 50000000;
+	self->machine.run.op_timeout_ns = 50000000;
 	while (machine_run(&self->machine, entry_alone) == PTO_DEV_TIMEOUT && arrived != 4 &&
-	       self->machine.run.sched_timeout_ns < SECOND * 60)
-		self->machine.run.sched_timeout_ns *= 2;
+	       self->machine.run.op_timeout_ns < SECOND * 60)
+		self->machine.run.op_timeout_ns *= 2;
 	EXPECT_EQ(PTO_FATAL_SCHEDULER_TIMEOUT, self->machine.report.code);
 	EXPECT_EQ(1, self->machine.report.subcode);
 	EXPECT_EQ(AIV_COUNT, self->machine.report.func_id);
 	EXPECT_FALSE(pto_engine_lost(self->machine.engine));
 	EXPECT_EQ(4, arrived);
 	EXPECT_EQ(0, total);
-	self->machine.run.sched_timeout_ns = 0;
+	self->machine.run.op_timeout_ns = 0;
 	EXPECT_EQ(PTO_DEV_OK, machine_run(&self->machine, entry_relay));
 	EXPECT_EQ(600, relay[0]);
 }

@@ -21,7 +21,10 @@
  * @callable: kernels; machine_run() fills in the entry
  * @run: the next run; to be changed at will
  * @report: of the last run
- * @tensor_wait_ns: as in struct pto_engine_config; to be set before machine_start()
+ * @tensor_wait_ns: as in struct pto_engine_config, like what follows; to be set before
+ *	machine_start()
+ * @default_timeout_ns: 0: 10 s
+ * @progress: or NULL
  */
 struct machine {
 	struct pto_engine *engine;
@@ -31,6 +34,8 @@ struct machine {
 	struct pto_engine_run run;
 	struct pto_dev_report report;
 	uint64_t tensor_wait_ns;
+	uint64_t default_timeout_ns;
+	uint32_t *progress;
 };
 
 /* Gives it an arena with four rings alike. */
@@ -47,11 +52,16 @@ static inline int machine_start(struct machine *m, uint32_t arch, uint32_t worke
 	struct pto_engine_config config = {
 		.arch = arch, .cluster_count = arch == PTO_ARCH_A5 ? 36 : 24,
 		.aicpu_threads = arch == PTO_ARCH_A5 ? 5 : 4, .workers = workers,
-		.default_timeout_ns = 10000000000ULL,
+		.default_timeout_ns = m->default_timeout_ns ?: 10000000000ULL,
 		.tensor_wait_ns = m->tensor_wait_ns,
+		.progress = m->progress,
 	};
 
-	*m = (struct machine){ .tensor_wait_ns = m->tensor_wait_ns };
+	*m = (struct machine){
+		.tensor_wait_ns = m->tensor_wait_ns,
+		.default_timeout_ns = m->default_timeout_ns,
+		.progress = m->progress,
+	};
 	m->callable.kernels = kernels;
 	m->callable.kernel_count = kernel_count;
 	m->run.callable = &m->callable;

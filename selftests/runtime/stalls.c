@@ -83,12 +83,15 @@ FIXTURE_SETUP(stalls)
 	spinning = 0;
 }
 
-/* With another bound for elements. */
-#define RESTART(ns) do { \
+/* With another bound for elements, and for runs in which nothing moves. */
+#define RESTART_BOUNDED(ns, whole) do { \
 	machine_stop(&self->machine); \
 	self->machine.tensor_wait_ns = ns; \
+	self->machine.default_timeout_ns = whole; \
 	ASSERT_EQ(0, machine_start(&self->machine, PTO_ARCH_A5, 2, kernels, FUNC_COUNT)); \
 } while (0)
+
+#define RESTART(ns) RESTART_BOUNDED(ns, 0)
 
 FIXTURE_TEARDOWN(stalls)
 {
@@ -154,12 +157,12 @@ static void entry_hang(struct pto_rt *rt, const struct pto_orch_args *args)
 	submit(rt, hanging, hanging_blocks);
 }
 
-/* Nothing else moves: S1, by the time-out of the scheduler. */
+/* Nothing else moves: S1. */
 TEST_F(stalls, kernels)
 {
 	for (hanging = FUNC_SPIN; hanging <= FUNC_WAIT; hanging++) {
 		for (hanging_blocks = 1; hanging_blocks <= 8; hanging_blocks += 7) {
-			EXPECT_STALL(entry_hang, sched_timeout_ns, 1, (uint32_t)hanging);
+			EXPECT_STALL(entry_hang, op_timeout_ns, 1, (uint32_t)hanging);
 			EXPECT_NE(UINT32_MAX, self->machine.report.core);
 			EXPECT_EQ(1, self->machine.report.task);
 			EXPECT_NE(NULL, strstr((char *)self->machine.report.text,
@@ -188,11 +191,11 @@ static void entry_behind(struct pto_rt *rt, const struct pto_orch_args *args)
 
 TEST_F(stalls, kernel_before_another)
 {
-	EXPECT_STALL(entry_behind, sched_timeout_ns, 1, FUNC_SPIN);
+	EXPECT_STALL(entry_behind, op_timeout_ns, 1, FUNC_SPIN);
 	EXPECT_GOOD_RUN();
 }
 
-/* Other tasks complete for ever: only the kernel's own time-out sees it. */
+/* Other tasks complete for ever. */
 static void entry_busy(struct pto_rt *rt, const struct pto_orch_args *args)
 {
 	submit(rt, FUNC_SPIN, 1);
@@ -202,11 +205,24 @@ static void entry_busy(struct pto_rt *rt, const struct pto_orch_args *args)
 			submit(rt, FUNC_ADD, 1);
 }
 
-TEST_F(stalls, kernel_alone)
+TEST_F(stalls, kernel_beside_others)
 {
 	EXPECT_STALL(entry_busy, op_timeout_ns, 1, FUNC_SPIN);
 	EXPECT_NE(NULL, strstr((char *)self->machine.report.text, "a kernel has been running for"));
 	EXPECT_GOOD_RUN();
+}
+
+/* The device's bound for a run without one counts kernels that run, too. */
+TEST_F(stalls, device_bound)
+{
+	RESTART_BOUNDED(0, 600 * MS);
+	hanging = FUNC_SPIN;
+	hanging_blocks = 1;
+	EXPECT_EQ(PTO_DEV_TIMEOUT, machine_run(&self->machine, entry_hang));
+	EXPECT_NE(NULL, strstr((char *)self->machine.report.text,
+			       "nothing has moved for 600 ms")) {
+		TH_LOG("%s", self->machine.report.text);
+	}
 }
 
 /* The run as a whole. */
@@ -306,36 +322,48 @@ static void entry_wait(struct pto_rt *rt, const struct pto_orch_args *args)
 
 TEST_F(stalls, element)
 {
-	EXPECT_STALL(entry_wait, sched_timeout_ns, 1, FUNC_SPIN);
+	EXPECT_STALL(entry_wait, op_timeout_ns, 1, FUNC_SPIN);
 	EXPECT_EQ(1, behind);
 	EXPECT_LT(1, atomic_load(&spinning));
 	EXPECT_GOOD_RUN();
 }
 
-/*
- * With a longer bound of the scheduler it is the wait for the element that ends: also if the
- * orchestrator itself executes the kernel that hangs.
- */
+/* A task that writes an element and waits for a counter that nobody raises. */
+static void kernel_expect(int64_t *args)
+{
+	pto_async_expect(args, &never, 1);
+}
+
+/* With a longer bound of the scheduler it is the wait for the element that ends. */
 TEST_F(stalls, element_first)
 {
+	static const struct pto_engine_kernel expects[FUNC_COUNT] = {
+		[FUNC_SPIN] = { kernel_expect, PTO_CORE_AIV },
+	};
 	const struct pto_dev_report *r = &self->machine.report;
-	uint64_t bound;
 
-	for (bound = FIRST_BOUND; bound < LAST_BOUND; bound *= 2) {
-		RESTART(bound);
-		EXPECT_EQ(PTO_DEV_PROGRAM, machine_run(&self->machine, entry_wait));
-		/* A busy machine may not have begun the kernel before. */
-		if (r->func_id == FUNC_SPIN)
-			break;
-	}
+	RESTART(FIRST_BOUND);
+	self->machine.callable.kernels = expects;
+	EXPECT_EQ(PTO_DEV_PROGRAM, machine_run(&self->machine, entry_wait));
 	EXPECT_EQ(PTO_FATAL_TENSOR_WAIT_TIMEOUT, r->code);
 	EXPECT_EQ(0, r->subcode);
 	EXPECT_EQ(0, r->task);
-	EXPECT_EQ(FUNC_SPIN, r->func_id);
-	EXPECT_NE(UINT32_MAX, r->core);
 	EXPECT_NE(NULL, strstr((char *)r->text, " while the orchestration waited for an element")) {
 		TH_LOG("%s", r->text);
 	}
+	EXPECT_EQ(1, behind);
+	self->machine.callable.kernels = kernels;
+	EXPECT_GOOD_RUN();
+}
+
+/* While the kernel that writes the element runs, it is the kernel's bound that counts. */
+TEST_F(stalls, element_of_a_kernel)
+{
+	RESTART(FIRST_BOUND);
+	self->machine.run.op_timeout_ns = 10 * FIRST_BOUND;
+	EXPECT_EQ(PTO_DEV_TIMEOUT, machine_run(&self->machine, entry_wait));
+	EXPECT_EQ(PTO_STALL_RUNNING, self->machine.report.subcode);
+	EXPECT_EQ(FUNC_SPIN, self->machine.report.func_id);
 	EXPECT_EQ(1, behind);
 	EXPECT_GOOD_RUN();
 }
@@ -349,7 +377,7 @@ static void entry_at_once(struct pto_rt *rt, const struct pto_orch_args *args)
 
 TEST_F(stalls, at_once)
 {
-	EXPECT_STALL(entry_at_once, sched_timeout_ns, 1, FUNC_SPIN);
+	EXPECT_STALL(entry_at_once, op_timeout_ns, 1, FUNC_SPIN);
 	EXPECT_LT(0, behind);
 	EXPECT_GT(100, behind);
 	EXPECT_GOOD_RUN();
@@ -379,6 +407,45 @@ TEST_F(stalls, progress)
 	self->machine.callable.kernels = naps;
 	self->machine.run.sched_timeout_ns = 200 * MS;
 	EXPECT_EQ(PTO_DEV_OK, machine_run(&self->machine, entry_naps));
+	self->machine.callable.kernels = kernels;
+	EXPECT_GOOD_RUN();
+}
+
+static uint32_t told;
+
+/* Takes many times the bound, alone. */
+static void kernel_long(int64_t *args)
+{
+	const struct timespec ts = { .tv_nsec = 600 * MS };
+
+	nanosleep(&ts, NULL);
+}
+
+static void entry_alone(struct pto_rt *rt, const struct pto_orch_args *args)
+{
+	submit(rt, FUNC_WAIT, 1);
+}
+
+/*
+ * Nothing moves while it runs, nor within the scheduler's bound: a kernel has its own. That it
+ * runs is told all the time.
+ */
+TEST_F(stalls, kernel_alone)
+{
+	static const struct pto_engine_kernel alone[FUNC_COUNT] = {
+		[FUNC_WAIT] = { kernel_long, PTO_CORE_AIV },
+	};
+
+	machine_stop(&self->machine);
+	self->machine.progress = &told;
+	ASSERT_EQ(0, machine_start(&self->machine, PTO_ARCH_A5, 2, kernels, FUNC_COUNT));
+	self->machine.callable.kernels = alone;
+	self->machine.run.sched_timeout_ns = FIRST_BOUND;
+	EXPECT_EQ(PTO_DEV_OK, machine_run(&self->machine, entry_alone)) {
+		TH_LOG("%s", self->machine.report.text);
+	}
+	/* A look every 4 ms; those at its beginning and its end are told at any rate. */
+	EXPECT_LT(6, __atomic_load_n(&told, __ATOMIC_RELAXED));
 	self->machine.callable.kernels = kernels;
 	EXPECT_GOOD_RUN();
 }
@@ -658,7 +725,7 @@ TEST_F(stalls, signals_that_cannot_be_sent)
 	hanging = FUNC_SPIN;
 	hanging_blocks = 1;
 	unsent = 3;
-	EXPECT_STALL(entry_hang, sched_timeout_ns, 1, FUNC_SPIN);
+	EXPECT_STALL(entry_hang, op_timeout_ns, 1, FUNC_SPIN);
 	EXPECT_EQ(0, unsent);
 	EXPECT_GOOD_RUN();
 }
@@ -720,7 +787,7 @@ TEST_F(stalls, foreign_signals)
 	EXPECT_EQ(1, taken);
 	hanging = FUNC_SPIN;
 	hanging_blocks = 1;
-	EXPECT_STALL(entry_hang, sched_timeout_ns, 1, FUNC_SPIN);
+	EXPECT_STALL(entry_hang, op_timeout_ns, 1, FUNC_SPIN);
 	EXPECT_EQ(0, atomic_load(&signals));
 	raise(SIGRTMIN);
 	EXPECT_EQ(1, atomic_load(&signals));
@@ -731,7 +798,7 @@ static void machine_hang(struct machine *m)
 {
 	hanging = FUNC_SPIN;
 	hanging_blocks = 1;
-	run_stalled(m, entry_hang, &m->run.sched_timeout_ns, PTO_STALL_RUNNING, FUNC_SPIN);
+	run_stalled(m, entry_hang, &m->run.op_timeout_ns, PTO_STALL_RUNNING, FUNC_SPIN);
 }
 
 /* One that the application has taken before there was an engine stays the application's. */

@@ -348,14 +348,16 @@ static void set_bounds(struct pto_engine *engine, const struct pto_engine_run *r
 	uint64_t sched = run->sched_timeout_ns ? run->sched_timeout_ns :
 						 config->default_sched_timeout_ns;
 	uint64_t op = run->op_timeout_ns ? run->op_timeout_ns : config->default_op_timeout_ns;
+	uint64_t still = run->timeout_ns ? UINT64_MAX : config->default_timeout_ns;
 
 	if (!sched)
 		sched = PTO_ENGINE_SCHED_TIMEOUT_NS;
-	if (!run->timeout_ns && sched > config->default_timeout_ns)
-		sched = config->default_timeout_ns;
+	if (sched > still)
+		sched = still;
 	atomic_store_explicit(&engine->bounds.run,
 			      run->timeout_ns ? run->timeout_ns : UINT64_MAX,
 			      memory_order_relaxed);
+	atomic_store_explicit(&engine->bounds.still, still, memory_order_relaxed);
 	atomic_store_explicit(&engine->bounds.sched, sched, memory_order_relaxed);
 	atomic_store_explicit(&engine->bounds.op, op ? op : PTO_ENGINE_OP_TIMEOUT_NS,
 			      memory_order_relaxed);

@@ -27,16 +27,17 @@ struct pto_engine;
  * @cluster_count: clusters (1 AIC and 2 AIV each)
  * @aicpu_threads: control processor threads that programs see
  * @workers: OS threads that execute kernels; at least 1
- * @default_timeout_ns: how long a run without a bound for the whole run may make no progress
- * @default_sched_timeout_ns: default bound for a time without progress;
+ * @default_timeout_ns: how long a run without a bound for the whole run may make no progress,
+ *	whether a kernel runs or not
+ * @default_sched_timeout_ns: default bound for a time without progress in which no kernel runs;
  *	0: PTO_ENGINE_SCHED_TIMEOUT_NS
  * @default_op_timeout_ns: default bound for the duration of a kernel;
  *	0: PTO_ENGINE_OP_TIMEOUT_NS
- * @tensor_wait_ns: bound for a time without progress while an orchestration waits for an element;
+ * @tensor_wait_ns: bound for such a time while an orchestration waits for an element;
  *	0: PTO_ENGINE_TENSOR_WAIT_NS
  * @enough: backlog for each worker from which the orchestrator executes the tasks itself that it
  *	submits; 0: PTO_ENGINE_ENOUGH
- * @progress: incremented now and then while a run makes progress; or NULL
+ * @progress: incremented now and then while a run makes progress or a kernel runs; or NULL
  * @lost: set to 1 when code does not end and cannot be left, which the orchestrator's thread
  *	cannot report if it is executing that code; or NULL
  */
@@ -94,7 +95,8 @@ struct pto_engine_callable {
  * @cookie: first argument of @covers
  * @timeout_ns: bound for the whole run; 0: only the engine's default for a run without progress
  *	applies
- * @sched_timeout_ns: bound for a time without progress, 0 for the engine's default
+ * @sched_timeout_ns: bound for a time without progress in which no kernel runs, 0 for the
+ *	engine's default
  * @op_timeout_ns: bound for the duration of one kernel, 0 for the engine's default
  *
  * The bounds are checked every few milliseconds.

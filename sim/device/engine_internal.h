@@ -180,6 +180,7 @@ struct pto_conditions {
  * @begun: when that run began, as seen by the monitor, by engine_now()
  * @progress: measure of the run's progress, see measure()
  * @since: time of the first look with this @progress
+ * @idle_since: time of the last look with progress, or at which a kernel ran
  * @awaited: pto_runtime.awaited at the last look
  * @awaited_since: time of the first look with this @awaited
  * @failed: time of the first look at which the run had failed, 0 if it has not
@@ -200,6 +201,7 @@ struct pto_monitor {
 	uint64_t begun;
 	uint64_t progress;
 	uint64_t since;
+	uint64_t idle_since;
 	uint64_t awaited;
 	uint64_t awaited_since;
 	uint64_t failed;
@@ -261,6 +263,7 @@ struct pto_engine {
 		_Atomic uint64_t run;
 		_Atomic uint64_t sched;
 		_Atomic uint64_t op;
+		_Atomic uint64_t still;
 	} bounds;
 	_Atomic uint32_t call;
 	uint32_t calls;

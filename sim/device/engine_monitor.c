@@ -6,6 +6,9 @@
  *  - If a run makes no progress, or a kernel or the run exceeds its bound, the run fails. Progress
  *    is measured (tasks submitted and completed, kernels begun and ended, conditions met, calls of
  *    the orchestration while no task is unfinished), so a long run is not taken for a stalled one.
+ *    While a kernel runs, the bounds for a time without progress do not count, because kernels
+ *    have a bound of their own; but the device's default bound, for runs without one for the whole
+ *    run, does.
  *  - If a run has failed, and a kernel or an orchestration does not end, its thread is made to
  *    leave it. The same holds for other code of a program that takes too long (pto_engine_call()).
  *    If even that fails, the engine is lost.
@@ -61,6 +64,18 @@ static uint64_t ready(struct pto_engine *engine)
 	return sum;
 }
 
+/* Does a kernel run? One that has returned, whose unit waits for room for conditions, does not. */
+static bool kernel_runs(struct pto_engine *engine)
+{
+	struct pto_core *core = NULL;
+
+	while ((core = next_core(engine, core)))
+		if (core_func(core->watch.state) != ENGINE_NO_FUNC &&
+		    !atomic_load_explicit(&core->blocked, memory_order_relaxed))
+			return true;
+	return false;
+}
+
 /* A number that changes with progress. */
 static uint64_t measure(struct pto_engine *engine)
 {
@@ -76,7 +91,7 @@ static uint64_t measure(struct pto_engine *engine)
 	return sum;
 }
 
-/** monitor_tell() - tell the device that there is progress; any thread */
+/** monitor_tell() - tell the device that there is progress, or that a kernel runs; any thread */
 void monitor_tell(struct pto_engine *engine)
 {
 	uint32_t *progress = engine->config.progress;
@@ -102,7 +117,7 @@ static struct pto_core *slowest(struct pto_engine *engine)
 
 /* The kinds of time-outs, for texts. */
 static const char nothing_moves[] = "nothing has moved for";
-static const char kernel_runs[] = "a kernel has been running for";
+static const char kernel_goes_on[] = "a kernel has been running for";
 static const char run_goes_on[] = "the run has not ended within";
 
 /* Fill in function, core and task of @core's kernel. */
@@ -128,7 +143,7 @@ static void report_kernel(struct pto_engine *engine, struct pto_fatal_at *at,
 
 	at->subcode = PTO_STALL_RUNNING;
 	locate_kernel(at, core);
-	if (what != kernel_runs)
+	if (what != kernel_goes_on)
 		snprintf(longest, sizeof(longest), "this kernel has run longest, for %llu ms; ",
 			 ran);
 	pto_rt_fatal_at(&engine->rt, PTO_FATAL_SCHEDULER_TIMEOUT, at,
@@ -262,7 +277,7 @@ static bool element_overdue(struct pto_engine *engine, uint64_t now)
 		m->awaited_since = now;
 	}
 	return awaited != PTO_NO_TASK && now - m->awaited_since >= engine->config.tensor_wait_ns &&
-	       now - m->since >= engine->config.tensor_wait_ns;
+	       now - m->idle_since >= engine->config.tensor_wait_ns;
 }
 
 static void watch_time(struct pto_engine *engine, uint64_t now)
@@ -270,20 +285,23 @@ static void watch_time(struct pto_engine *engine, uint64_t now)
 	uint64_t run = atomic_load_explicit(&engine->bounds.run, memory_order_relaxed);
 	uint64_t sched = atomic_load_explicit(&engine->bounds.sched, memory_order_relaxed);
 	uint64_t op = atomic_load_explicit(&engine->bounds.op, memory_order_relaxed);
+	uint64_t still = atomic_load_explicit(&engine->bounds.still, memory_order_relaxed);
 	struct pto_monitor *m = &engine->monitor;
 	const struct pto_core *core = slowest(engine);
 	bool element = element_overdue(engine, now);
 
 	if (engine_now() - m->begun >= run) {
 		report_stall(engine, run_goes_on, run);
-	} else if (now - m->since >= sched) {
+	} else if (now - m->idle_since >= sched) {
 		if (!report_full(engine, nothing_moves, sched))
 			report_stall(engine, nothing_moves, sched);
 	} else if (element) {
 		report_element(engine, engine->config.tensor_wait_ns);
 	} else if (core && now - core->watch.since >= op) {
-		if (!report_full(engine, kernel_runs, op))
-			report_stall(engine, kernel_runs, op);
+		if (!report_full(engine, kernel_goes_on, op))
+			report_stall(engine, kernel_goes_on, op);
+	} else if (now - m->since >= still) {
+		report_stall(engine, nothing_moves, still);
 	}
 }
 
@@ -302,6 +320,9 @@ static void watch_run(struct pto_engine *engine, uint64_t now)
 	if (progress != m->progress) {
 		m->progress = progress;
 		m->since = now;
+	}
+	if (m->since == now || kernel_runs(engine)) {
+		m->idle_since = now;
 		monitor_tell(engine);
 	}
 	/*
@@ -422,6 +443,7 @@ static void begin_run(struct pto_engine *engine, uint32_t run, uint64_t now)
 	m->run = run;
 	m->begun = engine_now();
 	m->since = now;
+	m->idle_since = now;
 	m->progress = measure(engine);
 	m->awaited = PTO_NO_TASK;
 	monitor_tell(engine);

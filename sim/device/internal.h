@@ -211,7 +211,7 @@ struct fault_record {
  *	once the admin has told it to end, which the admin does with @lock held
  * @run_patience: not 0: the current run has to end only when it has made no progress for this
  *	time, and not before @run_until
- * @progress: changes while a run makes progress
+ * @progress: changes while a run makes progress, or a kernel runs
  * @lost: 1: its engine cannot end the current run
  * @revoked: written by the admin: the context must not access its queues any more
  * @bound: number of changes of @slots

@@ -151,6 +151,7 @@ struct pto_ioc_query {
  * @arch_name: "a2a3" or "a5", NUL padded
  * @name: transport and model in readable form, NUL padded
  * @default_timeout_ns: how long a run may make no progress if its submitter gives no bound
+ *	for the whole execution; time in which a kernel runs counts
  * @default_heap: default of struct pto_ioc_prewarm.heap: 256 MiB, or less if an arena of the
  *	usual sizes does not fit into the device's memory; 0 if the driver does not report it
  * @default_task_window: default of struct pto_ioc_prewarm.task_window: 16384 or less
@@ -214,7 +215,8 @@ struct pto_device_info {
  * @resets: successful PTO_CTX_RESET
  * @host_dlopen_count: orchestration objects that the process has loaded: one for each
  *	successful PTO_PREPARE of kind PTO_KIND_HOST_GRAPH
- * @progress: a number that changes while a run of this context makes progress
+ * @progress: a number that changes while a run of this context makes progress, or a kernel
+ *	of it runs
  *
  * All counters but the "live" ones, @bo_bytes and @progress are monotonic.
  */
@@ -626,13 +628,14 @@ struct pto_ioc_prewarm {
  *	must be 0
  * @graph_size: bytes of the graph; layout: struct pto_dev_graph in pto_device.h
  * @sched_timeout_ns: bound for a time without progress (no task is submitted or
- *	completes, no kernel begins or ends), relative; 0 for the device's default
+ *	completes, no kernel begins or ends) in which no kernel runs, relative; 0 for the
+ *	device's default
  * @op_timeout_ns: bound for the duration of one kernel, relative; 0 for the device's
  *	default
  *
- * The device counts bounds in milliseconds, rounded up. Each bound should be well below
- * the next in this order: @sched_timeout_ns, @op_timeout_ns, @timeout_ns. A bound that is
- * larger than a later one in this order never expires.
+ * The device counts bounds in milliseconds, rounded up. While a kernel runs, @op_timeout_ns
+ * applies and not @sched_timeout_ns. Both should be well below @timeout_ns: a bound that is
+ * larger than that never expires.
  */
 struct pto_run_entry {
 	__s32 cid;

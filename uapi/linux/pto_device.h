@@ -86,6 +86,7 @@
  * @memory_base: device address of window offset 0, page aligned
  * @features: PTO_FEATURE_* bits of the device
  * @default_timeout_ns: how long a run may make no progress if its submitter gives no bound
+ *	for the whole execution; time in which a kernel runs counts
  * @name: readable name, NUL padded
  * @default_heap: default size of each heap ring of an arena, in bytes; 0: 256 MiB
  * @default_task_window: default number of task slots of each ring, a power of two; 0: 16384
@@ -131,7 +132,8 @@ struct pto_dev_ident {
  * @cq_tail: device: CQ entries produced
  * @cq_head: driver: CQ entries consumed
  * @cq_flags: driver: PTO_DEV_NEED_WAKEUP while it wants an interrupt
- * @progress: device, on a control queue: changes while a run of the context makes progress
+ * @progress: device, on a control queue: changes while a run of the context makes progress,
+ *	or a kernel of it runs
  * @pad0: unused
  * @pad1: unused
  * @pad2: unused
@@ -404,7 +406,8 @@ struct pto_dev_arena_plan {
  * @graph_size: bytes of it
  * @timeout_ms: bound for the whole execution; 0: only the device's default for a run
  *	without progress applies
- * @sched_timeout_ms: bound for a time without progress, 0 for the device's default
+ * @sched_timeout_ms: bound for a time without progress in which no kernel runs, 0 for the
+ *	device's default
  * @op_timeout_ms: bound for the duration of one kernel, 0 for the device's default
  */
 struct pto_dev_cmd_run {

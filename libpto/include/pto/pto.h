@@ -440,8 +440,8 @@ struct pto_ring_config {
  *	as long as it makes progress
  * @user_data: handed back in struct pto_result
  * @sched_timeout_ns: how long nothing may move in it (no task is submitted or completes, no
- *	kernel begins or ends); 0: $PTO_SCHEDULER_TIMEOUT_MS, else 10 s
- * @op_timeout_ns: how long one kernel may run; 0: $PTO_OP_TIMEOUT_MS, else 45 s
+ *	kernel begins or ends) while no kernel runs; 0: $PTO_SCHEDULER_TIMEOUT_MS, else 10 s
+ * @op_timeout_ns: how long one kernel may run, alone or not; 0: $PTO_OP_TIMEOUT_MS, else 45 s
  *
  * The environment is read when a context is opened. Of the time-outs, each that is given
  * has to be shorter than the next longer one: scheduler, operator, the run's (stream);
@@ -613,6 +613,9 @@ const char *pto_fatal_name(uint32_t code);
  * pto_fatal_hint() - what to do about a PTO_FATAL_* code
  * @code: the code
  * @subcode: its sub-class, or 0
+ *
+ * The hint is for runs of kind DEVICE_ORCH. The text of a run whose graph did not fit has another
+ * one, because inner scopes release nothing while a graph is built.
  *
  * Return: a text for users; empty if @code is not a PTO_FATAL_*.
  */
