@@ -34,6 +34,8 @@ static int fail_with_code(struct pto_context *ctx, const struct pto_run_handle *
 	const char *hint = pto_fatal_hint(result->code, result->subcode);
 	char where[WHERE_SIZE];
 
+	if (result->id == PTO_RUN_NOT_SUBMITTED)
+		hint = pto_rt_graph_hint(result->code, result->subcode);
 	describe_place(result, where, sizeof(where));
 	return pto_fail(ctx, result->status, "run of cid %d: %s, code %u %s%s: %s%s%s", run->cid,
 			pto_errno_name(result->status), result->code, pto_fatal_name(result->code),

@@ -28,7 +28,7 @@ static const struct fatal_info infos[] = {
 	{ PTO_FATAL_REQUIRE_SYNC_START_INVALID, 0, "REQUIRE_SYNC_START_INVALID",
 	  "use fewer blocks" },
 	{ PTO_FATAL_TENSOR_WAIT_TIMEOUT, 0, "TENSOR_WAIT_TIMEOUT",
-	  "the task that writes the element does not complete: it hangs, or waits" },
+	  "the task that writes the element waits for what does not come" },
 	{ PTO_FATAL_EXPLICIT, 0, "EXPLICIT_ORCH_FATAL",
 	  "the orchestration itself has given up; its text says why" },
 	{ PTO_FATAL_SCOPE_TASKS_OVERFLOW, 0, "SCOPE_TASKS_OVERFLOW",
@@ -55,7 +55,7 @@ static const struct fatal_info infos[] = {
 
 static const struct fatal_info *find(uint32_t code, uint32_t subcode)
 {
-	static const struct fatal_info unknown = { 0, 0, "UNKNOWN", "" };
+	static const struct fatal_info unknown = { .name = "UNKNOWN", .hint = "" };
 	size_t i;
 
 	for (i = 0; i < sizeof(infos) / sizeof(infos[0]); i++)
@@ -74,6 +74,20 @@ const char *pto_rt_fatal_name(uint32_t code)
 const char *pto_rt_fatal_hint(uint32_t code, uint32_t subcode)
 {
 	return find(code, subcode)->hint;
+}
+
+/** pto_rt_graph_hint() - the same for a graph on the host: all of it is held, scopes or not */
+const char *pto_rt_graph_hint(uint32_t code, uint32_t subcode)
+{
+	switch (code) {
+	case PTO_FATAL_SCOPE_DEADLOCK:
+	case PTO_FATAL_FLOW_CONTROL_DEADLOCK:
+		return "use a larger task window or several runs";
+	case PTO_FATAL_HEAP_RING_DEADLOCK:
+		return "use a larger heap or several runs";
+	default:
+		return find(code, subcode)->hint;
+	}
 }
 
 /* Append to the text, which is truncated if it gets too long. */

@@ -901,6 +901,7 @@ struct pto_fatal_at {
 
 const char *pto_rt_fatal_name(uint32_t code);
 const char *pto_rt_fatal_hint(uint32_t code, uint32_t subcode);
+const char *pto_rt_graph_hint(uint32_t code, uint32_t subcode);
 void pto_rt_open(struct pto_runtime *rt);
 uint32_t pto_rt_close(struct pto_runtime *rt);
 __attribute__((format(printf, 4, 5)))

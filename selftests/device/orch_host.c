@@ -111,6 +111,20 @@ static void many(struct pto_rt *rt, const struct pto_orch_args *args)
 	}
 }
 
+/* The same in one scope. */
+static void scoped(struct pto_rt *rt, const struct pto_orch_args *args)
+{
+	struct pto_task_args task;
+	uint64_t i;
+
+	PTO_SCOPE(rt) {
+		for (i = 0; i < pto_orch_scalar(args, 1) && !pto_is_fatal(rt); i++) {
+			pto_task_args_init(&task);
+			pto_submit_dummy(rt, &task);
+		}
+	}
+}
+
 /* A task that depends on as many dummies as scalar 1 says. */
 static void fan_in(struct pto_rt *rt, const struct pto_orch_args *args)
 {
@@ -204,6 +218,9 @@ void aicpu_orchestration_entry(struct pto_rt *rt, const struct pto_orch_args *ar
 		break;
 	case HOST_MANY:
 		many(rt, args);
+		break;
+	case HOST_SCOPED:
+		scoped(rt, args);
 		break;
 	case HOST_FAN_IN:
 		fan_in(rt, args);

@@ -23,6 +23,7 @@ enum {
 	HOST_FUNC,		/* a task of func_id scalar 1 */
 	HOST_ALONE,		/* fail if another thread is in the same orchestration */
 	HOST_LOG,		/* log "level 0" to "level 4" */
+	HOST_SCOPED,		/* scalar 1 dummies, without outputs, in one scope */
 };
 
 #endif /* ORCH_HOST_H */

@@ -99,7 +99,7 @@ static int run(FIXTURE_DATA(host) *self, uint64_t what, uint64_t one, uint64_t t
 static void expect_fatal(struct __test_metadata *_metadata, FIXTURE_DATA(host) *self, int rc,
 			 uint32_t code, const char *words)
 {
-	const char *text = pto_context_error(self->ctx);
+	const char *text = pto_context_error(self->ctx), *hint;
 	float untouched;
 
 	memset(&untouched, 0x55, sizeof(untouched));
@@ -114,6 +114,13 @@ static void expect_fatal(struct __test_metadata *_metadata, FIXTURE_DATA(host) *
 	EXPECT_TRUE(!!strstr(text, words)) {
 		TH_LOG("%s", text);
 	}
+	hint = strstr(text, "; hint: ");
+	ASSERT_NE(NULL, hint);
+	/* A graph holds all its tasks and outputs, in whatever scopes. */
+	if (code <= PTO_FATAL_DEP_POOL_OVERFLOW)
+		EXPECT_EQ(NULL, strstr(hint, "scope")) {
+			TH_LOG("%s", hint);
+		}
 	EXPECT_EQ(0, memcmp(&untouched, &self->f[0], sizeof(untouched)));
 	/* The next run is as good as the first. */
 	ASSERT_EQ(0, run(self, HOST_GRAPH, 0, 0, NULL));
@@ -251,6 +258,15 @@ PT_TEST_F(host, dep_pool)
 	EXPECT_EQ(0, run(self, HOST_FAN_IN, 68, 0, &rings));
 	expect_fatal(_metadata, self, run(self, HOST_FAN_IN, 69, 0, &rings),
 		     PTO_FATAL_DEP_POOL_OVERFLOW, "a pool of 4");
+}
+
+/* A scope that holds as many tasks as there are slots. */
+PT_TEST_F(host, scope)
+{
+	struct pto_ring_config rings = { .task_window = { 64 } };
+
+	expect_fatal(_metadata, self, run(self, HOST_SCOPED, 64, 0, &rings),
+		     PTO_FATAL_SCOPE_DEADLOCK, "one scope holds 63 tasks, window of 64");
 }
 
 /* --- failures -------------------------------------------------------------------------- */
