@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/statvfs.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
@@ -220,6 +221,9 @@ static int matches(FIXTURE_DATA(names) *self, const char *pattern, int flags, co
 		return 0;
 	for (i = 0; i < found.gl_pathc; i++)
 		count += !strcmp(found.gl_pathv[i], want);
+	/* Nobody has given it functions of its own. */
+	if (found.gl_flags & GLOB_ALTDIRFUNC)
+		count = -1;
 	globfree(&found);
 	return count;
 }
@@ -473,8 +477,12 @@ PT_TEST_F(names, file_system)
 
 /* --- what a device is not --------------------------------------------------------- */
 
+/* Files to link and to move are of another file system: who forgets the device gets EXDEV. */
 PT_TEST_F(names, in_the_way)
 {
+	char file[] = "/tmp/pto-selftest-XXXXXX";
+
+	close(mkstemp(file));
 	FAILS(EEXIST, mkdir(self->path, 0700));
 	FAILS(EEXIST, mkdirat(AT_FDCWD, self->path, 0700));
 	FAILS(EEXIST, mkfifo(self->path, 0600));
@@ -483,8 +491,8 @@ PT_TEST_F(names, in_the_way)
 	FAILS(EEXIST, mknodat(AT_FDCWD, self->path, S_IFREG | 0600, 0));
 	FAILS(EEXIST, symlink("nowhere", self->path));
 	FAILS(EEXIST, symlinkat("nowhere", AT_FDCWD, self->path));
-	FAILS(EEXIST, link("/dev/null", self->path));
-	FAILS(EEXIST, linkat(AT_FDCWD, "/dev/null", AT_FDCWD, self->path, 0));
+	FAILS(EEXIST, link(file, self->path));
+	FAILS(EEXIST, linkat(AT_FDCWD, file, AT_FDCWD, self->path, 0));
 	FAILS(ENOTDIR, rmdir(self->path));
 	FAILS(ENOTDIR, unlinkat(AT_FDCWD, self->path, AT_REMOVEDIR));
 	FAILS(ENOTDIR, chdir(self->path));
@@ -494,24 +502,45 @@ PT_TEST_F(names, in_the_way)
 	FAILS(ENOENT, rename(NO_PATH, NO_PATH "x"));
 	FAILS(EFAULT, unlink((char *)16));
 	EXPECT_EQ(0, stat(self->path, &self->st));
+	unlink(file);
+}
+
+PT_TEST_F(names, by_numbers_of_system_calls)
+{
+	FAILS(EEXIST, syscall(SYS_mkdirat, AT_FDCWD, self->path, 0700));
+	FAILS(EEXIST, syscall(SYS_mknodat, AT_FDCWD, self->path, S_IFREG | 0600, 0));
+	FAILS(ENOTDIR, syscall(SYS_unlinkat, AT_FDCWD, self->path, AT_REMOVEDIR));
+	FAILS(ENOENT, syscall(SYS_unlinkat, AT_FDCWD, NO_PATH, 0));
+	if (self->st.st_uid != geteuid())
+		return;
+	EXPECT_EQ(0, syscall(SYS_fchmodat, AT_FDCWD, self->path, 0640));
+	EXPECT_EQ(S_IFCHR | 0640, mode_of(self->path));
+	EXPECT_EQ(0, syscall(SYS_fchmod, self->fd, 0604));
+	EXPECT_EQ(S_IFCHR | 0604, mode_of(self->path));
+	EXPECT_EQ(0, syscall(SYS_fchown, self->fd, -1, -1));
+	EXPECT_EQ(0, syscall(SYS_fchownat, AT_FDCWD, self->path, -1, -1, 0));
+	EXPECT_EQ(0, syscall(SYS_utimensat, AT_FDCWD, self->path, NULL, 0));
+	EXPECT_EQ(0, chmod(self->path, self->st.st_mode & 07777));
 }
 
 /* Where root may take a real one away, a simulated one stays. */
 PT_TEST_F(names, stays)
 {
 	int error = access("/dev", W_OK) ? EACCES : EPERM;
+	char file[] = "/tmp/pto-selftest-XXXXXX";
 
 	if (!pt_simulator())
 		SKIP(return, "not on the simulator");
+	close(mkstemp(file));
 	FAILS(error, unlink(self->path));
 	FAILS(error, unlinkat(AT_FDCWD, self->path, 0));
 	FAILS(error, remove(self->path));
-	FAILS(error, rename(self->path, "/dev/elsewhere"));
-	FAILS(error, renameat(AT_FDCWD, "/dev/null", AT_FDCWD, self->path));
-	FAILS(error, renameat2(AT_FDCWD, self->path, AT_FDCWD, "/dev/elsewhere", 0));
-	FAILS(EPERM, link(self->path, "/dev/elsewhere"));
+	FAILS(error, rename(self->path, file));
+	FAILS(error, renameat(AT_FDCWD, file, AT_FDCWD, self->path));
+	FAILS(error, renameat2(AT_FDCWD, self->path, AT_FDCWD, file, 0));
+	FAILS(EPERM, link(self->path, "/tmp/elsewhere"));
 	EXPECT_EQ(0, access(self->path, F_OK));
-	EXPECT_EQ(0, access("/dev/null", F_OK));
+	EXPECT_EQ(0, unlink(file));
 }
 
 PT_TEST_F(names, descriptor_of_no_file)

@@ -97,11 +97,12 @@ static DIR *opened(DIR *stream)
 
 SIM_EXPORT DIR *opendir(const char *path)
 {
+	DIR *stream = SIM_NEXT(opendir)(path);
 	int index;
 
-	if (!sim_names_device(AT_FDCWD, path, &index))
-		return opened(SIM_NEXT(opendir)(path));
-	if (index >= 0)
+	if (stream)
+		return opened(stream);
+	if (errno == ENOENT && sim_names_device(AT_FDCWD, path, &index) && index >= 0)
 		errno = ENOTDIR;
 	return NULL;
 }

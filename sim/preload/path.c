@@ -77,21 +77,24 @@ int sim_path_index(int dirfd, const char *path)
 	return SIM_PATH_OTHER;
 }
 
+/* Paths are copied in pieces of this size, none of which is in two pages. Most paths are shorter. */
+#define PIECE ((size_t)256)
+
 int sim_path_index_user(int dirfd, const char *path)
 {
-	size_t page = 4096 - ((uintptr_t)path & 4095);
+	size_t piece = PIECE - ((uintptr_t)path & (PIECE - 1));
 	char copy[PATH_MAX];
 	size_t used = 0;
 
 	while (used < sizeof(copy)) {
-		if (page > sizeof(copy) - used)
-			page = sizeof(copy) - used;
-		if (sim_copy_in_page(copy + used, path + used, page))
+		if (piece > sizeof(copy) - used)
+			piece = sizeof(copy) - used;
+		if (sim_copy_in_page(copy + used, path + used, piece))
 			return SIM_PATH_OTHER;
-		if (memchr(copy + used, '\0', page))
+		if (memchr(copy + used, '\0', piece))
 			return sim_path_index(dirfd, copy);
-		used += page;
-		page = 4096;
+		used += piece;
+		piece = PIECE;
 	}
 	return SIM_PATH_OTHER;
 }
