@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 
 #include "pto_private.h"
+#include "runtime/fpstate.h"
 #include "runtime/runtime.h"
 
 /**
@@ -242,6 +243,7 @@ static int check_args(struct pto_run_handle *run, const struct pto_host_orch *or
 	if (!orch->config)
 		return 0;
 	expected = orch->config(args).expected_arg_count;
+	pto_fpstate_reset();
 	if (expected == args->tensor_count + args->scalar_count)
 		return 0;
 	snprintf(run->log, sizeof(run->log),
@@ -278,6 +280,7 @@ int pto_graph_build(struct pto_run_handle *run, struct pto_host_orch *orch,
 	};
 	struct pto_orch_args args = view_args(run);
 	struct pto_builder *b = get_builder(run->stream, &limits);
+	struct pto_fpstate words;
 	int rc;
 
 	if (!b)
@@ -286,7 +289,9 @@ int pto_graph_build(struct pto_run_handle *run, struct pto_host_orch *orch,
 				(unsigned long long)limits.window);
 	pto_thread_tidy();
 	pthread_mutex_lock(&orch->lock);
+	pto_fpstate_begin(&words);
 	rc = build(b, run, orch, &args, &limits);
+	pto_fpstate_set(&words);
 	pthread_mutex_unlock(&orch->lock);
 	return rc;
 }

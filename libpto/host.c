@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "pto_private.h"
+#include "runtime/fpstate.h"
 #include "runtime/image.h"
 
 #ifndef MFD_NOEXEC_SEAL
@@ -120,6 +121,7 @@ static int load_object(struct pto_context *ctx, const struct pto_object *obj,
 		       struct pto_host_orch *orch)
 {
 	struct pto_image_facts facts;
+	struct pto_fpstate words;
 	char path[160];
 	int fd = open_memfd(obj, &facts);
 	int rc = 0;
@@ -129,7 +131,9 @@ static int load_object(struct pto_context *ctx, const struct pto_object *obj,
 				pto_errno_name(fd));
 	spell_path(path, sizeof(path), fd);
 	pto_loader_begin();
+	pto_fpstate_begin(&words);
 	orch->handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+	pto_fpstate_set(&words);
 	pto_loader_end();
 	if (!orch->handle)
 		rc = load_failed(ctx, obj, path);
@@ -173,9 +177,13 @@ static int find_symbols(struct pto_context *ctx, const struct pto_callable *call
 
 static void unload_orch(struct pto_host_orch *orch)
 {
+	struct pto_fpstate words;
+
 	pto_loader_begin();
+	pto_fpstate_begin(&words);
 	if (orch->handle)
 		dlclose(orch->handle);
+	pto_fpstate_set(&words);
 	pto_loader_end();
 	pthread_mutex_destroy(&orch->lock);
 	free(orch);

@@ -17,6 +17,7 @@
 #include <signal.h>
 #include <stdlib.h>
 
+#include "fpstate.h"
 #include "thread_exit.h"
 
 /* The C library's function, and the handle of the library that contains this file */
@@ -130,13 +131,16 @@ static void drop_exit(struct thread_exit *entry)
 static void call_exits(bool all)
 {
 	struct thread_exit *entry;
+	struct pto_fpstate words;
 	sigset_t old;
 
 	take_lock(&old);
 	while ((entry = next_exit(all))) {
 		entry->begun = true;
 		drop_lock(&old);
+		pto_fpstate_begin(&words);
 		entry->fn(entry->arg);
+		pto_fpstate_set(&words);
 		take_lock(&old);
 		drop_exit(entry);
 	}

@@ -14,6 +14,7 @@
 #include <pto/pto.h>
 
 #include "../device/orch_host.h"
+#include "../device/fp.h"
 #include "../device/threads.h"
 #include "pttest.h"
 
@@ -374,6 +375,61 @@ PT_TEST_F(host, thread_locals_of_the_device_go_before_their_object)
 		EXPECT_EQ(2 * i, word(THREADS_TORN));
 	}
 	EXPECT_EQ(0, word(THREADS_LATE));
+	pto_callable_free(callable);
+}
+
+/* --- floating-point control words ---------------------------------------------- */
+
+/* Runs cid 0. Return: how often a word was not what it had to be; negative if the run failed */
+static int run_fp(struct pto_context *ctx, bool wait)
+{
+	uint32_t shape[1] = { 1 };
+	struct pto_args *args = pto_args_new();
+	float orch = -1, kernels = 0;
+	int rc = pto_args_add_host(args, PTO_OUT, &orch, PTO_DTYPE_FLOAT32, 1, shape);
+
+	if (!rc)
+		rc = pto_args_add_host(args, PTO_INOUT, &kernels, PTO_DTYPE_FLOAT32, 1, shape);
+	if (!rc)
+		rc = pto_args_add_scalar(args, wait);
+	if (!rc)
+		rc = pto_run(ctx, 0, args, NULL, NULL);
+	pto_args_free(args);
+	return rc ? rc : (int)orch + (int)kernels;
+}
+
+/* Prepares, runs, and unprepares in a thread whose control words are @own, which have to stay. */
+static void keep_words(struct __test_metadata *_metadata, struct pto_context *ctx,
+		       const struct pto_callable *callable, bool wait, uint32_t own)
+{
+	int i;
+
+	fp_set(own);
+	ASSERT_EQ(0, pto_prepare(ctx, 0, callable));
+	EXPECT_EQ(own, fp_get());
+	for (i = 0; i < 3; i++) {
+		EXPECT_EQ(0, run_fp(ctx, wait));
+		EXPECT_EQ(own, fp_get());
+	}
+	ASSERT_EQ(0, pto_unprepare(ctx, 0));
+	EXPECT_EQ(own, fp_get());
+	fp_set(FP_DEFAULT);
+}
+
+/* All code of callables begins with the default words, and changes nobody else's. */
+PT_TEST_F(host, control_words_are_each_calls_own)
+{
+	struct pto_callable *callable;
+	int kind;
+
+	ASSERT_EQ(0, pto_callable_load(pt_object("orch_fp"), &callable));
+	ASSERT_EQ(0, pto_callable_add_kernel(callable, 0, PTO_CORE_AIV, pt_object("kernel_fp")));
+	for (kind = 0; kind < 2; kind++) {
+		ASSERT_EQ(0, pto_callable_set_kind(callable, kind ? PTO_KIND_DEVICE_ORCH :
+								    PTO_KIND_HOST_GRAPH));
+		keep_words(_metadata, self->ctx, callable, kind, FP_DEFAULT);
+		keep_words(_metadata, self->ctx, callable, kind, FP_SPOILT);
+	}
 	pto_callable_free(callable);
 }
 

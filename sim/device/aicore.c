@@ -120,7 +120,9 @@ static inline void run_part(struct pto_core *core, struct pto_slot *slot, uint32
 	load_args(core, slot, block, slot->part[index]);
 	atomic_store_explicit(&core->task, slot->id, memory_order_relaxed);
 	set_state(core, func);
+	pto_fpstate_begin(&core->words);
 	engine->kernels[func].fn(core->args);
+	pto_fpstate_set(&core->words);
 	core->local.async.task_token = PTO_ASYNC_NO_TOKEN;
 	if (core->named || core->async_error)
 		async_register(core);
@@ -158,6 +160,7 @@ void core_recover(struct pto_core *core)
 	struct pto_slot *next;
 
 	escape_landed(core);
+	pto_fpstate_set(&core->words);
 	set_state(core, ENGINE_NO_FUNC);
 	next = core_unit_end(core, core->slot);
 	if (next)

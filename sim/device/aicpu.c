@@ -208,12 +208,16 @@ static void drain(struct pto_engine *engine)
 static void run_entry(struct pto_engine *engine, pto_orch_entry_fn entry,
 		      const struct pto_orch_args *args)
 {
+	struct pto_fpstate words;
+
+	pto_fpstate_begin(&words);
 	if (!sigsetjmp(engine->escape, 0)) {
 		atomic_store_explicit(&engine->in_entry, 1, memory_order_relaxed);
 		entry(&engine->rt.rt, args);
 	} else {
 		escape_landed(engine->cores);
 	}
+	pto_fpstate_set(&words);
 	atomic_store_explicit(&engine->in_entry, 0, memory_order_relaxed);
 }
 

@@ -215,8 +215,14 @@ static bool call_returns(struct pto_engine *engine, void (*fn)(void *arg), void 
 
 static int call_bounded(struct pto_engine *engine, void (*fn)(void *arg), void *arg, uint64_t bound)
 {
+	struct pto_fpstate words;
+	bool returned;
+
 	become_core(&engine->cores[0]);
-	if (call_returns(engine, fn, arg, bound))
+	pto_fpstate_begin(&words);
+	returned = call_returns(engine, fn, arg, bound);
+	pto_fpstate_set(&words);
+	if (returned)
 		return 0;
 	return atomic_load(&engine->abort_call) == engine->calls ? -ECANCELED : -ETIMEDOUT;
 }

@@ -95,6 +95,7 @@ void escape_init(void)
 /** escape_become() - the calling thread executes kernels as @core from now on */
 void escape_become(struct pto_core *core)
 {
+	pto_fpstate_reset();
 	engine_core = core;
 	pthread_sigmask(SIG_SETMASK, NULL, &core->mask);
 }

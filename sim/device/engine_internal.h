@@ -19,6 +19,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 
+#include "../../libpto/runtime/fpstate.h"
 #include "../../libpto/runtime/runtime.h"
 #include "engine.h"
 #include "patience.h"
@@ -86,6 +87,7 @@ struct pto_watch {
  * @thread: OS thread
  * @escape: where the thread continues when it leaves a kernel
  * @mask: signals that the thread blocks then
+ * @words: the thread's floating-point control words before the kernel
  * @next: next crew thread
  * @entries: the kernel's record of conditions
  * @cohort: units that other threads may run, too
@@ -115,6 +117,7 @@ struct pto_core {
 	pthread_t thread;
 	sigjmp_buf escape;
 	sigset_t mask;
+	struct pto_fpstate words;
 	struct pto_core *next;
 	struct pto_async_entry entries[PTO_KERNEL_MAX_CONDITIONS];
 	struct pto_cohort cohort __attribute__((aligned(PTO_CACHE_LINE)));

@@ -20,6 +20,7 @@
 #include <unistd.h>
 #include <fcntl.h>
 
+#include "../../libpto/runtime/fpstate.h"
 #include "../../libpto/runtime/image.h"
 #include "../../libpto/runtime/thread_exit.h"
 #include "internal.h"
@@ -128,6 +129,7 @@ static const char *object_error(const char *path)
 /* Load the object in @fd. */
 static void object_load(struct object *object, int fd, const char *label, struct outcome *out)
 {
+	struct pto_fpstate words;
 	struct link_map *map;
 	char path[192];
 
@@ -138,7 +140,9 @@ static void object_load(struct object *object, int fd, const char *label, struct
 	}
 	object_path(path, sizeof(path), fd);
 	pto_loader_begin();
+	pto_fpstate_begin(&words);
 	object->handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+	pto_fpstate_set(&words);
 	pto_loader_end();
 	if (!object->handle || dlinfo(object->handle, RTLD_DI_LINKMAP, &map))
 		outcome_fail(out, PTO_DEV_NOEXEC, "%s: %s", label, object_error(path));
@@ -323,10 +327,14 @@ void *object_symbol(const struct object *object, const char *symbol)
 
 static void object_drop(struct loader *loader, struct object *object)
 {
+	struct pto_fpstate words;
+
 	object_end(object, loader);
 	pto_loader_begin();
+	pto_fpstate_begin(&words);
 	if (object->handle)
 		dlclose(object->handle);
+	pto_fpstate_set(&words);
 	pto_loader_end();
 	free(object);
 }
