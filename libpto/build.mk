@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 #
-# libpto: the library that applications use. It has the task runtime in it to build graphs;
-# what executes them is the device's.
+# libpto: the library for applications. It contains the part of the task runtime that builds graphs;
+# devices execute them.
 
 LIBPTO_SRC := $(wildcard libpto/*.c) \
 	$(filter-out libpto/runtime/graph_load.c,$(wildcard libpto/runtime/*.c))
@@ -24,7 +24,7 @@ $(O)/lib/libpto.a: $(call objs,$(LIBPTO_SRC))
 
 LIBPTO_FFI := libpto-ffi.so.$(SOVERSION)
 FFI_HEADERS := $(addprefix $(O)/ffi/pto-ffi/,pto.h tensor.h)
-# Who opens this library finds the functions of libpto through it, too.
+# It depends on libpto, so dlsym() finds the functions of libpto through it, too.
 FFI_FLAGS := -Wl,-soname,$(LIBPTO_FFI) -Wl,--version-script=libpto/ffi/libpto-ffi.map \
 	-L$(O)/lib -Wl,--no-as-needed -lpto -Wl,--as-needed
 FLAG_DIRS += libpto/ffi

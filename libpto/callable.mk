@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 #
-# What makes a shared object for a device of an orchestration or of a kernel, in C and in C++. The
-# examples and the selftests are built with it, and pto-callable.pc hands it to everybody else.
+# Flags that compile an orchestration or a kernel, in C or C++, to a shared object for a device. The
+# examples and the selftests use them; pto-callable.pc provides them to others.
 
 CALLABLE_CFLAGS := -fPIC
 CALLABLE_LIBS := -shared -Wl,--build-id -lm

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: MIT
 /*
- * Asks for a chunk of data, and leaves. Arguments: tensor chunk, which somebody else fills;
- * tensors asked and done of uint32, a word for each chunk; scalars: which chunk, and the turn.
+ * Requests a chunk of data, and returns. Arguments: tensor chunk, which the program on the host
+ * fills; tensors asked and done of uint32, a word for each chunk; scalars: index of the chunk,
+ * turn.
  *
- * The core is free as soon as the kernel returns. The task completes, and what reads the chunk
- * begins, when the word in done has reached the turn. The answer may come at any moment, also
- * before the kernel returns.
+ * The core is free as soon as the kernel returns. The task completes when the word in done has
+ * reached the turn; then the task that reads the chunk begins. The answer may come at any moment,
+ * also before the kernel returns.
  */
 #include <pto/kernel.h>
 

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * async_copy: tasks that end later than their kernels. This program stands for what moves data
- * beside the cores, such as a DMA engine or another machine: it watches words in memory that it
- * shares with the device, fills the chunks that are asked for, and says so. Meanwhile the
- * chunks that are there already are worked on.
+ * async_copy: tasks that complete later than their kernels. This program plays the role of a DMA
+ * engine or another machine: it polls words in memory that it shares with the device, fills the
+ * chunks that are requested, and reports each one. In the meantime the device processes the chunks
+ * that are filled already.
  */
 #include <sched.h>
 #include <stdio.h>
@@ -15,9 +15,9 @@
 #define PATIENCE_NS 60000000000ull
 
 /**
- * struct shared - what program and device share
- * @asked: turn in which a chunk was asked for last
- * @done: turn in which it was filled last
+ * struct shared - memory that program and device share
+ * @asked: turn in which a chunk was last requested
+ * @done: turn in which it was last filled
  * @data: the chunks
  */
 struct shared {
@@ -30,10 +30,10 @@ struct shared {
  * struct demo - the program
  * @ex: device and options
  * @cid: the callable
- * @buffer: what @shared lies in
+ * @buffer: the memory of @shared
  * @shared: the buffer, mapped
  * @out: output
- * @want: what it should be
+ * @want: expected output
  */
 struct demo {
 	struct example *ex;
@@ -54,7 +54,7 @@ static void fill(struct demo *d, uint32_t chunk, uint32_t turn)
 	__atomic_store_n(&d->shared->done[chunk], turn, __ATOMIC_RELEASE);
 }
 
-/* Serves each chunk once; those that were asked for latest first, to show that any order does. */
+/* Serve each chunk once. The last ones come first, to show that any order is possible. */
 static void serve(struct demo *d, uint32_t turn)
 {
 	uint64_t deadline = example_now() + PATIENCE_NS;

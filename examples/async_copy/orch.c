@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * async_copy: for each chunk a task that asks somebody outside to fill it, and one that works on
- * it. The first is complete only when the answer is there, so to the second it is as if the
- * first had filled it.
+ * async_copy: for each chunk, a task that requests it from the host and a task that processes it.
+ * The first task completes only when the chunk has been filled, so for the second task it is as if
+ * the first one had filled it.
  *
  * Arguments: data [chunks, elements] of float32, filled from outside; asked and done [chunks] of
  * uint32; out [chunks, elements] of float32; scalar, the turn.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * bo_roundtrip: device memory without running anything. Random bytes go to one buffer, from
- * there to a second one on the device, and back; a mapping shows the same.
+ * bo_roundtrip: device memory without any run. Random bytes are copied to one buffer, from there
+ * to a second buffer on the device, and back; a mapping shows the same bytes.
  */
 #include <stdio.h>
 #include <stdlib.h>

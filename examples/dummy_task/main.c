@@ -46,7 +46,7 @@ static bool run_case(struct example *ex, int cid, uint64_t number)
 	       example_check(ex, "W", w, number == 3 ? written : other, ELEMENTS);
 }
 
-/* The orchestration knows no case 5 and says so; nothing is copied back then. */
+/* The orchestration reports an error for case 5; nothing is copied back then. */
 static bool run_wrong_case(struct example *ex, int cid)
 {
 	float x[ELEMENTS], y[ELEMENTS], w[ELEMENTS], other[ELEMENTS];

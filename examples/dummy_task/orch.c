@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: MIT
 /*
- * dummy_task: tasks without a kernel. They run nothing and still wait and are waited for as
- * others are, so they join and fork chains of dependencies. In each case a value is written to
- * X[0], and copied to Y[0] behind one or more dummies:
+ * dummy_task: tasks without a kernel. They execute nothing, but have dependencies like other
+ * tasks, so they join and fork chains of dependencies. In each case a value is written to X[0],
+ * and copied to Y[0] after one or more dummies:
  *
- *	1	one dummy that says it changes X
+ *	1	one dummy that has X as INOUT
  *	2	four of them, one after the other
  *	3	a barrier: a dummy that waits for two writers, and the copy for it
  *	4	eighteen dummies that wait for the writer, and the copy for all of them

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
- * early_exit: as many steps of an iteration as it takes. How many that are is known only to the
- * device, while it computes. Instead of reading values between the steps, and waiting for
- * each, the orchestration submits the most steps there can be, each with the predicate that
- * the one before it has changed something. Steps behind the end complete without running.
+ * early_exit: an iteration with as many steps as are needed. Their number becomes known only on
+ * the device, during the computation. Reading a value after each step would wait for each. Instead
+ * the orchestration submits the highest possible number of steps, each with the predicate that the
+ * step before it has changed something. Steps after the end complete without running.
  *
  * Arguments: a and x of float32, x at least the roots of a; state, two int32: 1, 0 at first;
  * scalar, the most steps.

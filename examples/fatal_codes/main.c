@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * fatal_codes: provokes every error that a program can end its run with; see orch.c. What a
- * program does wrong ends that run, with a code, a name and a text that says what to do. The
- * device, the context and the callable are as good as before, which a good run shows each time.
+ * fatal_codes: provokes every error with which a program can end its run; see orch.c. An error of
+ * a program ends its run, with a code, a name and a text that says what to do. The device, the
+ * context and the callable stay usable, which a good run shows each time.
  */
 #include <errno.h>
 #include <stdio.h>
