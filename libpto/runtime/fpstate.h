@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The floating-point control words of a thread: rounding, exceptions, denormals. Code of a callable
- * starts from the default ones, and whoever calls it restores those from before.
+ * The floating-point control words of a thread: rounding, exception masks, denormals. Code of a
+ * callable starts with the default control words, and its caller restores the earlier ones.
  *
- * Control words are only written if they differ, because that is slow; and what says which
- * exceptions have occurred is not part of them.
+ * Writing a control word is slow, so it is written only if it differs. The flags of exceptions
+ * that have occurred are neither compared nor restored.
  */
 #ifndef PTO_FPSTATE_H
 #define PTO_FPSTATE_H
@@ -34,7 +34,7 @@ static inline void pto_fpstate_get(struct pto_fpstate *state)
 	__asm__ volatile("stmxcsr %0\n\tfnstcw %1" : "=m"(state->mxcsr), "=m"(state->x87));
 }
 
-/* @now: what pto_fpstate_get() has just said */
+/* Change the control words from @now, which pto_fpstate_get() has just returned, to @to. */
 static inline void pto_fpstate_change(const struct pto_fpstate *now, const struct pto_fpstate *to)
 {
 	if (__builtin_expect((now->mxcsr ^ to->mxcsr) & ~PTO_MXCSR_FLAGS, 0))
@@ -70,7 +70,7 @@ static inline void pto_fpstate_change(const struct pto_fpstate *now, const struc
 #error "which floating-point control words has this machine?"
 #endif
 
-/* Goes on with the control words @to. */
+/* Set the control words @to. */
 static inline void pto_fpstate_set(const struct pto_fpstate *to)
 {
 	struct pto_fpstate now;
@@ -79,7 +79,7 @@ static inline void pto_fpstate_set(const struct pto_fpstate *to)
 	pto_fpstate_change(&now, to);
 }
 
-/* Goes on with the default ones. */
+/* Set the default control words. */
 static inline void pto_fpstate_reset(void)
 {
 	const struct pto_fpstate defaults = PTO_FPSTATE_DEFAULT;
@@ -87,7 +87,7 @@ static inline void pto_fpstate_reset(void)
 	pto_fpstate_set(&defaults);
 }
 
-/* Before a call of a callable's code: @old is what pto_fpstate_set() gets afterwards. */
+/* Called before code of a callable, which pto_fpstate_set() with @old has to follow. */
 static inline void pto_fpstate_begin(struct pto_fpstate *old)
 {
 	const struct pto_fpstate defaults = PTO_FPSTATE_DEFAULT;
