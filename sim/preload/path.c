@@ -77,7 +77,7 @@ int sim_path_index(int dirfd, const char *path)
 	return SIM_PATH_OTHER;
 }
 
-/* Paths are copied in pieces of this size, none of which is in two pages. Most paths are shorter. */
+/* Paths are copied in pieces of this size, none of which is in two pages. Most are shorter. */
 #define PIECE ((size_t)256)
 
 int sim_path_index_user(int dirfd, const char *path)
