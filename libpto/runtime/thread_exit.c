@@ -75,14 +75,21 @@ static void drop_lock(const sigset_t *old)
 
 /* --- fork(): the lock must be free in the child ------------------------------- */
 
+static sigset_t mask_of_forker;	/* with the lock */
+
 static void before_fork(void)
 {
-	pthread_mutex_lock(&lock);
+	sigset_t old;
+
+	take_lock(&old);
+	mask_of_forker = old;
 }
 
 static void after_fork(void)
 {
-	pthread_mutex_unlock(&lock);
+	sigset_t old = mask_of_forker;
+
+	drop_lock(&old);
 }
 
 static void watch_forks(void)
