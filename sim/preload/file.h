@@ -38,8 +38,6 @@ enum {
  * @generation: incremented each time the struct becomes free
  * @nonce: random part of the address that the descriptors are bound to, as the key for lookups;
  *	0 while not open
- * @name: unused
- * @name_length: unused
  * @dev: its device
  * @ctx: the driver's context
  * @peer: other end of the descriptor; SIM_INTERNAL
@@ -66,8 +64,6 @@ struct sim_file {
 	_Atomic uint32_t state;
 	_Atomic uint64_t generation;
 	_Atomic uint64_t nonce;
-	struct sockaddr_un name;
-	socklen_t name_length;
 	struct sim_device *dev;
 	struct pto_ctx *ctx;
 	int peer;

@@ -454,16 +454,18 @@ static int visit_devices(const char *dir, int level)
 /* Visit the devices with /dev as the working directory, if the walk changes directories. */
 static int visit_devices_there(const char *dir, int level)
 {
+	int ret = -1;
 	long here;
-	int ret;
 
 	if (!(walk->flags & FTW_CHDIR))
 		return visit_devices(dir, level);
 	here = sim_raw(SYS_openat, AT_FDCWD, ".", O_PATH | O_CLOEXEC);
-	if (here < 0 || sim_raw(SYS_chdir, "/dev"))
+	if (here < 0)
 		return -1;
-	ret = visit_devices(dir, level);
-	sim_raw(SYS_fchdir, here);
+	if (!sim_raw(SYS_chdir, "/dev")) {
+		ret = visit_devices(dir, level);
+		sim_raw(SYS_fchdir, here);
+	}
 	sim_raw(SYS_close, here);
 	return ret;
 }
