@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "internal.h"
+#include "memcheck.h"
 
 /* Increment the heartbeat when it is due. */
 static void admin_heartbeat(struct ptodev *dev)
@@ -299,6 +300,7 @@ static void do_arena_build(struct ptodev *dev, const struct pto_dev_cmd *generic
 			     (unsigned long long)cmd->addr, (unsigned long long)cmd->size);
 		return;
 	}
+	memcheck_allocated(dev->window + offset, cmd->size);
 	memcpy(&plan, dev->window + offset, sizeof(plan));
 	if (plan.size != sizeof(plan) || plan.flags) {
 		outcome_fail(out, PTO_DEV_INVALID, "arena: a plan of size %u, flags 0x%x",

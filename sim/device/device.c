@@ -93,8 +93,9 @@ static int ptodev_configure(struct ptodev *dev, const struct ptodev_config *conf
 		c->max_contexts = 64;
 	if (!c->workers)
 		c->workers = processors();
-	if (!c->memory_size)
-		c->memory_size = 128ULL << 30;
+	dev->any_memory = !c->memory_size;
+	if (dev->any_memory)
+		c->memory_size = PTODEV_MEMORY;
 	if (!c->page_size)
 		c->page_size = (uint32_t)sysconf(_SC_PAGESIZE);
 	if (!c->default_timeout_ns)
@@ -108,26 +109,6 @@ static int ptodev_configure(struct ptodev *dev, const struct ptodev_config *conf
 	c->memory_size -= c->memory_size % c->page_size;
 	if (c->memory_size > LONG_MAX || c->memory_size < dev->heap_offset + (1ULL << 20))
 		return -EINVAL;
-	return 0;
-}
-
-/* Create the window. */
-static int ptodev_make_window(struct ptodev *dev)
-{
-	int fd = sealed_memfd("pto-window");
-	void *window;
-
-	if (fd < 0)
-		return fd;
-	dev->memory_fd = fd;
-	if (ftruncate(fd, (off_t)dev->config.memory_size) ||
-	    fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
-		return -errno;
-	window = mmap(NULL, dev->config.memory_size, PROT_READ | PROT_WRITE,
-		      MAP_SHARED | MAP_NORESERVE, fd, 0);
-	if (window == MAP_FAILED)
-		return -errno;
-	dev->window = window;
 	return 0;
 }
 
@@ -147,6 +128,7 @@ static int ptodev_make_shared(struct ptodev *dev)
 		      MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (shared == MAP_FAILED)
 		return -errno;
+	(void)madvise(shared, dev->shared_size, MADV_DONTDUMP);
 	dev->shared = shared;
 	dev->pages = (void *)((char *)shared + head);
 	for (i = 1; i < dev->queue_count; i++)
@@ -263,7 +245,7 @@ int ptodev_create(const struct ptodev_config *config, struct ptodev **out)
 	dev->supervisor_fd = -1;
 	ret = ptodev_configure(dev, config);
 	if (!ret)
-		ret = ptodev_make_window(dev);
+		ret = window_make(dev);
 	if (!ret)
 		ret = ptodev_make_shared(dev);
 	if (!ret)

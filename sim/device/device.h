@@ -18,14 +18,19 @@
 
 struct ptodev;
 
+/*
+ * The default size of the window: enough for the default arenas of 64 contexts. It is sparse: only
+ * what is touched exists.
+ */
+#define PTODEV_MEMORY (128ULL << 30)
+
 /**
  * struct ptodev_config - configuration of a device
  * @arch: PTO_ARCH_*
  * @max_contexts: hardware contexts; 0: 64
  * @workers: OS threads that execute kernels, per context; 0: the CPUs it may use
  * @isolate: contexts are processes
- * @memory_size: bytes of window; 0: 128 GiB (sparse: only pages that are used are allocated),
- *	enough for the default arenas of 64 contexts
+ * @memory_size: bytes of window; 0: PTODEV_MEMORY, or less if the process cannot map as much
  * @page_size: bytes, a power of two of at least 4096: separate mappings begin at multiples of it;
  *	0: the machine's page size
  * @default_timeout_ns: how long a run without a bound may make no progress; 0: 50 s

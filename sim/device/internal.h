@@ -338,6 +338,7 @@ struct abandoned {
  * @next: next one that is kept for its abandoned threads
  * @config: as given, defaults resolved
  * @arch: its architecture
+ * @any_memory: nobody has asked for so much memory, it is the default
  * @memory_fd: the window; -1 if ptodev_take_memory_fd() has given it away
  * @window: the window, mapped
  * @queue_count: queue pairs
@@ -371,6 +372,7 @@ struct ptodev {
 	struct ptodev *next;
 	struct ptodev_config config;
 	const struct arch *arch;
+	bool any_memory;
 	int memory_fd;
 	uint8_t *window;
 	uint32_t queue_count;
@@ -408,6 +410,7 @@ struct pto_dev_queue *ptodev_pair(const struct ptodev *dev, uint32_t index);
 void ptodev_interrupt(const struct ptodev *dev);
 
 /* window.c: access of a context to the window, in either home */
+int window_make(struct ptodev *dev);
 int window_hide_all(struct ptodev *dev);
 int window_show(struct ptodev *dev, uint64_t offset, uint64_t size, uint32_t prot);
 int window_hide(struct ptodev *dev, uint64_t offset, uint64_t size);

@@ -106,6 +106,7 @@ static int make(struct sim_device *dev, unsigned int index)
 		.name = "pto simulator",
 	};
 	struct pto_device *pdev;
+	uint64_t size;
 	sigset_t old;
 	int ret;
 
@@ -115,6 +116,9 @@ static int make(struct sim_device *dev, unsigned int index)
 	if (ret)
 		return ret;
 	dev->index = index;
+	size = sim_transport_size(dev->transport);
+	if (!config->memory_size && size < PTODEV_MEMORY)
+		sim_limits_memory(index, size, PTODEV_MEMORY);
 	__atomic_store_n(&dev->pdev, pdev, __ATOMIC_RELEASE);
 	if (config->check)
 		take_baseline(dev);

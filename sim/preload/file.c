@@ -373,6 +373,7 @@ int sim_file_open(unsigned int index, int flags)
 	ret = open_file(file, index, flags);
 	if (ret < 0) {
 		file_free(file);
+		sim_limits_explain(index, -ret);
 		if (sim_trace_on())
 			sim_trace("pto%u cannot be opened: %s", index, strerrorname_np(-ret));
 	}

@@ -58,6 +58,9 @@ int sim_mprotect(const struct sim_real *next, void *addr, size_t length, int pro
 int sim_pkey_mprotect(const struct sim_real *next, void *addr, size_t length, int prot, int key);
 int sim_madvise(const struct sim_real *next, void *addr, size_t length, int advice);
 int sim_msync(const struct sim_real *next, void *addr, size_t length, int flags);
+int sim_mlock(const struct sim_real *next, const void *addr, size_t length);
+int sim_mlock2(const struct sim_real *next, const void *addr, size_t length, unsigned int flags);
+int sim_mlockall(const struct sim_real *next, int flags);
 int sim_poll(const struct sim_real *next, struct pollfd *fds, nfds_t n, int timeout);
 int sim_ppoll(const struct sim_real *next, struct pollfd *fds, nfds_t n,
 	      const struct timespec *timeout, const sigset_t *mask);

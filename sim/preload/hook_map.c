@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
  * Interposed: mmap(), munmap(), mremap(), remap_file_pages(), shmat(), mprotect(),
- * pkey_mprotect(), madvise(), msync(). mmap() asks the kernel first, which refuses to map any
- * socket (ENODEV). Only then is the descriptor identified, so other calls of mmap() pay nothing.
+ * pkey_mprotect(), madvise(), msync(), mlock(), mlock2(), mlockall(). mmap() asks the kernel first,
+ * which refuses to map any socket (ENODEV). Only then is the descriptor identified, so other calls
+ * of mmap() pay nothing.
  */
 #include "hook.h"
 
@@ -120,6 +121,33 @@ int sim_msync(const struct sim_real *next, void *addr, size_t length, int flags)
 }
 
 SIM_ENTRY(int, msync, (void *addr, size_t length, int flags), addr, length, flags)
+
+int sim_mlock(const struct sim_real *next, const void *addr, size_t length)
+{
+	if (SIM_UNLIKELY(sim_map_overlaps(addr, length)))
+		return (int)sim_return(sim_map_lock(addr, length, 0));
+	return next->mlock(addr, length);
+}
+
+SIM_ENTRY(int, mlock, (const void *addr, size_t length), addr, length)
+
+int sim_mlock2(const struct sim_real *next, const void *addr, size_t length, unsigned int flags)
+{
+	if (SIM_UNLIKELY(sim_map_overlaps(addr, length)))
+		return (int)sim_return(sim_map_lock(addr, length, flags));
+	return next->mlock2(addr, length, flags);
+}
+
+SIM_ENTRY(int, mlock2, (const void *addr, size_t length, unsigned int flags), addr, length, flags)
+
+int sim_mlockall(const struct sim_real *next, int flags)
+{
+	if (SIM_UNLIKELY(sim_fd_used()) && flags & MCL_CURRENT)
+		return (int)sim_return(sim_lock_all(flags));
+	return next->mlockall(flags);
+}
+
+SIM_ENTRY(int, mlockall, (int flags), flags)
 
 void *sim_mremap(const struct sim_real *next, void *addr, size_t old_length, size_t new_length,
 		 int flags, void *new_addr)

@@ -130,6 +130,16 @@ static bool do_mapping(long number, const long *a, long *ret)
 	case SYS_msync:
 		*ret = sim_msync(&sim_direct, (void *)a[0], (size_t)a[1], (int)a[2]);
 		return true;
+	case SYS_mlock:
+		*ret = sim_mlock(&sim_direct, (const void *)a[0], (size_t)a[1]);
+		return true;
+	case SYS_mlock2:
+		*ret = sim_mlock2(&sim_direct, (const void *)a[0], (size_t)a[1],
+				  (unsigned int)a[2]);
+		return true;
+	case SYS_mlockall:
+		*ret = sim_mlockall(&sim_direct, (int)a[0]);
+		return true;
 	default:
 		return false;
 	}

@@ -69,6 +69,8 @@ static long create(struct sim_file *file, const struct request *what, int memory
 	ret = sim_raw(SYS_mmap, what->addr, what->length, what->prot, what->flags, memory_fd,
 		      window_offset);
 	if (ret >= 0) {
+		/* As the driver's areas, which are not in core files. */
+		sim_raw(SYS_madvise, ret, length, MADV_DONTDUMP);
 		map_cut(&change, (uintptr_t)ret, (uintptr_t)ret + length);
 		sim_file_hold(file);
 		map_insert(&change, (uintptr_t)ret, (uintptr_t)ret + length, &new);

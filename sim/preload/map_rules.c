@@ -181,3 +181,28 @@ long sim_map_sync(void *addr, size_t length, int flags)
 		ret = -EINVAL;
 	return map_end(&change, ret);
 }
+
+/* --- mlock2 ------------------------------------------------------------------------------- */
+
+/* The kernel locks none of the driver's areas and counts none of them, but it does not refuse. */
+long sim_map_lock(const void *addr, size_t length, unsigned int flags)
+{
+	uintptr_t start = (uintptr_t)addr & ~(PAGE - 1);
+	uintptr_t end = page_align((uintptr_t)addr + length);
+	struct map_change change;
+	struct map *map;
+	long ret;
+
+	if (flags & ~MLOCK_ONFAULT || end < start)
+		return sim_raw(SYS_mlock2, addr, length, flags);
+	ret = map_begin(&change);
+	if (ret)
+		return ret;
+	while (!ret && start < end) {
+		map = map_first(start, end, NULL, 0);
+		if (!map || map->start > start)
+			ret = sim_raw(SYS_mlock2, start, (map ? map->start : end) - start, flags);
+		start = map ? map->end : end;
+	}
+	return map_end(&change, ret);
+}

@@ -100,6 +100,19 @@ const struct sim_config *sim_config(void);
 /** sim_say() - write one line to stderr, with the prefix "pto: "; keeps errno */
 void sim_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* --- limits.c: limits of the process -------------------------------------------- */
+
+/** sim_limits_explain() - pto@index cannot be opened: say, once a process, which limit it may be */
+void sim_limits_explain(unsigned int index, int error);
+
+/** sim_limits_memory() - pto@index has less memory than it is to have by default: say so */
+void sim_limits_memory(unsigned int index, uint64_t has, uint64_t wanted);
+
+/* --- lock.c ------------------------------------------------------------------------ */
+
+/** sim_lock_all() - mlockall() with MCL_CURRENT. Device memory is not locked */
+long sim_lock_all(int flags);
+
 /* --- path.c ------------------------------------------------------------------ */
 
 #define SIM_PATH_OTHER	(-1)	/* not a device */
@@ -334,6 +347,9 @@ long sim_map_advise(void *addr, size_t length, int advice);
 
 /** sim_map_sync() - msync() of such a range */
 long sim_map_sync(void *addr, size_t length, int flags);
+
+/** sim_map_lock() - mlock2() of a range that shows buffer objects, which are not locked */
+long sim_map_lock(const void *addr, size_t length, unsigned int flags);
 
 /** sim_map_end() - at the end of the process: drop the references of all mappings */
 void sim_map_end(void);

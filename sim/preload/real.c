@@ -92,6 +92,21 @@ static int direct_madvise(void *addr, size_t length, int advice)
 	return (int)sim_return(sim_raw(SYS_madvise, addr, length, advice));
 }
 
+static int direct_mlock(const void *addr, size_t length)
+{
+	return (int)sim_return(sim_raw(SYS_mlock, addr, length));
+}
+
+static int direct_mlock2(const void *addr, size_t length, unsigned int flags)
+{
+	return (int)sim_return(sim_raw(SYS_mlock2, addr, length, flags));
+}
+
+static int direct_mlockall(int flags)
+{
+	return (int)sim_return(sim_raw(SYS_mlockall, flags));
+}
+
 static int direct_fstat(int fd, struct stat *st)
 {
 	return (int)sim_return(sim_raw(SYS_fstat, fd, st));
@@ -301,6 +316,9 @@ static ssize_t direct_readlinkat(int dirfd, const char *path, char *buf, size_t 
 	.pkey_mprotect = direct_pkey_mprotect, \
 	.madvise = direct_madvise, \
 	.msync = direct_msync, \
+	.mlock = direct_mlock, \
+	.mlock2 = direct_mlock2, \
+	.mlockall = direct_mlockall, \
 	.poll = direct_poll, \
 	.ppoll = direct_ppoll, \
 	.select = direct_select, \

@@ -31,6 +31,7 @@
 	X(read) X(write) X(readv) X(writev) \
 	X(mmap) X(mmap64) X(munmap) X(mremap) X(remap_file_pages) X(shmat) \
 	X(mprotect) X(pkey_mprotect) X(madvise) X(msync) \
+	X(mlock) X(mlock2) X(mlockall) \
 	X(poll) X(ppoll) X(select) X(pselect) X(epoll_ctl) \
 	X(stat) X(lstat) X(fstat) X(fstatat) X(statx) \
 	X(access) X(faccessat) X(euidaccess) X(readlink) X(readlinkat) X(realpath) \

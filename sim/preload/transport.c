@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 
 #include <device.h>
+#include <memcheck.h>
 #include <sim_kernel.h>
 
 #include "preload.h"
@@ -125,6 +126,11 @@ int sim_transport_memory_fd(const struct sim_transport *t, bool writable)
 	return memory_check(&t->memory, writable ? t->memory.writable : t->memory.readonly);
 }
 
+uint64_t sim_transport_size(const struct sim_transport *t)
+{
+	return t->size;
+}
+
 /* --- the transport ------------------------------------------------------------------ */
 
 static bool within(const struct sim_transport *t, u64 offset, u64 length)
@@ -136,7 +142,10 @@ static void *transport_map(void *priv, u64 offset, u64 length)
 {
 	struct sim_transport *t = priv;
 
-	return within(t, offset, length) ? t->window + offset : NULL;
+	if (!within(t, offset, length))
+		return NULL;
+	memcheck_allocated(t->window + offset, length);
+	return t->window + offset;
 }
 
 static void transport_unmap(void *priv, void *addr, u64 length)
@@ -151,6 +160,7 @@ static void *transport_access(void *priv, u64 offset, size_t *length)
 		return ERR_PTR(-EINVAL);
 	if (*length > t->size - offset)
 		*length = t->size - offset;
+	memcheck_allocated(t->window + offset, *length);
 	return t->window + offset;
 }
 
@@ -168,6 +178,7 @@ static int transport_clear(void *priv, u64 offset, u64 length)
 	fd = sim_transport_memory_fd(t, true);
 	if (fd < 0)
 		return fd;
+	memcheck_free(t->window + offset, length);
 	return (int)sim_raw(SYS_fallocate, fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset,
 			    length);
 }

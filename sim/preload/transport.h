@@ -22,6 +22,9 @@ struct sim_transport;
 int sim_transport_create(struct ptodev_config *config, unsigned int index,
 			 struct pto_device **pdev, struct sim_transport **out);
 
+/** sim_transport_size() - bytes of the device's window */
+uint64_t sim_transport_size(const struct sim_transport *t);
+
 /**
  * sim_transport_memory_fd() - the device's window as a file
  * @t: the transport

@@ -117,7 +117,12 @@ static int daemon_device(struct daemon *d)
 	if (ret == -EINVAL)
 		return complain("device", EINVAL,
 				"the memory does not suffice for the queues of so many contexts");
-	return ret ? complain("device", -ret, "") : 0;
+	if (ret)
+		return complain("device", -ret, "");
+	if (!d->options.device.memory_size && ptodev_window_size(d->dev) < PTODEV_MEMORY)
+		fprintf(stderr, "ptod: the limits of this process allow %llu MiB of memory, not %llu\n",
+			(unsigned long long)ptodev_window_size(d->dev) >> 20, PTODEV_MEMORY >> 20);
+	return 0;
 }
 
 /* Create the driver's device. */

@@ -32,7 +32,7 @@ packages()
 	# (kernel.sh unpacks the kernels' packages, so what they depend on is not installed with them.)
 	module) echo gcc-12 make libelf-dev pahole ;;
 	fetch) echo binutils xz-utils zstd ;;
-	test) echo gcc g++ clang perl xz-utils zstd libc6-dev busybox-static procps ;;
+	test) echo gcc g++ clang perl xz-utils zstd libc6-dev busybox-static procps valgrind ;;
 	vm) echo qemu-system-x86 busybox-static cpio xz-utils zstd gcc-12 binutils perl ;;
 	style) echo abigail-tools sparse shellcheck mandoc perl clang gcc g++ gcc-multilib git xz-utils ;;
 	bench) echo gcc libgomp1 clang libomp-dev libstarpu-dev ;;
