@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -278,6 +279,7 @@ static int check_flags(int flags)
 /* Create the socket pair. On success *peer is internal and *fd is the lowest free descriptor. */
 static int make_pair(int flags, int *fd, int *peer)
 {
+	static const struct timeval least = { .tv_usec = 1 };
 	static const char fill[FILL_BYTES];
 	int pair[2], zero = 0;
 	long ret;
@@ -293,6 +295,9 @@ static int make_pair(int flags, int *fd, int *peer)
 	*fd = pair[0];
 	sim_raw(SYS_setsockopt, *fd, SOL_SOCKET, SO_SNDBUF, &zero, sizeof(zero));
 	sim_raw(SYS_sendto, *fd, fill, sizeof(fill), MSG_DONTWAIT | MSG_NOSIGNAL, NULL, 0);
+	/* The driver never lets anybody wait for this, so whom we do not see shall not, either. */
+	sim_raw(SYS_setsockopt, *fd, SOL_SOCKET, SO_RCVTIMEO, &least, sizeof(least));
+	sim_raw(SYS_setsockopt, *fd, SOL_SOCKET, SO_SNDTIMEO, &least, sizeof(least));
 	if (flags & O_NONBLOCK)
 		sim_raw(SYS_fcntl, *fd, F_SETFL, O_NONBLOCK);
 	if (!(flags & O_CLOEXEC))

@@ -16,6 +16,8 @@
 #undef _FILE_OFFSET_BITS
 #undef _TIME_BITS
 
+#include <stdarg.h>
+
 #include "preload.h"
 #include "raw.h"
 #include "real.h"
@@ -84,6 +86,32 @@ ssize_t sim_readlinkat(const struct sim_real *next, int dirfd, const char *path,
 		       size_t length);
 
 /**
+ * sim_refuses() - is a descriptor a context, or of the simulator itself? Then sets errno
+ * @fd: the descriptor
+ * @closed_mode: the mode of open() with which the answer is EBADF; -1 for none
+ * @error: the answer otherwise
+ */
+bool sim_refuses(int fd, int closed_mode, int error);
+
+/** sim_refuses_reading() - of @fd? The driver has nothing to read */
+static inline bool sim_refuses_reading(int fd)
+{
+	return SIM_UNLIKELY(sim_fd_peek(fd)) && sim_refuses(fd, O_WRONLY, EINVAL);
+}
+
+/** sim_refuses_writing() - to @fd? */
+static inline bool sim_refuses_writing(int fd)
+{
+	return SIM_UNLIKELY(sim_fd_peek(fd)) && sim_refuses(fd, O_RDONLY, EINVAL);
+}
+
+/** sim_refuses_socket() - what is for sockets? */
+static inline bool sim_refuses_socket(int fd)
+{
+	return SIM_UNLIKELY(sim_fd_peek(fd)) && sim_refuses(fd, -1, ENOTSOCK);
+}
+
+/**
  * sim_open_before() - handle an open that may create a file, if @path names a device
  *
  * Return: true if it was handled; *fd is the result of open() then.
@@ -142,6 +170,8 @@ int __open64_2(const char *path, int flags);
 int __openat_2(int dirfd, const char *path, int flags);
 int __openat64_2(int dirfd, const char *path, int flags);
 ssize_t __read_chk(int fd, void *buf, size_t length, size_t size);
+int __dprintf_chk(int fd, int flag, const char *format, ...);
+int __vdprintf_chk(int fd, int flag, const char *format, va_list args);
 int __poll_chk(struct pollfd *fds, nfds_t n, int timeout, size_t size);
 int __ppoll_chk(struct pollfd *fds, nfds_t n, const struct timespec *timeout,
 		const sigset_t *mask, size_t size);

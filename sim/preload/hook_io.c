@@ -84,29 +84,9 @@ SIM_EXPORT int ioctl(int fd, unsigned long request, ...)
 	return sim_ioctl(sim_real(), fd, request, arg);
 }
 
-/* Is @fd a context? If so, errno is set as read() or write() of the driver would set it. */
-static __attribute__((noinline)) bool is_context(int fd, int accmode)
-{
-	struct sim_file *file;
-	int saved = errno;
-
-	switch (sim_file_of(fd, &file)) {
-	case SIM_OURS:
-		errno = sim_file_accmode(file) == accmode ? EBADF : EINVAL;
-		sim_file_put(file);
-		return true;
-	case SIM_OTHER:
-		errno = EINVAL;
-		return true;
-	default:
-		errno = saved;
-		return false;
-	}
-}
-
 ssize_t sim_read(const struct sim_real *next, int fd, void *buf, size_t length)
 {
-	if (SIM_UNLIKELY(sim_fd_peek(fd)) && is_context(fd, O_WRONLY))
+	if (sim_refuses_reading(fd))
 		return -1;
 	return next->read(fd, buf, length);
 }
@@ -115,7 +95,7 @@ SIM_ENTRY(ssize_t, read, (int fd, void *buf, size_t length), fd, buf, length)
 
 ssize_t sim_readv(const struct sim_real *next, int fd, const struct iovec *iov, int count)
 {
-	if (SIM_UNLIKELY(sim_fd_peek(fd)) && is_context(fd, O_WRONLY))
+	if (sim_refuses_reading(fd))
 		return -1;
 	return next->readv(fd, iov, count);
 }
@@ -124,7 +104,7 @@ SIM_ENTRY(ssize_t, readv, (int fd, const struct iovec *iov, int count), fd, iov,
 
 ssize_t sim_write(const struct sim_real *next, int fd, const void *buf, size_t length)
 {
-	if (SIM_UNLIKELY(sim_fd_peek(fd)) && is_context(fd, O_RDONLY))
+	if (sim_refuses_writing(fd))
 		return -1;
 	return next->write(fd, buf, length);
 }
@@ -133,7 +113,7 @@ SIM_ENTRY(ssize_t, write, (int fd, const void *buf, size_t length), fd, buf, len
 
 ssize_t sim_writev(const struct sim_real *next, int fd, const struct iovec *iov, int count)
 {
-	if (SIM_UNLIKELY(sim_fd_peek(fd)) && is_context(fd, O_RDONLY))
+	if (sim_refuses_writing(fd))
 		return -1;
 	return next->writev(fd, iov, count);
 }

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <string.h>
+#include <wchar.h>
 
 #define OPEN_MODE(flags) ((flags) & O_CREAT || ((flags) & O_TMPFILE) == O_TMPFILE)
 
@@ -287,13 +288,14 @@ static FILE *reopen(int index, const char *mode, FILE *stream, reopener *next)
 	return result;
 }
 
+/* A stream of fdopen() of a device has nothing for wide characters, and remains without. */
 #define FREOPEN(name) \
 	SIM_EXPORT FILE *name(const char *path, const char *mode, FILE *stream) \
 	{ \
 		struct sim_closing closing = { NULL, 0 }; \
 		int index = -1, fd = fileno(stream); \
+		bool ours, bytes = !stream->_wide_data; \
 		FILE *result; \
-		bool ours; \
 \
 		if (!path && fd >= 0 && sim_fd_peek(fd)) \
 			index = sim_context_index(fd); \
@@ -305,6 +307,8 @@ static FILE *reopen(int index, const char *mode, FILE *stream, reopener *next)
 		else \
 			result = SIM_NEXT(name)(path, mode, stream); \
 		sim_file_after_close(closing); \
+		if (result && bytes) \
+			fwide(result, -1); \
 		return result; \
 	}
 

@@ -95,6 +95,40 @@ static bool do_use(long number, const long *a, long *ret)
 	}
 }
 
+/* What the driver refuses. Return: has it refused? The kernel is for the rest. */
+static bool do_refuse(long number, const long *a)
+{
+	switch (number) {
+	case SYS_preadv2:
+		return a[3] == -1 && sim_refuses_reading((int)a[0]);
+	case SYS_pwritev2:
+		return a[3] == -1 && sim_refuses_writing((int)a[0]);
+	case SYS_splice:
+		return sim_refuses_reading((int)a[0]) || sim_refuses_writing((int)a[2]);
+	case SYS_sendfile:
+		return sim_refuses_reading((int)a[1]) || sim_refuses_writing((int)a[0]);
+	case SYS_sendto:
+	case SYS_sendmsg:
+	case SYS_sendmmsg:
+	case SYS_recvfrom:
+	case SYS_recvmsg:
+	case SYS_recvmmsg:
+	case SYS_getsockopt:
+	case SYS_setsockopt:
+	case SYS_getsockname:
+	case SYS_getpeername:
+	case SYS_bind:
+	case SYS_connect:
+	case SYS_listen:
+	case SYS_accept:
+	case SYS_accept4:
+	case SYS_shutdown:
+		return sim_refuses_socket((int)a[0]);
+	default:
+		return false;
+	}
+}
+
 /* Calls that make and change mappings. */
 static bool do_mapping(long number, const long *a, long *ret)
 {
@@ -306,5 +340,7 @@ SIM_EXPORT long syscall(long number, ...)
 			  do_mapping(number, a, &ret) || do_wait(number, a, &ret) ||
 			  do_status(number, a, &ret) || do_node(number, a, &ret)))
 		return ret;
+	if (sim_bound && do_refuse(number, a))
+		return -1;
 	return sim_return(sim_raw6(number, a[0], a[1], a[2], a[3], a[4], a[5]));
 }

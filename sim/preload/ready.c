@@ -79,6 +79,9 @@ static void take_back(struct sim_file *file, int fd, unsigned int left)
 		most = file->signalled - left;
 		most = most < sizeof(bytes) ? most : sizeof(bytes);
 		n = sim_raw(SYS_recvfrom, fd, bytes, most, MSG_DONTWAIT, NULL, NULL);
+		/* Somebody whose reading we did not see has taken them. */
+		if (n == -EAGAIN)
+			file->signalled = 0;
 		if (n <= 0)
 			break;
 		file->signalled -= (unsigned int)n;

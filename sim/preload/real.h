@@ -26,7 +26,7 @@
 /* Functions that are called with the type that their header declares. */
 #define SIM_REALS(X) \
 	X(open) X(open64) X(openat) X(openat64) X(creat) X(creat64) \
-	X(fopen) X(fopen64) X(fclose) \
+	X(fopen) X(fopen64) X(fclose) X(fdopen) X(vdprintf) \
 	X(close) X(close_range) X(dup) X(dup2) X(dup3) X(fcntl) X(fcntl64) X(ioctl) \
 	X(read) X(write) X(readv) X(writev) \
 	X(mmap) X(mmap64) X(munmap) X(mremap) X(remap_file_pages) X(shmat) \
