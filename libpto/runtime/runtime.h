@@ -422,13 +422,14 @@ struct pto_scope {
  * @tail: next position to fill; written by the owner
  * @done: tasks that the owner has completed since the engine was created
  * @seen_head: last value of @head that the owner has read; used by the owner only
- * @unseen: tasks that the orchestrator will still execute itself before its next check; this and
- *	the next members, up to @debt, are used by the orchestrator only
- * @own: tasks that it executes itself between the last check and the next; 0: it hands them over
- * @spare: the other threads have a backlog, so tasks that it executes itself cost nothing
- * @looked: time of the last check, ns
- * @fair: time that handing over the tasks submitted since then would take, ns
- * @debt: time that it has spent on its own tasks in excess of @fair, ns
+ * @batch: tasks that the orchestrator executes itself between two checks; 0: it hands them over.
+ *	This and the next members, up to @debt, are used by the orchestrator only; see
+ *	pto_sched_check()
+ * @batch_left: how many of them are left
+ * @backlogged: the other threads had a backlog at the last check
+ * @checked: time of the last check, ns
+ * @credit: what it would have cost to hand over all tasks submitted since then, ns
+ * @debt: time that it has lost over tasks of its own and not repaid, ns
  * @own_tail: copy of @tail in a line that no other thread reads; used by the owner only
  * @backlog: ready tasks for which there was no room (offset); used by the owner only
  * @backlog_end: last of them
@@ -447,11 +448,11 @@ struct pto_queue {
 	uint64_t own_tail;
 	uint64_t backlog;
 	uint64_t backlog_end;
-	uint32_t unseen;
-	uint32_t own;
-	bool spare;
-	uint64_t looked;
-	uint64_t fair;
+	uint32_t batch;
+	uint32_t batch_left;
+	bool backlogged;
+	uint64_t checked;
+	uint64_t credit;
 	uint64_t debt;
 	_Atomic uint64_t head __attribute__((aligned(PTO_CACHE_LINE)));
 	_Atomic uint64_t slots[PTO_QUEUE_SIZE] __attribute__((aligned(PTO_CACHE_LINE)));
@@ -480,10 +481,10 @@ struct pto_sched {
 /* How long the orchestrator waits for a task to become ready that it would execute itself. */
 #define PTO_CATCH_UP_NS		2000
 
-/** pto_sched_submitted() - account a submit of @tensors tensors; see pto_sched_keeps() */
-static inline void pto_sched_submitted(struct pto_sched *sched, uint32_t tensors)
+/** pto_sched_credit() - credit the orchestrator with what handing over a submitted task costs */
+static inline void pto_sched_credit(struct pto_sched *sched, uint32_t tensors)
 {
-	sched->queues[0].fair += PTO_HAND_OVER_NS + tensors * PTO_TENSOR_NS;
+	sched->queues[0].credit += PTO_HAND_OVER_NS + tensors * PTO_TENSOR_NS;
 }
 
 void pto_sched_init(struct pto_sched *sched, struct pto_queue *queues, uint32_t count,
@@ -491,8 +492,8 @@ void pto_sched_init(struct pto_sched *sched, struct pto_queue *queues, uint32_t 
 void pto_sched_push(struct pto_sched *sched, uint32_t thread, struct pto_slot *slot);
 struct pto_slot *pto_sched_take(struct pto_sched *sched, uint32_t thread);
 void pto_sched_begin(struct pto_sched *sched, void *base);
-bool pto_sched_tries(struct pto_sched *sched, uint64_t (*now)(void));
-void pto_sched_behind(struct pto_sched *sched);
+bool pto_sched_check(struct pto_sched *sched, uint64_t (*now)(void));
+void pto_sched_end_batch(struct pto_sched *sched);
 uint64_t pto_sched_queued(struct pto_sched *sched, uint32_t thread);
 uint64_t pto_sched_done(struct pto_sched *sched);
 void pto_sched_release(struct pto_sched *sched, struct pto_slot *slot);
@@ -500,19 +501,20 @@ struct pto_slot *pto_sched_complete(struct pto_sched *sched, uint32_t thread,
 				    struct pto_slot *slot);
 
 /**
- * pto_sched_keeps() - shall the orchestrator execute the next task itself? Called by it
+ * pto_sched_executes() - shall the orchestrator execute the next task itself? Called by it
  * @sched: ready tasks
  * @now: the clock
  *
- * If the task is not ready, the caller waits, and calls pto_sched_behind() if that takes too long.
+ * The rest of a batch needs no check; see pto_sched_check(). If the task is not ready, the caller
+ * waits, and calls pto_sched_end_batch() if that takes too long.
  */
-static inline bool pto_sched_keeps(struct pto_sched *sched, uint64_t (*now)(void))
+static inline bool pto_sched_executes(struct pto_sched *sched, uint64_t (*now)(void))
 {
 	struct pto_queue *q = &sched->queues[0];
 
-	if (!q->unseen)
-		return pto_sched_tries(sched, now);
-	q->unseen--;
+	if (!q->batch_left)
+		return pto_sched_check(sched, now);
+	q->batch_left--;
 	return true;
 }
 

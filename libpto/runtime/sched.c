@@ -29,8 +29,8 @@
 #include "runtime.h"
 
 #define FANOUT_BATCH	8	/* consumers whose lines are prefetched at a time */
-#define ENOUGH_LOOKS	8	/* tasks that the orchestrator executes between two checks */
-#define MAX_DEBT_NS	40000	/* for each other thread; see pto_sched_tries() */
+#define BATCH_TASKS	8	/* tasks that the orchestrator executes between two checks */
+#define MAX_DEBT_NS	40000	/* for each other thread; see pto_sched_check() */
 
 /**
  * pto_sched_init() - prepare the ready tasks of an engine
@@ -121,9 +121,9 @@ void pto_sched_push(struct pto_sched *sched, uint32_t thread, struct pto_slot *s
 }
 
 /* Repay debt by the tasks that have been submitted since the last check. */
-static void pay(struct pto_queue *q)
+static void repay(struct pto_queue *q)
 {
-	q->debt -= q->fair < q->debt ? q->fair : q->debt;
+	q->debt -= q->credit < q->debt ? q->credit : q->debt;
 }
 
 /**
@@ -140,79 +140,103 @@ void pto_sched_begin(struct pto_sched *sched, void *base)
 	sched->base = base;
 	if (!q)
 		return;
-	if (!q->own)
-		pay(q);
-	q->own = 0;
-	q->unseen = 0;
-	q->fair = 0;
+	if (!q->batch)
+		repay(q);
+	q->batch = 0;
+	q->batch_left = 0;
+	q->credit = 0;
 }
 
 /* Add the time of the orchestrator's own tasks since the last check to the debt, and repay. */
 static void settle(struct pto_queue *q, uint64_t now, uint64_t max)
 {
-	uint64_t cost = q->own ? now - q->looked : 0;
+	uint64_t cost = q->batch ? now - q->checked : 0;
 
-	if (q->spare && cost > q->fair)
-		cost = q->fair;
+	if (q->backlogged && cost > q->credit)
+		cost = q->credit;
 	q->debt += cost;
-	pay(q);
+	repay(q);
 	if (q->debt > max)
 		q->debt = max;
-	q->looked = now;
-	q->fair = 0;
+	q->checked = now;
+	q->credit = 0;
 }
 
 /* Return: the number of tasks that the orchestrator executes itself before the next check */
-static uint32_t look(const struct pto_sched *sched, struct pto_queue *q, uint64_t now)
+static uint32_t choose_batch(const struct pto_sched *sched, struct pto_queue *q, uint64_t now)
 {
 	settle(q, now, sched->max_debt);
-	q->spare = false;
+	q->backlogged = false;
 	if (!q->debt)
-		return q->own ? ENOUGH_LOOKS : 1;
+		return q->batch ? BATCH_TASKS : 1;
 	q->seen_head = atomic_load_explicit(&q->head, memory_order_acquire);
-	q->spare = q->own_tail - q->seen_head >= sched->enough;
-	return q->spare ? ENOUGH_LOOKS : 0;
+	q->backlogged = q->own_tail - q->seen_head >= sched->enough;
+	return q->backlogged ? BATCH_TASKS : 0;
 }
 
 /**
- * pto_sched_tries() - shall the orchestrator execute the next task itself? See pto_sched_keeps()
+ * pto_sched_check() - choose the number of tasks that the orchestrator executes itself next
+ * @sched: ready tasks
+ * @now: the clock
  *
- * It does if the other threads have a backlog. It also does if that takes less time than handing
- * the task over: moving cache lines to another core and back costs more than a short task. The
- * duration of a task is not known in advance, so the orchestrator tries. If idle threads could
- * have executed the task, the time of the trial is a debt. The orchestrator repays it by handing
- * tasks over before it tries again. So its loss is at most the cost of handing all tasks over
- * (pto_sched_submitted() adds that up), plus the latest trial.
+ * The orchestrator executes tasks itself if the other threads have a backlog, or if that takes less
+ * time than handing them over: moving cache lines to another core and back costs more than a short
+ * task. The duration of a task is not known in advance, so the orchestrator tries, and keeps an
+ * account, which three events change:
+ *
+ *   each submit      credit += PTO_HAND_OVER_NS, and PTO_TENSOR_NS for each tensor
+ *   a check          debt   += time since the last check, if a batch was executed in it; if there
+ *                              was a backlog, at most the credit, as no other thread waited
+ *                    debt   -= credit, but not below 0
+ *                    debt   at most max_debt
+ *                    credit  = 0
+ *   a run begins     debt   -= credit, if tasks are handed over; credit = 0
+ *
+ * A check chooses the next batch, and thereby the state:
+ *
+ *               +--------------------------- debt, no backlog ---------------------------+
+ *               v                                                                        |
+ *        +-------------+    no debt      +-----------------+    no debt, or     +-----------------+
+ *        | hands over  | --------------> | tries           | -----------------> | executes        |
+ *        | batch = 0   |                 | batch = 1       |    a backlog       | BATCH_TASKS     |
+ *        +-------------+ <-------------- +-----------------+                    +-----------------+
+ *               |         debt, no backlog                                               ^
+ *               +------------------------------- debt, a backlog ------------------------+
+ *
+ * A batch is followed by a check. While tasks are handed over, there is a check only when the
+ * credit has reached the debt, or when twice the backlog could be in the queue: the orchestrator
+ * reads what other threads write only then. So its loss over tasks that idle threads could have
+ * executed is at most the cost of handing all tasks over, plus the latest batch.
  *
  * A task that is not ready waits for a task that was handed over. The orchestrator waits a little
  * for that task, and executes ready tasks meanwhile. Otherwise this task, and all tasks that
- * depend on it, would have to be handed over, too. The wait is part of the trial's cost.
+ * depend on it, would have to be handed over, too. The wait is part of the batch's cost, and a wait
+ * without success ends the batch.
  *
  * The debt is limited, so that the orchestrator soon notices when long tasks are followed by short
- * ones. A trial that costs more than the limit costs each other thread at most the same time.
+ * ones. A batch that costs more than the limit costs each other thread at most the same time.
  * MAX_DEBT_NS for each of them is about a hundred times the cost of handing a task over, so the
  * excess is about one percent of the work that they could do.
  *
- * The orchestrator reads what other threads write only now and then: with a backlog, once in
- * ENOUGH_LOOKS submits; without, when twice the backlog could be there.
+ * Return: true if there is a batch, of which the next task is the first.
  */
-bool pto_sched_tries(struct pto_sched *sched, uint64_t (*now)(void))
+bool pto_sched_check(struct pto_sched *sched, uint64_t (*now)(void))
 {
 	struct pto_queue *q = &sched->queues[0];
 
 	if (sched->enough == UINT32_MAX)
 		return false;
-	if (!q->own && q->fair < q->debt && q->own_tail - q->seen_head < 2 * sched->enough)
+	if (!q->batch && q->credit < q->debt && q->own_tail - q->seen_head < 2 * sched->enough)
 		return false;
-	q->own = look(sched, q, now());
-	q->unseen = q->own ? q->own - 1 : 0;
-	return q->own;
+	q->batch = choose_batch(sched, q, now());
+	q->batch_left = q->batch ? q->batch - 1 : 0;
+	return q->batch;
 }
 
-/** pto_sched_behind() - stop trying until the next check, as a task was not ready in time */
-void pto_sched_behind(struct pto_sched *sched)
+/** pto_sched_end_batch() - end the batch, as one of its tasks was not ready in time */
+void pto_sched_end_batch(struct pto_sched *sched)
 {
-	sched->queues[0].unseen = 0;
+	sched->queues[0].batch_left = 0;
 }
 
 /**

@@ -314,7 +314,7 @@ static bool catch_up(struct pto_runtime *rt, struct pto_slot *slot, uint32_t unm
 		if (!end)
 			end = now + PTO_CATCH_UP_NS;
 		if (now >= end || pto_rt_fatal_code(rt)) {
-			pto_sched_behind(rt->sched);
+			pto_sched_end_batch(rt->sched);
 			return false;
 		}
 		rt->env->help(rt);
@@ -323,10 +323,10 @@ static bool catch_up(struct pto_runtime *rt, struct pto_slot *slot, uint32_t unm
 }
 
 /* Shall the orchestrator execute a task itself, at once? Only tasks of a single kernel. */
-static bool keeps(struct pto_runtime *rt, struct pto_slot *slot, uint32_t unmet)
+static bool executes(struct pto_runtime *rt, struct pto_slot *slot, uint32_t unmet)
 {
 	return !slot->flags && slot->block_num * slot->part_count == 1 &&
-	       pto_sched_keeps(rt->sched, rt->env->now) &&
+	       pto_sched_executes(rt->sched, rt->env->now) &&
 	       (!unmet || catch_up(rt, slot, unmet));
 }
 
@@ -338,8 +338,8 @@ static void publish(struct pto_runtime *rt, struct pto_slot *slot, uint32_t unme
 	atomic_store_explicit(&rt->submitted,
 			      atomic_load_explicit(&rt->submitted, memory_order_relaxed) + 1,
 			      memory_order_relaxed);
-	pto_sched_submitted(rt->sched, slot->tensor_count);
-	if (keeps(rt, slot, unmet)) {
+	pto_sched_credit(rt->sched, slot->tensor_count);
+	if (executes(rt, slot, unmet)) {
 		rt->env->execute(rt, slot);
 		return;
 	}

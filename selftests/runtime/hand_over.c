@@ -54,8 +54,8 @@ FIXTURE_TEARDOWN(hand_over)
 /* The next task, which takes @ns. The others are done with all that they have, if they are @idle */
 static void submit(FIXTURE_DATA(hand_over) *self, uint64_t ns, bool idle)
 {
-	pto_sched_submitted(&self->sched, 0);
-	if (pto_sched_keeps(&self->sched, now)) {
+	pto_sched_credit(&self->sched, 0);
+	if (pto_sched_executes(&self->sched, now)) {
 		now_ns += ns;
 		self->kept++;
 		self->lost += idle ? ns : 0;
@@ -81,6 +81,36 @@ TEST_F(hand_over, long_tasks)
 		submit(self, LONG, true);
 	EXPECT_GE(10000 * PTO_HAND_OVER_NS / LONG + 1, self->kept);
 	EXPECT_LE(1, self->kept);
+}
+
+/* Tasks that idle threads wait for. Return: how many are handed over until one is not */
+static uint64_t until_next(FIXTURE_DATA(hand_over) *self, uint64_t ns)
+{
+	uint64_t kept = self->kept, tasks = 0;
+
+	while (self->kept == kept && ++tasks < 100000)
+		submit(self, ns, true);
+	return tasks - 1;
+}
+
+/* The account, to the nanosecond: each task handed over repays what handing it over costs. */
+TEST_F(hand_over, account)
+{
+	struct pto_queue *q = self->queues;
+
+	EXPECT_EQ(ENOUGH * PTO_HAND_OVER_NS, q->debt);
+	EXPECT_EQ(ENOUGH - 1, until_next(self, LONG));
+	EXPECT_EQ(1, q->batch);
+	EXPECT_EQ(0, q->debt + q->credit);
+	/* The submit of the check is credited, too. */
+	EXPECT_EQ(LONG / PTO_HAND_OVER_NS - 1, until_next(self, LONG));
+	EXPECT_EQ(1, q->batch);
+	/* A short one leaves no debt: then there are batches, until a long one comes. */
+	EXPECT_EQ(LONG / PTO_HAND_OVER_NS - 1, until_next(self, SHORT));
+	for (int i = 0; i < BATCH; i++)
+		EXPECT_EQ(0, until_next(self, SHORT));
+	EXPECT_EQ(BATCH, q->batch);
+	EXPECT_EQ(0, q->debt);
 }
 
 /* It need not make up for all that it has lost over a very long one, but for enough. */
@@ -141,15 +171,15 @@ static void submit_behind(FIXTURE_DATA(hand_over) *self, uint64_t ns, uint64_t w
 {
 	uint64_t begun = now_ns;
 
-	pto_sched_submitted(&self->sched, 0);
-	if (!pto_sched_keeps(&self->sched, now))
+	pto_sched_credit(&self->sched, 0);
+	if (!pto_sched_executes(&self->sched, now))
 		return;
 	now_ns += wait < PTO_CATCH_UP_NS ? wait : PTO_CATCH_UP_NS;
 	if (wait < PTO_CATCH_UP_NS) {
 		now_ns += ns;
 		self->kept++;
 	} else {
-		pto_sched_behind(&self->sched);
+		pto_sched_end_batch(&self->sched);
 	}
 	self->lost += now_ns - begun;
 }
