@@ -162,6 +162,10 @@ void pto_engine_destroy(struct pto_engine *engine)
 {
 }
 
+void context_tidy(struct context *ctx)
+{
+}
+
 void loader_free(struct loader *loader)
 {
 }
