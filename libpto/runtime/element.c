@@ -18,6 +18,12 @@ static void *locate(struct pto_runtime *rt, const struct pto_tensor *t, uint32_t
 			     "element access: the tensor is not valid");
 		return NULL;
 	}
+	if (!pto_rt_covers(rt, t)) {
+		pto_rt_fatal(rt, PTO_FATAL_INVALID_ARGS, 0, PTO_NO_TASK,
+			     "element access: the buffer at 0x%llx, %llu bytes, is not memory of this context",
+			     (unsigned long long)t->addr, (unsigned long long)t->size);
+		return NULL;
+	}
 	if (bytes != pto_dtype_size(t->dtype)) {
 		pto_rt_fatal(rt, PTO_FATAL_INVALID_ARGS, 0, t->owner_task,
 			     "element access: %llu bytes, but data type %u has %u",

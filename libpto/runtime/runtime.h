@@ -601,6 +601,7 @@ struct pto_graph_source {
  * @log: write a line of the program to the device's log
  * @room: make room for @bytes in pto_runtime.graph; false if there is no memory
  * @host_view: the host's address of device memory, NULL if the host cannot access it
+ * @covers: may the run access memory that is not the runtime's? NULL: all of it
  *
  * A runtime that executes tasks calls @ready, @execute, @help and @wait. A runtime that builds a
  * graph calls @room and @host_view.
@@ -618,6 +619,7 @@ struct pto_rt_env {
 	void (*log)(struct pto_runtime *rt, uint32_t level, const char *text);
 	bool (*room)(struct pto_runtime *rt, uint64_t bytes);
 	void *(*host_view)(struct pto_runtime *rt, uint64_t addr, uint64_t bytes);
+	bool (*covers)(struct pto_runtime *rt, uint64_t addr, uint64_t bytes);
 };
 
 /**
@@ -684,6 +686,13 @@ struct pto_runtime {
 	char fatal_text[PTO_FATAL_TEXT];
 	struct pto_scope scope[PTO_MAX_SCOPE_DEPTH];
 };
+
+/* May the run access the buffer of @t? What the runtime has allocated is in its arena. */
+static inline bool pto_rt_covers(struct pto_runtime *rt, const struct pto_tensor *t)
+{
+	return !rt->env->covers || t->owner_task != PTO_NO_TASK ||
+	       rt->env->covers(rt, t->addr, t->size);
+}
 
 void pto_runtime_init(struct pto_runtime *rt, const struct pto_rt_env *env,
 		      struct pto_sched *sched, uint32_t arch, uint32_t clusters);

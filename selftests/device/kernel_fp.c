@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Changes the floating-point control words; counts in tensor 0 if they were not the default ones. */
+/* Changes the floating-point control words; tensor 0 counts when they were not the default ones. */
 #include <pto/kernel.h>
 
 #include "fp.h"

@@ -162,13 +162,25 @@ static void allocated(struct pto_rt *rt)
 	pto_set_f32(rt, pto_task_output(&task, 0), 0, 1);
 }
 
-static void unseen(struct pto_rt *rt)
+/* At address 4096. */
+static void unseen(struct pto_rt *rt, const struct pto_orch_args *args, uint64_t how)
 {
 	uint32_t shape = 4;
+	struct pto_task_args task;
 	struct pto_tensor t;
 
 	pto_external(&t, 4096, PTO_DTYPE_FLOAT32, 1, &shape, 0, 0);
-	pto_get_f32(rt, &t, 0);
+	if (how == HOST_UNSEEN) {
+		pto_get_f32(rt, &t, 0);
+	} else if (how == HOST_UNSEEN_SET) {
+		pto_set_f32(rt, &t, 0, 1);
+	} else {
+		pto_task_args_init(&task);
+		pto_add_input(&task, pto_orch_tensor(args, 0));
+		pto_add_input(&task, &t);
+		pto_add_output_existing(&task, pto_orch_tensor(args, 2));
+		pto_submit_aiv(rt, 0, &task);
+	}
 }
 
 /* A task of whatever func_id scalar 1 says. */
@@ -235,7 +247,9 @@ void aicpu_orchestration_entry(struct pto_rt *rt, const struct pto_orch_args *ar
 		allocated(rt);
 		break;
 	case HOST_UNSEEN:
-		unseen(rt);
+	case HOST_UNSEEN_SET:
+	case HOST_UNSEEN_TASK:
+		unseen(rt, args, pto_orch_scalar(args, 0));
 		break;
 	case HOST_OPEN_SCOPE:
 		pto_scope_begin(rt, PTO_SCOPE_AUTO);

@@ -18,6 +18,8 @@ enum {
 	HOST_USED,		/* set an element that a task reads */
 	HOST_ALLOCATED,		/* set an element of what the runtime has allocated */
 	HOST_UNSEEN,		/* get an element where nothing is */
+	HOST_UNSEEN_SET,	/* set an element where nothing is */
+	HOST_UNSEEN_TASK,	/* a task whose second input is there */
 	HOST_OPEN_SCOPE,	/* leave a scope open */
 	HOST_FATAL,		/* report a fatal error */
 	HOST_FUNC,		/* a task of func_id scalar 1 */

@@ -16,7 +16,6 @@ enum {
 
 #ifdef __cplusplus
 namespace {
-
 void count(int *words, int which)
 {
 	__atomic_add_fetch(&words[which], 1, __ATOMIC_SEQ_CST);
@@ -25,6 +24,7 @@ void count(int *words, int which)
 struct of_object {
 	int *words = nullptr;
 	bool torn = false;
+
 	~of_object()
 	{
 		torn = true;
@@ -37,6 +37,7 @@ of_object object;
 
 struct of_thread {
 	int *words;
+
 	explicit of_thread(int *to) : words(to)
 	{
 		count(words, THREADS_MADE);

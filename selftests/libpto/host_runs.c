@@ -218,6 +218,27 @@ PT_TEST_F(host, elements_that_the_host_does_not_see)
 		     PTO_FATAL_INVALID_ARGS, "does not see address 0x1000");
 }
 
+/* One rule for both kinds: memory that is not the context's is an invalid argument. */
+PT_TEST_F(host, memory_that_is_nobodys)
+{
+	static const uint32_t how[] = { HOST_UNSEEN, HOST_UNSEEN_SET, HOST_UNSEEN_TASK };
+	uint32_t kind, i;
+
+	for (kind = PTO_KIND_DEVICE_ORCH; kind <= PTO_KIND_HOST_GRAPH; kind++) {
+		ASSERT_EQ(0, pto_unprepare(self->ctx, 0));
+		ASSERT_EQ(0, pto_callable_set_kind(self->callable, kind));
+		ASSERT_EQ(0, pto_prepare(self->ctx, 0, self->callable));
+		for (i = 0; i < 3; i++) {
+			EXPECT_EQ(-EREMOTEIO, run(self, how[i], 0, 0, NULL));
+			EXPECT_EQ(PTO_FATAL_INVALID_ARGS, self->result.code);
+			EXPECT_TRUE(!!strstr(pto_context_error(self->ctx), "0x1000")) {
+				TH_LOG("%s", pto_context_error(self->ctx));
+			}
+		}
+		EXPECT_EQ(0, run(self, HOST_GRAPH, 0, 0, NULL));
+	}
+}
+
 /* --- graphs that do not fit ----------------------------------------------------------- */
 
 PT_TEST_F(host, task_window)

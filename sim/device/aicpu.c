@@ -164,7 +164,23 @@ static void env_log(struct pto_runtime *rt, uint32_t level, const char *text)
 		fprintf(stderr, "pto: program: %s: %s\n", names[level], text);
 }
 
+/* The last buffers that have been found are remembered: programs use few, and often. */
+static bool env_covers(struct pto_runtime *rt, uint64_t addr, uint64_t bytes)
+{
+	struct pto_engine *engine = engine_of(rt);
+	const struct pto_graph_source *source = &engine->graph;
+	struct pto_covered *last = &engine->covered[addr / PTO_CACHE_LINE % ENGINE_COVERED];
+
+	if (last->addr == addr && last->bytes >= bytes)
+		return true;
+	if (source->covers && !source->covers(source->cookie, addr, bytes))
+		return false;
+	*last = (struct pto_covered){ .addr = addr, .bytes = bytes };
+	return true;
+}
+
 const struct pto_rt_env aicpu_env = {
+	.covers = env_covers,
 	.kernel_type = env_kernel_type,
 	.ready = env_ready,
 	.execute = env_execute,

@@ -401,6 +401,7 @@ uint32_t pto_engine_run(struct pto_engine *engine, const struct pto_engine_run *
 		return status;
 	engine->kernels = run->callable->kernels;
 	engine->kernel_count = run->callable->kernel_count;
+	memset(engine->covered, 0, sizeof(engine->covered));
 	engine->graph = (struct pto_graph_source){
 		.data = run->graph,
 		.size = run->graph_size,

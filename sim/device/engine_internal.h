@@ -214,6 +214,18 @@ struct pto_monitor {
 	int crew_error;
 };
 
+#define ENGINE_COVERED	16
+
+/**
+ * struct pto_covered - a buffer that the run may access
+ * @addr: its address, 0 if there is none
+ * @bytes: so many of it
+ */
+struct pto_covered {
+	uint64_t addr;
+	uint64_t bytes;
+};
+
 /**
  * struct pto_engine - the engine of a hardware context
  * @rt: the runtime; first member, see engine_of()
@@ -224,6 +236,7 @@ struct pto_monitor {
  * @started: workers that have a thread; used by the creator and the destroyer only
  * @kernels: kernel table of the current run
  * @kernel_count: its length
+ * @covered: buffers that the current run has been found to be allowed to access
  * @graph: graph of the current run, if it has one
  * @seen_done: pto_sched_done() when the orchestrator last saw it change
  * @idle: number of the orchestrator's waits since then
@@ -259,6 +272,7 @@ struct pto_engine {
 	uint32_t started;
 	const struct pto_engine_kernel *kernels;
 	uint32_t kernel_count;
+	struct pto_covered covered[ENGINE_COVERED];
 	struct pto_graph_source graph;
 	uint64_t seen_done;
 	uint32_t idle;

@@ -232,9 +232,9 @@ static bool object_leave(struct object *object, struct loader *loader)
 		return true;
 	if (!pto_thread_uses(&object->retired))
 		object_retire(object);
-	else if (loader->hung || pto_engine_call(loader->engine, object_retire, object,
-				 pto_engine_call_bound(loader->engine)))
-		loader->hung = true;
+	else if (!loader->hung)
+		loader->hung = pto_engine_call(loader->engine, object_retire, object,
+					       pto_engine_call_bound(loader->engine));
 	if (!object->left)
 		pto_engine_nudge(loader->engine);
 	return object->left;
