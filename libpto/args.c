@@ -3,6 +3,7 @@
  * Argument lists. Adding a tensor determines its place in the staging memory, so that a submit
  * only has to copy.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,6 +32,27 @@ PTO_API void pto_args_clear(struct pto_args *args)
 	args->scalar_count = 0;
 	args->output_count = 0;
 	args->data_bytes = 0;
+	args->error = 0;
+	args->reason[0] = '\0';
+}
+
+/* Note why something could not be added, unless something before it could not. Return: @rc */
+static int PTO_PRINTF(3, 4) wrong(struct pto_args *args, int rc, const char *fmt, ...)
+{
+	va_list ap;
+
+	if (args->error)
+		return rc;
+	args->error = rc;
+	va_start(ap, fmt);
+	vsnprintf(args->reason, sizeof(args->reason), fmt, ap);
+	va_end(ap);
+	return rc;
+}
+
+PTO_API const char *pto_args_error(const struct pto_args *args)
+{
+	return args && args->error ? args->reason : "no failure";
 }
 
 /* Room for one more tensor and one more slot. Tensors are aligned to a cache line. */
@@ -41,16 +63,16 @@ static int make_room(struct pto_args *args)
 	struct pto_arg_slot *slots;
 
 	if (args->tensor_count == PTO_RUN_MAX_TENSORS)
-		return -ENOSPC;
+		return wrong(args, -ENOSPC, "a run takes %u tensors at most", PTO_RUN_MAX_TENSORS);
 	if (args->tensor_count < args->tensor_room)
 		return 0;
 	slots = realloc(args->slots, room * sizeof(*slots));
 	if (!slots)
-		return -ENOMEM;
+		return wrong(args, -ENOMEM, "out of memory for %u tensors", room);
 	args->slots = slots;
 	tensors = aligned_alloc(_Alignof(struct pto_arg_tensor), room * sizeof(*tensors));
 	if (!tensors)
-		return -ENOMEM;
+		return wrong(args, -ENOMEM, "out of memory for %u tensors", room);
 	if (args->tensors)
 		memcpy(tensors, args->tensors, args->tensor_count * sizeof(*tensors));
 	free(args->tensors);
@@ -117,24 +139,33 @@ PTO_API int pto_args_add_host(struct pto_args *args, int direction, void *data, 
 	int rc;
 
 	if (direction != PTO_IN && direction != PTO_OUT && direction != PTO_INOUT)
-		return -EINVAL;
+		return wrong(args, -EINVAL, "tensor %u: %d is no direction", args->tensor_count,
+			     direction);
 	rc = pto_tensor_make(&desc, 0, dtype, ndims, shape);
 	if (rc)
-		return rc;
+		return wrong(args, rc, "tensor %u: %s (data type %u, %u dimensions)",
+			     args->tensor_count, rc == -EOVERFLOW ? "it is too large" :
+			     "data type or number of dimensions is out of range", dtype, ndims);
 	if (!data && desc.size)
-		return -EINVAL;
+		return wrong(args, -EINVAL, "tensor %u: no memory for its %llu bytes",
+			     args->tensor_count, (unsigned long long)desc.size);
 	if (desc.size > UINT64_MAX / 2 || (uintptr_t)data + desc.size < (uintptr_t)data)
-		return -EOVERFLOW;
+		return wrong(args, -EOVERFLOW, "tensor %u: it is too large (%llu bytes)",
+			     args->tensor_count, (unsigned long long)desc.size);
 	rc = find_slot(args, data, desc.size, direction, &slot);
-	if (!rc)
-		rc = make_room(args);
+	if (rc)
+		return wrong(args, rc,
+			     "tensor %u: its memory overlaps that of another one in part, and one of them is written",
+			     args->tensor_count);
+	rc = make_room(args);
 	if (rc)
 		return rc;
 	if (slot == PTO_NO_SLOT) {
 		slot = args->slot_count;
 		rc = append_slot(args, data, desc.size, direction);
 		if (rc)
-			return rc;
+			return wrong(args, rc, "tensor %u: all tensors together are too large",
+				     args->tensor_count);
 	} else {
 		struct pto_arg_slot *shared = &args->slots[slot];
 
@@ -160,12 +191,17 @@ PTO_API int pto_args_add_device_sized(struct pto_args *args, const struct pto_te
 	int rc;
 
 	if (!tensor)
-		return -EINVAL;
+		return wrong(args, -EINVAL, "tensor %u: no descriptor", args->tensor_count);
 	rc = pto_take(&desc, sizeof(desc), tensor, size, TENSOR_MIN);
-	if (!rc)
-		rc = pto_tensor_check(&desc);
-	if (!rc)
-		rc = make_room(args);
+	if (rc)
+		return wrong(args, rc, "tensor %u: a descriptor of %zu bytes has %s",
+			     args->tensor_count, size, rc == -E2BIG ?
+			     "fields that this library does not know" : "fields too few");
+	rc = pto_tensor_check(&desc);
+	if (rc)
+		return wrong(args, rc, "tensor %u: its descriptor is not sound: see pto_tensor_check()",
+			     args->tensor_count);
+	rc = make_room(args);
 	if (rc)
 		return rc;
 	args->tensors[args->tensor_count++] = (struct pto_arg_tensor){
@@ -177,7 +213,7 @@ PTO_API int pto_args_add_device_sized(struct pto_args *args, const struct pto_te
 PTO_API int pto_args_add_scalar(struct pto_args *args, uint64_t value)
 {
 	if (args->scalar_count == PTO_RUN_MAX_SCALARS)
-		return -ENOSPC;
+		return wrong(args, -ENOSPC, "a run takes %u scalars at most", PTO_RUN_MAX_SCALARS);
 	args->scalars[args->scalar_count++] = value;
 	return 0;
 }

@@ -319,6 +319,14 @@ PTO_API int pto_query_usage_sized(struct pto_context *ctx, struct pto_device_usa
 	return query(ctx, PTO_QUERY_USAGE, usage, size);
 }
 
+PTO_API void pto_set_log(struct pto_context *ctx, pto_log_fn fn, void *arg)
+{
+	pthread_mutex_lock(&ctx->lock);
+	ctx->log = fn;
+	ctx->log_arg = arg;
+	pthread_mutex_unlock(&ctx->lock);
+}
+
 PTO_API int pto_reset(struct pto_context *ctx)
 {
 	struct pto_ioc_ctx_reset arg = { .size = sizeof(arg) };

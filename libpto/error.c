@@ -9,16 +9,18 @@
 
 #include "pto_private.h"
 
-#define TEXT_SIZE	512
 #define CONTEXT_TEXTS	4	/* contexts whose latest failure a thread keeps */
 
 static _Thread_local struct {
 	unsigned int serial;
-	char text[TEXT_SIZE];
+	char text[PTO_TEXT_SIZE];
 } context_texts[CONTEXT_TEXTS];
 static _Thread_local unsigned int next_text;
-static _Thread_local char open_text[TEXT_SIZE];
-static _Thread_local char callable_text[TEXT_SIZE];
+static _Thread_local struct {
+	const char *text;	/* one of those, a constant, or NULL */
+} latest;
+static _Thread_local char open_text[PTO_TEXT_SIZE];
+static _Thread_local char callable_text[PTO_TEXT_SIZE];
 
 static char *find_text(unsigned int serial)
 {
@@ -43,12 +45,32 @@ static char *claim_text(unsigned int serial)
 
 int pto_fail(const struct pto_context *ctx, int rc, const char *fmt, ...)
 {
+	char *text = claim_text(ctx->serial);
 	va_list ap;
 
+	latest.text = text;
 	va_start(ap, fmt);
-	vsnprintf(claim_text(ctx->serial), TEXT_SIZE, fmt, ap);
+	vsnprintf(text, PTO_TEXT_SIZE, fmt, ap);
 	va_end(ap);
 	return rc;
+}
+
+void pto_text_begin(void)
+{
+	latest.text = NULL;
+}
+
+int pto_fail_nowhere(int rc, const char *text)
+{
+	latest.text = text;
+	return rc;
+}
+
+void pto_text_end(char *text, int rc)
+{
+	text[0] = '\0';
+	if (rc)
+		snprintf(text, PTO_TEXT_SIZE, "%s", latest.text ? latest.text : pto_errno_name(rc));
 }
 
 int pto_fail_open(int rc, const char *fmt, ...)
@@ -56,7 +78,7 @@ int pto_fail_open(int rc, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(open_text, TEXT_SIZE, fmt, ap);
+	vsnprintf(open_text, PTO_TEXT_SIZE, fmt, ap);
 	va_end(ap);
 	return rc;
 }
@@ -66,7 +88,7 @@ int pto_fail_callable(int rc, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(callable_text, TEXT_SIZE, fmt, ap);
+	vsnprintf(callable_text, PTO_TEXT_SIZE, fmt, ap);
 	va_end(ap);
 	return rc;
 }

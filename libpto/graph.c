@@ -104,7 +104,7 @@ static void *env_host_view(struct pto_runtime *rt, uint64_t addr, uint64_t bytes
 }
 
 /* Like the log of the software device. */
-static void env_log(struct pto_runtime *rt, uint32_t level, const char *text)
+static void log_to_stderr(uint32_t level, const char *text)
 {
 	static const char * const names[] = { "error", "warn", "info", "debug" };
 	const char *wanted = getenv("PTO_LOG");
@@ -115,6 +115,22 @@ static void env_log(struct pto_runtime *rt, uint32_t level, const char *text)
 			limit = i;
 	if (level <= limit && level < 4 && !(wanted && !strcmp(wanted, "none")))
 		fprintf(stderr, "pto: program: %s: %s\n", names[level], text);
+}
+
+static void env_log(struct pto_runtime *rt, uint32_t level, const char *text)
+{
+	struct pto_context *ctx = builder_of(rt)->stream->ctx;
+	pto_log_fn log;
+	void *arg;
+
+	pthread_mutex_lock(&ctx->lock);
+	log = ctx->log;
+	arg = ctx->log_arg;
+	pthread_mutex_unlock(&ctx->lock);
+	if (log)
+		log(level, text, arg);
+	else
+		log_to_stderr(level, text);
 }
 
 static const struct pto_rt_env builder_env = {

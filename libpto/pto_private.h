@@ -89,6 +89,8 @@ struct pto_timeouts {
  * @default_stream: lives as long as the context
  * @arenas: ids of the arenas created last
  * @next_arena: entry of @arenas to replace next
+ * @log: gets lines of the log, or NULL
+ * @log_arg: handed to it
  * @host: orchestrations of kind HOST_GRAPH by cid, NULL elsewhere; also read without the lock
  */
 struct pto_context {
@@ -108,6 +110,8 @@ struct pto_context {
 	struct pto_stream *default_stream;
 	struct pto_arena_id arenas[PTO_ARENA_IDS];
 	unsigned int next_arena;
+	pto_log_fn log;
+	void *log_arg;
 	struct pto_host_orch *host[PTO_MAX_CALLABLES];
 };
 
@@ -156,6 +160,16 @@ int pto_fail_callable(int rc, const char *fmt, ...) PTO_PRINTF(2, 3);
  * how much of the device's memory is in use.
  */
 int pto_fail_room(struct pto_context *ctx, const char *what, uint64_t bytes);
+
+/*
+ * pto_text_begin(), pto_text_end() - between them, the calling thread does what @rc came of. @text:
+ * of PTO_TEXT_SIZE bytes; gets what was said about a failure with any context, or its errno's name.
+ */
+void pto_text_begin(void);
+
+/* pto_fail_nowhere() - the same as pto_fail() for what has no context; @text: a constant */
+int pto_fail_nowhere(int rc, const char *text);
+void pto_text_end(char *text, int rc);
 
 /* pto_fail_run() - pto_fail() for a run that failed. */
 int pto_fail_run(struct pto_context *ctx, const struct pto_run_handle *run);
@@ -354,6 +368,8 @@ struct pto_arg_tensor {
  * @scalar_count: scalars
  * @output_count: slots that are copied back
  * @data_bytes: staged data of all slots
+ * @error: of the first pto_args_add_*() that failed, or 0
+ * @reason: why, in words
  * @scalars: scalars
  */
 struct pto_args {
@@ -365,6 +381,8 @@ struct pto_args {
 	uint32_t scalar_count;
 	uint32_t output_count;
 	uint64_t data_bytes;
+	int error;
+	char reason[160];
 	uint64_t scalars[PTO_RUN_MAX_SCALARS];
 };
 

@@ -17,6 +17,33 @@
 
 #include "pto_private.h"
 
+/* --- results ---------------------------------------------------------------- */
+
+/* Bytes of a result before its text, which is written only when there is one to give. */
+#define RESULT_HEAD	offsetof(struct pto_result, text)
+
+static void begin_result(struct pto_result *own)
+{
+	memset(own, 0, RESULT_HEAD);
+	pto_text_begin();
+}
+
+/* What a call ends with. @own has no text yet. */
+static int give_result(struct pto_result *result, size_t size, struct pto_result *own, int rc)
+{
+	if (!result)
+		return rc;
+	if (!rc && size == sizeof(*result)) {
+		memcpy(result, own, RESULT_HEAD);
+		result->text[0] = '\0';
+		return 0;
+	}
+	memset(own->text, 0, sizeof(own->text));
+	pto_text_end(own->text, rc);
+	pto_give(result, size, own, sizeof(*own));
+	return rc;
+}
+
 /* --- waiting ---------------------------------------------------------------- */
 
 static void copy_outputs(const struct pto_run_handle *run)
@@ -118,7 +145,7 @@ static int take_result(struct pto_run_handle *run, struct pto_result *result)
 {
 	int rc = run->result.status;
 
-	*result = run->result;
+	memcpy(result, &run->result, RESULT_HEAD);
 	if (rc)
 		pto_fail_run(run->stream->ctx, run);
 	pto_run_put(run);
@@ -211,10 +238,11 @@ static int wait_handle(struct pto_run_handle *handle, uint64_t timeout_ns,
 	int rc;
 
 	if (!handle)
-		return -EINVAL;
+		return pto_fail_nowhere(-EINVAL, "no run handle");
 	run = pto_handle_hold(handle);
 	if (!run)
-		return -EBADF;
+		return pto_fail_nowhere(-EBADF,
+					"the run handle has been waited for already, or its stream or context is no more");
 	slot = run->slot;
 	rc = wait_held(handle, run, timeout_ns, result);
 	pto_handle_let_go(slot);
@@ -224,11 +252,10 @@ static int wait_handle(struct pto_run_handle *handle, uint64_t timeout_ns,
 PTO_API int pto_wait_sized(struct pto_run_handle *handle, uint64_t timeout_ns,
 			   struct pto_result *result, size_t size)
 {
-	struct pto_result own = { .id = 0 };
-	int rc = wait_handle(handle, timeout_ns, &own);
+	struct pto_result own;
 
-	pto_give(result, size, &own, sizeof(own));
-	return rc;
+	begin_result(&own);
+	return give_result(result, size, &own, wait_handle(handle, timeout_ns, &own));
 }
 
 static int wait_for_all(struct pto_stream *stream, uint64_t timeout_ns)
@@ -516,6 +543,8 @@ static int submit(struct pto_stream *stream, int cid, const struct pto_args *arg
 	struct pto_host_orch *orch;
 	int rc;
 
+	if (args && args->error)
+		return pto_fail(ctx, args->error, "arguments: %s", args->reason);
 	rc = read_options(ctx, options, &known, &rings);
 	if (!rc)
 		rc = read_timeouts(ctx, &known, &timeouts);
@@ -569,7 +598,7 @@ static void give_up(struct pto_run_handle *run, int rc, struct pto_result *resul
 {
 	run->detached = true;
 	run->output_count = 0;
-	*result = run->result;
+	memcpy(result, &run->result, RESULT_HEAD);
 	result->status = rc;
 }
 
@@ -605,7 +634,7 @@ static int run_and_wait(struct pto_context *ctx, int cid, const struct pto_args 
 	int rc;
 
 	if (!ctx)
-		return -EINVAL;
+		return pto_fail_nowhere(-EINVAL, "no context");
 	stream = ctx->default_stream;
 	rc = enter_stream(stream);
 	if (rc)
@@ -627,9 +656,8 @@ PTO_API int pto_run_sized(struct pto_context *ctx, int cid, const struct pto_arg
 			  size_t size)
 {
 	PTO_KEEP_ERRNO;
-	struct pto_result own = { .id = 0 };
-	int rc = run_and_wait(ctx, cid, args, options, &own);
+	struct pto_result own;
 
-	pto_give(result, size, &own, sizeof(own));
-	return rc;
+	begin_result(&own);
+	return give_result(result, size, &own, run_and_wait(ctx, cid, args, options, &own));
 }

@@ -523,6 +523,20 @@ TEST_F(failures, of_building_graphs)
 	pto_args_free(args);
 }
 
+/* Lines that an application takes */
+struct lines {
+	char text[400];
+	size_t length;
+};
+
+static void take_line(uint32_t level, const char *text, void *arg)
+{
+	struct lines *lines = arg;
+
+	lines->length += snprintf(lines->text + lines->length, sizeof(lines->text) - lines->length,
+				  "%u %s;", level, text);
+}
+
 /* What an orchestration logs here, with $PTO_LOG as @level. Return: in @text */
 static int logged(FIXTURE_DATA(failures) *self, const char *level, char *text, size_t size)
 {
@@ -567,6 +581,22 @@ TEST_F(failures, lines_of_an_orchestration)
 		ASSERT_EQ(0, logged(self, cases[i].level, text, sizeof(text)));
 		EXPECT_STREQ(want, text);
 	}
+}
+
+/* All of them, whatever $PTO_LOG says, and nothing goes to standard error. */
+TEST_F(failures, lines_that_the_application_takes)
+{
+	struct lines lines = { .length = 0 };
+	char text[400];
+
+	ASSERT_EQ(0, prepare_host(self));
+	pto_set_log(self->ctx, take_line, &lines);
+	ASSERT_EQ(0, logged(self, "error", text, sizeof(text)));
+	EXPECT_STREQ("", text);
+	EXPECT_NE(NULL, strstr(lines.text, "0 level 0;1 level 1;2 level 2;3 level 3;"));
+	pto_set_log(self->ctx, NULL, NULL);
+	ASSERT_EQ(0, logged(self, "error", text, sizeof(text)));
+	EXPECT_STREQ("pto: program: error: level 0\n", text);
 }
 
 /* --- runs ---------------------------------------------------------------------------- */

@@ -28,6 +28,7 @@
 #include <stdint.h>
 
 #include <linux/pto.h>
+#include <pto/log.h>
 #include <pto/tensor.h>
 
 #ifdef __cplusplus
@@ -124,12 +125,6 @@ aicpu_orchestration_config(const struct pto_orch_args *args);
 #define PTO_ARGS_NULL_DEPS		5
 #define PTO_ARGS_TOO_MANY_DEPS		6
 #define PTO_ARGS_BAD_PREDICATE		7
-
-/* Levels of a log line. */
-#define PTO_LOG_ERROR		0
-#define PTO_LOG_WARN		1
-#define PTO_LOG_INFO		2
-#define PTO_LOG_DEBUG		3
 
 /* Items of pto_rt_ops.query. */
 #define PTO_RT_CLUSTERS		0	/* clusters that this run has */

@@ -33,6 +33,7 @@
 #include <stdint.h>
 
 #include <linux/pto.h>
+#include <pto/log.h>
 #include <pto/tensor.h>
 #include <pto/version.h>
 
@@ -41,6 +42,9 @@ extern "C" {
 #endif
 
 #define PTO_FOREVER UINT64_MAX
+
+/** PTO_TEXT_SIZE: bytes of the longest text about a failure, its NUL included. */
+#define PTO_TEXT_SIZE 512
 
 struct pto_context;
 struct pto_stream;
@@ -147,6 +151,28 @@ static inline int pto_query_usage(struct pto_context *ctx, struct pto_device_usa
 {
 	return pto_query_usage_sized(ctx, usage, sizeof(*usage));
 }
+
+/*
+ * pto_log_fn - gets a line of the log
+ * @level: PTO_LOG_*
+ * @text: the line, without a newline; good until the function returns
+ * @arg: as given to pto_set_log()
+ *
+ * Called by the thread that executes the orchestration which has written the line, inside
+ * pto_run() or pto_submit(): it must not call functions of this library on the context.
+ */
+typedef void (*pto_log_fn)(uint32_t level, const char *text, void *arg);
+
+/**
+ * pto_set_log() - where lines go that orchestrations write with pto_log() in this process
+ * @ctx: the context
+ * @fn: gets each line, of any level; NULL: standard error, as $PTO_LOG says
+ * @arg: handed to it
+ *
+ * With @fn, nothing of this library is written to standard error for @ctx. A thread that
+ * executes an orchestration meanwhile may still call the function that was set before.
+ */
+void pto_set_log(struct pto_context *ctx, pto_log_fn fn, void *arg);
 
 /** pto_reset() - leave the error state (PTO_CTX_RESET). Return: 0 or a negative errno */
 int pto_reset(struct pto_context *ctx);
@@ -410,6 +436,14 @@ static inline int pto_args_add_device(struct pto_args *args, const struct pto_te
 /** pto_args_add_scalar() - add 64 bits. Return: 0; -ENOSPC beyond PTO_RUN_MAX_SCALARS */
 int pto_args_add_scalar(struct pto_args *args, uint64_t value);
 
+/**
+ * pto_args_error() - why the first pto_args_add_*() that failed did so; never NULL
+ *
+ * A list that something could not be added to is refused by pto_run() and pto_submit(), with the
+ * same error and this text, until pto_args_clear().
+ */
+const char *pto_args_error(const struct pto_args *args);
+
 /** pto_args_add_f32() - add a float: its bits in the low half of a scalar */
 int pto_args_add_f32(struct pto_args *args, float value);
 
@@ -477,6 +511,7 @@ struct pto_run_options {
  * @task: task concerned if the device names one, else ~0
  * @func_id: function concerned if the device names one, else ~0
  * @core: core concerned if the device names one, else ~0
+ * @text: why the call failed, in words, as pto_context_error() says; empty if it has not
  */
 struct pto_result {
 	int32_t status;
@@ -491,6 +526,7 @@ struct pto_result {
 	uint64_t task;
 	uint32_t func_id;
 	uint32_t core;
+	char text[PTO_TEXT_SIZE];
 };
 
 /** pto_prewarm_sized() - as pto_prewarm(); @size: of @rings */
