@@ -137,7 +137,7 @@ static int pto_ctx_call(struct pto_ctx *ctx, union pto_command *cmd, struct pto_
  * @cmd: the command, except for its ctx
  * @reply: its completion, if @reply->done afterwards
  *
- * The device may first finish the run that it executes, which has a bound of its own.
+ * The device executes it beside the context's runs, and after the commands that came before it.
  * If the waiter is killed, the command may still be executed later. The caller then undoes it by
  * another command, which the queue executes afterwards.
  *

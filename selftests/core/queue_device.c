@@ -16,6 +16,7 @@ static struct {
 	struct ptodev dev;
 	struct ctx_page page;
 	struct context ctx;
+	struct server server;
 	bool asleep;
 } d;
 
@@ -36,14 +37,20 @@ void device_reset(uint32_t slots)
 	}
 }
 
+/*
+ * One thread for all queues: what it does with one of them does not depend on the others. Of the
+ * orders in which two threads may execute commands it has the worst: a control command comes
+ * before all runs that have not begun.
+ */
 void device_main(void)
 {
-	context_main(&d.ctx);
+	d.server = (struct server){ .ctx = &d.ctx, .which = CTX_STREAMS, .end = CTX_QUEUES };
+	context_serve(&d.server);
 }
 
 void device_doorbell(void)
 {
-	bell_ring(&d.page.bell);
+	bell_ring(&d.page.bells[CTX_STREAMS]);
 }
 
 void device_stop(void)
@@ -54,7 +61,7 @@ void device_stop(void)
 
 bool device_explored(const void *p)
 {
-	return p == &d.page.bell.rung || p == &d.page.bell.sleeping;
+	return p == &d.page.bells[CTX_STREAMS].rung || p == &d.page.bells[CTX_STREAMS].sleeping;
 }
 
 /* --- what bell.c calls ------------------------------------------------------------- */
@@ -139,6 +146,7 @@ int window_hide(struct ptodev *dev, uint64_t offset, uint64_t size)
 void context_execute(struct context *ctx, bool control, const struct pto_dev_cmd *cmd,
 		     struct outcome *out)
 {
+	d.server.turn = 0;
 	machine_execute(cmd);
 }
 
@@ -162,8 +170,25 @@ void pto_engine_destroy(struct pto_engine *engine)
 {
 }
 
-void context_tidy(struct context *ctx)
+void pto_engine_abort_call(struct pto_engine *engine)
 {
+}
+
+void pto_engine_calls_end(struct pto_engine *engine)
+{
+}
+
+void fault_watch_thread(void)
+{
+}
+
+void context_tidy(struct context *ctx, uint32_t server)
+{
+}
+
+int device_thread_create(pthread_t *thread, void *(*main)(void *), void *arg)
+{
+	return -ENOSYS;
 }
 
 void loader_free(struct loader *loader)

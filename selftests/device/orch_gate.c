@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Waits until u32 element 0 of tensor 0 is not zero (the application opens this gate), then
- * adds one to element 1. With three more tensors it then submits one AIV task of func_id 0
- * on them, as orch_vec does.
+ * adds one to element 1. If there is an element 2, it adds one to that when it begins. With
+ * three more tensors it then submits one AIV task of func_id 0 on them, as orch_vec does.
  */
 #include <unistd.h>
 
@@ -28,6 +28,8 @@ void aicpu_orchestration_entry(struct pto_rt *rt, const struct pto_orch_args *ar
 	uint32_t *gate = pto_tensor_data(pto_orch_tensor(args, 0));
 	struct pto_task_args task;
 
+	if (pto_orch_tensor(args, 0)->extent > 2)
+		__atomic_add_fetch(&gate[2], 1, __ATOMIC_RELEASE);
 	if (!wait_for_gate(rt, gate)) {
 		pto_report_fatal(rt, PTO_FATAL_EXPLICIT, "the gate was not opened");
 		return;

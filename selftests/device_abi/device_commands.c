@@ -697,9 +697,10 @@ TEST_F(device, doorbell_for_all_queues)
 {
 	const uint64_t scalars[] = { PROBE_LATE, 99 };
 	struct pto_dev_cmd nop = { .opcode = PTO_DEV_NOP, .ctx = 1 };
-	struct bell *bell = &ptodev_page(self->rig.dev, 1)->bell;
+	struct bell *bell = &ptodev_page(self->rig.dev, 1)->bells[CTX_STREAMS];
+	struct bell *other = &ptodev_page(self->rig.dev, 1)->bells[CTX_CONTROL];
 	uint32_t last = self->rig.ident->queue_count - 1;
-	unsigned int rung;
+	unsigned int rung, other_rung;
 
 	ASSERT_EQ(0, rig_bind(&self->rig, PTO_DEV_QUEUE_BIND, 1, last));
 	ASSERT_EQ(0, rig_do(&self->rig, last, &nop, NULL));
@@ -707,10 +708,11 @@ TEST_F(device, doorbell_for_all_queues)
 	rig_submit_run(&self->ctx, 0, scalars, 2);
 	ASSERT_TRUE(rig_started(&self->ctx));
 	/* Who is awake asks for no doorbell. */
-	EXPECT_EQ(0, __atomic_load_n(&rig_queue(&self->rig, 1)->sq_flags, __ATOMIC_SEQ_CST));
+	EXPECT_EQ(0, __atomic_load_n(&rig_queue(&self->rig, last)->sq_flags, __ATOMIC_SEQ_CST));
 	EXPECT_EQ(0, __atomic_load_n(&rig_queue(&self->rig, 2)->sq_flags, __ATOMIC_SEQ_CST));
 	/* Nothing is waiting: nobody is woken. */
 	rung = atomic_load(&bell->rung);
+	other_rung = atomic_load(&other->rung);
 	ptodev_kick(self->rig.dev, PTODEV_ALL_QUEUES);
 	EXPECT_EQ(rung, atomic_load(&bell->rung));
 	nop.id = rig_queue(&self->rig, last)->sq_tail;
@@ -718,6 +720,11 @@ TEST_F(device, doorbell_for_all_queues)
 	__atomic_store_n(&rig_queue(&self->rig, last)->sq_tail, nop.id + 1, __ATOMIC_SEQ_CST);
 	ptodev_kick(self->rig.dev, PTODEV_ALL_QUEUES);
 	EXPECT_EQ(rung + 1, atomic_load(&bell->rung));
+	EXPECT_EQ(other_rung, atomic_load(&other->rung));
+	/* The control queue has a bell of its own. */
+	ptodev_kick(self->rig.dev, 1);
+	EXPECT_EQ(rung + 1, atomic_load(&bell->rung));
+	EXPECT_EQ(other_rung + 1, atomic_load(&other->rung));
 	__atomic_store_n(self->ctx.page, 99, __ATOMIC_RELEASE);
 	ASSERT_EQ(0, rig_wait(&self->rig, last, nop.id, NULL));
 }

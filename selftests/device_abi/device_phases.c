@@ -101,6 +101,112 @@ TEST_F(device, phases_in_order)
 	EXPECT_EQ(PHASES_ENDED, *self->ctx.page);
 }
 
+/* A load from another thread, which waits for it. */
+struct loading {
+	struct rig_ctx *ctx;
+	const struct phases *what;
+	int ret;
+};
+
+static void *load_beside(void *arg)
+{
+	struct loading *loading = arg;
+
+	loading->ret = load_phases(loading->ctx, 1, loading->what);
+	return NULL;
+}
+
+/* A constructor takes its time, and runs of the same context do not wait for it. */
+TEST_F(device, runs_beside_a_constructor)
+{
+	struct phases what = { .init = PHASE_WAIT };
+	struct loading loading = { .ctx = &self->ctx, .what = &what };
+	uint64_t *words = self->ctx.page + 8;
+	uint64_t until = rig_now() + RIG_BOUND_NS;
+	unsigned int tries = 0, served;
+	pthread_t thread;
+
+	words[0] = 0;
+	words[1] = 0;
+	what.begun = rig_addr(&self->rig, &words[0]);
+	what.until = rig_addr(&self->rig, &words[1]);
+	ASSERT_EQ(0, pthread_create(&thread, NULL, load_beside, &loading));
+	while (!__atomic_load_n((uint32_t *)&words[0], __ATOMIC_ACQUIRE) && rig_now() < until)
+		rig_pause(&tries);
+	for (served = 0; served < 20; served++) {
+		if (rig_run(&self->ctx, 0, PROBE_ECHO, 100 + served, 0) != PTO_DEV_OK)
+			break;
+		EXPECT_EQ(100 + served, *self->ctx.page);
+	}
+	EXPECT_EQ(20, served);
+	/* It is not there before its constructors have returned. */
+	EXPECT_EQ(PTO_DEV_INVALID, rig_run(&self->ctx, 1, 0, 0, 0));
+	__atomic_store_n((uint32_t *)&words[1], 1, __ATOMIC_RELEASE);
+	pthread_join(thread, NULL);
+	EXPECT_EQ(PTO_DEV_OK, loading.ret);
+	EXPECT_EQ(PTO_DEV_OK, rig_run(&self->ctx, 1, 0, 0, 0));
+	EXPECT_EQ(PHASES_BEGUN, *self->ctx.page);
+}
+
+/* A run takes its time: what it does not use can be changed, what it uses stays. */
+TEST_F(device, control_commands_beside_a_run)
+{
+	struct pto_dev_cmd_arena drop = {
+		.opcode = PTO_DEV_ARENA_DROP, .ctx = 1, .addr = self->ctx.arena,
+		.size = self->ctx.plan->arena_size,
+	};
+	const uint64_t scalars[] = { PROBE_LATE, 99 };
+	const struct phases sound = { .init = PHASE_SOUND };
+	struct pto_dev_cqe cqe;
+	unsigned int served;
+	uint32_t id;
+
+	*self->ctx.page = 0;
+	id = rig_submit_run(&self->ctx, 0, scalars, 2);
+	ASSERT_TRUE(rig_started(&self->ctx));
+	for (served = 0; served < 5; served++)
+		if (load_phases(&self->ctx, 1, &sound) != PTO_DEV_OK ||
+		    rig_unload(&self->ctx, 1) != PTO_DEV_OK)
+			break;
+	EXPECT_EQ(5, served);
+	EXPECT_EQ(PTO_DEV_INVALID, rig_unload(&self->ctx, 0));
+	EXPECT_WHY("a run executes the callable with handle 0");
+	EXPECT_EQ(PTO_DEV_INVALID, rig_do(&self->rig, self->ctx.control, &drop, NULL));
+	EXPECT_WHY("a run executes in that at");
+	__atomic_store_n(self->ctx.page, 99, __ATOMIC_RELEASE);
+	ASSERT_EQ(0, rig_wait(&self->rig, self->ctx.stream, id, &cqe));
+	EXPECT_EQ(PTO_DEV_OK, cqe.status);
+	EXPECT_SOUND(&self->ctx);
+	EXPECT_EQ(PTO_DEV_OK, rig_unload(&self->ctx, 0));
+	EXPECT_EQ(PTO_DEV_OK, rig_do(&self->rig, self->ctx.control, &drop, NULL));
+}
+
+/* A constructor that hangs is left, and costs the run beside it nothing. */
+TEST_F(device, constructor_that_hangs_beside_a_run)
+{
+	const struct phases hangs = { .init = PHASE_HANG };
+	const uint64_t scalars[] = { PROBE_LATE, 99 };
+	struct pto_dev_cmd_run cmd = {
+		.opcode = PTO_DEV_RUN, .ctx = 1, .epoch = 1000, .timeout_ms = 60000,
+	};
+	struct pto_dev_cqe cqe;
+	struct rig_ctx other;
+	uint32_t id;
+
+	RESTART_BOUNDED(&other);
+	*self->ctx.page = 0;
+	cmd.arena_addr = self->ctx.arena;
+	cmd.args_addr = rig_addr(&self->rig, self->ctx.args);
+	cmd.args_size = rig_args(&self->ctx, scalars, 2);
+	id = rig_submit(&self->rig, self->ctx.stream, &cmd);
+	ASSERT_TRUE(rig_started(&self->ctx));
+	EXPECT_EQ(PTO_DEV_TIMEOUT, load_phases(&self->ctx, 1, &hangs));
+	__atomic_store_n(self->ctx.page, 99, __ATOMIC_RELEASE);
+	ASSERT_EQ(0, rig_wait(&self->rig, self->ctx.stream, id, &cqe));
+	EXPECT_EQ(PTO_DEV_OK, cqe.status);
+	EXPECT_SOUND(&self->ctx);
+}
+
 TEST_F(device, constructor_that_hangs)
 {
 	struct phases what = { .init = PHASE_HANG };
@@ -118,21 +224,6 @@ TEST_F(device, constructor_that_hangs)
 	EXPECT_EQ(0, *self->ctx.page);
 	EXPECT_SOUND(&self->ctx);
 	EXPECT_SOUND(&other);
-}
-
-/* A load from another thread, which waits for it. */
-struct loading {
-	struct rig_ctx *ctx;
-	const struct phases *what;
-	int ret;
-};
-
-static void *load_beside(void *arg)
-{
-	struct loading *loading = arg;
-
-	loading->ret = load_phases(loading->ctx, 1, loading->what);
-	return NULL;
 }
 
 /* Where a thread executes it, it is left for the abort, and the load says so itself. */
@@ -243,10 +334,12 @@ TEST_F(device, configuration_that_ends_late)
 	};
 	const struct pto_dev_report *report;
 	uint64_t scalars[1] = { 0 };
+	struct pto_engine *engine;
 
 	if (variant->isolate)
 		SKIP(return, "the watchdog tells a process by a signal, which is blocked");
-	what.until = (uintptr_t)&self->rig.dev->contexts[1].context->engine->abort_call;
+	engine = self->rig.dev->contexts[1].context->engine;
+	what.until = (uintptr_t)&engine->callers[CALLER_RUNS].abort;
 	ASSERT_EQ(PTO_DEV_OK, load_phases(&self->ctx, 1, &what));
 	cmd.args_size = rig_args(&self->ctx, scalars, 1);
 	EXPECT_EQ(PTO_DEV_TIMEOUT, rig_do(&self->rig, self->ctx.stream, &cmd, NULL));
@@ -289,6 +382,17 @@ TEST_F(device, constructor_that_crashes)
 	EXPECT_EQ(PTO_DEV_FAULT, load_phases(&self->ctx, 1, &what));
 	EXPECT_WHY("SIGSEGV at address 0x18, in a constructor, a destructor or the dynamic loader");
 	EXPECT_SOUND(&other);
+}
+
+TEST_F(device, constructor_that_uses_its_stack_up)
+{
+	const struct phases what = { .init = PHASE_OVERFLOW };
+
+	if (!variant->isolate)
+		SKIP(return, "a crash is the application's here");
+	EXPECT_EQ(PTO_DEV_FAULT, load_phases(&self->ctx, 1, &what));
+	EXPECT_WHY("SIGSEGV at address 0x");
+	EXPECT_WHY("in a constructor, a destructor or the dynamic loader");
 }
 
 TEST_HARNESS_MAIN

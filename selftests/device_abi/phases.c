@@ -14,6 +14,14 @@ static const volatile struct phases phases = { .magic = PHASES_MAGIC };
 static uint64_t trace;
 static volatile int *volatile nowhere = (volatile int *)0x18;
 
+static uint32_t deep(uint32_t depth)
+{
+	volatile char room[4096];
+
+	room[0] = (char)depth;
+	return depth ? deep(depth - 1) + (uint32_t)room[0] : 0;
+}
+
 static void phase(uint32_t what)
 {
 	uint32_t *begun = (uint32_t *)(uintptr_t)phases.begun;
@@ -26,6 +34,8 @@ static void phase(uint32_t what)
 	}
 	if (what == PHASE_CRASH)
 		*nowhere = 1;
+	if (what == PHASE_OVERFLOW)
+		trace += deep(UINT32_MAX);
 	if (what != PHASE_SOUND && begun)
 		__atomic_store_n(begun, 1, __ATOMIC_RELEASE);
 	if (what == PHASE_LATE) {
@@ -33,7 +43,9 @@ static void phase(uint32_t what)
 			usleep(1000);
 		sigprocmask(SIG_SETMASK, &old, NULL);
 	}
-	while (what != PHASE_SOUND)
+	while (what == PHASE_WAIT && !__atomic_load_n(until, __ATOMIC_ACQUIRE))
+		usleep(1000);
+	while (what != PHASE_SOUND && what != PHASE_WAIT)
 		pause();
 }
 

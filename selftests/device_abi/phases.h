@@ -12,6 +12,8 @@
 #define PHASE_DEAF	2	/* for ever, and no signal reaches it */
 #define PHASE_CRASH	3	/* writes to address 0x18 */
 #define PHASE_LATE	4	/* deaf until a word is not 0, and hangs then */
+#define PHASE_WAIT	5	/* returns when a word is not 0 */
+#define PHASE_OVERFLOW	6	/* until the stack is used up */
 
 /**
  * struct phases - part of the image, which a test changes before it is loaded
@@ -22,7 +24,7 @@
  * @pad: unused
  * @trace: address of a word; destructors write there in what order they were called
  * @begun: address of a 32-bit word: is 1 when one that does not return has begun
- * @until: address of the 32-bit word that PHASE_LATE waits for
+ * @until: address of the 32-bit word that PHASE_LATE and PHASE_WAIT wait for
  */
 struct phases {
 	char magic[24];

@@ -13,13 +13,13 @@ int pt_gate_new(int fd, const struct pt_vec *vec, struct pt_gate *gate)
 	int count = vec ? 4 : 1;
 	int err, i;
 
-	err = pt_buf_new(fd, 2 * sizeof(uint32_t), &gate->words);
+	err = pt_buf_new(fd, 3 * sizeof(uint32_t), &gate->words);
 	if (err)
 		return err;
 	err = pt_buf_new(fd, PTO_RUN_ARGS_SIZE(4, 0), &gate->args);
 	if (err)
 		goto err_words;
-	tensors[0] = pt_tensor(gate->words.addr, PTO_DTYPE_UINT32, sizeof(uint32_t), 2);
+	tensors[0] = pt_tensor(gate->words.addr, PTO_DTYPE_UINT32, sizeof(uint32_t), 3);
 	for (i = 1; i < count; i++)
 		tensors[i] = pt_tensor(vec->data.addr + (i - 1) * step, PTO_DTYPE_FLOAT32,
 				       sizeof(float), vec->count);
@@ -54,4 +54,9 @@ void pt_gate_set(struct pt_gate *gate, bool open)
 uint32_t pt_gate_passed(const struct pt_gate *gate)
 {
 	return __atomic_load_n((uint32_t *)gate->words.map + 1, __ATOMIC_ACQUIRE);
+}
+
+uint32_t pt_gate_begun(const struct pt_gate *gate)
+{
+	return __atomic_load_n((uint32_t *)gate->words.map + 2, __ATOMIC_ACQUIRE);
 }

@@ -263,6 +263,7 @@ void pt_gate_free(int fd, struct pt_gate *gate);
 int pt_gate_submit(int fd, const struct pt_gate *gate, uint32_t stream, uint64_t *id);
 void pt_gate_set(struct pt_gate *gate, bool open);
 uint32_t pt_gate_passed(const struct pt_gate *gate);
+uint32_t pt_gate_begun(const struct pt_gate *gate);
 
 /* --- software devices of one's own (ptod.c) ------------------------------------------- */
 

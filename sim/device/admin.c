@@ -102,8 +102,8 @@ static uint32_t admin_page_get(struct ptodev *dev)
 			continue;
 		dev->page_refs[i] = 1;
 		page = ptodev_page(dev, i);
-		memset((char *)page + sizeof(page->bell), 0,
-		       sizeof(*page) - sizeof(page->bell));
+		memset((char *)page + sizeof(page->bells), 0,
+		       sizeof(*page) - sizeof(page->bells));
 		return i;
 	}
 	return 0;
@@ -140,6 +140,7 @@ static void do_create(struct ptodev *dev, const struct pto_dev_cmd *generic, str
 	}
 	page = ptodev_page(dev, home->page);
 	page->slots[0].index = cmd->queue;
+	atomic_store(&page->control, cmd->queue);
 	page->top = 1;
 	page->bound = 1;
 	home->queues[0] = cmd->queue;
@@ -224,7 +225,7 @@ static void admin_set_slot(struct ptodev *dev, uint32_t id, uint32_t i, uint32_t
 	if (!locked)
 		return;
 	ctx_page_unlock(page);
-	bell_ring(&page->bell);
+	bell_ring(&page->bells[CTX_STREAMS]);
 }
 
 static void do_bind(struct ptodev *dev, const struct pto_dev_cmd *generic, struct outcome *out)
@@ -253,7 +254,7 @@ static bool admin_queue_idle(struct ptodev *dev, uint32_t id, uint32_t i)
 	bool idle;
 
 	tail = __atomic_load_n(&ptodev_pair(dev, home->queues[i])->sq_tail, __ATOMIC_ACQUIRE);
-	idle = page->current != i + 1 && page->slots[i].head == tail;
+	idle = page->current[CTX_STREAMS] != i + 1 && page->slots[i].head == tail;
 	if (locked)
 		ctx_page_unlock(page);
 	return idle;

@@ -61,14 +61,14 @@ static void tensor_explain(const struct pto_tensor *t, uint32_t i, struct outcom
 			     (unsigned long long)t->size);
 }
 
-static bool tensor_check(const struct context *ctx, const struct pto_tensor *t, uint32_t i,
+static bool tensor_check(struct context *ctx, const struct pto_tensor *t, uint32_t i,
 			 struct outcome *out)
 {
 	if (pto_tensor_check(t)) {
 		tensor_explain(t, i, out);
 		return false;
 	}
-	if (map_table_covers(&ctx->maps, t->addr, t->size, PTO_DEV_PROT_READ))
+	if (context_covers(ctx, t->addr, t->size, PTO_DEV_PROT_READ))
 		return true;
 	outcome_fail(out, PTO_DEV_INVALID,
 		     "tensor %u: its buffer at 0x%llx, %llu bytes, is not memory of this context",
@@ -96,7 +96,7 @@ const struct pto_run_args *args_fetch(struct context *ctx, const struct pto_dev_
 	if (!cmd->args_addr && !cmd->args_size)
 		return NULL;
 	if (cmd->args_size < sizeof(*args) || cmd->args_addr % 64 ||
-	    !map_table_covers(&ctx->maps, cmd->args_addr, cmd->args_size, PTO_DEV_PROT_READ)) {
+	    !context_covers(ctx, cmd->args_addr, cmd->args_size, PTO_DEV_PROT_READ)) {
 		outcome_fail(out, PTO_DEV_INVALID,
 			     "arguments: none can be at address 0x%llx, size %u",
 			     (unsigned long long)cmd->args_addr, cmd->args_size);

@@ -48,8 +48,8 @@ static void bury_run(struct ptodev *dev, struct ctx_home *home, uint32_t i)
  * context_bury() - let the admin complete the commands of a context from now on
  * @dev: the device
  * @id: a context that is LIFE_ALIVE, but will not access its queues any more
- * @status: PTO_DEV_FAULT or PTO_DEV_ABORTED; PTO_DEV_TIMEOUT: the run that was executing has timed
- *	out, and all other commands end with a fault
+ * @status: PTO_DEV_FAULT or PTO_DEV_ABORTED; PTO_DEV_TIMEOUT: what the thread home->overdue was
+ *	executing has timed out, and all other commands end with a fault
  * @why: report of each command
  */
 void context_bury(struct ptodev *dev, uint32_t id, uint32_t status,
@@ -68,10 +68,10 @@ void context_bury(struct ptodev *dev, uint32_t id, uint32_t status,
 			continue;
 		atomic_store(&dev->shared->owner[home->queues[i]], 0);
 		bury_queue(dev, &page->slots[i], home->queues[i]);
-		if (page->current == i + 1 && status == PTO_DEV_TIMEOUT)
+		if (page->current[home->overdue] == i + 1 && status == PTO_DEV_TIMEOUT)
 			bury_run(dev, home, i);
 	}
-	page->current = 0;
+	memset(page->current, 0, sizeof(page->current));
 	context_serve_dead(dev, id);
 }
 

@@ -49,6 +49,43 @@ static void do_nothing(struct context *ctx, const struct pto_dev_cmd *cmd, struc
 {
 }
 
+/**
+ * context_covers() - may the context access memory so?
+ * @ctx: the context; any thread but that of the control queue, which need not ask for the lock
+ * @addr: device address
+ * @size: bytes
+ * @prot: PTO_DEV_PROT_*
+ */
+bool context_covers(struct context *ctx, uint64_t addr, uint64_t size, uint32_t prot)
+{
+	bool covers;
+
+	pthread_mutex_lock(&ctx->lock);
+	covers = map_table_covers(&ctx->maps, addr, size, prot);
+	pthread_mutex_unlock(&ctx->lock);
+	return covers;
+}
+
+static int maps_add(struct context *ctx, const struct map_range *range)
+{
+	int ret;
+
+	pthread_mutex_lock(&ctx->lock);
+	ret = map_table_insert(&ctx->maps, range);
+	pthread_mutex_unlock(&ctx->lock);
+	return ret;
+}
+
+static int maps_remove(struct context *ctx, uint64_t addr, uint64_t size)
+{
+	int ret;
+
+	pthread_mutex_lock(&ctx->lock);
+	ret = map_table_remove(&ctx->maps, addr, size);
+	pthread_mutex_unlock(&ctx->lock);
+	return ret;
+}
+
 static bool map_check(struct context *ctx, const struct pto_dev_cmd_map *cmd, uint64_t *offset,
 		      struct outcome *out)
 {
@@ -76,7 +113,7 @@ static void do_map(struct context *ctx, const struct pto_dev_cmd *generic, struc
 		outcome_fail(out, PTO_DEV_INVALID, "map: unknown protection 0x%x", cmd->prot);
 		return;
 	}
-	ret = map_table_insert(&ctx->maps, &range);
+	ret = maps_add(ctx, &range);
 	if (ret) {
 		outcome_fail(out, ret == -ENOMEM ? PTO_DEV_NOMEM : PTO_DEV_INVALID,
 			     "map: address 0x%llx, length %llu: %s",
@@ -86,7 +123,7 @@ static void do_map(struct context *ctx, const struct pto_dev_cmd *generic, struc
 	}
 	ret = window_show(ctx->dev, offset, cmd->length, cmd->prot);
 	if (ret) {
-		map_table_remove(&ctx->maps, cmd->addr, cmd->length);
+		maps_remove(ctx, cmd->addr, cmd->length);
 		outcome_fail(out, PTO_DEV_NOMEM, "map: %s", strerror(-ret));
 	}
 }
@@ -116,7 +153,7 @@ static void do_unmap(struct context *ctx, const struct pto_dev_cmd *generic, str
 			     (unsigned long long)cmd->addr, (unsigned long long)cmd->length);
 		return;
 	}
-	if (map_table_remove(&ctx->maps, cmd->addr, cmd->length)) {
+	if (maps_remove(ctx, cmd->addr, cmd->length)) {
 		outcome_fail(out, PTO_DEV_INVALID,
 			     "unmap: address 0x%llx, length %llu has not been mapped",
 			     (unsigned long long)cmd->addr, (unsigned long long)cmd->length);
@@ -131,28 +168,31 @@ static void do_unmap(struct context *ctx, const struct pto_dev_cmd *generic, str
  * Let the admin watch code of a program. The code has to end when it has taken @bound and, with
  * @patience, has made no progress for this time.
  */
-static void watch_begin(struct context *ctx, uint64_t start, uint64_t bound, uint64_t patience)
+static void watch_begin(struct ctx_watch *watch, uint64_t start, uint64_t bound, uint64_t patience)
 {
 	uint64_t until;
 
 	if (__builtin_add_overflow(start, bound, &until) || until == RUN_EXPIRED)
 		until = RUN_EXPIRED - 1;
-	atomic_store_explicit(&ctx->page->run_patience, patience, memory_order_relaxed);
-	atomic_store_explicit(&ctx->page->run_until, until, memory_order_release);
+	atomic_store_explicit(&watch->patience, patience, memory_order_relaxed);
+	atomic_store_explicit(&watch->until, until, memory_order_release);
 }
 
 /*
  * The code has ended. If the admin has told it to end, the admin may not have finished that, and
  * holds the lock meanwhile: wait for it. Return: true if the admin has told it to end
  */
-static bool watch_end(struct context *ctx)
+static bool watch_end(struct ctx_page *page, struct ctx_watch *watch)
 {
-	if (atomic_exchange(&ctx->page->run_until, 0) != RUN_EXPIRED)
+	if (atomic_exchange(&watch->until, 0) != RUN_EXPIRED)
 		return false;
-	ctx_page_lock(ctx->page);
-	ctx_page_unlock(ctx->page);
+	ctx_page_lock(page);
+	ctx_page_unlock(page);
 	return true;
 }
+
+/* The calling thread loads or unloads objects, and calls their constructors or destructors. */
+__thread bool context_loading;
 
 /*
  * Each constructor and destructor has its own bound. This one is for those that cannot be left,
@@ -162,25 +202,26 @@ static void objects_begin(struct context *ctx, const struct outcome *out)
 {
 	uint64_t bound = pto_engine_call_bound(ctx->engine) + LEAVE_BOUND_NS;
 
-	ctx->loading = true;
-	watch_begin(ctx, out->start_ns, bound, bound);
+	context_loading = true;
+	watch_begin(&ctx->page->watches[CTX_CONTROL], out->start_ns, bound, bound);
 }
 
 static void objects_end(struct context *ctx)
 {
-	watch_end(ctx);
-	ctx->loading = false;
+	watch_end(ctx->page, &ctx->page->watches[CTX_CONTROL]);
+	context_loading = false;
 }
 
 /*
- * Call this thread's destructors of retired objects, and drop objects that all threads have left.
+ * Let the calling thread leave what it has to. If it is the one that loads and unloads, it also
+ * drops what all threads have left.
  */
-void context_tidy(struct context *ctx)
+void context_tidy(struct context *ctx, uint32_t server)
 {
 	struct outcome out;
 
 	pto_thread_tidy();
-	if (!ctx->loader.retired)
+	if (server != CTX_CONTROL || !ctx->loader.retired)
 		return;
 	outcome_init(&out);
 	objects_begin(ctx, &out);
@@ -195,6 +236,29 @@ static void do_load(struct context *ctx, const struct pto_dev_cmd *cmd, struct o
 	objects_end(ctx);
 }
 
+/* From here on no run finds the callable. Return: false if one executes it */
+static bool unload_begin(struct context *ctx, uint32_t handle, struct outcome *out)
+{
+	const struct pto_engine_callable *callable;
+
+	pthread_mutex_lock(&ctx->lock);
+	callable = loader_callable(&ctx->loader, handle);
+	if (callable && callable == ctx->running)
+		outcome_fail(out, PTO_DEV_INVALID, "unload: a run executes the callable with handle %u",
+			     handle);
+	else
+		ctx->unloading = handle + 1;
+	pthread_mutex_unlock(&ctx->lock);
+	return !out->status;
+}
+
+static void unload_end(struct context *ctx)
+{
+	pthread_mutex_lock(&ctx->lock);
+	ctx->unloading = 0;
+	pthread_mutex_unlock(&ctx->lock);
+}
+
 static void do_unload(struct context *ctx, const struct pto_dev_cmd *generic,
 		      struct outcome *out)
 {
@@ -204,9 +268,14 @@ static void do_unload(struct context *ctx, const struct pto_dev_cmd *generic,
 		outcome_fail(out, PTO_DEV_INVALID, "unload: unused operands are not 0");
 		return;
 	}
+	if (!unload_begin(ctx, cmd->handle, out))
+		return;
 	objects_begin(ctx, out);
 	loader_unload(&ctx->loader, cmd->handle, out);
 	objects_end(ctx);
+	if (ctx->loader.retired)
+		bell_ring(&ctx->page->bells[CTX_STREAMS]);
+	unload_end(ctx);
 }
 
 /* The arena at @addr, or a free entry if @addr is 0; NULL if there is none. */
@@ -274,8 +343,10 @@ static void do_arena_bind(struct context *ctx, const struct pto_dev_cmd *generic
 			     (unsigned long long)cmd->size);
 		return;
 	}
+	pthread_mutex_lock(&ctx->lock);
 	arena->addr = cmd->addr;
 	arena->size = cmd->size;
+	pthread_mutex_unlock(&ctx->lock);
 }
 
 static void do_arena_drop(struct context *ctx, const struct pto_dev_cmd *generic,
@@ -289,7 +360,13 @@ static void do_arena_drop(struct context *ctx, const struct pto_dev_cmd *generic
 			     (unsigned long long)cmd->addr, (unsigned long long)cmd->size);
 		return;
 	}
-	memset(arena, 0, sizeof(*arena));
+	pthread_mutex_lock(&ctx->lock);
+	if (arena->addr == ctx->running_in)
+		outcome_fail(out, PTO_DEV_INVALID, "arena: a run executes in that at 0x%llx",
+			     (unsigned long long)cmd->addr);
+	else
+		memset(arena, 0, sizeof(*arena));
+	pthread_mutex_unlock(&ctx->lock);
 }
 
 /* Execute a run while the admin watches it. */
@@ -298,13 +375,12 @@ static void run_execute(struct context *ctx, const struct pto_engine_run *run,
 {
 	uint64_t patience = run->timeout_ns ? 0 : ctx->dev->config.default_timeout_ns;
 	uint64_t bound = run->timeout_ns ? run->timeout_ns : patience;
+	struct ctx_watch *watch = &ctx->page->watches[CTX_STREAMS];
 	bool told;
 
-	ctx->running = run->callable;
-	watch_begin(ctx, out->start_ns, bound, patience);
+	watch_begin(watch, out->start_ns, bound, patience);
 	out->status = pto_engine_run(ctx->engine, run, &out->report);
-	told = watch_end(ctx);
-	ctx->running = NULL;
+	told = watch_end(ctx->page, watch);
 	if (!told || out->status != PTO_DEV_ABORTED)
 		return;
 	out->status = PTO_DEV_TIMEOUT;
@@ -316,13 +392,11 @@ static void run_execute(struct context *ctx, const struct pto_engine_run *run,
 
 static bool graph_covers(const void *cookie, uint64_t addr, uint64_t size)
 {
-	const struct context *ctx = cookie;
-
-	return map_table_covers(&ctx->maps, addr, size, PTO_DEV_PROT_READ);
+	return context_covers((struct context *)(uintptr_t)cookie, addr, size, PTO_DEV_PROT_READ);
 }
 
 /* Is there no graph, or one in the context's memory? */
-static bool graph_sound(const struct context *ctx, const struct pto_dev_cmd_run *cmd)
+static bool graph_sound(struct context *ctx, const struct pto_dev_cmd_run *cmd)
 {
 	if (!cmd->graph_addr)
 		return !cmd->graph_size;
@@ -330,11 +404,42 @@ static bool graph_sound(const struct context *ctx, const struct pto_dev_cmd_run 
 	       graph_covers(ctx, cmd->graph_addr, cmd->graph_size);
 }
 
+/* Finds what the run is to use, which stays until run_end(). */
+static const struct pto_engine_callable *run_begin(struct context *ctx,
+						   const struct pto_dev_cmd_run *cmd,
+						   struct outcome *out)
+{
+	const struct pto_engine_callable *callable = NULL;
+
+	pthread_mutex_lock(&ctx->lock);
+	if (cmd->handle + 1 != ctx->unloading)
+		callable = loader_callable(&ctx->loader, cmd->handle);
+	if (!callable)
+		outcome_fail(out, PTO_DEV_INVALID, "run: no callable has handle %u", cmd->handle);
+	else if (!cmd->arena_addr || !arena_find(ctx, cmd->arena_addr))
+		outcome_fail(out, PTO_DEV_INVALID, "run: no arena is bound at 0x%llx",
+			     (unsigned long long)cmd->arena_addr);
+	if (!out->status) {
+		ctx->running = callable;
+		ctx->running_in = cmd->arena_addr;
+	}
+	pthread_mutex_unlock(&ctx->lock);
+	return callable;
+}
+
+static void run_end(struct context *ctx)
+{
+	pthread_mutex_lock(&ctx->lock);
+	ctx->running = NULL;
+	ctx->running_in = 0;
+	pthread_mutex_unlock(&ctx->lock);
+}
+
 static void do_run(struct context *ctx, const struct pto_dev_cmd *generic, struct outcome *out)
 {
 	const struct pto_dev_cmd_run *cmd = (const void *)generic;
 	struct pto_engine_run run = {
-		.callable = loader_callable(&ctx->loader, cmd->handle),
+		.callable = run_begin(ctx, cmd, out),
 		.arena = (void *)(uintptr_t)cmd->arena_addr,
 		.epoch = cmd->epoch,
 		.timeout_ns = cmd->timeout_ms * NSEC_PER_MSEC,
@@ -346,21 +451,18 @@ static void do_run(struct context *ctx, const struct pto_dev_cmd *generic, struc
 		.cookie = ctx,
 	};
 
-	if (!run.callable)
-		outcome_fail(out, PTO_DEV_INVALID, "run: no callable has handle %u", cmd->handle);
-	else if (!cmd->arena_addr || !arena_find(ctx, cmd->arena_addr))
-		outcome_fail(out, PTO_DEV_INVALID, "run: no arena is bound at 0x%llx",
-			     (unsigned long long)cmd->arena_addr);
-	else if (!cmd->epoch)
+	if (out->status)
+		return;
+	if (!cmd->epoch)
 		outcome_fail(out, PTO_DEV_INVALID, "run: epoch is 0");
 	else if (!graph_sound(ctx, cmd))
 		outcome_fail(out, PTO_DEV_INVALID, "run: no graph can be at address 0x%llx, size %u",
 			     (unsigned long long)cmd->graph_addr, cmd->graph_size);
 	else
 		run.args = args_fetch(ctx, cmd, out);
-	if (out->status)
-		return;
-	run_execute(ctx, &run, out);
+	if (!out->status)
+		run_execute(ctx, &run, out);
+	run_end(ctx);
 	if (out->status)
 		out->detail = out->report.code | (uint64_t)out->report.subcode << 32;
 }

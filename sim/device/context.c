@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /*
- * A hardware context: serves its queues, the control queue first, the streams in turn, one command
- * at a time.
+ * A hardware context: one thread serves its streams in turn, another one its control queue, each
+ * one command at a time.
  */
 #include <errno.h>
 #include <sched.h>
@@ -98,20 +98,24 @@ static void context_follow(struct context *ctx)
 	ctx->top = ctx->page->top < CTX_QUEUES ? ctx->page->top : CTX_QUEUES;
 }
 
-/* The next slot that has work: the control queue, or else the streams in turn. */
-static int context_pick(struct context *ctx)
+/* The slot behind the last one of the server that is in use. */
+static uint32_t server_end(const struct server *server)
 {
-	uint32_t streams = ctx->top - 1;
+	return server->end < server->ctx->top ? server->end : server->ctx->top;
+}
+
+/* The next slot that has work, in turn. */
+static int server_pick(struct server *server)
+{
+	uint32_t end = server_end(server);
+	struct context *ctx = server->ctx;
+	uint32_t slots = end - server->first;
 	uint32_t i, n;
 
-	if (!ctx->top)
-		return -1;
-	if (ctx->queues[0].pair && queue_pending(&ctx->queues[0]))
-		return 0;
-	for (n = 0; n < streams; n++) {
-		i = 1 + (ctx->turn + n) % streams;
+	for (n = 0; server->first < end && n < slots; n++) {
+		i = server->first + (server->turn + n) % slots;
 		if (ctx->queues[i].pair && queue_pending(&ctx->queues[i])) {
-			ctx->turn = i % streams;
+			server->turn = (i - server->first + 1) % slots;
 			return (int)i;
 		}
 	}
@@ -119,32 +123,34 @@ static int context_pick(struct context *ctx)
 }
 
 /* Take the next command. Return: its slot, -1 if there is none */
-static int context_fetch(struct context *ctx, struct pto_dev_cmd *cmd, uint32_t *index)
+static int server_fetch(struct server *server, struct pto_dev_cmd *cmd, uint32_t *index)
 {
+	struct context *ctx = server->ctx;
 	struct ctx_page *page = ctx->page;
 	int slot = -1;
 
 	ctx_page_lock(page);
 	if (!page->revoked) {
 		context_follow(ctx);
-		slot = context_pick(ctx);
+		slot = server_pick(server);
 		if (slot >= 0 && !queue_fetch(&ctx->queues[slot], cmd, index))
 			slot = -1;
-		page->current = (uint32_t)(slot + 1);
+		page->current[server->which] = (uint32_t)(slot + 1);
 	}
 	ctx_page_unlock(page);
 	return slot;
 }
 
-static void context_complete(struct context *ctx, int slot, struct outcome *out)
+static void server_complete(struct server *server, int slot, struct outcome *out)
 {
+	struct context *ctx = server->ctx;
 	struct ctx_page *page = ctx->page;
 	bool interrupt = false;
 
 	ctx_page_lock(page);
 	if (!page->revoked) {
 		interrupt = queue_complete(&ctx->queues[slot], out);
-		page->current = 0;
+		page->current[server->which] = 0;
 	}
 	ctx_page_unlock(page);
 	if (interrupt)
@@ -176,20 +182,32 @@ static enum mishap context_mishap(struct context *ctx, const struct pto_dev_cmd 
 static void context_hang(struct context *ctx)
 {
 	unsigned int rung;
+	struct bell *bell = &ctx->page->bells[CTX_STREAMS];
 
 	while (!context_stopped(ctx)) {
-		rung = bell_prepare(&ctx->page->bell);
-		bell_sleep(&ctx->page->bell, rung, context_stopped(ctx) ? 0 : IDLE_SLEEP_NS);
+		rung = bell_prepare(bell);
+		bell_sleep(bell, rung, context_stopped(ctx) ? 0 : IDLE_SLEEP_NS);
 	}
 }
 
-/* Execute one command, if there is one. */
-static bool context_step(struct context *ctx)
+/* Neither thread executes another command. */
+static void context_lose(struct context *ctx)
 {
+	uint32_t i;
+
+	atomic_store(&ctx->lost, true);
+	for (i = 0; i < CTX_SERVERS; i++)
+		bell_ring(&ctx->page->bells[i]);
+}
+
+/* Executes one command, if there is one. */
+static bool server_step(struct server *server)
+{
+	struct context *ctx = server->ctx;
 	struct pto_dev_cmd cmd;
 	struct outcome out;
 	uint32_t index;
-	int slot = context_fetch(ctx, &cmd, &index);
+	int slot = server_fetch(server, &cmd, &index);
 	enum mishap mishap;
 
 	if (slot < 0)
@@ -209,15 +227,16 @@ static bool context_step(struct context *ctx)
 		context_hang(ctx);
 		return true;
 	}
-	context_complete(ctx, slot, &out);
+	server_complete(server, slot, &out);
 	if (out.status && pto_engine_lost(ctx->engine))
-		ctx->lost = true;
+		context_lose(ctx);
 	return true;
 }
 
-/* Request doorbells for all queues, or not. Return: true if there is work already */
-static bool context_arm(struct context *ctx, bool armed)
+/* Request doorbells for all its queues, or not. Return: true if there is work already */
+static bool server_arm(struct server *server, bool armed)
 {
+	struct context *ctx = server->ctx;
 	struct ctx_page *page = ctx->page;
 	bool pending = false;
 	uint32_t i;
@@ -225,37 +244,44 @@ static bool context_arm(struct context *ctx, bool armed)
 	ctx_page_lock(page);
 	if (!page->revoked) {
 		context_follow(ctx);
-		for (i = 0; i < ctx->top; i++)
+		for (i = server->first; i < server_end(server); i++)
 			if (ctx->queues[i].pair)
 				queue_arm(&ctx->queues[i], armed);
-		for (i = 0; i < ctx->top; i++)
+		for (i = server->first; i < server_end(server); i++)
 			pending |= ctx->queues[i].pair && queue_pending(&ctx->queues[i]);
 	}
 	ctx_page_unlock(page);
 	return pending;
 }
 
-static void context_sleep(struct context *ctx)
+static bool server_stopped(const struct server *server)
 {
-	unsigned int rung = bell_prepare(&ctx->page->bell);
-	bool pending = context_arm(ctx, true);
+	return context_stopped(server->ctx) || atomic_load(&server->ctx->lost);
+}
 
-	bell_sleep(&ctx->page->bell, rung, pending || context_stopped(ctx) ? 0 : IDLE_SLEEP_NS);
-	context_arm(ctx, false);
+static void server_sleep(struct server *server)
+{
+	struct bell *bell = &server->ctx->page->bells[server->which];
+	unsigned int rung = bell_prepare(bell);
+	bool pending = server_arm(server, true);
+
+	bell_sleep(bell, rung, pending || server_stopped(server) ? 0 : IDLE_SLEEP_NS);
+	server_arm(server, false);
 }
 
 /**
- * context_main() - serve the queues until the admin stops the context, or a kernel is lost
- * @ctx: the context
+ * context_serve() - serve queues until the admin stops the context, or a kernel is lost
+ * @server: the calling thread
  */
-void context_main(struct context *ctx)
+void context_serve(struct server *server)
 {
+	struct context *ctx = server->ctx;
 	uint64_t idle_since = 0;
 	uint64_t idle;
 
 	pto_engine_enter();
-	while (!context_stopped(ctx) && !ctx->lost) {
-		if (context_step(ctx)) {
+	while (!server_stopped(server)) {
+		if (server_step(server)) {
 			idle_since = 0;
 			continue;
 		}
@@ -267,11 +293,73 @@ void context_main(struct context *ctx)
 		} else if (ctx->dev->spin && idle < IDLE_SPIN_NS + IDLE_YIELD_NS) {
 			sched_yield();
 		} else {
-			context_tidy(ctx);
-			context_sleep(ctx);
+			context_tidy(ctx, server->which);
+			server_sleep(server);
 			idle_since = 0;
 		}
 	}
+}
+
+/**
+ * context_main() - serve the streams until the admin stops the context, or a kernel is lost
+ * @ctx: the context
+ */
+void context_main(struct context *ctx)
+{
+	struct server server = {
+		.ctx = ctx, .which = CTX_STREAMS, .first = 1, .end = CTX_QUEUES,
+	};
+
+	context_serve(&server);
+}
+
+static void *control_main(void *arg)
+{
+	struct server server = { .ctx = arg, .which = CTX_CONTROL, .first = 0, .end = 1 };
+	struct context *ctx = arg;
+
+	fault_watch_thread();
+	context_serve(&server);
+	pto_engine_calls_end(ctx->engine);
+	pthread_mutex_lock(&ctx->lock);
+	ctx->control_over = true;
+	pthread_cond_broadcast(&ctx->changed);
+	pthread_mutex_unlock(&ctx->lock);
+	return NULL;
+}
+
+/**
+ * context_start_control() - serve the control queue, on a thread of its own
+ * @ctx: the context; context_end_control() follows
+ *
+ * Return: 0 or a negative errno.
+ */
+int context_start_control(struct context *ctx)
+{
+	return device_thread_create(&ctx->control, control_main, ctx);
+}
+
+/**
+ * context_end_control() - wait for the end of that thread, and unload what is loaded
+ * @ctx: the context, which has been told to stop; the caller is the thread of its runs, if it has
+ *	one, and executes none any more
+ *
+ * Takes as long as the program's constructors and destructors do. If the context is lost, this
+ * does not wait: the thread ends later, and memory that it may access is not freed.
+ */
+void context_end_control(struct context *ctx)
+{
+	pthread_mutex_lock(&ctx->lock);
+	while (!atomic_load(&ctx->lost) && !ctx->control_over)
+		pthread_cond_wait(&ctx->changed, &ctx->lock);
+	pthread_mutex_unlock(&ctx->lock);
+	if (atomic_load(&ctx->lost)) {
+		pto_engine_abort_call(ctx->engine);
+		pthread_detach(ctx->control);
+		return;
+	}
+	pthread_join(ctx->control, NULL);
+	loader_free(&ctx->loader);
 }
 
 /**
@@ -291,8 +379,10 @@ struct context *context_new(struct ptodev *dev, uint32_t id, struct ctx_page *pa
 		.aicpu_threads = dev->arch->aicpu_threads,
 		.workers = dev->config.workers,
 		.default_timeout_ns = dev->config.default_timeout_ns,
-		.progress = &page->progress,
-		.lost = &page->lost,
+		.progress = &page->watches[CTX_STREAMS].progress,
+		.call_progress = &page->watches[CTX_CONTROL].progress,
+		.lost = &page->watches[CTX_STREAMS].lost,
+		.call_lost = &page->watches[CTX_CONTROL].lost,
 	};
 	struct context *ctx = calloc(1, sizeof(*ctx));
 
@@ -302,6 +392,8 @@ struct context *context_new(struct ptodev *dev, uint32_t id, struct ctx_page *pa
 	ctx->dev = dev;
 	ctx->id = id;
 	ctx->page = page;
+	pthread_mutex_init(&ctx->lock, NULL);
+	pthread_cond_init(&ctx->changed, NULL);
 	ctx->args = aligned_alloc(64, PTO_RUN_ARGS_SIZE(PTO_RUN_MAX_TENSORS,
 							PTO_RUN_MAX_SCALARS));
 	if (ctx->args)
@@ -314,17 +406,13 @@ struct context *context_new(struct ptodev *dev, uint32_t id, struct ctx_page *pa
 	return NULL;
 }
 
-/* Unload a context's objects. Their destructors run, so the context has to call this. */
-void context_unload(struct context *ctx)
-{
-	loader_free(&ctx->loader);
-}
-
 /* Free a context that has ended. */
 void context_free(struct context *ctx)
 {
 	pto_engine_destroy(ctx->engine);
 	map_table_free(&ctx->maps);
+	pthread_cond_destroy(&ctx->changed);
+	pthread_mutex_destroy(&ctx->lock);
 	free(ctx->args);
 	free(ctx);
 }

@@ -321,13 +321,26 @@ uint64_t ptodev_window_size(const struct ptodev *dev)
 	return dev->config.memory_size;
 }
 
-static void ptodev_wake(struct ptodev *dev, uint32_t queue)
+/* The bell of whoever serves a queue, NULL if nobody does. */
+static struct bell *ptodev_bell(struct ptodev *dev, uint32_t queue)
 {
 	uint32_t owner = atomic_load(&dev->shared->owner[queue]);
+	struct ctx_page *page;
 
 	if (owner == QUEUE_FREE)
-		return;
-	bell_ring(owner ? &ptodev_page(dev, owner)->bell : &dev->shared->bell);
+		return NULL;
+	if (!owner)
+		return &dev->shared->bell;
+	page = ptodev_page(dev, owner);
+	return &page->bells[atomic_load(&page->control) == queue ? CTX_CONTROL : CTX_STREAMS];
+}
+
+static void ptodev_wake(struct ptodev *dev, uint32_t queue)
+{
+	struct bell *bell = ptodev_bell(dev, queue);
+
+	if (bell)
+		bell_ring(bell);
 }
 
 void ptodev_kick(struct ptodev *dev, uint32_t queue)

@@ -3,6 +3,7 @@
  * The engine: creation, destruction, and the interface to execute runs.
  */
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -52,15 +53,17 @@ static struct pto_engine *engine_alloc(const struct pto_engine_config *config)
 	if (!config->tensor_wait_ns)
 		engine->config.tensor_wait_ns = PTO_ENGINE_TENSOR_WAIT_NS;
 	engine->worker_count = config->workers;
-	engine->cores = zalloc_lines(threads * sizeof(*engine->cores));
+	engine->cores = zalloc_lines((threads + 1) * sizeof(*engine->cores));
 	queues = zalloc_lines(threads * sizeof(*queues));
 	pto_sched_init(&engine->sched, queues, threads, enough_tasks(config));
 	if (!engine->cores || !queues || async_init(engine)) {
 		engine_free(engine);
 		return NULL;
 	}
-	for (i = 0; i < threads; i++)
+	for (i = 0; i <= threads; i++)
 		core_init(&engine->cores[i], engine, i);
+	engine->callers[CALLER_RUNS].core = &engine->cores[0];
+	engine->callers[CALLER_OTHER].core = &engine->cores[threads];
 	cohort_init(engine);
 	pto_runtime_init(&engine->rt, &aicpu_env, &engine->sched, config->arch,
 			 config->cluster_count);
@@ -170,17 +173,34 @@ bool pto_engine_current(const struct pto_engine *engine, uint32_t *func_id, uint
 	return *func_id != ENGINE_NO_FUNC;
 }
 
-void pto_engine_abort(struct pto_engine *engine)
+static void abort_call(struct pto_caller *caller)
 {
-	atomic_store(&engine->abort_call, atomic_load(&engine->call));
+	atomic_store(&caller->abort, atomic_load(&caller->call));
+}
+
+void pto_engine_abort_run(struct pto_engine *engine)
+{
+	abort_call(&engine->callers[CALLER_RUNS]);
 	pto_rt_abort(&engine->rt);
 	aicpu_notify(engine);
 	monitor_wake(engine);
 }
 
+void pto_engine_abort_call(struct pto_engine *engine)
+{
+	abort_call(&engine->callers[CALLER_OTHER]);
+	monitor_wake(engine);
+}
+
+void pto_engine_abort(struct pto_engine *engine)
+{
+	abort_call(&engine->callers[CALLER_OTHER]);
+	pto_engine_abort_run(engine);
+}
+
 /* --- calls --------------------------------------------------------------- */
 
-/* Make the calling thread the orchestrator. */
+/* Makes the calling thread the orchestrator, or who calls what is no run. */
 static void become_core(struct pto_core *core)
 {
 	if (engine_core == core)
@@ -189,51 +209,58 @@ static void become_core(struct pto_core *core)
 	escape_become(core);
 }
 
-/* Give the next call a number other than 0, and let the monitor watch it. */
-static void begin_call(struct pto_engine *engine, uint64_t bound)
+/* Numbers the next call, never 0, and lets the monitor see it. */
+static void begin_call(struct pto_caller *caller, uint64_t bound)
 {
-	engine->calls += engine->calls + 1 ? 1 : 2;
-	atomic_store_explicit(&engine->call_ns, bound, memory_order_relaxed);
-	atomic_store(&engine->call, engine->calls);
-	monitor_arm(engine);
+	caller->calls += caller->calls + 1 ? 1 : 2;
+	atomic_store_explicit(&caller->bound, bound, memory_order_relaxed);
+	atomic_store(&caller->call, caller->calls);
+	monitor_arm(caller->core->engine);
 }
 
-/* After this has returned, no handler jumps into it. Return: false if @fn has not returned */
-static bool call_returns(struct pto_engine *engine, void (*fn)(void *arg), void *arg,
+/* Once this has returned nobody may jump into it any more. Return: the call has returned, too */
+static bool call_returns(struct pto_caller *caller, void (*fn)(void *arg), void *arg,
 			 uint64_t bound)
 {
-	if (!sigsetjmp(engine->escape, 0)) {
-		begin_call(engine, bound);
+	if (!sigsetjmp(caller->escape, 0)) {
+		begin_call(caller, bound);
 		fn(arg);
-		atomic_store_explicit(&engine->call, 0, memory_order_release);
+		atomic_store_explicit(&caller->call, 0, memory_order_release);
 		return true;
 	}
-	escape_landed(engine->cores);
-	atomic_store_explicit(&engine->call, 0, memory_order_release);
+	escape_landed(caller->core);
+	atomic_store_explicit(&caller->call, 0, memory_order_release);
 	return false;
 }
 
-static int call_bounded(struct pto_engine *engine, void (*fn)(void *arg), void *arg, uint64_t bound)
+static int call_bounded(struct pto_caller *caller, void (*fn)(void *arg), void *arg, uint64_t bound)
 {
 	struct pto_fpstate words;
 	bool returned;
 
-	become_core(&engine->cores[0]);
+	become_core(caller->core);
 	pto_fpstate_begin(&words);
-	returned = call_returns(engine, fn, arg, bound);
+	returned = call_returns(caller, fn, arg, bound);
 	pto_fpstate_set(&words);
 	if (returned)
 		return 0;
-	return atomic_load(&engine->abort_call) == engine->calls ? -ECANCELED : -ETIMEDOUT;
+	return atomic_load(&caller->abort) == caller->calls ? -ECANCELED : -ETIMEDOUT;
 }
 
 int pto_engine_call(struct pto_engine *engine, void (*fn)(void *arg), void *arg,
 		    uint64_t bound_ns)
 {
-	int ret = call_bounded(engine, fn, arg, bound_ns);
+	int ret = call_bounded(&engine->callers[CALLER_OTHER], fn, arg, bound_ns);
 
-	monitor_tell(engine);
+	if (engine->config.call_progress)
+		__atomic_fetch_add(engine->config.call_progress, 1, __ATOMIC_RELAXED);
 	return ret;
+}
+
+void pto_engine_calls_end(struct pto_engine *engine)
+{
+	while (atomic_load(&engine->callers[CALLER_OTHER].asking))
+		sched_yield();
 }
 
 uint64_t pto_engine_call_bound(const struct pto_engine *engine)
@@ -335,7 +362,7 @@ static uint32_t check_args(struct pto_engine *engine, const struct pto_engine_ru
 
 	if (!call.fn)
 		return PTO_DEV_OK;
-	ret = call_bounded(engine, call_config, &call, bound);
+	ret = call_bounded(&engine->callers[CALLER_RUNS], call_config, &call, bound);
 	if (ret == -ECANCELED)
 		return refuse(report, PTO_DEV_ABORTED, "the run was aborted");
 	if (ret)

@@ -40,6 +40,8 @@ struct pto_engine;
  * @progress: incremented now and then while a run makes progress or a kernel runs; or NULL
  * @lost: set to 1 when code does not end and cannot be left, which the orchestrator's thread
  *	cannot report if it is executing that code; or NULL
+ * @call_progress: as @progress, of calls; or NULL
+ * @call_lost: as @lost, of calls; or NULL
  */
 struct pto_engine_config {
 	uint32_t arch;
@@ -53,6 +55,8 @@ struct pto_engine_config {
 	uint32_t enough;
 	uint32_t *progress;
 	uint32_t *lost;
+	uint32_t *call_progress;
+	uint32_t *call_lost;
 };
 
 /** pto_kernel_fn - a kernel: "void kernel_entry(int64_t *args)" */
@@ -167,14 +171,14 @@ bool pto_engine_current(const struct pto_engine *engine, uint32_t *func_id, uint
 
 /**
  * pto_engine_call() - call code of a program outside of a run, with a bound
- * @engine: the engine; the calling thread is that of its runs, between two of them
+ * @engine: the engine; one call at a time, beside runs or between two of them
  * @fn: the code
  * @arg: its argument
  * @bound_ns: how long it may take
  *
  * If the code does not return in time, the thread leaves it by a jump, as in a run that hangs;
  * locks that the code holds stay held. If it cannot be left, this does not return, and
- * pto_engine_lost() is true. Return: 0 if the code has returned; -ETIMEDOUT; -ECANCELED if it has
+ * config.call_lost is set. Return: 0 if the code has returned; -ETIMEDOUT; -ECANCELED if it has
  * not returned a second after pto_engine_abort().
  */
 int pto_engine_call(struct pto_engine *engine, void (*fn)(void *arg), void *arg,
@@ -184,11 +188,24 @@ int pto_engine_call(struct pto_engine *engine, void (*fn)(void *arg), void *arg,
 uint64_t pto_engine_call_bound(const struct pto_engine *engine);
 
 /**
- * pto_engine_abort() - make the current run, or call, end soon; any thread
+ * pto_engine_calls_end() - the thread that called pto_engine_call() is about to end
+ *
+ * It has no call, and begins none: when this returns the engine signals it no more.
+ */
+void pto_engine_calls_end(struct pto_engine *engine);
+
+/**
+ * pto_engine_abort() - make the current run and the current call end soon; any thread
  *
  * A run ends with PTO_DEV_ABORTED.
  */
 void pto_engine_abort(struct pto_engine *engine);
+
+/** pto_engine_abort_run() - the same for the run only */
+void pto_engine_abort_run(struct pto_engine *engine);
+
+/** pto_engine_abort_call() - the same for the call only */
+void pto_engine_abort_call(struct pto_engine *engine);
 
 /**
  * pto_arena_plan() - sizes of the arena and the image of a ring configuration

@@ -35,13 +35,25 @@ static void leave_entry(struct pto_engine *engine)
 		siglongjmp(engine->escape, 1);
 }
 
-/* Leave code that pto_engine_call() has called, if this thread is in it. */
-static void leave_call(struct pto_engine *engine)
+/* Leave code that was called outside of a run, if this thread is in it. */
+static void leave_call(struct pto_caller *caller)
 {
-	uint32_t call = atomic_load_explicit(&engine->call, memory_order_relaxed);
+	uint32_t call = atomic_load_explicit(&caller->call, memory_order_relaxed);
 
-	if (call && atomic_load_explicit(&engine->leave_call, memory_order_relaxed) == call)
-		siglongjmp(engine->escape, 1);
+	if (call && atomic_load_explicit(&caller->leave, memory_order_relaxed) == call)
+		siglongjmp(caller->escape, 1);
+}
+
+/* The same for a thread that executes no kernel. */
+static void leave_other(struct pto_engine *engine, const struct pto_core *core)
+{
+	uint32_t i;
+
+	for (i = 0; i < CALLERS; i++)
+		if (core == engine->callers[i].core)
+			leave_call(&engine->callers[i]);
+	if (core == engine->cores)
+		leave_entry(engine);
 }
 
 static void escape_handler(int signal, siginfo_t *info, void *ucontext)
@@ -54,10 +66,7 @@ static void escape_handler(int signal, siginfo_t *info, void *ucontext)
 	atomic_store_explicit(&core->asked, 0, memory_order_relaxed);
 	state = atomic_load_explicit(&core->state, memory_order_relaxed);
 	if (core_func(state) == ENGINE_NO_FUNC) {
-		if (core == core->engine->cores) {
-			leave_call(core->engine);
-			leave_entry(core->engine);
-		}
+		leave_other(core->engine, core);
 	} else if (!core->inside &&
 		   atomic_load_explicit(&core->leave, memory_order_relaxed) == state) {
 		siglongjmp(core->escape, 1);
@@ -125,7 +134,7 @@ void escape_unblock(void)
 
 /**
  * escape_ask() - ask a core's thread to leave the code that pto_core.leave, pto_engine.leave or
- *	pto_engine.leave_call specifies
+ *	pto_caller.leave specifies
  * @core: the core
  *
  * Sends no signal while an earlier one has not been handled. Otherwise the signals of a thread

@@ -4,7 +4,8 @@
  *
  * Threads: thread 0 is the orchestrator, which is the thread that calls pto_engine_run(); 1 to
  * worker_count are the engine's workers. All of them execute tasks, the orchestrator when it has
- * to wait. Besides there are the monitor (engine_monitor.c), and crew threads (engine_cohort.c),
+ * to wait. The core after those is the thread that calls pto_engine_call(), which executes none.
+ * Besides there are the monitor (engine_monitor.c), and crew threads (engine_cohort.c),
  * which are created when kernels wait for kernels that have not begun.
  *
  * Workers have no state of the run. They take tasks from the queues, and all other data that they
@@ -187,9 +188,6 @@ struct pto_conditions {
  * @awaited: pto_runtime.awaited at the last look
  * @awaited_since: time of the first look with this @awaited
  * @failed: time of the first look at which the run had failed, 0 if it has not
- * @call: pto_engine.call at the last look
- * @call_since: time of the first look with this @call
- * @call_asked: when the thread was first asked to leave the call, 0 if it was not
  * @crew_error: errno if threads for a cohort could not be created at the last look
  *
  * The monitor alone uses the members behind @started.
@@ -208,9 +206,6 @@ struct pto_monitor {
 	uint64_t awaited;
 	uint64_t awaited_since;
 	uint64_t failed;
-	uint32_t call;
-	uint64_t call_since;
-	uint64_t call_asked;
 	int crew_error;
 };
 
@@ -226,12 +221,45 @@ struct pto_covered {
 	uint64_t bytes;
 };
 
+/* Of pto_engine.callers */
+#define CALLER_RUNS	0	/* the orchestrator, which calls configuration functions */
+#define CALLER_OTHER	1	/* whoever calls pto_engine_call() */
+#define CALLERS		2
+
+/**
+ * struct pto_caller - who calls code of a program that is no run, with a bound
+ * @core: the thread
+ * @calls: number of the last call; its own
+ * @call: number of the call that goes on, 0 if none does
+ * @bound: how long it may take
+ * @leave: call that the thread shall leave
+ * @asking: 1 while the monitor may signal the thread, if it finds that @call goes on
+ * @abort: call that pto_engine_abort() or its kin was meant for
+ * @escape: where the thread goes on then
+ * @seen: @call when the monitor last looked; this and what follows is the monitor's
+ * @since: since when it is that
+ * @asked: when that was first asked to be left, 0 if it was not
+ */
+struct pto_caller {
+	struct pto_core *core;
+	uint32_t calls;
+	_Atomic uint32_t call;
+	_Atomic uint64_t bound;
+	_Atomic uint32_t leave;
+	_Atomic uint32_t asking;
+	_Atomic uint32_t abort;
+	sigjmp_buf escape;
+	uint32_t seen;
+	uint64_t since;
+	uint64_t asked;
+};
+
 /**
  * struct pto_engine - the engine of a hardware context
  * @rt: the runtime; first member, see engine_of()
  * @config: as created
  * @sched: ready tasks
- * @cores: threads, worker_count + 1
+ * @cores: threads, worker_count + 1, and that of pto_engine_call()
  * @worker_count: workers
  * @started: workers that have a thread; used by the creator and the destroyer only
  * @kernels: kernel table of the current run
@@ -241,11 +269,7 @@ struct pto_covered {
  * @seen_done: pto_sched_done() when the orchestrator last saw it change
  * @idle: number of the orchestrator's waits since then
  * @bounds: time-outs of the current run; the monitor reads them
- * @call: number of the current pto_engine_call(), 0 if there is none
- * @calls: number of the last one; used by the caller only
- * @call_ns: bound of the current call
- * @leave_call: call that the orchestrator shall leave
- * @abort_call: call that pto_engine_abort() has aborted
+ * @callers: threads that call code outside of a run
  * @in_entry: 1 while the orchestrator is in the entry
  * @leave: run (pto_runtime.fatal_claim without PTO_CLAIM_MASK) whose entry the orchestrator shall
  *	leave
@@ -282,11 +306,7 @@ struct pto_engine {
 		_Atomic uint64_t op;
 		_Atomic uint64_t still;
 	} bounds;
-	_Atomic uint32_t call;
-	uint32_t calls;
-	_Atomic uint64_t call_ns;
-	_Atomic uint32_t leave_call;
-	_Atomic uint32_t abort_call;
+	struct pto_caller callers[CALLERS];
 	_Atomic uint32_t in_entry;
 	_Atomic uint32_t leave;
 	sigjmp_buf escape;

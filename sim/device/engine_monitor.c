@@ -389,48 +389,69 @@ static void end_run(struct pto_engine *engine, uint64_t now)
 	end_entry(engine, now);
 }
 
-/* --- a call between runs -------------------------------------------------- */
+/* --- a call that is no run ------------------------------------------------ */
 
-static bool call_overdue(struct pto_engine *engine, uint64_t now)
+static bool call_overdue(struct pto_caller *caller, uint64_t now)
 {
-	uint64_t ran = now - engine->monitor.call_since;
+	uint64_t ran = now - caller->since;
 
-	if (atomic_load(&engine->abort_call) == engine->monitor.call && ran >= ENTRY_GRACE_NS)
+	if (atomic_load(&caller->abort) == caller->seen && ran >= ENTRY_GRACE_NS)
 		return true;
-	return ran >= atomic_load_explicit(&engine->call_ns, memory_order_relaxed);
+	return ran >= atomic_load_explicit(&caller->bound, memory_order_relaxed);
 }
 
-/* Make the orchestrator leave the call. */
-static void end_call(struct pto_engine *engine, uint64_t now)
+/* The thread cannot leave the call. If it is not the orchestrator, runs go on. */
+static void lose_call(struct pto_caller *caller)
 {
-	struct pto_monitor *m = &engine->monitor;
+	struct pto_engine *engine = caller->core->engine;
 
-	if (!m->call_asked) {
-		m->call_asked = now;
-		atomic_store(&engine->cores[0].asked, 0);
-	} else if (now - m->call_asked >= LOST_NS) {
+	if (caller == &engine->callers[CALLER_RUNS])
 		lose(engine);
+	else if (engine->config.call_lost)
+		__atomic_store_n(engine->config.call_lost, 1, __ATOMIC_RELAXED);
+}
+
+/* Makes the thread leave the call. */
+static void end_call(struct pto_caller *caller, uint64_t now)
+{
+	if (!caller->asked) {
+		caller->asked = now;
+		atomic_store(&caller->core->asked, 0);
+	} else if (now - caller->asked >= LOST_NS) {
+		lose_call(caller);
 	}
-	atomic_store(&engine->leave_call, m->call);
-	escape_ask(&engine->cores[0]);
+	atomic_store(&caller->leave, caller->seen);
+	atomic_store(&caller->asking, 1);
+	if (atomic_load(&caller->call) == caller->seen)
+		escape_ask(caller->core);
+	atomic_store(&caller->asking, 0);
 }
 
 /* Return: true if a call is being executed */
-static bool watch_call(struct pto_engine *engine, uint64_t now)
+static bool watch_call(struct pto_caller *caller, uint64_t now)
 {
-	uint32_t call = atomic_load(&engine->call);
-	struct pto_monitor *m = &engine->monitor;
+	uint32_t call = atomic_load(&caller->call);
 
 	if (!call)
 		return false;
-	if (call != m->call) {
-		m->call = call;
-		m->call_since = now;
-		m->call_asked = 0;
+	if (call != caller->seen) {
+		caller->seen = call;
+		caller->since = now;
+		caller->asked = 0;
 	}
-	if (call_overdue(engine, now))
-		end_call(engine, now);
+	if (call_overdue(caller, now))
+		end_call(caller, now);
 	return true;
+}
+
+static bool watch_calls(struct pto_engine *engine, uint64_t now)
+{
+	bool any = false;
+	uint32_t i;
+
+	for (i = 0; i < CALLERS; i++)
+		any |= watch_call(&engine->callers[i], now);
+	return any;
 }
 
 /* --- the thread ---------------------------------------------------------- */
@@ -458,8 +479,10 @@ static bool look(struct pto_engine *engine)
 	uint32_t claim = atomic_load_explicit(&engine->rt.fatal_claim, memory_order_acquire);
 	uint64_t now = patience_look(&engine->monitor.patience, engine_now(), LOOK_NS);
 
+	bool calls = watch_calls(engine, now);
+
 	if ((claim & PTO_CLAIM_MASK) == PTO_CLAIM_CLOSED)
-		return watch_call(engine, now);
+		return calls;
 	if (engine->monitor.run != (claim & ~PTO_CLAIM_MASK))
 		begin_run(engine, claim & ~PTO_CLAIM_MASK, now);
 	if (pto_rt_fatal_code(&engine->rt))
@@ -471,8 +494,12 @@ static bool look(struct pto_engine *engine)
 
 static bool executes(struct pto_engine *engine)
 {
-	return atomic_load(&engine->call) ||
-	       (atomic_load(&engine->rt.fatal_claim) & PTO_CLAIM_MASK) != PTO_CLAIM_CLOSED;
+	uint32_t i;
+
+	for (i = 0; i < CALLERS; i++)
+		if (atomic_load(&engine->callers[i].call))
+			return true;
+	return (atomic_load(&engine->rt.fatal_claim) & PTO_CLAIM_MASK) != PTO_CLAIM_CLOSED;
 }
 
 /*

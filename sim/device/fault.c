@@ -31,9 +31,9 @@ static uint64_t fault_entry(struct fault_record *fault)
 {
 	const struct pto_engine_callable *running = watched->running;
 
-	if (watched->loading)
+	if (context_loading)
 		fault->where = FAULT_OBJECT;
-	if (!running)
+	if (context_loading || !running)
 		return 0;
 	if (!pto_engine_current(watched->engine, &fault->func_id, &fault->task)) {
 		fault->where = FAULT_ORCHESTRATION;
@@ -57,14 +57,31 @@ static void fault_handler(int signal, siginfo_t *info, void *ucontext)
 	fault->offset = fault->ip - fault_entry(fault);
 }
 
-/* Signal of the watchdog: the run has to end, unless it has ended by itself meanwhile. */
+/* Signal of the watchdog: a run or a call has to end, unless it has ended by itself meanwhile. */
 static void fault_expire(int signal)
 {
 	int saved = errno;
 
-	if (atomic_load(&watched->page->run_until) == RUN_EXPIRED)
-		pto_engine_abort(watched->engine);
+	if (atomic_load(&watched->page->watches[CTX_STREAMS].until) == RUN_EXPIRED)
+		pto_engine_abort_run(watched->engine);
+	if (atomic_load(&watched->page->watches[CTX_CONTROL].until) == RUN_EXPIRED)
+		pto_engine_abort_call(watched->engine);
 	errno = saved;
+}
+
+/**
+ * fault_watch_thread() - give the calling thread, the second one of the process that calls code
+ *	of a program, a stack for the handlers
+ *
+ * In the home process, whose signals belong to the application, it does nothing.
+ */
+void fault_watch_thread(void)
+{
+	static char stack[16384] __attribute__((aligned(16)));
+	const stack_t alternate = { .ss_sp = stack, .ss_size = sizeof(stack) };
+
+	if (watched)
+		sigaltstack(&alternate, NULL);
 }
 
 /**

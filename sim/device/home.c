@@ -47,13 +47,13 @@ int home_start(struct ptodev *dev, uint32_t id)
 	return dev->config.isolate ? process_start(dev, id) : thread_start(dev, id);
 }
 
-/* Tell a context that its run has to end; the run may not end nevertheless. */
-void home_expire(struct ptodev *dev, uint32_t id)
+/* Tell a context that the code that a thread of it executes has to end; it may not end. */
+void home_expire(struct ptodev *dev, uint32_t id, uint32_t server)
 {
 	if (dev->config.isolate)
 		process_expire(dev, id);
 	else
-		thread_expire(dev, id);
+		thread_expire(dev, id, server);
 }
 
 /* Ask a living context to end. Its bound begins with the first request. */

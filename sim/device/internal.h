@@ -9,8 +9,9 @@
  *   admin          serves the admin queue and the queues of dead contexts. A thread of the
  *                  home process; if contexts are processes, a process of its own (the
  *                  supervisor), which has a single thread and so can fork at any time
- *   context        serves the queues of one hardware context. A thread of the home
- *                  process, or a child of the supervisor
+ *   context        serves the queues of one hardware context. Two threads of the home
+ *                  process, or of a child of the supervisor: one executes the runs and
+ *                  serves the streams, the other one serves the control queue beside it
  *
  * One anonymous shared mapping has their shared data: a struct dev_shared, then a page for each
  * context (struct ctx_page). A context process has only its own page mapped, and the admin does
@@ -18,9 +19,12 @@
  *
  * Locking
  *
+ *   context.lock   mutex that protects what control commands change and runs look up: mappings,
+ *                  arenas, callables, and what the current run uses of them. Held for a look or
+ *                  a change.
  *   ctx_page.lock  spin lock that protects a context's queue pairs, the list of them, and telling
- *                  a run to end. Held for some dozen instructions and for a wake-up, never over a
- *                  call that can block. There are no other locks, and no thread holds two.
+ *                  code to end. Held for some dozen instructions and for a wake-up, never over a
+ *                  call that can block. No thread holds both.
  *
  * Lifetime: a context keeps its page, and in thread mode its struct context, until the admin knows
  * that it has ended. A thread that cannot be stopped keeps both, and does not access a queue again
@@ -169,8 +173,29 @@ void queue_arm(struct queue *q, bool armed);
 #define CTX_ENDED		3u	/* the thread accesses nothing any more */
 #define CTX_LOST		4u	/* the thread has ended, but a kernel may still run */
 
-/* ctx_page.run_until of a run that has been told to end. */
+/* ctx_watch.until of code that has been told to end. */
 #define RUN_EXPIRED		UINT64_MAX
+
+/**
+ * struct ctx_watch - code of a program that executes, for the watchdog
+ * @until: when it has to end; 0 if none executes; RUN_EXPIRED once the admin has told it to end,
+ *	which it does with the page's lock held
+ * @patience: not 0 if it has to end only when nothing has moved for so long, and not before
+ *	@until
+ * @progress: changes while it makes progress, or a kernel runs
+ * @lost: 1: it cannot be made to end
+ */
+struct ctx_watch {
+	atomic_ullong until;
+	atomic_ullong patience;
+	uint32_t progress;
+	uint32_t lost;
+};
+
+/* The threads of a context. */
+#define CTX_STREAMS		0	/* executes runs, serves the streams */
+#define CTX_CONTROL		1	/* loads and unloads, serves the control queue */
+#define CTX_SERVERS		2
 
 /* struct fault_record.where */
 #define FAULT_SOMEWHERE		0u
@@ -202,37 +227,31 @@ struct fault_record {
 
 /**
  * struct ctx_page - data that a context and the admin share
- * @bell: the context sleeps on it
+ * @bells: its threads sleep on them
  * @lock: see above
  * @state: CTX_*; written by the context
  * @error: errno of CTX_FAILED
  * @stop: written by the admin: the context shall end
- * @run_until: when the current run, LOAD or UNLOAD has to end; 0 if there is none; RUN_EXPIRED
- *	once the admin has told it to end, which the admin does with @lock held
- * @run_patience: not 0: the current run has to end only when it has made no progress for this
- *	time, and not before @run_until
- * @progress: changes while a run makes progress, or a kernel runs
- * @lost: 1: its engine cannot end the current run
+ * @control: number of the pair of its control queue
+ * @watches: the current run, and the current LOAD or UNLOAD
  * @revoked: written by the admin: the context must not access its queues any more
  * @bound: number of changes of @slots
- * @current: slot whose command is executing, plus 1; 0 if none
+ * @current: by thread, the slot whose command is executing, plus 1; 0 if none
  * @top: number of slots that have been in use so far
  * @slots: the queues; slot 0 is the control queue
  * @fault: record of a crash
  */
 struct ctx_page {
-	struct bell bell;
+	struct bell bells[CTX_SERVERS];
 	atomic_uint lock;
 	atomic_uint state;
 	int32_t error;
 	atomic_uint stop;
-	atomic_ullong run_until;
-	atomic_ullong run_patience;
-	uint32_t progress;
-	uint32_t lost;
+	atomic_uint control;
+	struct ctx_watch watches[CTX_SERVERS];
 	uint32_t revoked;
 	uint32_t bound;
-	uint32_t current;
+	uint32_t current[CTX_SERVERS];
 	uint32_t top;
 	struct queue_slot slots[CTX_QUEUES];
 	struct fault_record fault;
@@ -267,16 +286,29 @@ enum ctx_life {
 };
 
 /**
+ * struct watched - what the admin knows of a struct ctx_watch
+ * @until: ctx_watch.until when it was last looked at
+ * @overdue_ns: when that was first seen to have passed, 0 if it has not; this and the other
+ *	times by patience_ns()
+ * @expired_ns: when the code was told to end, 0 if it was not
+ * @progress: ctx_watch.progress when it was last looked at
+ * @moved_ns: when that, or @until, was seen to change
+ */
+struct watched {
+	unsigned long long until;
+	uint32_t progress;
+	uint64_t overdue_ns;
+	uint64_t expired_ns;
+	uint64_t moved_ns;
+};
+
+/**
  * struct ctx_home - the admin's private record of a context
  * @life: see enum ctx_life
  * @page: number of the page that it shares with the context
  * @queues: pairs bound to it by slot, as the admin has bound them; 0 if none
- * @run_until: ctx_page.run_until at the last look
- * @overdue_ns: time of the first look after @run_until, 0 if it has not passed; this and the
- *	following times are by patience_ns()
- * @expired_ns: when its run was told to end, 0 if none was
- * @progress: ctx_page.progress at the last look
- * @moved_ns: time of the last look at which @progress or @run_until had changed
+ * @watched: what its threads execute
+ * @overdue: the thread whose code did not end within its bound, if it is LIFE_DEAD because of that
  * @stop_until: when it has to have ended, 0 if it has not been asked to
  * @status: PTO_DEV_* of every command when LIFE_DEAD
  * @why: report of every command when LIFE_DEAD
@@ -288,11 +320,8 @@ struct ctx_home {
 	enum ctx_life life;
 	uint32_t page;
 	uint32_t queues[CTX_QUEUES];
-	unsigned long long run_until;
-	uint64_t overdue_ns;
-	uint64_t expired_ns;
-	uint32_t progress;
-	uint64_t moved_ns;
+	struct watched watched[CTX_SERVERS];
+	uint32_t overdue;
 	uint64_t stop_until;
 	uint32_t status;
 	struct pto_dev_report why;
@@ -436,7 +465,7 @@ bool context_arm_dead(struct ptodev *dev, uint32_t id, bool armed);
 int home_start(struct ptodev *dev, uint32_t id);
 void home_ask(struct ptodev *dev, uint32_t id);
 void home_stop(struct ptodev *dev, uint32_t id, uint64_t bound_ns);
-void home_expire(struct ptodev *dev, uint32_t id);
+void home_expire(struct ptodev *dev, uint32_t id, uint32_t server);
 void home_stop_all(struct ptodev *dev);
 void home_reap(struct ptodev *dev);
 uint64_t patience_ns(struct ptodev *dev);
@@ -446,7 +475,7 @@ bool pause_until(struct ptodev *dev, unsigned int *tries, uint64_t until);
 /* thread.c: contexts that are threads */
 int thread_start(struct ptodev *dev, uint32_t id);
 void thread_ask(struct ptodev *dev, uint32_t id);
-void thread_expire(struct ptodev *dev, uint32_t id);
+void thread_expire(struct ptodev *dev, uint32_t id, uint32_t server);
 void thread_stop(struct ptodev *dev, uint32_t id, uint64_t until);
 void thread_reap(struct ptodev *dev);
 int device_thread_create(pthread_t *thread, void *(*main)(void *), void *arg);
@@ -464,6 +493,7 @@ void supervisor_stop(struct ptodev *dev);
 bool supervisor_orphaned(const struct ptodev *dev);
 
 /* fault.c */
+void fault_watch_thread(void);
 void fault_watch(struct context *ctx);
 void fault_describe(const struct ctx_page *page, int how, int what, struct pto_dev_report *why);
 void report_text(struct pto_dev_report *report, const char *format, ...)
@@ -532,14 +562,14 @@ struct object_code {
  * struct loader - the objects of a context
  * @engine: calls their constructors and destructors
  * @hung: one of them did not return to the current command: no other one is called
- * @callables: by handle
+ * @callables: by handle; a run looks its own up while another one is loaded
  * @kernels: hash table of kernel objects by image id
  * @retired: objects of which threads still have destructors to call
  */
 struct loader {
 	struct pto_engine *engine;
 	bool hung;
-	struct callable *callables[PTO_DEV_MAX_HANDLES];
+	struct callable *_Atomic callables[PTO_DEV_MAX_HANDLES];
 	struct kernel *kernels[KERNEL_BUCKETS];
 	struct object *retired;
 };
@@ -581,15 +611,20 @@ struct arena {
  * @queues: its queues by slot; @queues[i].pair is NULL if there is none
  * @indices: number of the pair in each slot; 0 if none
  * @bound: page->bound at the last update of @queues
- * @top: slots in use are below this
- * @turn: stream slot to be served first
+ * @top: slots in use are below this; this and the members before it: the page's lock
  * @engine: executes the runs
  * @lost: a kernel has outlived its run: memory that it may use is not freed any more
+ * @control: the thread of the control queue
+ * @lock: protects the following members except @args: the control thread takes it for changes, the
+ *	other one to read
+ * @changed: for @control_over
+ * @control_over: the control thread executes no command any more
  * @running: the callable that it executes, or NULL
- * @loading: it loads or unloads objects, and calls their constructors or destructors
- * @maps: memory that it may access
- * @loader: its objects
- * @arenas: its arenas
+ * @running_in: the arena of that run, 0 if there is none
+ * @unloading: the handle that is being unloaded, plus 1; 0 if none is
+ * @maps: memory that it may access; written by the control thread
+ * @loader: its objects; written by the control thread
+ * @arenas: its arenas; written by the control thread
  * @args: private copy of a run's arguments, PTO_RUN_ARGS_SIZE of the caps
  */
 struct context {
@@ -600,26 +635,50 @@ struct context {
 	uint32_t indices[CTX_QUEUES];
 	uint32_t bound;
 	uint32_t top;
-	uint32_t turn;
 	struct pto_engine *engine;
-	bool lost;
+	atomic_bool lost;
+	pthread_t control;
+	pthread_mutex_t lock;
+	pthread_cond_t changed;
+	bool control_over;
 	const struct pto_engine_callable *running;
-	bool loading;
+	uint64_t running_in;
+	uint32_t unloading;
 	struct map_table maps;
 	struct loader loader;
 	struct arena arenas[CTX_ARENAS];
 	struct pto_run_args *args;
 };
 
+/**
+ * struct server - a thread of a context, which serves some of its queues
+ * @ctx: the context
+ * @which: CTX_*
+ * @first: its first slot
+ * @end: and that behind its last one
+ * @turn: counts from @first: the slot to be looked at first
+ */
+struct server {
+	struct context *ctx;
+	uint32_t which;
+	uint32_t first;
+	uint32_t end;
+	uint32_t turn;
+};
+
+extern __thread bool context_loading;
+void context_serve(struct server *server);
+int context_start_control(struct context *ctx);
+void context_end_control(struct context *ctx);
 struct context *context_new(struct ptodev *dev, uint32_t id, struct ctx_page *page, int *error);
 void context_main(struct context *ctx);
-void context_unload(struct context *ctx);
 void context_free(struct context *ctx);
 
 /* command.c: the commands of a context */
-void context_tidy(struct context *ctx);
+void context_tidy(struct context *ctx, uint32_t server);
 void context_execute(struct context *ctx, bool control, const struct pto_dev_cmd *cmd,
 		     struct outcome *out);
+bool context_covers(struct context *ctx, uint64_t addr, uint64_t size, uint32_t prot);
 bool cmd_well_formed(const struct pto_dev_cmd *cmd, size_t used, struct outcome *out);
 
 /* args.c */

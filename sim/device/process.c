@@ -82,6 +82,11 @@ static void process_main(struct ptodev *dev, uint32_t id, pid_t parent)
 		_exit(0);
 	}
 	fault_watch(ctx);
+	page->error = context_start_control(ctx);
+	if (page->error) {
+		atomic_store(&page->state, CTX_FAILED);
+		_exit(0);
+	}
 	atomic_store(&page->state, CTX_RUNNING);
 	context_main(ctx);
 	atomic_store(&page->state, CTX_LOST);

@@ -32,15 +32,22 @@ static void *thread_main(void *arg)
 	struct context *ctx = arg;
 
 	context_main(ctx);
-	if (!ctx->lost)
-		context_unload(ctx);
-	atomic_store(&ctx->page->state, ctx->lost ? CTX_LOST : CTX_ENDED);
-	if (ctx->lost)
+	context_end_control(ctx);
+	atomic_store(&ctx->page->state, atomic_load(&ctx->lost) ? CTX_LOST : CTX_ENDED);
+	if (atomic_load(&ctx->lost))
 		bell_ring(&ctx->dev->shared->bell);
 	return NULL;
 }
 
-/* Create a context's thread. Return: 0 or a negative errno */
+/* End a context that has only the thread of its control queue. */
+static void thread_unmake(struct context *ctx)
+{
+	atomic_store(&ctx->page->stop, 1);
+	bell_ring(&ctx->page->bells[CTX_CONTROL]);
+	context_end_control(ctx);
+}
+
+/* Create a context's threads. Return: 0 or a negative errno */
 int thread_start(struct ptodev *dev, uint32_t id)
 {
 	struct ctx_home *home = &dev->contexts[id];
@@ -51,7 +58,12 @@ int thread_start(struct ptodev *dev, uint32_t id)
 	if (!home->context)
 		return ret;
 	atomic_store(&page->state, CTX_RUNNING);
-	ret = device_thread_create(&home->thread, thread_main, home->context);
+	ret = context_start_control(home->context);
+	if (!ret) {
+		ret = device_thread_create(&home->thread, thread_main, home->context);
+		if (ret)
+			thread_unmake(home->context);
+	}
 	if (ret) {
 		context_free(home->context);
 		home->context = NULL;
@@ -67,7 +79,8 @@ void thread_ask(struct ptodev *dev, uint32_t id)
 
 	atomic_store(&page->stop, 1);
 	pto_engine_abort(home->context->engine);
-	bell_ring(&page->bell);
+	bell_ring(&page->bells[CTX_STREAMS]);
+	bell_ring(&page->bells[CTX_CONTROL]);
 }
 
 /*
@@ -132,10 +145,15 @@ static void thread_release(struct ptodev *dev, struct ctx_home *home)
 		thread_abandon(dev, home->thread, ctx, home->page);
 }
 
-/* Tell a context's run to end. */
-void thread_expire(struct ptodev *dev, uint32_t id)
+/* Tell the code that a thread of a context executes to end. */
+void thread_expire(struct ptodev *dev, uint32_t id, uint32_t server)
 {
-	pto_engine_abort(dev->contexts[id].context->engine);
+	struct pto_engine *engine = dev->contexts[id].context->engine;
+
+	if (server == CTX_CONTROL)
+		pto_engine_abort_call(engine);
+	else
+		pto_engine_abort_run(engine);
 }
 
 /*
