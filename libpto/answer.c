@@ -6,8 +6,8 @@
  * result is still missing later, and there is no progress meanwhile, the device has stalled. Then
  * a synchronous call fails instead of waiting for ever.
  *
- * The warm path reads no clock: it uses the time of the latest result as the current time. If that
- * is long ago, the deadline is too early, and the wait is repeated.
+ * Deadlines use the time of the latest result as the current time, not the clock. If that is long
+ * ago, the deadline is too early, and the wait is repeated.
  */
 #include "pto_private.h"
 
@@ -61,20 +61,21 @@ static bool moves(const struct pto_context *ctx, uint64_t *progress)
 	return before != *progress;
 }
 
-int pto_reap_answer(struct pto_stream *stream)
+int pto_reap_answer(struct pto_stream *stream, pto_reap_fn reap)
 {
 	const struct pto_run_handle *run = stream->oldest;
 	struct pto_context *ctx = stream->ctx;
+	int cid = run->cid;
 	uint64_t patience = patience_with(run);
 	uint64_t progress = UINT64_MAX;	/* differs from any value of a device */
 	int rc;
 
-	rc = pto_reap(stream, pto_answer_deadline(run));
+	rc = reap(stream, pto_answer_deadline(run));
 	while (rc == -ETIMEDOUT && moves(ctx, &progress))
-		rc = pto_reap(stream, pto_deadline(patience));
+		rc = reap(stream, pto_deadline(patience));
 	if (rc)
 		pto_fail(ctx, rc,
 			 "run of cid %d: the device has not answered for %llu ms, and nothing moves in the context; see pto_reset()",
-			 run->cid, (unsigned long long)(patience / 1000000));
+			 cid, (unsigned long long)(patience / 1000000));
 	return rc;
 }

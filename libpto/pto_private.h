@@ -545,7 +545,8 @@ struct pto_answer {
  * @prev: in pto_context.streams
  * @next: in pto_context.streams
  * @id: driver's id
- * @lock: guards the fields below; held while a thread waits for a run
+ * @lock: guards the fields below; not held while a thread waits for a run, unless that makes room
+ *	for what it submits, or for HOLD_NS in pto_run()
  * @oldest: runs in flight, in order
  * @newest: end of that list
  * @flying: number of runs in flight
@@ -583,6 +584,11 @@ void pto_stream_drop(struct pto_stream *stream);
 
 /* pto_reap() - wait for the oldest run, and copy its outputs back. @deadline: absolute. */
 int pto_reap(struct pto_stream *stream, uint64_t deadline);
+
+/* pto_reap_open() - the same; the lock is dropped, and another thread may reap the run */
+int pto_reap_open(struct pto_stream *stream, uint64_t deadline);
+
+typedef int (*pto_reap_fn)(struct pto_stream *stream, uint64_t deadline);
 
 /* pto_run_get(), pto_run_put() - take a handle from the stream's pool, and return it. */
 struct pto_run_handle *pto_run_get(struct pto_stream *stream, uint32_t outputs);
@@ -658,6 +664,6 @@ uint64_t pto_answer_deadline(const struct pto_run_handle *run);
  * pto_reap_answer() - pto_reap() without a deadline. -ETIMEDOUT and a text if the device has
  * stalled. A run must be in flight.
  */
-int pto_reap_answer(struct pto_stream *stream);
+int pto_reap_answer(struct pto_stream *stream, pto_reap_fn reap);
 
 #endif /* PTO_PRIVATE_H */

@@ -17,6 +17,8 @@
 
 #include "pto_private.h"
 
+#define HOLD_NS	10000000u	/* how long a call waits with the lock at most */
+
 /* --- results ---------------------------------------------------------------- */
 
 /* Bytes of a result before its text, which is written only when there is one to give. */
@@ -131,14 +133,45 @@ static int reap_once(struct pto_stream *stream, uint64_t deadline)
 	return take_answer(stream, pto_ioctl_once(stream->ctx, PTO_WAIT, &answer.wait), &answer);
 }
 
-int pto_reap(struct pto_stream *stream, uint64_t deadline)
+/*
+ * The same without the lock while nothing comes, so that others submit and wait meanwhile. If one
+ * of them has taken the result, that is as good.
+ */
+static int reap_open_once(struct pto_stream *stream, uint64_t deadline)
+{
+	const uint64_t id = stream->oldest->result.id;
+	struct pto_answer answer;
+	int rc;
+
+	answer_init(&answer, deadline);
+	answer.wait.run = id;
+	pthread_mutex_unlock(&stream->lock);
+	rc = pto_ioctl_once(stream->ctx, PTO_WAIT, &answer.wait);
+	pthread_mutex_lock(&stream->lock);
+	if (!stream->oldest || stream->oldest->result.id != id)
+		return 0;
+	return take_answer(stream, rc, &answer);
+}
+
+/* A signal does not end it. */
+static int reap_with(pto_reap_fn once, struct pto_stream *stream, uint64_t deadline)
 {
 	int rc;
 
 	do {
-		rc = reap_once(stream, deadline);
+		rc = once(stream, deadline);
 	} while (rc == -EINTR);
 	return rc;
+}
+
+int pto_reap(struct pto_stream *stream, uint64_t deadline)
+{
+	return reap_with(reap_once, stream, deadline);
+}
+
+int pto_reap_open(struct pto_stream *stream, uint64_t deadline)
+{
+	return reap_with(reap_open_once, stream, deadline);
 }
 
 static int take_result(struct pto_run_handle *run, struct pto_result *result)
@@ -190,10 +223,15 @@ static int lock_stream(struct pto_stream *stream, uint64_t deadline)
 		return 0;
 	if (!pthread_mutex_clocklock(&stream->lock, CLOCK_MONOTONIC, &ts))
 		return 0;
-	return pto_fail(stream->ctx, -ETIMEDOUT, "another thread waits on stream %u", stream->id);
+	return pto_fail(stream->ctx, -ETIMEDOUT, "another thread uses stream %u", stream->id);
 }
 
-/* The handle may have been used up while another thread had the lock. */
+static int used_up(const struct pto_context *ctx)
+{
+	return pto_fail(ctx, -EBADF, "the run handle has been waited for already");
+}
+
+/* The handle may be used up whenever another thread has had the lock. */
 static int wait_locked(const struct pto_run_handle *handle, struct pto_run_handle *run,
 		       uint64_t deadline, struct pto_result *result)
 {
@@ -201,9 +239,12 @@ static int wait_locked(const struct pto_run_handle *handle, struct pto_run_handl
 	int rc = 0;
 
 	if (!pto_handle_is(handle, run))
-		return pto_fail(ctx, -EBADF, "the run handle has been waited for already");
-	while (!rc && run->state == PTO_RUN_FLYING)
-		rc = reap_once(run->stream, deadline);
+		return used_up(ctx);
+	while (!rc && run->state == PTO_RUN_FLYING) {
+		rc = reap_open_once(run->stream, deadline);
+		if (!pto_handle_is(handle, run))
+			return used_up(ctx);
+	}
 	if (rc)
 		return pto_fail(ctx, rc, "run of cid %d has not ended yet: %s", run->cid,
 				pto_errno_name(rc));
@@ -258,15 +299,18 @@ PTO_API int pto_wait_sized(struct pto_run_handle *handle, uint64_t timeout_ns,
 	return give_result(result, size, &own, wait_handle(handle, timeout_ns, &own));
 }
 
+/* Runs that others submit meanwhile come after those that this is for. */
 static int wait_for_all(struct pto_stream *stream, uint64_t timeout_ns)
 {
 	uint64_t deadline = pto_deadline(timeout_ns);
 	int rc = lock_stream(stream, deadline);
+	uint64_t last;
 
 	if (rc)
 		return rc;
-	while (!rc && stream->oldest)
-		rc = pto_reap(stream, deadline);
+	last = stream->newest ? stream->newest->result.id : 0;
+	while (!rc && stream->oldest && stream->oldest->result.id <= last)
+		rc = pto_reap_open(stream, deadline);
 	pthread_mutex_unlock(&stream->lock);
 	if (rc)
 		return pto_fail(stream->ctx, rc, "stream %u has runs in flight: %s", stream->id,
@@ -353,7 +397,7 @@ static int stage(struct pto_stream *stream, struct pto_staging *staging, uint64_
 	int rc;
 
 	while ((rc = pto_stage_alloc(staging, bytes, chunk)) == -EAGAIN) {
-		rc = pto_reap_answer(stream);
+		rc = pto_reap_answer(stream, pto_reap);
 		if (rc)
 			return rc;
 	}
@@ -366,7 +410,7 @@ static int make_room(struct pto_stream *stream, uint64_t bytes, struct pto_chunk
 	int rc;
 
 	while (stream->flying >= stream->ctx->info.stream_depth) {
-		rc = pto_reap_answer(stream);
+		rc = pto_reap_answer(stream, pto_reap);
 		if (rc)
 			return rc;
 	}
@@ -375,16 +419,19 @@ static int make_room(struct pto_stream *stream, uint64_t bytes, struct pto_chunk
 
 /*
  * The argument of the wait in the ioctl that submits @run. NULL if older runs are in flight,
- * because their results have to be read first.
+ * because their results have to be read first. The caller holds the lock, so the wait is short.
  */
 static struct pto_answer *answer_at_once(const struct pto_run_handle *run)
 {
 	struct pto_stream *stream = run->stream;
+	uint64_t deadline, hold;
 
 	if (!stream->answer || stream->oldest ||
 	    !(stream->ctx->info.features & PTO_FEATURE_RUN_WAIT))
 		return NULL;
-	answer_init(stream->answer, pto_answer_deadline(run));
+	hold = pto_now() + HOLD_NS;
+	deadline = pto_answer_deadline(run);
+	answer_init(stream->answer, deadline < hold ? deadline : hold);
 	return stream->answer;
 }
 
@@ -404,7 +451,7 @@ static int send_run(struct pto_run_handle *run, struct pto_run_entry *entry, uin
 	int rc;
 
 	while ((rc = pto_ioctl(stream->ctx, PTO_RUN, &arg)) == -EAGAIN && stream->oldest) {
-		rc = pto_reap_answer(stream);
+		rc = pto_reap_answer(stream, pto_reap);
 		if (rc)
 			return rc;
 	}
@@ -602,16 +649,21 @@ static void give_up(struct pto_run_handle *run, int rc, struct pto_result *resul
 	result->status = rc;
 }
 
-/* Wait for a run that has just been submitted; it may have ended in the same ioctl. */
+/*
+ * Wait for a run that has just been submitted; it may have ended in the same ioctl. If the lock is
+ * dropped, the handle is held first (*@held), so that pto_close() knows of the caller.
+ */
 static int finish(struct pto_run_handle *run, const struct pto_answer *answer,
-		  struct pto_result *result)
+		  struct pto_result *result, bool *held)
 {
 	int rc = 0;
 
 	if (run->state == PTO_RUN_FLYING)
 		take_answer(run->stream, answer->rc, answer);
+	if (run->state == PTO_RUN_FLYING)
+		*held = pto_handle_hold(pto_handle_of(run));
 	while (!rc && run->state == PTO_RUN_FLYING)
-		rc = pto_reap_answer(run->stream);
+		rc = pto_reap_answer(run->stream, pto_reap_open);
 	if (!rc)
 		return take_result(run, result);
 	give_up(run, rc, result);
@@ -631,6 +683,8 @@ static int run_and_wait(struct pto_context *ctx, int cid, const struct pto_args 
 	struct pto_run_handle *run;
 	struct pto_stream *stream;
 	struct pto_answer answer;
+	bool held = false;
+	uint32_t slot = 0;
 	int rc;
 
 	if (!ctx)
@@ -643,11 +697,15 @@ static int run_and_wait(struct pto_context *ctx, int cid, const struct pto_args 
 	stream->answer = &answer;
 	rc = submit(stream, cid, args, options, &run);
 	stream->answer = NULL;
-	if (!rc)
-		rc = finish(run, &answer, result);
+	if (!rc) {
+		slot = run->slot;
+		rc = finish(run, &answer, result, &held);
+	}
 	if (rc && pto_closing(ctx))
 		rc = end_closing(result);
 	pthread_mutex_unlock(&stream->lock);
+	if (held)
+		pto_handle_let_go(slot);
 	return rc;
 }
 

@@ -13,9 +13,10 @@
  *  - Handles are opaque and freed by the matching function, which accepts NULL. A run handle
  *    that has been freed is always recognised: -EBADF.
  *  - Threads: a context, its buffers and callables may be used by several threads at
- *    once; a run handle is good for one pto_wait(). Calls on one stream are taken one
- *    after the other: while a thread waits for a run, others that want the stream wait
- *    for that thread.
+ *    once; a run handle is good for one pto_wait(). Threads submit to one stream one after
+ *    the other, and wait for each other only where the stream has no room for what one of
+ *    them submits. While a thread waits for a run, others submit to the stream, and wait for
+ *    runs of their own.
  *  - A context does not survive fork(): in the child every call returns -ENODEV, and
  *    pto_close() only frees memory.
  *  - Structs that callers fill begin with a size; PTO_*_INIT sets it. Fields are only
@@ -557,10 +558,10 @@ int pto_run_sized(struct pto_context *ctx, int cid, const struct pto_args *args,
  * @options: or NULL
  * @result: how it ended, or NULL
  *
- * Calls of several threads are taken one after the other. After a failed run the host
- * memory of its outputs is as it was before. A device that does not answer, long after it
- * should have ended the run itself, is not waited for: -ETIMEDOUT with a code of 0, and
- * pto_reset() is what remains. Return: 0 when the run succeeded, its status
+ * Several threads may call it at once; runs of one stream still execute in order. After a
+ * failed run the host memory of its outputs is as it was before. A device that does not
+ * answer, long after it should have ended the run itself, is not waited for: -ETIMEDOUT with
+ * a code of 0, and pto_reset() is what remains. Return: 0 when the run succeeded, its status
  * when it failed, or the error of submitting it. To tell the two apart, look at
  * pto_result.id, which is 0 if nothing was submitted.
  *
