@@ -244,8 +244,8 @@ static bool unload_begin(struct context *ctx, uint32_t handle, struct outcome *o
 	pthread_mutex_lock(&ctx->lock);
 	callable = loader_callable(&ctx->loader, handle);
 	if (callable && callable == ctx->running)
-		outcome_fail(out, PTO_DEV_INVALID, "unload: a run executes the callable with handle %u",
-			     handle);
+		outcome_fail(out, PTO_DEV_INVALID,
+			     "unload: a run executes the callable with handle %u", handle);
 	else
 		ctx->unloading = handle + 1;
 	pthread_mutex_unlock(&ctx->lock);

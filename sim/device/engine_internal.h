@@ -229,12 +229,12 @@ struct pto_covered {
 /**
  * struct pto_caller - who calls code of a program that is no run, with a bound
  * @core: the thread
- * @calls: number of the last call; its own
  * @call: number of the call that goes on, 0 if none does
  * @bound: how long it may take
  * @leave: call that the thread shall leave
  * @asking: 1 while the monitor may signal the thread, if it finds that @call goes on
  * @abort: call that pto_engine_abort() or its kin was meant for
+ * @calls: number of the last call; its own
  * @escape: where the thread goes on then
  * @seen: @call when the monitor last looked; this and what follows is the monitor's
  * @since: since when it is that
@@ -242,12 +242,12 @@ struct pto_covered {
  */
 struct pto_caller {
 	struct pto_core *core;
-	uint32_t calls;
 	_Atomic uint32_t call;
 	_Atomic uint64_t bound;
 	_Atomic uint32_t leave;
 	_Atomic uint32_t asking;
 	_Atomic uint32_t abort;
+	uint32_t calls;
 	sigjmp_buf escape;
 	uint32_t seen;
 	uint64_t since;
