@@ -144,18 +144,9 @@ static struct pto_context *new_context(const char *path)
 static int open_device(struct pto_context *ctx, const char *path)
 {
 	char reason[160];
-	int rc;
 
-	ctx->fd = open(path, O_RDWR | O_CLOEXEC);
-	if (ctx->fd < 0)
-		rc = -errno;
-	else
-		rc = pto_query_fd(ctx->fd, PTO_QUERY_DEVICE, &ctx->info, sizeof(ctx->info));
-	if (rc) {
-		pto_open_reason(path, rc, reason, sizeof(reason));
-		return pto_fail_open(rc, "%s: %s", path, reason);
-	}
-	return 0;
+	ctx->fd = pto_open_node(path, &ctx->info, reason, sizeof(reason));
+	return ctx->fd < 0 ? pto_fail_open(ctx->fd, "%s: %s", path, reason) : 0;
 }
 
 static int open_context(struct pto_context *ctx, const char *path)

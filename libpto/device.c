@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -35,8 +36,11 @@ int pto_query_fd(int fd, uint32_t item, void *answer, size_t bytes)
 	return rc < 0 ? -errno : 0;
 }
 
-/* Explain a missing permission; names the group that may open the node. */
-static void permission_reason(const char *path, char *text, size_t size)
+/*
+ * Explain a missing permission; names the group that may open the node. If mode and group allow
+ * it, or if it is not open() that fails, joining a group does not help.
+ */
+static void permission_reason(const char *path, const char *call, int rc, char *text, size_t size)
 {
 	struct group group, *found = NULL;
 	char buf[1024];
@@ -44,6 +48,12 @@ static void permission_reason(const char *path, char *text, size_t size)
 
 	if (stat(path, &st)) {
 		snprintf(text, size, "permission denied on the way to the device node");
+		return;
+	}
+	if (strcmp(call, "open()") || !faccessat(AT_FDCWD, path, R_OK | W_OK, AT_EACCESS)) {
+		snprintf(text, size,
+			 "%s: %s, although the node's mode allows it: a device cgroup, a security module or a seccomp filter refuses it",
+			 call, pto_errno_name(rc));
 		return;
 	}
 	if (!getgrgid_r(st.st_gid, &group, buf, sizeof(buf), &found) && found)
@@ -56,9 +66,18 @@ static void permission_reason(const char *path, char *text, size_t size)
 			 st.st_mode & 07777, (unsigned int)st.st_gid);
 }
 
+/* The loader ignores LD_PRELOAD or does not exist. */
+static bool cannot_preload(void)
+{
+	return getauxval(AT_SECURE) || !getauxval(AT_BASE);
+}
+
 static void missing_reason(char *text, size_t size)
 {
-	if (access("/sys/module/pto", F_OK))
+	if (access("/sys/module/pto", F_OK) && cannot_preload())
+		snprintf(text, size,
+			 "no such device: the pto module is not loaded (modprobe pto); the simulator cannot be preloaded by a static or set-user-ID program");
+	else if (access("/sys/module/pto", F_OK))
 		snprintf(text, size,
 			 "no such device: the pto module is not loaded (modprobe pto); without it, LD_PRELOAD=libptosim.so simulates a device");
 	else
@@ -66,12 +85,13 @@ static void missing_reason(char *text, size_t size)
 			 "no such device: the pto module is loaded but has found none; start ptod for a virtual device");
 }
 
-void pto_open_reason(const char *path, int rc, char *text, size_t size)
+/* Explain in @text why @call failed with @rc, and the remedy. */
+static void open_reason(const char *path, const char *call, int rc, char *text, size_t size)
 {
 	switch (rc) {
 	case -EACCES:
 	case -EPERM:
-		permission_reason(path, text, size);
+		permission_reason(path, call, rc, text, size);
 		break;
 	case -ENOENT:
 		missing_reason(text, size);
@@ -103,29 +123,44 @@ void pto_open_reason(const char *path, int rc, char *text, size_t size)
 		snprintf(text, size, "the device did not answer in time; see the kernel log");
 		break;
 	default:
-		snprintf(text, size, "%s (%s)", strerrordesc_np(-rc) ?: "unknown error",
+		snprintf(text, size, "%s: %s (%s)", call, strerrordesc_np(-rc) ?: "unknown error",
 			 pto_errno_name(rc));
 	}
 }
 
+int pto_open_node(const char *path, struct pto_device_info *info, char *reason, size_t size)
+{
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+	int rc;
+
+	if (fd < 0) {
+		rc = -errno;
+		open_reason(path, "open()", rc, reason, size);
+		return rc;
+	}
+	rc = pto_query_fd(fd, PTO_QUERY_DEVICE, info, sizeof(*info));
+	if (rc) {
+		open_reason(path, "PTO_QUERY", rc, reason, size);
+		close(fd);
+		return rc;
+	}
+	return fd;
+}
+
 static int probe(unsigned int index, struct pto_device_desc *desc)
 {
-	int fd, rc;
+	int fd;
 
 	memset(desc, 0, sizeof(*desc));
 	desc->index = index;
 	snprintf(desc->path, sizeof(desc->path), "/dev/pto%u", index);
-	fd = open(desc->path, O_RDWR | O_CLOEXEC);
+	fd = pto_open_node(desc->path, &desc->info, desc->reason, sizeof(desc->reason));
 	if (fd < 0) {
-		rc = -errno;
-	} else {
-		rc = pto_query_fd(fd, PTO_QUERY_DEVICE, &desc->info, sizeof(desc->info));
-		close(fd);
+		desc->error = fd;
+		return fd;
 	}
-	desc->error = rc;
-	if (rc)
-		pto_open_reason(desc->path, rc, desc->reason, sizeof(desc->reason));
-	return rc;
+	close(fd);
+	return 0;
 }
 
 /* One more than the highest index in sysfs; 0 if the driver is not loaded. */

@@ -43,14 +43,32 @@ static int fail_with_code(struct pto_context *ctx, const struct pto_run_handle *
 			hint[0] ? "; hint: " : "", hint);
 }
 
+/* Why a run has failed of which the device has reported a status at most. */
+static const char *reason_of(int status)
+{
+	switch (status) {
+	case -ENODEV:
+		return "the device went away while the run was in flight; its outputs are not valid";
+	case -ECANCELED:
+		return "the run was aborted, as the context was closed or reset";
+	case -EIO:
+		return "the context lost its device state while the run was in flight; see pto_reset()";
+	case -ENOENT:
+		return "the driver no longer has the result: too many later runs have ended";
+	default:
+		return "no explanation";
+	}
+}
+
 int pto_fail_run(struct pto_context *ctx, const struct pto_run_handle *run)
 {
 	const struct pto_result *result = &run->result;
 
 	if (result->code)
 		return fail_with_code(ctx, run);
-	return pto_fail(ctx, result->status, "run of cid %d: %s: %s", run->cid,
-			pto_errno_name(result->status), run->log[0] ? run->log : "no explanation");
+	return pto_fail(ctx, result->status, "run of cid %d on %s: %s: %s", run->cid, ctx->path,
+			pto_errno_name(result->status),
+			run->log[0] ? run->log : reason_of(result->status));
 }
 
 PTO_API const char *pto_fatal_name(uint32_t code)

@@ -177,8 +177,11 @@ int pto_fail_run(struct pto_context *ctx, const struct pto_run_handle *run);
 /* pto_errno_name() - "ENOENT" for -ENOENT; never NULL. */
 const char *pto_errno_name(int rc);
 
-/* pto_open_reason() - explain in @text why opening @path failed with @rc, and the remedy. */
-void pto_open_reason(const char *path, int rc, char *text, size_t size);
+/*
+ * pto_open_node() - open @path and query what it is. Return: a descriptor, or a negative errno;
+ * @reason then says which call failed, why, and the remedy.
+ */
+int pto_open_node(const char *path, struct pto_device_info *info, char *reason, size_t size);
 
 /* --- structs of other versions ------------------------------------------------ */
 

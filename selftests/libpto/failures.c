@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -56,6 +57,9 @@ static void let_fail(const char *call, unsigned int after, int error)
 /* The system as the library sees it. */
 static struct {
 	struct stat node;	/* of the device node; .st_mode 0: there is none */
+	bool allowed;		/* faccessat() says that the node may be opened */
+	bool secure;		/* a set-user-ID program */
+	bool not_dynamic;	/* a program without a loader */
 	bool module;		/* it is loaded */
 	char sysfs[64];		/* folder in place of /sys/class/pto, "" for none */
 } seen;
@@ -134,6 +138,27 @@ EXPORT int access(const char *path, int mode)
 	return (int)syscall(SYS_faccessat, AT_FDCWD, sysfs_path(path), mode);
 }
 
+EXPORT int faccessat(int dir, const char *path, int mode, int flags)
+{
+	if (strcmp(path, REHEARSED_DEVICE))
+		return (int)syscall(SYS_faccessat2, dir, path, mode, flags);
+	errno = EACCES;
+	return seen.allowed ? 0 : -1;
+}
+
+EXPORT unsigned long getauxval(unsigned long type)
+{
+	static unsigned long (*next)(unsigned long type);
+
+	if (type == AT_SECURE)
+		return seen.secure;
+	if (type == AT_BASE)
+		return !seen.not_dynamic;
+	if (!next)
+		next = (unsigned long (*)(unsigned long type))dlsym(RTLD_NEXT, "getauxval");
+	return next(type);
+}
+
 EXPORT DIR *opendir(const char *path)
 {
 	static DIR *(*next)(const char *path);
@@ -210,16 +235,30 @@ FIXTURE_TEARDOWN(failures)
 
 /* --- opening ------------------------------------------------------------------------- */
 
-static void expect_reason(struct __test_metadata *_metadata, int error, const char *words)
+static void expect_reason_after(struct __test_metadata *_metadata, int error, const char *words)
 {
 	struct pto_context *ctx = NULL;
 
-	let_refuse(PTO_QUERY, -error, NULL);
 	EXPECT_EQ(-error, pto_open(REHEARSED_DEVICE, &ctx));
 	EXPECT_EQ(NULL, ctx);
 	SAYS(pto_open_error(), REHEARSED_DEVICE ": ");
 	SAYS(pto_open_error(), words);
 	EXPECT_EQ(1, rehearsal.contexts);
+}
+
+/* open() fails */
+static void expect_open_reason(struct __test_metadata *_metadata, int error, const char *words)
+{
+	rehearsal.open_error = error;
+	expect_reason_after(_metadata, error, words);
+}
+
+/* the first ioctl fails */
+static void expect_reason(struct __test_metadata *_metadata, int error, const char *words)
+{
+	let_refuse(PTO_QUERY, -error, NULL);
+	expect_reason_after(_metadata, error, words);
+	let_refuse(PTO_QUERY, 0, NULL);
 }
 
 TEST_F(failures, reasons_for_not_opening)
@@ -233,7 +272,8 @@ TEST_F(failures, reasons_for_not_opening)
 	expect_reason(_metadata, ENOTTY, "not a PTO device");
 	expect_reason(_metadata, EISDIR, "not a PTO device");
 	expect_reason(_metadata, EIO, "did not answer in time");
-	expect_reason(_metadata, EPROTO, "Protocol error (EPROTO)");
+	expect_reason(_metadata, EPROTO, "PTO_QUERY: Protocol error (EPROTO)");
+	expect_open_reason(_metadata, EPROTO, "open(): Protocol error (EPROTO)");
 	expect_reason(_metadata, 4000, "unknown error (unknown error)");
 }
 
@@ -241,6 +281,11 @@ TEST_F(failures, reasons_for_a_missing_device)
 {
 	expect_reason(_metadata, ENOENT, "module is not loaded (modprobe pto)");
 	SAYS(pto_open_error(), "LD_PRELOAD=libptosim.so");
+	seen.secure = true;
+	expect_reason(_metadata, ENOENT, "cannot be preloaded by a static or set-user-ID program");
+	seen.secure = false;
+	seen.not_dynamic = true;
+	expect_reason(_metadata, ENOENT, "cannot be preloaded by a static or set-user-ID program");
 	seen.module = true;
 	expect_reason(_metadata, ENOENT, "module is loaded but has found none");
 	SAYS(pto_open_error(), "start ptod");
@@ -248,13 +293,25 @@ TEST_F(failures, reasons_for_a_missing_device)
 
 TEST_F(failures, reasons_of_permission)
 {
-	expect_reason(_metadata, EACCES, "on the way to the device node");
+	expect_open_reason(_metadata, EACCES, "on the way to the device node");
 	seen.node.st_mode = S_IFCHR | 0640;
 	/* Not every machine has names for its groups. */
-	expect_reason(_metadata, EACCES, getgrgid(0) ? "mode 0640, group root; join that group" :
-						       "mode 0640, group 0; join that group");
+	expect_open_reason(_metadata, EACCES,
+			   getgrgid(0) ? "mode 0640, group root; join that group" :
+					 "mode 0640, group 0; join that group");
 	seen.node.st_gid = 3987654321u;
-	expect_reason(_metadata, EPERM, "mode 0640, group 3987654321; join that group");
+	expect_open_reason(_metadata, EPERM, "mode 0640, group 3987654321; join that group");
+}
+
+/* No group helps a process that the node's mode admits. */
+TEST_F(failures, refusals_that_are_not_of_the_mode)
+{
+	seen.node.st_mode = S_IFCHR | 0666;
+	seen.allowed = true;
+	expect_open_reason(_metadata, EPERM, "open(): EPERM, although the node's mode allows it");
+	expect_open_reason(_metadata, EACCES, "open(): EACCES, although the node's mode allows it");
+	seen.allowed = false;
+	expect_reason(_metadata, EPERM, "PTO_QUERY: EPERM, although the node's mode allows it");
 }
 
 TEST_F(failures, opening_without_what_it_needs)
@@ -610,6 +667,31 @@ static struct pto_args *large_args(float *data, uint32_t count)
 }
 
 /* When no staging memory is left, the oldest run's is waited for. */
+/* A run of which the driver has no more than a status */
+TEST_F(failures, runs_without_an_explanation_of_the_device)
+{
+	static const struct {
+		int status;
+		const char *words;
+	} ends[] = {
+		{ -ENODEV, "ENODEV: the device went away while the run was in flight" },
+		{ -ECANCELED, "ECANCELED: the run was aborted" },
+		{ -EIO, "EIO: the context lost its device state" },
+		{ -ENOENT, "ENOENT: the driver no longer has the result" },
+		{ -EPROTO, "EPROTO: no explanation" },
+	};
+	int cid = pto_register(self->ctx, self->callable);
+
+	ASSERT_LE(0, cid);
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		rehearsal.end.status = ends[i].status;
+		EXPECT_EQ(ends[i].status, pto_run(self->ctx, cid, NULL, NULL, NULL));
+		CONTEXT_SAYS(ends[i].words);
+		CONTEXT_SAYS("run of cid 0 on " REHEARSED_DEVICE);
+	}
+	rehearsal.end.status = 0;
+}
+
 TEST_F(failures, runs_wait_for_staging_memory)
 {
 	uint32_t count = 3 << 18, i;

@@ -577,6 +577,11 @@ static int open_rehearsed(int device, int flags)
 	int i;
 
 	rehearsal.opened = device;
+	if (rehearsal.open_error) {
+		errno = rehearsal.open_error;
+		rehearsal.open_error = 0;
+		return -1;
+	}
 	if (device >= 64 || !(rehearsal.devices >> device & 1)) {
 		errno = ENOENT;
 		return -1;

@@ -48,6 +48,7 @@ struct rehearsed_end {
  * struct rehearsal - what the driver is like, and what it has seen
  * @devices: which of /dev/pto0 to /dev/pto63 there are, a bit each
  * @opened: N of the latest /dev/ptoN that was opened, or tried
+ * @open_error: errno that the next open() of a device fails with; 0: none
  * @info: what it says of the device
  * @now: the time; every ioctl takes a nanosecond
  * @real_time: clock_gettime() tells the true time
@@ -74,6 +75,7 @@ struct rehearsed_end {
 struct rehearsal {
 	uint64_t devices;
 	int opened;
+	int open_error;
 	struct pto_device_info info;
 	uint64_t now;
 	bool real_time;

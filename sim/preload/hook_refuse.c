@@ -64,11 +64,11 @@ static void *next_of(void **cache, const char *name)
 	SIM_EXPORT type name params \
 	{ \
 		static void *cache; \
-		__typeof__(&name) next; \
+		__typeof__(name) *next; \
 \
 		if (SIM_UNLIKELY(when)) \
 			return -1; \
-		next = (__typeof__(&name))next_of(&cache, #name); \
+		next = (__typeof__(name) *)next_of(&cache, #name); \
 		if (next) \
 			return next(__VA_ARGS__); \
 		errno = ENOSYS; \
