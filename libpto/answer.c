@@ -73,9 +73,9 @@ int pto_reap_answer(struct pto_stream *stream, pto_reap_fn reap)
 	rc = reap(stream, pto_answer_deadline(run));
 	while (rc == -ETIMEDOUT && moves(ctx, &progress))
 		rc = reap(stream, pto_deadline(patience));
-	if (rc)
-		pto_fail(ctx, rc,
-			 "run of cid %d: the device has not answered for %llu ms, and nothing moves in the context; see pto_reset()",
-			 cid, (unsigned long long)(patience / 1000000));
+	if (rc == -ETIMEDOUT)
+		rc = pto_fail(ctx, -ETIME,
+			      "run of cid %d: the device has not answered for %llu ms, and nothing moves in the context; see pto_reset()",
+			      cid, (unsigned long long)(patience / 1000000));
 	return rc;
 }

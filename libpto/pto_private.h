@@ -664,7 +664,7 @@ void pto_answer_expect(struct pto_run_handle *run, const struct pto_timeouts *ti
 uint64_t pto_answer_deadline(const struct pto_run_handle *run);
 
 /*
- * pto_reap_answer() - pto_reap() without a deadline. -ETIMEDOUT and a text if the device has
+ * pto_reap_answer() - pto_reap() without a deadline. -ETIME and a text if the device has
  * stalled. A run must be in flight.
  */
 int pto_reap_answer(struct pto_stream *stream, pto_reap_fn reap);

@@ -209,6 +209,12 @@ static int enter_stream(struct pto_stream *stream)
 	return rc;
 }
 
+/* The caller sees ETIME for a time-out of the wait, and ETIMEDOUT for one of the run. */
+static int timed_out(int rc)
+{
+	return rc == -ETIMEDOUT ? -ETIME : rc;
+}
+
 /* Wait for the lock until @deadline. */
 static int lock_stream(struct pto_stream *stream, uint64_t deadline)
 {
@@ -223,7 +229,7 @@ static int lock_stream(struct pto_stream *stream, uint64_t deadline)
 		return 0;
 	if (!pthread_mutex_clocklock(&stream->lock, CLOCK_MONOTONIC, &ts))
 		return 0;
-	return pto_fail(stream->ctx, -ETIMEDOUT, "another thread uses stream %u", stream->id);
+	return pto_fail(stream->ctx, -ETIME, "another thread uses stream %u", stream->id);
 }
 
 static int used_up(const struct pto_context *ctx)
@@ -245,6 +251,7 @@ static int wait_locked(const struct pto_run_handle *handle, struct pto_run_handl
 		if (!pto_handle_is(handle, run))
 			return used_up(ctx);
 	}
+	rc = timed_out(rc);
 	if (rc)
 		return pto_fail(ctx, rc, "run of cid %d has not ended yet: %s", run->cid,
 				pto_errno_name(rc));
@@ -312,6 +319,7 @@ static int wait_for_all(struct pto_stream *stream, uint64_t timeout_ns)
 	while (!rc && stream->oldest && stream->oldest->result.id <= last)
 		rc = pto_reap_open(stream, deadline);
 	pthread_mutex_unlock(&stream->lock);
+	rc = timed_out(rc);
 	if (rc)
 		return pto_fail(stream->ctx, rc, "stream %u has runs in flight: %s", stream->id,
 				pto_errno_name(rc));

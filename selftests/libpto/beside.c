@@ -160,8 +160,8 @@ static void submit_beside(struct __test_metadata *_metadata, FIXTURE_DATA(beside
 			break;
 	EXPECT_EQ(8, served);
 	/* A wait that gives up does so although the other one goes on. */
-	EXPECT_EQ(-ETIMEDOUT, pto_wait(runs[0], 1, NULL));
-	EXPECT_EQ(-ETIMEDOUT, pto_stream_wait(stream, 1));
+	EXPECT_EQ(-ETIME, pto_wait(runs[0], 1, NULL));
+	EXPECT_EQ(-ETIME, pto_stream_wait(stream, 1));
 	EXPECT_TRUE(open_gate(self));
 	while (served--)
 		EXPECT_EQ(0, pto_wait(runs[served], PTO_FOREVER, NULL));

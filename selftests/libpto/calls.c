@@ -296,8 +296,8 @@ PT_TEST_F(calls, run_on_a_mute_device)
 	driver.manner = MUTE;
 	set_bounds(&options);
 	before = pt_now();
-	EXPECT_EQ(-ETIMEDOUT, pto_run(self->ctx, self->cid, NULL, &options, &result));
-	EXPECT_EQ(-ETIMEDOUT, result.status);
+	EXPECT_EQ(-ETIME, pto_run(self->ctx, self->cid, NULL, &options, &result));
+	EXPECT_EQ(-ETIME, result.status);
 	EXPECT_EQ(0, result.code);
 	EXPECT_TRUE(!!strstr(pto_context_error(self->ctx), "has not answered for 105000 ms"));
 	EXPECT_EQ(1, calls(PTO_RUN));
@@ -325,7 +325,7 @@ PT_TEST_F(calls, submit_to_a_mute_device)
 	driver.manner = MUTE;
 	for (i = 0; i < 2; i++)
 		EXPECT_EQ(0, pto_submit(stream, self->cid, NULL, NULL, NULL));
-	EXPECT_EQ(-ETIMEDOUT, pto_submit(stream, self->cid, NULL, NULL, &handle));
+	EXPECT_EQ(-ETIME, pto_submit(stream, self->cid, NULL, NULL, &handle));
 	EXPECT_TRUE(!!strstr(pto_context_error(self->ctx), "nothing moves in the context"));
 	EXPECT_EQ(2, calls(PTO_RUN));
 	driver.manner = HONEST;
@@ -341,7 +341,7 @@ PT_TEST_F(calls, wait_on_a_mute_device)
 	begin(_metadata, self, HONEST);
 	ASSERT_EQ(0, pto_submit(pto_default_stream(self->ctx), self->cid, NULL, NULL, &handle));
 	driver.manner = MUTE;
-	EXPECT_EQ(-ETIMEDOUT, pto_wait(handle, 1000 * MSEC, NULL));
+	EXPECT_EQ(-ETIME, pto_wait(handle, 1000 * MSEC, NULL));
 	EXPECT_EQ(1, calls(PTO_WAIT));
 	driver.manner = HONEST;
 	EXPECT_EQ(0, pto_wait(handle, PTO_FOREVER, NULL));

@@ -245,7 +245,7 @@ static int wait_for(FIXTURE_DATA(results) *self, int which, uint64_t timeout)
 	rc = pto_wait(fly->run, timeout, &result);
 	fence_end();
 	if (!ended && timeout != PTO_FOREVER)
-		return rc == -ETIMEDOUT && !result.id && fly->output == BEFORE ? 0 : -EBADMSG;
+		return rc == -ETIME && !result.id && fly->output == BEFORE ? 0 : -EBADMSG;
 	if (!ended)
 		model.ended[fly->stream] = fly->number;
 	if (rc != fly->end.status || !result_is(fly, &result) || !text_is(self, fly) ||
@@ -271,7 +271,7 @@ static int wait_for_stream(FIXTURE_DATA(results) *self)
 	bool ended = model.ended[stream] == model.submitted[stream];
 	int rc = pto_stream_wait(self->streams[stream], 0);
 
-	return rc == (ended ? 0 : -ETIMEDOUT) ? 0 : -EBADMSG;
+	return rc == (ended ? 0 : -ETIME) ? 0 : -EBADMSG;
 }
 
 static int step(FIXTURE_DATA(results) *self)
@@ -568,7 +568,7 @@ static uint64_t time_of_mute_run(FIXTURE_DATA(results) *self, uint64_t stream_ns
 	if (stream_ns)
 		options.op_timeout_ns = (stream_ns + sched_ns) / 2;
 	rehearsal.held = true;
-	if (pto_run(self->ctx, self->cid, NULL, &options, NULL) != -ETIMEDOUT)
+	if (pto_run(self->ctx, self->cid, NULL, &options, NULL) != -ETIME)
 		return 0;
 	before = rehearsal.now - before;
 	/* It comes in the end, and the next one is none the worse for it. */
@@ -607,7 +607,7 @@ TEST_F(results, given_up)
 	model.word = 1234;
 	ASSERT_EQ(0, pto_args_add_host(self->args, PTO_OUT, &output, PTO_DTYPE_UINT32, 1, shape));
 	rehearsal.held = true;
-	EXPECT_EQ(-ETIMEDOUT, pto_run(self->ctx, self->cid, self->args, NULL, NULL));
+	EXPECT_EQ(-ETIME, pto_run(self->ctx, self->cid, self->args, NULL, NULL));
 	rehearsal.held = false;
 	rehearsal_end(PTO_STREAM_DEFAULT, 1);
 	EXPECT_EQ(0, pto_run(self->ctx, self->cid, NULL, NULL, NULL));
@@ -668,7 +668,7 @@ TEST_F(results, deadlines_follow_the_present)
 	before = rehearsal.now;
 	rehearsal.held = true;
 	run_deadline = 0;
-	EXPECT_EQ(-ETIMEDOUT, pto_run(self->ctx, self->cid, NULL, NULL, NULL));
+	EXPECT_EQ(-ETIME, pto_run(self->ctx, self->cid, NULL, NULL, NULL));
 	/* With the stream's lock a call waits for 10 ms, without it for as long as it has to. */
 	EXPECT_LE(before + 10 * MSEC, hold_deadline);
 	EXPECT_GT(before + 11 * MSEC, hold_deadline);
@@ -742,7 +742,7 @@ TEST_F(results, lock_is_waited_for_with_a_bound)
 	ASSERT_EQ(0, pthread_create(&thread, NULL, run_on_default, self->ctx));
 	pthread_barrier_wait(&barrier);
 	before = pt_now();
-	EXPECT_EQ(-ETIMEDOUT, pto_wait(run, bound, NULL));
+	EXPECT_EQ(-ETIME, pto_wait(run, bound, NULL));
 	EXPECT_LE(before + bound, pt_now());
 	EXPECT_TRUE(!!strstr(pto_context_error(self->ctx), "another thread"));
 	pthread_barrier_wait(&barrier);

@@ -131,14 +131,14 @@ static int submit_random(FIXTURE_DATA(staging) *self)
 	return err;
 }
 
-/* Return: 0; -ETIMEDOUT if it has not ended; -EBADMSG if the result is wrong. */
+/* Return: 0; -ETIME if it has not ended; -EBADMSG if the result is wrong. */
 static int wait_random(FIXTURE_DATA(staging) *self, uint64_t timeout)
 {
 	struct flying *fly = &self->flying[rand_r(&self->seed) % self->count];
 	struct pto_result result;
 	int err = pto_wait(fly->run, timeout, &result);
 
-	if (err == -ETIMEDOUT && !result.id)
+	if (err == -ETIME && !result.id)
 		return err;
 	if (err != (fly->fails ? -EREMOTEIO : 0) || result.status != err)
 		return -EBADMSG;
@@ -161,7 +161,7 @@ PT_TEST_F(staging, random_runs_on_several_streams)
 			ASSERT_EQ(0, submit_random(self));
 		} else if (dice < 9 && self->count) {
 			err = wait_random(self, dice % 2 ? PTO_FOREVER : 0);
-			ASSERT_TRUE(!err || err == -ETIMEDOUT);
+			ASSERT_TRUE(!err || err == -ETIME);
 		} else if (dice == 9) {
 			ASSERT_EQ(0, pto_stream_wait(self->streams[step % STREAMS], PTO_FOREVER));
 		}

@@ -560,8 +560,8 @@ int pto_run_sized(struct pto_context *ctx, int cid, const struct pto_args *args,
  *
  * Several threads may call it at once; runs of one stream still execute in order. After a
  * failed run the host memory of its outputs is as it was before. A device that does not
- * answer, long after it should have ended the run itself, is not waited for: -ETIMEDOUT with
- * a code of 0, and pto_reset() is what remains. Return: 0 when the run succeeded, its status
+ * answer, long after it should have ended the run itself, is not waited for: -ETIME, and
+ * pto_reset() is what remains. Return: 0 when the run succeeded, its status
  * when it failed, or the error of submitting it. To tell the two apart, look at
  * pto_result.id, which is 0 if nothing was submitted.
  *
@@ -595,7 +595,7 @@ int pto_stream_destroy(struct pto_stream *stream);
 /**
  * pto_stream_wait() - wait until all runs of a stream have ended, copy their outputs back
  *
- * Return: 0, however the runs ended; -ETIMEDOUT. Their handles keep the results.
+ * Return: 0, however the runs ended; -ETIME if they have not. Their handles keep the results.
  */
 int pto_stream_wait(struct pto_stream *stream, uint64_t timeout_ns);
 
@@ -630,12 +630,11 @@ int pto_wait_sized(struct pto_run_handle *run, uint64_t timeout_ns, struct pto_r
  * unchanged.
  *
  * Return: 0 when the run succeeded, its status when it failed (both free the handle);
- * -ETIMEDOUT, or -EINTR after a signal, when it has not ended: the handle stays valid;
+ * -ETIME, or -EINTR after a signal, when it has not ended: the handle stays valid;
  * -EBADF if the handle has been waited for already, or its stream or context does not exist
  * any more (if two threads wait for one handle, the second gets this, too); -ENODEV if another
  * thread closes the context during the wait.
- * pto_result.id tells a run's own -ETIMEDOUT from that of the wait: it is 0 if the run has not
- * ended.
+ * -ETIMEDOUT is the status of a run that has exceeded its bound, never a time-out of the wait.
  */
 static inline int pto_wait(struct pto_run_handle *run, uint64_t timeout_ns,
 			   struct pto_result *result)
