@@ -48,11 +48,11 @@ static const char *reason_of(int status)
 {
 	switch (status) {
 	case -ENODEV:
-		return "the device went away while the run was in flight; its outputs are not valid";
+		return "the device went away while the run was in flight";
 	case -ECANCELED:
 		return "the run was aborted, as the context was closed or reset";
 	case -EIO:
-		return "the context lost its device state while the run was in flight; see pto_reset()";
+		return "the context lost its device state; see pto_reset()";
 	case -ENOENT:
 		return "the driver no longer has the result: too many later runs have ended";
 	default:
