@@ -77,8 +77,12 @@ static int run(int fd, struct pto_ioc_run *arg)
 
 	if (driver.manner == OLD && (arg->wait_ptr || arg->wait_error || arg->pad))
 		return fail(E2BIG);
-	if (!wait || driver.manner == HONEST || (driver.manner == SLOW && answers()))
+	if (!wait || driver.manner == HONEST || (driver.manner == SLOW && answers())) {
+		/* The calls are counted, however slow the machine: do not give up the stream. */
+		if (wait)
+			wait->timeout_ns = PTO_WAIT_FOREVER;
 		return real_ioctl(fd, PTO_RUN, arg);
+	}
 	arg->wait_ptr = 0;
 	ret = real_ioctl(fd, PTO_RUN, arg);
 	arg->wait_error = driver.manner == INTERRUPTED ? -EINTR : -ETIMEDOUT;
