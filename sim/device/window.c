@@ -161,28 +161,37 @@ int window_hide(struct ptodev *dev, uint64_t offset, uint64_t size)
 	return dev->config.isolate ? window_block(dev, offset, size) : 0;
 }
 
+/*
+ * Bytes from the beginning of the page that a mapping has to begin with. That is a page of this
+ * machine: config.page_size may be larger, and the kernel does not align addresses to it.
+ */
+static size_t in_page(uint64_t where)
+{
+	return where & ((uint64_t)getpagesize() - 1);
+}
+
 /* Map a part of the window read-only for the device itself; NULL and errno on failure. */
 const void *window_peek(struct ptodev *dev, uint64_t offset, uint64_t size)
 {
-	uint64_t first = offset & ~(uint64_t)(dev->config.page_size - 1);
+	size_t before = in_page(offset);
 	char *addr;
 
 	if (!dev->config.isolate) {
 		memcheck_allocated(dev->window + offset, size);
 		return dev->window + offset;
 	}
-	addr = mmap(NULL, offset - first + size, PROT_READ, MAP_SHARED, dev->memory_fd,
-		    (off_t)first);
-	return addr == MAP_FAILED ? NULL : addr + (offset - first);
+	addr = mmap(NULL, before + size, PROT_READ, MAP_SHARED, dev->memory_fd,
+		    (off_t)(offset - before));
+	return addr == MAP_FAILED ? NULL : addr + before;
 }
 
 /* End a mapping of window_peek(). */
 void window_peek_end(struct ptodev *dev, const void *addr, uint64_t size)
 {
-	uintptr_t in_page = (uintptr_t)addr & (dev->config.page_size - 1);
+	size_t before = in_page((uintptr_t)addr);
 
 	if (dev->config.isolate)
-		munmap((char *)(uintptr_t)addr - in_page, in_page + size);
+		munmap((char *)(uintptr_t)addr - before, before + size);
 }
 
 /* Copy from the window; the caller has checked the range. Return: 0 or a negative errno */
