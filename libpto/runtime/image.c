@@ -17,6 +17,9 @@
  * The function that registers destructors of thread_local objects becomes an absolute local symbol
  * of the object, so that they are registered with thread_exit.c.
  *
+ * This follows the program headers and the dynamic section, as the loader does. libelf finds
+ * symbols by way of section headers, which the loader ignores and an object need not have.
+ *
  * The file is not trusted. If an offset or a count exceeds the file, the affected table is left
  * unchanged, and the loader or its caller reports the error.
  */
