@@ -258,19 +258,27 @@ TEST_F(given, memory_that_a_run_uses)
 	EXPECT_GE(begin + SOON, rig_now());
 }
 
+/* The device is short of something, as @full says, while a buffer of it is being given up. */
+static void give_back_late(struct __test_metadata *_metadata, FIXTURE_DATA(given) *self,
+			   const struct rig_rule *full)
+{
+	const struct rig_rule late = { .opcode = PTO_DEV_UNMAP, .late_ns = RIG_SECOND / 2 };
+
+	rig_rule(self->rig, &late);
+	rig_rule(self->rig, full);
+	ASSERT_EQ(0, rig_bo_destroy(self->ctx, self->bo.id));
+}
+
 /* The device is short of something that is about to come back to it; and then it is not. */
 TEST_F(given, room_on_the_device)
 {
-	const struct rig_rule late = { .opcode = PTO_DEV_UNMAP, .late_ns = RIG_SECOND / 2 };
 	const struct rig_rule full = {
 		.opcode = PTO_DEV_MAP, .times = 1, .status = PTO_DEV_NOSPACE,
 	};
 	unsigned int from = self->rig->logged;
 	struct pto_ioc_bo_create bo;
 
-	rig_rule(self->rig, &late);
-	rig_rule(self->rig, &full);
-	ASSERT_EQ(0, rig_bo_destroy(self->ctx, self->bo.id));
+	give_back_late(_metadata, self, &full);
 	/* It is on its way, and late: so it is still missed when there is no room. */
 	rig_settle();
 	EXPECT_EQ(0, rig_bo(self->ctx, PAGE, &bo));
@@ -289,7 +297,6 @@ TEST_F(given, room_on_the_device)
  */
 TEST_F(given, room_that_came_back_before_the_answer)
 {
-	const struct rig_rule late = { .opcode = PTO_DEV_UNMAP, .late_ns = RIG_SECOND / 2 };
 	const struct rig_rule full = {
 		.opcode = PTO_DEV_MAP, .times = 1, .status = PTO_DEV_NOSPACE,
 		.late_ns = RIG_SECOND,
@@ -297,9 +304,7 @@ TEST_F(given, room_that_came_back_before_the_answer)
 	unsigned int from = self->rig->logged;
 	struct pto_ioc_bo_create bo;
 
-	rig_rule(self->rig, &late);
-	rig_rule(self->rig, &full);
-	ASSERT_EQ(0, rig_bo_destroy(self->ctx, self->bo.id));
+	give_back_late(_metadata, self, &full);
 	rig_settle();
 	EXPECT_EQ(0, rig_bo(self->ctx, PAGE, &bo));
 	EXPECT_EQ(2, rig_count(self->rig, PTO_DEV_MAP, from));
@@ -308,16 +313,13 @@ TEST_F(given, room_that_came_back_before_the_answer)
 /* The same with a callable: LOAD is tried again in another place. */
 TEST_F(given, room_for_a_callable)
 {
-	const struct rig_rule late = { .opcode = PTO_DEV_UNMAP, .late_ns = RIG_SECOND / 2 };
 	const struct rig_rule full = {
 		.opcode = PTO_DEV_LOAD, .times = 1, .status = PTO_DEV_NOMEM,
 		.late_ns = RIG_SECOND,
 	};
 	unsigned int from = self->rig->logged;
 
-	rig_rule(self->rig, &late);
-	rig_rule(self->rig, &full);
-	ASSERT_EQ(0, rig_bo_destroy(self->ctx, self->bo.id));
+	give_back_late(_metadata, self, &full);
 	rig_settle();
 	EXPECT_EQ(0, rig_prepare(self->ctx, 1, 1));
 	EXPECT_EQ(2, rig_count(self->rig, PTO_DEV_LOAD, from));
