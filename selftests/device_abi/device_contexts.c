@@ -142,6 +142,16 @@ TEST_F(device, bound_is_all_of_it)
 	EXPECT_LE(3 * EXPIRE_GRACE_NS, cqe.end_ns - cqe.start_ns);
 }
 
+/* A device and a context like those of the fixture, but with a bound for runs that have none. */
+static void reopen_bounded(struct __test_metadata *_metadata, FIXTURE_DATA(device) *self,
+			   bool isolate, uint64_t bound)
+{
+	rig_destroy(&self->rig);
+	ASSERT_EQ(0, rig_create_bounded(&self->rig, PTO_ARCH_A2A3, 4, isolate, bound));
+	ASSERT_EQ(0, rig_ctx_open(&self->rig, &self->ctx, 1));
+	ASSERT_EQ(0, rig_ctx_probe(&self->ctx, 0));
+}
+
 /* One that has none goes on as long as something moves in it, and the driver is told of that. */
 TEST_F(device, no_bound_for_what_moves)
 {
@@ -151,10 +161,7 @@ TEST_F(device, no_bound_for_what_moves)
 	unsigned int tries = 0;
 	uint32_t id, progress;
 
-	rig_destroy(&self->rig);
-	ASSERT_EQ(0, rig_create_bounded(&self->rig, PTO_ARCH_A2A3, 4, variant->isolate, bound));
-	ASSERT_EQ(0, rig_ctx_open(&self->rig, &self->ctx, 1));
-	ASSERT_EQ(0, rig_ctx_probe(&self->ctx, 0));
+	reopen_bounded(_metadata, self, variant->isolate, bound);
 	control = rig_queue(&self->rig, self->ctx.control);
 	*self->ctx.page = 0;
 	id = rig_submit_run(&self->ctx, 0, scalars, 2);
@@ -179,10 +186,7 @@ TEST_F(device, device_bound_of_a_kernel)
 	struct pto_dev_queue *control;
 	uint32_t id, progress;
 
-	rig_destroy(&self->rig);
-	ASSERT_EQ(0, rig_create_bounded(&self->rig, PTO_ARCH_A2A3, 4, variant->isolate, bound));
-	ASSERT_EQ(0, rig_ctx_open(&self->rig, &self->ctx, 1));
-	ASSERT_EQ(0, rig_ctx_probe(&self->ctx, 0));
+	reopen_bounded(_metadata, self, variant->isolate, bound);
 	control = rig_queue(&self->rig, self->ctx.control);
 	progress = __atomic_load_n(&control->progress, __ATOMIC_RELAXED);
 	id = rig_submit_run(&self->ctx, 0, scalars, 2);
