@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The simulator where the machine denies it a system call, as containers and small kernels do. */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "pttest.h"
+#include "whole_table.h"
 
 #define DENY(number, err) do { \
 	int denied_ = pt_deny_call(number, err); \
@@ -25,20 +25,10 @@ static void simulator_only(struct __test_metadata *_metadata)
 /* Bad pointers among them: each is told from a good one without a process_vm_readv(). */
 static void all_of_the_table(struct __test_metadata *_metadata, int err)
 {
-	char line[256];
-	FILE *table;
-
 	simulator_only(_metadata);
 	DENY(SYS_process_vm_readv, err);
 	DENY(SYS_process_vm_writev, err);
-	unsetenv("PTO_TABLE");
-	table = popen(pt_path("../uapi/table"), "r");
-	ASSERT_NE(NULL, table);
-	while (fgets(line, sizeof(line), table)) {
-		if (!strncmp(line, "not ok", 6))
-			TH_LOG("%s", line);
-	}
-	EXPECT_EQ(0, pclose(table));
+	expect_whole_table(_metadata);
 }
 
 TEST(copies_are_forbidden)
