@@ -232,22 +232,25 @@ static void pto_reclaim_calm(struct pto_ctx *ctx)
 	spin_lock(&ctx->lock);
 	calm = list_empty(&ctx->reclaim.fresh) &&
 	       (list_empty(&ctx->reclaim.posted) || READ_ONCE(ctx->lost));
-	if (calm)
-		WRITE_ONCE(ctx->reclaim.busy, false);
+	WRITE_ONCE(ctx->reclaim.busy, !calm);
 	spin_unlock(&ctx->lock);
 	if (calm && wq_has_sleeper(&ctx->wq))
 		wake_up_all(&ctx->wq);
 }
 
-static void pto_reclaim_work(struct work_struct *work)
+/* A pass, and what it left. Does not wait for the device. */
+static void pto_reclaim_now(struct pto_ctx *ctx)
 {
-	struct pto_ctx *ctx = container_of(work, struct pto_ctx, reclaim.work);
-
 	mutex_lock(&ctx->reclaim.mutex);
 	if (READ_ONCE(ctx->hw) == PTO_HW_ALIVE)
 		pto_reclaim_pass(ctx);
 	pto_reclaim_calm(ctx);
 	mutex_unlock(&ctx->reclaim.mutex);
+}
+
+static void pto_reclaim_work(struct work_struct *work)
+{
+	pto_reclaim_now(container_of(work, struct pto_ctx, reclaim.work));
 }
 
 static bool pto_reclaim_is_calm(struct pto_ctx *ctx)
@@ -263,6 +266,9 @@ static bool pto_reclaim_is_calm(struct pto_ctx *ctx)
  *
  * Killable. Waits at most PTO_SETTLE_NS.
  *
+ * The runs that objects waited for may have ended since the work's last pass. So the caller makes
+ * a pass itself first; after that, what is not posted waits for runs in flight.
+ *
  * Return: true if it waited, or if objects were freed since @before: a new attempt may succeed.
  */
 bool pto_reclaim_settle(struct pto_ctx *ctx, int before)
@@ -275,6 +281,7 @@ bool pto_reclaim_settle(struct pto_ctx *ctx, int before)
 		smp_rmb(); /* read count before freed */
 		return pto_reclaim_mark(ctx) != before;
 	}
+	pto_reclaim_now(ctx);
 	while (again) {
 		ktime_t expires = pto_queue_expiry(deadline_ns);
 		bool woken = true;

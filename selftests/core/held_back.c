@@ -131,6 +131,28 @@ TEST_F(held, too_many_callables_still_run)
 	EXPECT_EQ(0, rig_prepare(self->ctx, 0, 1));
 }
 
+/*
+ * The run has ended, but nobody has looked since: no interrupt has arrived, and no time has passed.
+ * Whoever needs a handle then does not fail for want of those that only wait for somebody to look.
+ */
+TEST_F(held, callables_of_ended_runs_are_not_in_the_way)
+{
+	uint64_t id;
+	int i;
+
+	ASSERT_EQ(0, rig_run(self->ctx, 0, 0, &id));
+	for (i = 0; i < PTO_DEV_MAX_HANDLES - 1; i++) {
+		ASSERT_EQ(0, rig_unprepare(self->ctx, 0));
+		ASSERT_EQ(0, rig_prepare(self->ctx, 0, 1));
+	}
+	ASSERT_EQ(0, rig_unprepare(self->ctx, 0));
+	rig_settle();
+	EXPECT_EQ(0, rig_count(self->rig, PTO_DEV_UNLOAD, 0));
+	rig_release(self->rig, self->stream, 1);
+	EXPECT_EQ(0, rig_prepare(self->ctx, 0, 1));
+	EXPECT_EQ(0, finish(self->ctx, id));
+}
+
 static int prewarm(struct pto_ctx *ctx, uint64_t heap, uint32_t *arena)
 {
 	struct pto_ioc_prewarm arg = { .size = sizeof(arg), .heap = { heap, heap, heap, heap } };
