@@ -19,6 +19,12 @@
  *    pto_owned_args are copied). Tensors that a call returns live until the scope of the
  *    call ends; copy the descriptor to keep it longer.
  *  - C99 and C++11.
+ *
+ * Compatibility: objects and runtimes of different versions work together. Functions are appended
+ * to struct pto_rt_ops, whose size tells which ones there are. struct pto_task, which is returned
+ * by value, never changes: a longer one would be the result of new functions. The other structs
+ * grow at their end if they carry their size, and else in their reserved fields, which must be 0;
+ * a new item of pto_rt_ops.query then tells whether the runtime knows the field.
  */
 #ifndef PTO_ORCH_H
 #define PTO_ORCH_H
