@@ -185,12 +185,12 @@ static int upload(struct pto_context *ctx, const struct pto_object *obj, uint32_
 	rc = pto_ioctl(ctx, PTO_IMAGE_CREATE, &create);
 	if (rc == -EFBIG)
 		return pto_fail(ctx, rc, "%s: %zu bytes; the device takes images of %llu at most",
-				obj->name, obj->bytes,
+				obj->path, obj->bytes,
 				(unsigned long long)ctx->info.max_image_size);
 	if (rc == -ENOMEM)
-		return pto_fail_room(ctx, obj->name, obj->bytes);
+		return pto_fail_room(ctx, obj->path, obj->bytes);
 	if (rc)
-		return pto_fail(ctx, rc, "%s: uploading %zu bytes: %s", obj->name, obj->bytes,
+		return pto_fail(ctx, rc, "%s: uploading %zu bytes: %s", obj->path, obj->bytes,
 				pto_errno_name(rc));
 	*id = create.id;
 	return 0;
@@ -211,10 +211,42 @@ static void forget_images(struct pto_context *ctx, const struct pto_ioc_prepare 
 		pto_ioctl(ctx, PTO_IMAGE_DESTROY, &destroy);
 }
 
+/* The object that the device's explanation is about; NULL if it names none of the callable's. */
+static const struct pto_object *object_of(const struct pto_callable *callable, const char *log)
+{
+	unsigned int func_id;
+
+	if (!strncmp(log, "orchestration ", strlen("orchestration ")))
+		return &callable->orch;
+	if (sscanf(log, "kernel of func_id %u ", &func_id) != 1)
+		return NULL;
+	for (uint32_t k = 0; k < callable->kernel_count; k++)
+		if (callable->kernels[k].func_id == func_id)
+			return &callable->kernels[k].object;
+	return NULL;
+}
+
+/*
+ * The device knows images by numbers, "kernel of func_id 3 (image 7): ...". Put the path that the
+ * application gave in the place of the number. Any other text stays as it is.
+ */
+static void explain(const struct pto_callable *callable, const char *log, char *text, size_t size)
+{
+	const struct pto_object *object = object_of(callable, log);
+	const char *number = strstr(log, "(image ");
+	const char *end = number ? strchr(number, ')') : NULL;
+
+	if (!object || !end || memchr(log, ':', number - log))
+		snprintf(text, size, "%s", *log ? log : "no explanation");
+	else
+		snprintf(text, size, "%.*s(%s%s", (int)(number - log), log, object->path, end);
+}
+
 static int prepare_failed(struct pto_context *ctx, int rc, int cid,
 			  const struct pto_callable *callable, const char *log)
 {
 	const char *name = callable->orch.name;
+	char text[PTO_TEXT_SIZE];
 
 	if (rc == -EOPNOTSUPP && callable->kind == PTO_KIND_HOST_GRAPH)
 		return pto_fail(ctx, rc,
@@ -231,11 +263,12 @@ static int prepare_failed(struct pto_context *ctx, int rc, int cid,
 				"too many unprepared callables still run; wait for them, then prepare %s again",
 				name);
 	default:
+		explain(callable, log, text, sizeof(text));
 		if (cid < 0)
 			return pto_fail(ctx, rc, "registering %s: %s: %s", name,
-					pto_errno_name(rc), *log ? log : "no explanation");
+					pto_errno_name(rc), text);
 		return pto_fail(ctx, rc, "preparing %s as cid %d: %s: %s", name, cid,
-				pto_errno_name(rc), *log ? log : "no explanation");
+				pto_errno_name(rc), text);
 	}
 }
 

@@ -502,8 +502,14 @@ static int read_fd(struct pto_object *obj, int fd, char *error, size_t size)
 static void name_object(struct pto_object *obj, const char *name)
 {
 	const char *slash = strrchr(name, '/');
+	size_t length = strlen(name);
 
 	snprintf(obj->name, sizeof(obj->name), "%s", slash && slash[1] ? slash + 1 : name);
+	if (length < sizeof(obj->path))
+		memcpy(obj->path, name, length + 1);
+	else
+		snprintf(obj->path, sizeof(obj->path), "...%s",
+			 name + length - (sizeof(obj->path) - sizeof("...")));
 }
 
 int pto_object_read(struct pto_object *obj, const char *path, char *error, size_t size)

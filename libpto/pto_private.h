@@ -230,13 +230,16 @@ struct pto_buffer {
  * struct pto_object - an ELF object in memory
  * @data: its bytes
  * @bytes: number of bytes
- * @name: for messages
+ * @name: its file's name, for messages
+ * @path: the path that the application gave, for messages about this object; the end of it, after
+ *	an ellipsis, if it is long
  * @info: its properties
  */
 struct pto_object {
 	void *data;
 	size_t bytes;
 	char name[96];
+	char path[256];
 	struct pto_object_info info;
 };
 

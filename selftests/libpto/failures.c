@@ -446,6 +446,25 @@ TEST_F(failures, of_preparing)
 	CONTEXT_SAYS("registering orch_host.so: ENOEXEC: there is no such symbol");
 }
 
+/* Words about objects that the callable does not have, and words of another device */
+TEST_F(failures, of_preparing_in_words_of_other_devices)
+{
+	static const char * const logs[] = {
+		"kernel of func_id 99 (image 3): it is not there",
+		"kernel of func_id x (image 3): no",
+		"orchestration: no room for (image 3): none",
+		"orchestration (image 3", "orchestration",
+		"kernel of func_id", "(image 3): no", "orchestration is bad",
+	};
+	char words[128];
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(logs); i++) {
+		snprintf(words, sizeof(words), "ENOEXEC: %s", logs[i]);
+		expect_unprepared(_metadata, self, -ENOEXEC, logs[i], words);
+	}
+}
+
 TEST_F(failures, of_preparing_without_an_explanation)
 {
 	expect_unprepared(_metadata, self, -EOPNOTSUPP, NULL, "EOPNOTSUPP: no explanation");

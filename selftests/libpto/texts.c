@@ -98,4 +98,50 @@ PT_TEST_F(texts, of_waits)
 	EXPECT_NE(NULL, strstr(result.text, "context"));
 }
 
+static void expect_named(struct __test_metadata *_metadata, FIXTURE_DATA(texts) *self,
+			 struct pto_callable *callable, const char *head, const char *path)
+{
+	char want[PTO_TEXT_SIZE];
+	const char *text;
+
+	snprintf(want, sizeof(want), "ENOEXEC: %s (%s): ", head, path);
+	EXPECT_EQ(-ENOEXEC, pto_prepare(self->ctx[0], 3, callable));
+	text = pto_context_error(self->ctx[0]);
+	EXPECT_TRUE(strstr(text, want) && strstr(text, "nobody_has_this")) {
+		TH_LOG("\"%s\" in: %s", want, text);
+	}
+	EXPECT_EQ(NULL, strstr(text, "(image "));
+	EXPECT_EQ(-ENOEXEC, pto_register(self->ctx[0], callable));
+	EXPECT_NE(NULL, strstr(pto_context_error(self->ctx[0]), want));
+}
+
+/* What cannot be loaded is named as the application did, whichever object it is. */
+PT_TEST_F(texts, of_objects_that_cannot_be_loaded)
+{
+	struct pto_callable *callable;
+	char path[1024], deep[1024];
+
+	snprintf(path, sizeof(path), "%s", pt_object("orch_unresolved"));
+	ASSERT_EQ(0, pto_callable_load(path, &callable));
+	expect_named(_metadata, self, callable, "orchestration", path);
+	pto_callable_free(callable);
+
+	ASSERT_EQ(0, pto_callable_load(pt_object("orch_empty"), &callable));
+	ASSERT_EQ(0, pto_callable_add_kernel(callable, 4, PTO_CORE_AIC, pt_object("kernel_add")));
+	ASSERT_EQ(0, pto_callable_add_kernel(callable, 41, PTO_CORE_AIV, path));
+	expect_named(_metadata, self, callable, "kernel of func_id 41", path);
+	pto_callable_free(callable);
+
+	/* A long path: its end */
+	memset(deep, '/', 300);
+	ASSERT_LT(strlen(path), sizeof(deep) - 300);
+	memcpy(deep + 300, path, strlen(path) + 1);
+	ASSERT_EQ(0, pto_callable_load(pt_object("orch_empty"), &callable));
+	ASSERT_EQ(0, pto_callable_add_kernel(callable, 4, PTO_CORE_AIC, deep));
+	memcpy(path, "...", 3);
+	memcpy(path + 3, deep + strlen(deep) - 252, 253);
+	expect_named(_metadata, self, callable, "kernel of func_id 4", path);
+	pto_callable_free(callable);
+}
+
 TEST_HARNESS_MAIN
