@@ -12,21 +12,34 @@
 PTO_API struct pto_args *pto_args_new(void)
 {
 	PTO_KEEP_ERRNO;
+	struct pto_args *args = calloc(1, sizeof(*args));
 
-	return calloc(1, sizeof(struct pto_args));
+	if (args)
+		args->state = PTO_LIVE(PTO_TYPE_ARGS);
+	return args;
+}
+
+/* 0, -EINVAL without a list, -EBADF with one that has been freed */
+static int check_list(const struct pto_args *args)
+{
+	if (!args)
+		return -EINVAL;
+	return pto_lives(&args->state, PTO_TYPE_ARGS) ? 0 : -EBADF;
 }
 
 PTO_API void pto_args_free(struct pto_args *args)
 {
-	if (!args)
+	if (!args || !pto_end_life(&args->state, PTO_TYPE_ARGS))
 		return;
 	free(args->tensors);
 	free(args->slots);
-	free(args);
+	pto_retire(args, PTO_TYPE_ARGS);
 }
 
 PTO_API void pto_args_clear(struct pto_args *args)
 {
+	if (check_list(args))
+		return;
 	args->tensor_count = 0;
 	args->slot_count = 0;
 	args->scalar_count = 0;
@@ -52,6 +65,8 @@ static int PTO_PRINTF(3, 4) wrong(struct pto_args *args, int rc, const char *fmt
 
 PTO_API const char *pto_args_error(const struct pto_args *args)
 {
+	if (args && check_list(args))
+		return "the argument list has been freed";
 	return args && args->error ? args->reason : "no failure";
 }
 
@@ -136,8 +151,10 @@ PTO_API int pto_args_add_host(struct pto_args *args, int direction, void *data, 
 	PTO_KEEP_ERRNO;
 	struct pto_tensor desc;
 	uint32_t slot;
-	int rc;
+	int rc = check_list(args);
 
+	if (rc)
+		return rc;
 	if (direction != PTO_IN && direction != PTO_OUT && direction != PTO_INOUT)
 		return wrong(args, -EINVAL, "tensor %u: %d is no direction", args->tensor_count,
 			     direction);
@@ -188,8 +205,10 @@ PTO_API int pto_args_add_device_sized(struct pto_args *args, const struct pto_te
 {
 	PTO_KEEP_ERRNO;
 	struct pto_tensor desc;
-	int rc;
+	int rc = check_list(args);
 
+	if (rc)
+		return rc;
 	if (!tensor)
 		return wrong(args, -EINVAL, "tensor %u: no descriptor", args->tensor_count);
 	rc = pto_take(&desc, sizeof(desc), tensor, size, TENSOR_MIN);
@@ -212,6 +231,10 @@ PTO_API int pto_args_add_device_sized(struct pto_args *args, const struct pto_te
 
 PTO_API int pto_args_add_scalar(struct pto_args *args, uint64_t value)
 {
+	int rc = check_list(args);
+
+	if (rc)
+		return rc;
 	if (args->scalar_count == PTO_RUN_MAX_SCALARS)
 		return wrong(args, -ENOSPC, "a run takes %u scalars at most", PTO_RUN_MAX_SCALARS);
 	args->scalars[args->scalar_count++] = value;

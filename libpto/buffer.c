@@ -58,10 +58,9 @@ static int create_failed(struct pto_context *ctx, int rc, size_t bytes, uint32_t
 			ctx->path, pto_errno_name(rc));
 }
 
-PTO_API int pto_buffer_alloc(struct pto_context *ctx, size_t bytes, uint32_t placement,
-			     struct pto_buffer **out)
+static int alloc_buffer(struct pto_context *ctx, size_t bytes, uint32_t placement,
+			struct pto_buffer **out)
 {
-	PTO_KEEP_ERRNO;
 	struct pto_ioc_bo_create create = {
 		.size = sizeof(create),
 		.length = bytes,
@@ -69,10 +68,8 @@ PTO_API int pto_buffer_alloc(struct pto_context *ctx, size_t bytes, uint32_t pla
 	};
 	struct pto_ioc_bo_info info = { .size = sizeof(info) };
 	struct pto_buffer *buf;
-	int rc = pto_check(ctx);
+	int rc;
 
-	if (rc)
-		return rc;
 	buf = calloc(1, sizeof(*buf));
 	if (!buf)
 		return pto_fail(ctx, -ENOMEM, "out of memory for a buffer handle");
@@ -90,6 +87,8 @@ PTO_API int pto_buffer_alloc(struct pto_context *ctx, size_t bytes, uint32_t pla
 		free(buf);
 		return pto_fail(ctx, rc, "size of buffer %u: %s", create.id, pto_errno_name(rc));
 	}
+	buf->state = PTO_LIVE(PTO_TYPE_BUFFER);
+	buf->serial = ctx->serial;
 	buf->ctx = ctx;
 	buf->id = create.id;
 	buf->size = info.length;
@@ -100,17 +99,32 @@ PTO_API int pto_buffer_alloc(struct pto_context *ctx, size_t bytes, uint32_t pla
 	return 0;
 }
 
-/* In a forked child, other memory may be mapped at the address: do not unmap it. */
-PTO_API void pto_buffer_free(struct pto_buffer *buf)
+PTO_API int pto_buffer_alloc(struct pto_context *ctx, size_t bytes, uint32_t placement,
+			     struct pto_buffer **out)
 {
 	PTO_KEEP_ERRNO;
+	int rc = pto_enter(ctx);
+
+	return rc ? rc : pto_end(ctx, alloc_buffer(ctx, bytes, placement, out));
+}
+
+/* Only those that are marked as freed are known to the application. */
+static void release(struct pto_buffer *buf)
+{
+	if (pto_lives(&buf->state, PTO_TYPE_BUFFER))
+		free(buf);
+	else
+		pto_retire(buf, PTO_TYPE_BUFFER);
+}
+
+/* In a forked child, other memory may be mapped at the address: do not unmap it. */
+void pto_buffer_drop(struct pto_buffer *buf)
+{
 	struct pto_ioc_bo_destroy destroy = { .size = sizeof(destroy) };
 
-	if (!buf)
-		return;
 	if (pto_forked(buf->ctx)) {
 		unlink_buffer(buf);
-		free(buf);
+		release(buf);
 		return;
 	}
 	pthread_mutex_lock(&buf->ctx->lock);
@@ -120,20 +134,55 @@ PTO_API void pto_buffer_free(struct pto_buffer *buf)
 		munmap(buf->map, buf->size);
 	destroy.id = buf->id;
 	pto_ioctl(buf->ctx, PTO_BO_DESTROY, &destroy);
-	free(buf);
+	release(buf);
 }
 
-PTO_API void *pto_buffer_map(struct pto_buffer *buf)
+/* A buffer of a context that is being closed is left to pto_close(). */
+PTO_API void pto_buffer_free(struct pto_buffer *buf)
 {
 	PTO_KEEP_ERRNO;
+	struct pto_context *ctx;
+	bool entered;
+
+	if (!buf)
+		return;
+	if (!pto_lives(&buf->state, PTO_TYPE_BUFFER)) {
+		pto_fail_freed(buf->serial, "buffer");
+		return;
+	}
+	ctx = buf->ctx;
+	entered = !pto_enter(ctx);
+	if (!entered && __atomic_load_n(&ctx->closing, __ATOMIC_SEQ_CST))
+		return;
+	if (pto_end_life(&buf->state, PTO_TYPE_BUFFER))
+		pto_buffer_drop(buf);
+	else
+		pto_fail_freed(buf->serial, "buffer");
+	if (entered)
+		pto_leave(ctx);
+}
+
+/* The first step of a call with a buffer; pto_end() is the last. */
+static int enter_buffer(const struct pto_buffer *buf)
+{
+	if (!buf)
+		return pto_fail_nowhere(-EINVAL, "no buffer");
+	if (!pto_lives(&buf->state, PTO_TYPE_BUFFER))
+		return pto_fail_freed(buf->serial, "buffer");
+	return pto_enter(buf->ctx);
+}
+
+static void *map_buffer(struct pto_buffer *buf)
+{
 	struct pto_context *ctx = buf->ctx;
 	void *map;
 
-	if (pto_check(ctx))
-		return NULL;
 	pthread_mutex_lock(&ctx->lock);
 	map = buf->map;
-	if (!map) {
+	if (!pto_lives(&buf->state, PTO_TYPE_BUFFER)) {
+		pto_fail_freed(buf->serial, "buffer");
+		map = NULL;
+	} else if (!map) {
 		map = mmap(NULL, buf->size, PROT_READ | PROT_WRITE, MAP_SHARED, ctx->fd,
 			   buf->mmap_offset);
 		if (map == MAP_FAILED) {
@@ -147,27 +196,43 @@ PTO_API void *pto_buffer_map(struct pto_buffer *buf)
 	return map;
 }
 
+PTO_API void *pto_buffer_map(struct pto_buffer *buf)
+{
+	PTO_KEEP_ERRNO;
+	void *map;
+
+	if (enter_buffer(buf))
+		return NULL;
+	map = map_buffer(buf);
+	return pto_end(buf->ctx, 0) ? NULL : map;
+}
+
+/* 0 instead of a property of a freed buffer */
+static bool has_properties(const struct pto_buffer *buf)
+{
+	if (pto_lives(&buf->state, PTO_TYPE_BUFFER))
+		return true;
+	pto_fail_freed(buf->serial, "buffer");
+	return false;
+}
+
 PTO_API size_t pto_buffer_size(const struct pto_buffer *buf)
 {
-	return buf->size;
+	return has_properties(buf) ? buf->size : 0;
 }
 
 PTO_API uint64_t pto_buffer_device_addr(const struct pto_buffer *buf)
 {
-	return buf->device_addr;
+	return has_properties(buf) ? buf->device_addr : 0;
 }
 
 PTO_API uint32_t pto_buffer_id(const struct pto_buffer *buf)
 {
-	return buf->id;
+	return has_properties(buf) ? buf->id : 0;
 }
 
 static int check_range(const struct pto_buffer *buf, size_t offset, size_t bytes)
 {
-	int rc = pto_check(buf->ctx);
-
-	if (rc)
-		return rc;
 	if (bytes > buf->size || offset > buf->size - bytes)
 		return pto_fail(buf->ctx, -EINVAL,
 				"%zu bytes at offset %zu are past the end of buffer %u, which has %zu",
@@ -193,47 +258,67 @@ PTO_API int pto_buffer_write(struct pto_buffer *buf, size_t offset, const void *
 {
 	struct pto_ioc_bo_copy arg = {
 		.direction = PTO_COPY_TO_DEVICE,
-		.dst_id = buf->id,
 		.dst_offset = offset,
 		.user_ptr = (uintptr_t)src,
 		.length = bytes,
 	};
-	int rc = check_range(buf, offset, bytes);
+	int rc = enter_buffer(buf);
 
-	return rc ? rc : copy(buf->ctx, &arg);
+	if (rc)
+		return rc;
+	arg.dst_id = buf->id;
+	rc = check_range(buf, offset, bytes);
+	return pto_end(buf->ctx, rc ? rc : copy(buf->ctx, &arg));
 }
 
 PTO_API int pto_buffer_read(struct pto_buffer *buf, size_t offset, void *dst, size_t bytes)
 {
 	struct pto_ioc_bo_copy arg = {
 		.direction = PTO_COPY_FROM_DEVICE,
-		.src_id = buf->id,
 		.src_offset = offset,
 		.user_ptr = (uintptr_t)dst,
 		.length = bytes,
 	};
-	int rc = check_range(buf, offset, bytes);
+	int rc = enter_buffer(buf);
 
-	return rc ? rc : copy(buf->ctx, &arg);
+	if (rc)
+		return rc;
+	arg.src_id = buf->id;
+	rc = check_range(buf, offset, bytes);
+	return pto_end(buf->ctx, rc ? rc : copy(buf->ctx, &arg));
 }
 
-PTO_API int pto_buffer_copy(struct pto_buffer *dst, size_t dst_offset, struct pto_buffer *src,
-			    size_t src_offset, size_t bytes)
+/* The caller has entered the context of @dst. */
+static int copy_between(struct pto_buffer *dst, size_t dst_offset, struct pto_buffer *src,
+			size_t src_offset, size_t bytes)
 {
 	struct pto_ioc_bo_copy arg = {
 		.direction = PTO_COPY_DEVICE,
 		.dst_id = dst->id,
-		.src_id = src->id,
 		.dst_offset = dst_offset,
 		.src_offset = src_offset,
 		.length = bytes,
 	};
-	int rc = check_range(dst, dst_offset, bytes);
+	int rc = enter_buffer(src);
 
+	if (rc)
+		return rc;
+	arg.src_id = src->id;
+	rc = check_range(dst, dst_offset, bytes);
 	if (!rc)
 		rc = check_range(src, src_offset, bytes);
 	if (!rc && dst->ctx != src->ctx)
 		rc = pto_fail(dst->ctx, -EINVAL, "buffers %u and %u are of different contexts",
 			      dst->id, src->id);
-	return rc ? rc : copy(dst->ctx, &arg);
+	return pto_end(src->ctx, rc ? rc : copy(dst->ctx, &arg));
+}
+
+PTO_API int pto_buffer_copy(struct pto_buffer *dst, size_t dst_offset, struct pto_buffer *src,
+			    size_t src_offset, size_t bytes)
+{
+	int rc = enter_buffer(dst);
+
+	if (rc)
+		return rc;
+	return pto_end(dst->ctx, copy_between(dst, dst_offset, src, src_offset, bytes));
 }

@@ -22,6 +22,7 @@ PTO_API int pto_callable_load(const char *path, struct pto_callable **out)
 		free(callable);
 		return pto_fail_callable(rc, "%s", text);
 	}
+	callable->state = PTO_LIVE(PTO_TYPE_CALLABLE);
 	callable->kind = PTO_KIND_DEVICE_ORCH;
 	*out = callable;
 	return 0;
@@ -42,13 +43,27 @@ PTO_API int pto_callable_from_memory(const void *data, size_t bytes, const char 
 		free(callable);
 		return pto_fail_callable(rc, "%s", text);
 	}
+	callable->state = PTO_LIVE(PTO_TYPE_CALLABLE);
 	callable->kind = PTO_KIND_DEVICE_ORCH;
 	*out = callable;
 	return 0;
 }
 
+static int check_callable(const struct pto_callable *callable)
+{
+	if (!callable)
+		return pto_fail_callable(-EINVAL, "no callable");
+	if (!pto_lives(&callable->state, PTO_TYPE_CALLABLE))
+		return pto_fail_callable(-EBADF, "the callable has been freed");
+	return 0;
+}
+
 static int check_kernel(const struct pto_callable *callable, uint32_t func_id, uint32_t core_type)
 {
+	int rc = check_callable(callable);
+
+	if (rc)
+		return rc;
 	if (func_id >= PTO_MAX_FUNC_ID)
 		return pto_fail_callable(-EINVAL, "func_id %u is not below %u", func_id,
 					 PTO_MAX_FUNC_ID);
@@ -128,7 +143,10 @@ PTO_API int pto_callable_set_symbols(struct pto_callable *callable, const char *
 				     const char *config)
 {
 	const char *names[] = { entry ? entry : "", config ? config : "" };
+	int rc = check_callable(callable);
 
+	if (rc)
+		return rc;
 	for (int i = 0; i < 2; i++)
 		if (strlen(names[i]) >= PTO_SYMBOL_MAX)
 			return pto_fail_callable(-EINVAL,
@@ -143,6 +161,10 @@ PTO_API int pto_callable_set_symbols(struct pto_callable *callable, const char *
 
 PTO_API int pto_callable_set_kind(struct pto_callable *callable, uint32_t kind)
 {
+	int rc = check_callable(callable);
+
+	if (rc)
+		return rc;
 	if (kind != PTO_KIND_DEVICE_ORCH && kind != PTO_KIND_HOST_GRAPH)
 		return pto_fail_callable(-EINVAL,
 					 "kind %u is neither DEVICE_ORCH (%u) nor HOST_GRAPH (%u)",
@@ -154,6 +176,10 @@ PTO_API int pto_callable_set_kind(struct pto_callable *callable, uint32_t kind)
 PTO_API int pto_callable_info_sized(const struct pto_callable *callable,
 				    struct pto_object_info *info, size_t size)
 {
+	int rc = check_callable(callable);
+
+	if (rc)
+		return rc;
 	pto_give(info, size, &callable->orch.info, sizeof(callable->orch.info));
 	return 0;
 }
@@ -162,11 +188,15 @@ PTO_API void pto_callable_free(struct pto_callable *callable)
 {
 	if (!callable)
 		return;
+	if (!pto_end_life(&callable->state, PTO_TYPE_CALLABLE)) {
+		pto_fail_callable(-EBADF, "the callable has been freed");
+		return;
+	}
 	for (uint32_t i = 0; i < callable->kernel_count; i++)
 		pto_object_drop(&callable->kernels[i].object);
 	free(callable->kernels);
 	pto_object_drop(&callable->orch);
-	free(callable);
+	pto_retire(callable, PTO_TYPE_CALLABLE);
 }
 
 /* --- prepare ---------------------------------------------------------------- */
@@ -349,6 +379,8 @@ static int prepare(struct pto_context *ctx, int cid, const struct pto_callable *
 
 	if (!callable)
 		return pto_fail(ctx, -EINVAL, "no callable to prepare");
+	if (!pto_lives(&callable->state, PTO_TYPE_CALLABLE))
+		return pto_fail_freed(ctx->serial, "callable");
 	rc = pto_rings_arena(ctx, NULL, &arena);
 	if (rc)
 		return rc;
@@ -372,32 +404,30 @@ static int check_cid(struct pto_context *ctx, int cid)
 PTO_API int pto_prepare(struct pto_context *ctx, int cid, const struct pto_callable *callable)
 {
 	PTO_KEEP_ERRNO;
-	int rc = pto_check(ctx);
+	int rc = pto_enter(ctx);
 
-	if (!rc)
-		rc = check_cid(ctx, cid);
+	if (rc)
+		return rc;
+	rc = check_cid(ctx, cid);
 	if (!rc)
 		rc = prepare(ctx, cid, callable);
-	return rc < 0 ? rc : 0;
+	return pto_end(ctx, rc < 0 ? rc : 0);
 }
 
 PTO_API int pto_register(struct pto_context *ctx, const struct pto_callable *callable)
 {
 	PTO_KEEP_ERRNO;
-	int rc = pto_check(ctx);
+	int rc = pto_enter(ctx);
 
-	return rc ? rc : prepare(ctx, -1, callable);
+	return rc ? rc : pto_end(ctx, prepare(ctx, -1, callable));
 }
 
-PTO_API int pto_unprepare(struct pto_context *ctx, int cid)
+static int unprepare(struct pto_context *ctx, int cid)
 {
-	PTO_KEEP_ERRNO;
 	struct pto_ioc_unprepare arg = { .size = sizeof(arg), .cid = cid };
 	struct pto_host_orch *orch;
-	int rc = pto_check(ctx);
+	int rc = check_cid(ctx, cid);
 
-	if (!rc)
-		rc = check_cid(ctx, cid);
 	if (rc)
 		return rc;
 	orch = pto_host_get(ctx, cid);
@@ -408,4 +438,12 @@ PTO_API int pto_unprepare(struct pto_context *ctx, int cid)
 	if (rc)
 		return pto_fail(ctx, rc, "unpreparing cid %d: %s", cid, pto_errno_name(rc));
 	return 0;
+}
+
+PTO_API int pto_unprepare(struct pto_context *ctx, int cid)
+{
+	PTO_KEEP_ERRNO;
+	int rc = pto_enter(ctx);
+
+	return rc ? rc : pto_end(ctx, unprepare(ctx, cid));
 }

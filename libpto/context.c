@@ -15,10 +15,10 @@
 
 static unsigned int last_serial;	/* atomic; serial of the newest context */
 
+#define SLOW_PAUSES	1024u	/* after so many milliseconds, a wait for users is logged */
+
 int pto_check(const struct pto_context *ctx)
 {
-	if (!ctx)
-		return -EINVAL;
 	if (pto_forked(ctx))
 		return pto_fail(ctx, -ENODEV,
 				"%s was opened before fork(); a child opens a context of its own",
@@ -33,15 +33,22 @@ int pto_closing(const struct pto_context *ctx)
 	return pto_fail(ctx, -ENODEV, "%s: another thread closes the context", ctx->path);
 }
 
-/* Sequentially consistent: either this sees @closing, or pto_close() sees the user. */
+/*
+ * Sequentially consistent: either this sees @closing, or pto_close() sees the user. So @alive is
+ * not looked at before.
+ */
 int pto_enter(struct pto_context *ctx)
 {
-	int rc = pto_check(ctx);
+	int rc;
 
-	if (rc)
-		return rc;
+	if (!ctx)
+		return pto_fail_nowhere(-EINVAL, "no context");
+	if (!pto_lives(&ctx->state, PTO_TYPE_CONTEXT))
+		return pto_fail_freed(ctx->serial, "context");
 	__atomic_fetch_add(&ctx->users, 1, __ATOMIC_SEQ_CST);
 	rc = pto_closing(ctx);
+	if (!rc)
+		rc = pto_check(ctx);
 	if (rc)
 		pto_leave(ctx);
 	return rc;
@@ -50,6 +57,14 @@ int pto_enter(struct pto_context *ctx)
 void pto_leave(struct pto_context *ctx)
 {
 	__atomic_fetch_sub(&ctx->users, 1, __ATOMIC_RELEASE);
+}
+
+int pto_end(struct pto_context *ctx, int rc)
+{
+	int closing = pto_closing(ctx);
+
+	pto_leave(ctx);
+	return closing ? closing : rc;
 }
 
 int pto_ioctl_once(const struct pto_context *ctx, unsigned long cmd, void *arg)
@@ -116,14 +131,14 @@ static int make_fork_mark(struct pto_context *ctx)
 	return 0;
 }
 
-static void free_context(struct pto_context *ctx)
+/* Its memory remains. */
+static void empty_context(struct pto_context *ctx)
 {
 	if (ctx->fd >= 0)
 		close(ctx->fd);
 	if (ctx->alive)
 		munmap(ctx->alive, sysconf(_SC_PAGESIZE));
 	pthread_mutex_destroy(&ctx->lock);
-	free(ctx);
 }
 
 static struct pto_context *new_context(const char *path)
@@ -132,6 +147,7 @@ static struct pto_context *new_context(const char *path)
 
 	if (!ctx)
 		return NULL;
+	ctx->state = PTO_LIVE(PTO_TYPE_CONTEXT);
 	ctx->fd = -1;
 	do {
 		ctx->serial = __atomic_add_fetch(&last_serial, 1, __ATOMIC_RELAXED);
@@ -193,7 +209,8 @@ PTO_API int pto_open(const char *path, struct pto_context **out)
 	if (rc) {
 		if (ctx->default_stream)
 			pto_stream_drop(ctx->default_stream);
-		free_context(ctx);
+		empty_context(ctx);
+		free(ctx);
 		return rc;
 	}
 	*out = ctx;
@@ -211,6 +228,8 @@ PTO_API int pto_open_index(unsigned int index, struct pto_context **out)
 /* Is a thread in a call, or does one hold a handle? A thread that locks later sees @closing. */
 static bool stream_in_use(struct pto_stream *stream)
 {
+	if (__atomic_load_n(&stream->users, __ATOMIC_SEQ_CST))
+		return true;
 	if (pthread_mutex_trylock(&stream->lock))
 		return true;
 	pthread_mutex_unlock(&stream->lock);
@@ -221,14 +240,53 @@ static bool stream_in_use(struct pto_stream *stream)
 }
 
 /* Without users the list of streams does not change. */
-static bool in_use(const struct pto_context *ctx)
+static struct pto_stream *first_in_use(const struct pto_context *ctx)
 {
-	if (__atomic_load_n(&ctx->users, __ATOMIC_SEQ_CST))
-		return true;
-	for (struct pto_stream *stream = ctx->streams; stream; stream = stream->next)
-		if (stream_in_use(stream))
-			return true;
-	return false;
+	struct pto_stream *stream = ctx->streams;
+
+	while (stream && !stream_in_use(stream))
+		stream = stream->next;
+	return stream;
+}
+
+/*
+ * Another thread has not left yet: it may be stopped by a debugger, or execute an orchestration
+ * that does not end. Its memory cannot be freed, so all that can be done is to say so: after 1024
+ * pauses, and again whenever their number has doubled.
+ */
+static void say_who(struct pto_context *ctx, const struct pto_stream *stream, const char *call,
+		    unsigned int pauses)
+{
+	char text[PTO_TEXT_SIZE], where[80] = "";
+	int cid;
+
+	if (pauses < SLOW_PAUSES || pauses & (pauses - 1))
+		return;
+	if (stream)
+		snprintf(where, sizeof(where), " on stream %u", stream->id);
+	cid = stream ? __atomic_load_n(&stream->building, __ATOMIC_RELAXED) - 1 : -1;
+	if (cid >= 0)
+		snprintf(where, sizeof(where), " on stream %u, in the orchestration of cid %d",
+			 stream->id, cid);
+	snprintf(text, sizeof(text),
+		 "%s: %s has waited more than %u ms for a call of another thread%s", ctx->path,
+		 call, pauses, where);
+	pto_log_line(ctx, PTO_LOG_WARN, "library", text);
+}
+
+static void pause_shortly(void)
+{
+	const struct timespec pause = { .tv_nsec = 1000000 };
+
+	nanosleep(&pause, NULL);
+}
+
+void pto_await_users(struct pto_context *ctx, struct pto_stream *stream)
+{
+	for (unsigned int pauses = 1; stream_in_use(stream); pauses++) {
+		pause_shortly();
+		say_who(ctx, stream, "pto_stream_destroy()", pauses);
+	}
 }
 
 /*
@@ -237,13 +295,15 @@ static bool in_use(const struct pto_context *ctx)
  */
 static void end_users(struct pto_context *ctx)
 {
-	const struct timespec pause = { .tv_nsec = 1000000 };
 	struct pto_ioc_ctx_reset arg = { .size = sizeof(arg) };
+	struct pto_stream *stream = NULL;
+	unsigned int pauses = 0;
 
-	__atomic_store_n(&ctx->closing, 1, __ATOMIC_SEQ_CST);
-	while (in_use(ctx)) {
+	while (__atomic_load_n(&ctx->users, __ATOMIC_SEQ_CST) || (stream = first_in_use(ctx))) {
 		pto_ioctl(ctx, PTO_CTX_RESET, &arg);
-		nanosleep(&pause, NULL);
+		pause_shortly();
+		say_who(ctx, stream, "pto_close()", ++pauses);
+		stream = NULL;
 	}
 }
 
@@ -258,31 +318,40 @@ PTO_API void pto_close(struct pto_context *ctx)
 
 	if (!ctx)
 		return;
+	if (__atomic_exchange_n(&ctx->closing, 1, __ATOMIC_SEQ_CST)) {
+		pto_fail_freed(ctx->serial, "context");
+		return;
+	}
 	forked = pto_forked(ctx);
 	if (!forked)
 		end_users(ctx);
 	while (ctx->streams)
 		pto_stream_drop(ctx->streams);
-	while (ctx->buffers)
-		pto_buffer_free(ctx->buffers);
+	while (ctx->buffers) {
+		struct pto_buffer *buf = ctx->buffers;
+
+		pto_end_life(&buf->state, PTO_TYPE_BUFFER);
+		pto_buffer_drop(buf);
+	}
 	pto_host_close(ctx);
 	if (forked)
 		ctx->fd = -1;
-	free_context(ctx);
+	empty_context(ctx);
+	pto_end_life(&ctx->state, PTO_TYPE_CONTEXT);
+	pto_retire(ctx, PTO_TYPE_CONTEXT);
 }
 
 PTO_API int pto_context_fd(const struct pto_context *ctx)
 {
+	if (!pto_lives(&ctx->state, PTO_TYPE_CONTEXT))
+		return pto_fail_freed(ctx->serial, "context");
 	return ctx->fd;
 }
 
-static int query(struct pto_context *ctx, uint32_t item, void *answer, size_t bytes)
+static int ask(struct pto_context *ctx, uint32_t item, void *answer, size_t bytes)
 {
-	PTO_KEEP_ERRNO;
-	int rc = pto_check(ctx);
+	int rc;
 
-	if (rc)
-		return rc;
 	if (!answer)
 		return pto_fail(ctx, -EINVAL, "%s: no place for the answer to a query", ctx->path);
 	rc = pto_query_fd(ctx->fd, item, answer, bytes);
@@ -290,6 +359,14 @@ static int query(struct pto_context *ctx, uint32_t item, void *answer, size_t by
 		return pto_fail(ctx, rc, "%s: query of item %u: %s", ctx->path, item,
 				pto_errno_name(rc));
 	return 0;
+}
+
+static int query(struct pto_context *ctx, uint32_t item, void *answer, size_t bytes)
+{
+	PTO_KEEP_ERRNO;
+	int rc = pto_enter(ctx);
+
+	return rc ? rc : pto_end(ctx, ask(ctx, item, answer, bytes));
 }
 
 PTO_API int pto_query_device_sized(struct pto_context *ctx, struct pto_device_info *info,
@@ -312,21 +389,24 @@ PTO_API int pto_query_usage_sized(struct pto_context *ctx, struct pto_device_usa
 
 PTO_API void pto_set_log(struct pto_context *ctx, pto_log_fn fn, void *arg)
 {
+	if (pto_enter(ctx))
+		return;
 	pthread_mutex_lock(&ctx->lock);
 	ctx->log = fn;
 	ctx->log_arg = arg;
 	pthread_mutex_unlock(&ctx->lock);
+	pto_leave(ctx);
 }
 
 PTO_API int pto_reset(struct pto_context *ctx)
 {
 	struct pto_ioc_ctx_reset arg = { .size = sizeof(arg) };
-	int rc = pto_check(ctx);
+	int rc = pto_enter(ctx);
 
 	if (rc)
 		return rc;
 	rc = pto_ioctl(ctx, PTO_CTX_RESET, &arg);
 	if (rc)
-		return pto_fail(ctx, rc, "%s: reset: %s", ctx->path, pto_errno_name(rc));
-	return 0;
+		pto_fail(ctx, rc, "%s: reset: %s", ctx->path, pto_errno_name(rc));
+	return pto_end(ctx, rc);
 }

@@ -55,6 +55,15 @@ int pto_fail(const struct pto_context *ctx, int rc, const char *fmt, ...)
 	return rc;
 }
 
+int pto_fail_freed(unsigned int serial, const char *what)
+{
+	char *text = claim_text(serial);
+
+	latest.text = text;
+	snprintf(text, PTO_TEXT_SIZE, "the %s has been freed, or is being freed", what);
+	return -EBADF;
+}
+
 void pto_text_begin(void)
 {
 	latest.text = NULL;

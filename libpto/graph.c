@@ -104,7 +104,7 @@ static void *env_host_view(struct pto_runtime *rt, uint64_t addr, uint64_t bytes
 }
 
 /* Like the log of the software device. */
-static void log_to_stderr(uint32_t level, const char *text)
+static void log_to_stderr(uint32_t level, const char *from, const char *text)
 {
 	static const char * const names[] = { "error", "warn", "info", "debug" };
 	const char *wanted = getenv("PTO_LOG");
@@ -114,12 +114,11 @@ static void log_to_stderr(uint32_t level, const char *text)
 		if (!strcmp(wanted, names[i]))
 			limit = i;
 	if (level <= limit && level < 4 && !(wanted && !strcmp(wanted, "none")))
-		fprintf(stderr, "pto: program: %s: %s\n", names[level], text);
+		fprintf(stderr, "pto: %s: %s: %s\n", from, names[level], text);
 }
 
-static void env_log(struct pto_runtime *rt, uint32_t level, const char *text)
+void pto_log_line(struct pto_context *ctx, uint32_t level, const char *from, const char *text)
 {
-	struct pto_context *ctx = builder_of(rt)->stream->ctx;
 	pto_log_fn log;
 	void *arg;
 
@@ -130,7 +129,12 @@ static void env_log(struct pto_runtime *rt, uint32_t level, const char *text)
 	if (log)
 		log(level, text, arg);
 	else
-		log_to_stderr(level, text);
+		log_to_stderr(level, from, text);
+}
+
+static void env_log(struct pto_runtime *rt, uint32_t level, const char *text)
+{
+	pto_log_line(builder_of(rt)->stream->ctx, level, "program", text);
 }
 
 static const struct pto_rt_env builder_env = {
@@ -306,7 +310,9 @@ int pto_graph_build(struct pto_run_handle *run, struct pto_host_orch *orch,
 	pto_thread_tidy();
 	pthread_mutex_lock(&orch->lock);
 	pto_fpstate_begin(&words);
+	__atomic_store_n(&run->stream->building, run->cid + 1, __ATOMIC_RELAXED);
 	rc = build(b, run, orch, &args, &limits);
+	__atomic_store_n(&run->stream->building, 0, __ATOMIC_RELAXED);
 	pto_fpstate_set(&words);
 	pthread_mutex_unlock(&orch->lock);
 	return rc;

@@ -47,6 +47,39 @@ static inline void pto_restore_errno(const int *saved)
 #define PTO_DEFAULT_HEAP	(256ull << 20)
 #define PTO_DEFAULT_DEP_POOL	16384ull
 
+/* --- the life of an object ------------------------------------------------------ */
+
+enum pto_type {
+	PTO_TYPE_CONTEXT,
+	PTO_TYPE_STREAM,
+	PTO_TYPE_BUFFER,
+	PTO_TYPE_CALLABLE,
+	PTO_TYPE_ARGS,
+	PTO_TYPES
+};
+
+#define PTO_FREED_KEPT	256	/* freed objects of each type whose memory is kept */
+#define PTO_LIVE(type)	(0x50544f10u + (type))
+#define PTO_FREED(type)	(0xfeeedf10u + (type))
+
+/* pto_lives() - has an object not been freed? @state: its state */
+static inline bool pto_lives(const uint32_t *state, enum pto_type type)
+{
+	return __atomic_load_n(state, __ATOMIC_ACQUIRE) == PTO_LIVE(type);
+}
+
+/* pto_end_life() - mark it as freed. Return: false if it has been freed already */
+static inline bool pto_end_life(uint32_t *state, enum pto_type type)
+{
+	uint32_t live = PTO_LIVE(type);
+
+	return __atomic_compare_exchange_n(state, &live, PTO_FREED(type), false, __ATOMIC_SEQ_CST,
+					   __ATOMIC_RELAXED);
+}
+
+/* pto_retire() - free an object that is marked as freed, after PTO_FREED_KEPT others of its type */
+void pto_retire(void *object, enum pto_type type);
+
 /* --- context ---------------------------------------------------------------- */
 
 /**
@@ -73,6 +106,7 @@ struct pto_timeouts {
 
 /**
  * struct pto_context - an open device
+ * @state: PTO_LIVE() or PTO_FREED(); atomic
  * @fd: the device
  * @serial: number of the context in this process, never 0; key of the error texts
  * @alive: a page that reads as zero in a forked child (MADV_WIPEONFORK)
@@ -81,7 +115,7 @@ struct pto_timeouts {
  * @env_rings: ring sizes from the environment, 0 where it has none
  * @env_timeouts: time-outs from the environment
  * @longest_sched: longest scheduler time-out of any run so far; atomic
- * @closing: pto_close() has begun; atomic
+ * @closing: pto_close() has begun; stays so when it has ended; atomic
  * @users: calls that pto_close() waits for; atomic
  * @lock: guards the fields below
  * @buffers: all buffers
@@ -94,6 +128,7 @@ struct pto_timeouts {
  * @host: orchestrations of kind HOST_GRAPH by cid, NULL elsewhere; also read without the lock
  */
 struct pto_context {
+	uint32_t state;
 	int fd;
 	unsigned int serial;
 	uint32_t *alive;
@@ -121,19 +156,26 @@ static inline bool pto_forked(const struct pto_context *ctx)
 	return !__atomic_load_n(ctx->alive, __ATOMIC_RELAXED);
 }
 
-/* pto_check() - the first check of every call: 0, or -ENODEV with a text after fork(). */
-int pto_check(const struct pto_context *ctx);
-
 /*
- * pto_enter() - pto_check() for a call that may wait: -ENODEV once pto_close() has begun. On
- * success, pto_close() waits for pto_leave(). Not needed by pto_wait(), which holds the slot of
- * its handle, nor by a thread that has the lock of a stream.
+ * pto_enter() - the first step of every call. -EBADF: @ctx is closed; -ENODEV: pto_close() has
+ * begun, or this is a forked child. On success, pto_close() waits for pto_leave(). Not needed by
+ * pto_wait(), which holds the slot of its handle, nor by a thread that is a user of a stream or
+ * has its lock.
  */
 int pto_enter(struct pto_context *ctx);
 void pto_leave(struct pto_context *ctx);
 
+/* pto_end() - pto_leave(). Return: @rc, or -ENODEV if pto_close() has begun meanwhile */
+int pto_end(struct pto_context *ctx, int rc);
+
+/* pto_check() - 0, or -ENODEV with a text after fork(); @ctx is not closed meanwhile */
+int pto_check(const struct pto_context *ctx);
+
 /* pto_closing() - check after a wait: 0, or -ENODEV and a text if pto_close() has begun */
 int pto_closing(const struct pto_context *ctx);
+
+/* pto_await_users() - wait until no other thread uses @stream */
+void pto_await_users(struct pto_context *ctx, struct pto_stream *stream);
 
 /* pto_ioctl() - ioctl that is repeated after a signal. Return: 0 or a negative errno. */
 int pto_ioctl(const struct pto_context *ctx, unsigned long cmd, void *arg);
@@ -150,6 +192,15 @@ struct pto_run_handle;
 
 /* pto_fail() - set the thread's text for @ctx. Return: @rc. Does not allocate. */
 int pto_fail(const struct pto_context *ctx, int rc, const char *fmt, ...) PTO_PRINTF(3, 4);
+
+/*
+ * pto_fail_freed() - -EBADF, and a text that says that @what has been freed. @serial: of the
+ * context, which may have been closed
+ */
+int pto_fail_freed(unsigned int serial, const char *what);
+
+/* pto_log_line() - a line for the function of pto_set_log(), or for standard error */
+void pto_log_line(struct pto_context *ctx, uint32_t level, const char *from, const char *text);
 
 /* pto_fail_open(), pto_fail_callable() - the same for failures without a context. */
 int pto_fail_open(int rc, const char *fmt, ...) PTO_PRINTF(2, 3);
@@ -204,6 +255,8 @@ int pto_take_rings(const struct pto_context *ctx, const struct pto_ring_config *
 
 /**
  * struct pto_buffer - a buffer object
+ * @state: PTO_LIVE() or PTO_FREED(); atomic
+ * @serial: of its context
  * @ctx: its context
  * @prev: in pto_context.buffers
  * @next: in pto_context.buffers
@@ -214,6 +267,8 @@ int pto_take_rings(const struct pto_context *ctx, const struct pto_ring_config *
  * @map: address of its mapping, or NULL; set once, under pto_context.lock
  */
 struct pto_buffer {
+	uint32_t state;
+	unsigned int serial;
 	struct pto_context *ctx;
 	struct pto_buffer *prev;
 	struct pto_buffer *next;
@@ -223,6 +278,9 @@ struct pto_buffer {
 	uint64_t mmap_offset;
 	void *map;
 };
+
+/* pto_buffer_drop() - free a buffer that the application does not know, or while closing */
+void pto_buffer_drop(struct pto_buffer *buf);
 
 /* --- objects and callables ---------------------------------------------------- */
 
@@ -272,6 +330,7 @@ struct pto_callable_kernel {
 
 /**
  * struct pto_callable - an orchestration object and its kernels
+ * @state: PTO_LIVE() or PTO_FREED(); atomic
  * @orch: the orchestration
  * @kind: PTO_KIND_*
  * @entry: entry symbol, empty for the default
@@ -281,6 +340,7 @@ struct pto_callable_kernel {
  * @kernel_room: size of the array
  */
 struct pto_callable {
+	uint32_t state;
 	struct pto_object orch;
 	uint32_t kind;
 	char entry[PTO_SYMBOL_MAX];
@@ -366,6 +426,7 @@ struct pto_arg_tensor {
 
 /**
  * struct pto_args - an argument list; a submit only reads it
+ * @state: PTO_LIVE() or PTO_FREED(); atomic
  * @tensors: array of @tensor_count, room for @tensor_room
  * @slots: array of @slot_count, room for @tensor_room
  * @tensor_count: tensors
@@ -381,6 +442,7 @@ struct pto_arg_tensor {
 struct pto_args {
 	struct pto_arg_tensor *tensors;
 	struct pto_arg_slot *slots;
+	uint32_t state;
 	uint32_t tensor_count;
 	uint32_t slot_count;
 	uint32_t tensor_room;
@@ -547,6 +609,10 @@ struct pto_answer {
 
 /**
  * struct pto_stream - a stream
+ * @state: PTO_LIVE() or PTO_FREED(); the latter as soon as it is being destroyed; atomic
+ * @serial: of its context
+ * @users: calls that wait without the lock, or for it; atomic
+ * @building: 1 more than the cid whose orchestration a call executes, or 0; atomic
  * @ctx: its context
  * @prev: in pto_context.streams
  * @next: in pto_context.streams
@@ -565,6 +631,10 @@ struct pto_answer {
  * @builder: builds the graphs, or NULL
  */
 struct pto_stream {
+	uint32_t state;
+	unsigned int serial;
+	uint32_t users;
+	int building;
 	struct pto_context *ctx;
 	struct pto_stream *prev;
 	struct pto_stream *next;
@@ -587,6 +657,9 @@ int pto_stream_new(struct pto_context *ctx, uint32_t id, struct pto_stream **out
 
 /* pto_stream_drop() - free it; no run is in flight, or its result is not needed. */
 void pto_stream_drop(struct pto_stream *stream);
+
+/* pto_stream_finish() - wait for all runs, also of a stream that is being destroyed */
+int pto_stream_finish(struct pto_stream *stream, uint64_t timeout_ns);
 
 /* pto_reap() - wait for the oldest run, and copy its outputs back. @deadline: absolute. */
 int pto_reap(struct pto_stream *stream, uint64_t deadline);

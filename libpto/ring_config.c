@@ -388,14 +388,13 @@ int pto_take_rings(const struct pto_context *ctx, const struct pto_ring_config *
 	return 0;
 }
 
-PTO_API int pto_prewarm_sized(struct pto_context *ctx, const struct pto_ring_config *rings,
-			      size_t size)
+static int prewarm_given(struct pto_context *ctx, const struct pto_ring_config *rings, size_t size)
 {
 	struct pto_ring_config known, resolved;
 	uint32_t arena;
-	int rc = pto_check(ctx);
+	int rc = 0;
 
-	if (!rc && rings)
+	if (rings)
 		rc = pto_take_rings(ctx, rings, size, &known);
 	if (rc)
 		return rc;
@@ -404,4 +403,12 @@ PTO_API int pto_prewarm_sized(struct pto_context *ctx, const struct pto_ring_con
 	if (!rc && !all_default(&resolved))
 		remember_arena(ctx, &resolved, arena);
 	return rc;
+}
+
+PTO_API int pto_prewarm_sized(struct pto_context *ctx, const struct pto_ring_config *rings,
+			      size_t size)
+{
+	int rc = pto_enter(ctx);
+
+	return rc ? rc : pto_end(ctx, prewarm_given(ctx, rings, size));
 }

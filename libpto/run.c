@@ -185,25 +185,52 @@ static int take_result(struct pto_run_handle *run, struct pto_result *result)
 	return rc;
 }
 
+/* The caller is a user of the stream, or has its lock: so it stays, unless this fails. */
+static int check_stream(const struct pto_stream *stream)
+{
+	int rc;
+
+	if (!pto_lives(&stream->state, PTO_TYPE_STREAM))
+		return pto_fail_freed(stream->serial, "stream");
+	rc = pto_closing(stream->ctx);
+	return rc ? rc : pto_check(stream->ctx);
+}
+
+/* Sequentially consistent: either this sees that the stream goes, or that sees the user. */
+static int use_stream(struct pto_stream *stream)
+{
+	int rc;
+
+	__atomic_fetch_add(&stream->users, 1, __ATOMIC_SEQ_CST);
+	rc = check_stream(stream);
+	if (rc)
+		__atomic_fetch_sub(&stream->users, 1, __ATOMIC_RELEASE);
+	return rc;
+}
+
+static void leave_stream(struct pto_stream *stream)
+{
+	__atomic_fetch_sub(&stream->users, 1, __ATOMIC_RELEASE);
+}
+
 /*
- * pto_close() tries the lock of each stream before it frees the stream, so a thread that has the
- * lock needs no pto_enter(). A thread that waits for the lock does.
+ * Lock a stream. Whoever frees it tries the lock before, so a thread that has the lock need not
+ * count as a user. A thread that waits for the lock does.
  */
 static int enter_stream(struct pto_stream *stream)
 {
-	struct pto_context *ctx = stream->ctx;
-	int rc = pto_check(ctx);
+	int rc;
 
-	if (rc)
-		return rc;
+	if (!stream)
+		return pto_fail_nowhere(-EINVAL, "no stream");
 	if (pthread_mutex_trylock(&stream->lock)) {
-		rc = pto_enter(ctx);
+		rc = use_stream(stream);
 		if (rc)
 			return rc;
 		pthread_mutex_lock(&stream->lock);
-		pto_leave(ctx);
+		leave_stream(stream);
 	}
-	rc = pto_closing(ctx);
+	rc = check_stream(stream);
 	if (rc)
 		pthread_mutex_unlock(&stream->lock);
 	return rc;
@@ -265,10 +292,8 @@ static int wait_held(const struct pto_run_handle *handle, struct pto_run_handle 
 {
 	struct pto_stream *stream = run->stream;
 	uint64_t deadline = pto_deadline(timeout_ns);
-	int rc = pto_check(stream->ctx);
+	int rc = check_stream(stream);
 
-	if (!rc)
-		rc = pto_closing(stream->ctx);
 	if (!rc)
 		rc = lock_stream(stream, deadline);
 	if (rc)
@@ -307,7 +332,7 @@ PTO_API int pto_wait_sized(struct pto_run_handle *handle, uint64_t timeout_ns,
 }
 
 /* Runs that others submit meanwhile come after those that this is for. */
-static int wait_for_all(struct pto_stream *stream, uint64_t timeout_ns)
+int pto_stream_finish(struct pto_stream *stream, uint64_t timeout_ns)
 {
 	uint64_t deadline = pto_deadline(timeout_ns);
 	int rc = lock_stream(stream, deadline);
@@ -328,13 +353,15 @@ static int wait_for_all(struct pto_stream *stream, uint64_t timeout_ns)
 
 PTO_API int pto_stream_wait(struct pto_stream *stream, uint64_t timeout_ns)
 {
-	struct pto_context *ctx = stream->ctx;
-	int rc = pto_enter(ctx);
+	int rc;
 
+	if (!stream)
+		return pto_fail_nowhere(-EINVAL, "no stream");
+	rc = use_stream(stream);
 	if (rc)
 		return rc;
-	rc = wait_for_all(stream, timeout_ns);
-	pto_leave(ctx);
+	rc = pto_stream_finish(stream, timeout_ns);
+	leave_stream(stream);
 	return rc;
 }
 
@@ -598,6 +625,8 @@ static int submit(struct pto_stream *stream, int cid, const struct pto_args *arg
 	struct pto_host_orch *orch;
 	int rc;
 
+	if (args && !pto_lives(&args->state, PTO_TYPE_ARGS))
+		return pto_fail_freed(ctx->serial, "argument list");
 	if (args && args->error)
 		return pto_fail(ctx, args->error, "arguments: %s", args->reason);
 	rc = read_options(ctx, options, &known, &rings);
@@ -625,25 +654,32 @@ static int submit(struct pto_stream *stream, int cid, const struct pto_args *arg
 	return 0;
 }
 
+/* Give the application a handle, or give the run up if it wants none. */
+static void hand_out(struct pto_run_handle *run, struct pto_run_handle **out)
+{
+	run->detached = !out;
+	if (out)
+		*out = pto_handle_of(run);
+	else if (run->state == PTO_RUN_ENDED)
+		pto_run_put(run);
+}
+
 PTO_API int pto_submit(struct pto_stream *stream, int cid, const struct pto_args *args,
 		       const struct pto_run_options *options, struct pto_run_handle **out)
 {
 	PTO_KEEP_ERRNO;
 	struct pto_run_handle *run;
 	int rc = enter_stream(stream);
+	int closing;
 
 	if (rc)
 		return rc;
 	rc = submit(stream, cid, args, options, &run);
-	if (!rc) {
-		run->detached = !out;
-		if (out)
-			*out = pto_handle_of(run);
-		else if (run->state == PTO_RUN_ENDED)
-			pto_run_put(run);
-	}
+	closing = pto_closing(stream->ctx);
+	if (!rc)
+		hand_out(run, closing ? NULL : out);
 	pthread_mutex_unlock(&stream->lock);
-	return rc;
+	return closing ? closing : rc;
 }
 
 /*
@@ -697,6 +733,8 @@ static int run_and_wait(struct pto_context *ctx, int cid, const struct pto_args 
 
 	if (!ctx)
 		return pto_fail_nowhere(-EINVAL, "no context");
+	if (!pto_lives(&ctx->state, PTO_TYPE_CONTEXT))
+		return pto_fail_freed(ctx->serial, "context");
 	stream = ctx->default_stream;
 	rc = enter_stream(stream);
 	if (rc)

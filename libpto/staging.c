@@ -51,7 +51,7 @@ uint64_t pto_stage_size(const struct pto_args *args)
 
 static void free_segment(struct pto_segment *segment)
 {
-	pto_buffer_free(segment->buffer);
+	pto_buffer_drop(segment->buffer);
 	free(segment);
 }
 
@@ -65,7 +65,7 @@ static int new_segment(struct pto_staging *staging, uint64_t bytes, struct pto_s
 		return pto_fail(ctx, -ENOMEM, "out of memory for staging");
 	rc = pto_buffer_alloc(ctx, bytes, PTO_PLACE_DEVICE, &segment->buffer);
 	if (!rc && !pto_buffer_map(segment->buffer)) {
-		pto_buffer_free(segment->buffer);
+		pto_buffer_drop(segment->buffer);
 		rc = -ENOMEM;
 	}
 	if (rc) {

@@ -15,6 +15,8 @@ int pto_stream_new(struct pto_context *ctx, uint32_t id, struct pto_stream **out
 
 	if (!stream)
 		return -ENOMEM;
+	stream->state = PTO_LIVE(PTO_TYPE_STREAM);
+	stream->serial = ctx->serial;
 	stream->ctx = ctx;
 	stream->id = id;
 	stream->result_ns = pto_now();
@@ -48,11 +50,13 @@ static void drop_handles(struct pto_stream *stream, bool forked)
 	}
 }
 
+/* The lock is not destroyed: a call that comes late may lock it before it sees the state. */
 void pto_stream_drop(struct pto_stream *stream)
 {
 	struct pto_context *ctx = stream->ctx;
 	bool forked = pto_forked(ctx);
 
+	pto_end_life(&stream->state, PTO_TYPE_STREAM);
 	drop_handles(stream, forked);
 	pto_stage_drop(&stream->staging);
 	pto_stage_drop(&stream->graphs);
@@ -67,8 +71,7 @@ void pto_stream_drop(struct pto_stream *stream)
 		ctx->streams = stream->next;
 	if (!forked)
 		pthread_mutex_unlock(&ctx->lock);
-	pthread_mutex_destroy(&stream->lock);
-	free(stream);
+	pto_retire(stream, PTO_TYPE_STREAM);
 }
 
 struct pto_run_handle *pto_run_get(struct pto_stream *stream, uint32_t outputs)
@@ -117,18 +120,19 @@ void pto_run_put(struct pto_run_handle *run)
 
 PTO_API struct pto_stream *pto_default_stream(struct pto_context *ctx)
 {
+	if (!pto_lives(&ctx->state, PTO_TYPE_CONTEXT)) {
+		pto_fail_freed(ctx->serial, "context");
+		return NULL;
+	}
 	return ctx->default_stream;
 }
 
-PTO_API int pto_stream_create(struct pto_context *ctx, struct pto_stream **out)
+static int create_stream(struct pto_context *ctx, struct pto_stream **out)
 {
-	PTO_KEEP_ERRNO;
 	struct pto_ioc_stream_create create = { .size = sizeof(create) };
 	struct pto_ioc_stream_destroy destroy = { .size = sizeof(destroy) };
-	int rc = pto_check(ctx);
+	int rc;
 
-	if (rc)
-		return rc;
 	rc = pto_ioctl(ctx, PTO_STREAM_CREATE, &create);
 	if (rc == -ENOSPC)
 		return pto_fail(ctx, rc,
@@ -143,6 +147,14 @@ PTO_API int pto_stream_create(struct pto_context *ctx, struct pto_stream **out)
 		return pto_fail(ctx, rc, "out of memory for a stream");
 	}
 	return 0;
+}
+
+PTO_API int pto_stream_create(struct pto_context *ctx, struct pto_stream **out)
+{
+	PTO_KEEP_ERRNO;
+	int rc = pto_enter(ctx);
+
+	return rc ? rc : pto_end(ctx, create_stream(ctx, out));
 }
 
 /* Also wait for runs that were submitted on the descriptor without the library. */
@@ -164,6 +176,19 @@ static int destroy_stream(struct pto_stream *stream)
 	return rc;
 }
 
+/* Calls that come now find it freed. Those that have come before are waited for. */
+static int finish_stream(struct pto_context *ctx, struct pto_stream *stream)
+{
+	int rc = pto_stream_finish(stream, PTO_FOREVER);
+
+	if (!rc)
+		rc = destroy_stream(stream);
+	if (rc)
+		pto_fail(ctx, rc, "destroying stream %u: %s", stream->id, pto_errno_name(rc));
+	pto_await_users(ctx, stream);
+	return rc;
+}
+
 PTO_API int pto_stream_destroy(struct pto_stream *stream)
 {
 	PTO_KEEP_ERRNO;
@@ -173,22 +198,22 @@ PTO_API int pto_stream_destroy(struct pto_stream *stream)
 
 	if (!stream)
 		return 0;
+	if (!pto_lives(&stream->state, PTO_TYPE_STREAM))
+		return pto_fail_freed(stream->serial, "stream");
 	ctx = stream->ctx;
 	if (stream == ctx->default_stream)
 		return pto_fail(ctx, -EINVAL, "the default stream lives as long as the context");
 	rc = pto_enter(ctx);
-	if (rc == -ENODEV && !pto_forked(ctx))
+	if (rc && __atomic_load_n(&ctx->closing, __ATOMIC_SEQ_CST))
 		return rc;
 	entered = !rc;
-	if (entered) {
-		rc = pto_stream_wait(stream, PTO_FOREVER);
-		if (!rc)
-			rc = destroy_stream(stream);
-		if (rc)
-			pto_fail(ctx, rc, "destroying stream %u: %s", stream->id,
-				 pto_errno_name(rc));
+	if (!pto_end_life(&stream->state, PTO_TYPE_STREAM)) {
+		rc = pto_fail_freed(stream->serial, "stream");
+	} else {
+		if (entered)
+			rc = finish_stream(ctx, stream);
+		pto_stream_drop(stream);
 	}
-	pto_stream_drop(stream);
 	if (entered)
 		pto_leave(ctx);
 	return rc;

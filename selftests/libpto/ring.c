@@ -54,7 +54,7 @@ void *pto_buffer_map(struct pto_buffer *buf)
 	return device.unmappable ? NULL : buf->map;
 }
 
-void pto_buffer_free(struct pto_buffer *buf)
+void pto_buffer_drop(struct pto_buffer *buf)
 {
 	device.buffers--;
 	device.bytes -= buf->size;
