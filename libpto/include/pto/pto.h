@@ -5,13 +5,18 @@
  * Conventions
  *
  *  - A function that can fail returns 0 (or a count) or a negative errno. It does not
- *    change errno, print, exit, or install signal handlers. (Exception: pto_log() of an
- *    orchestration that runs in this process writes to standard error: see $PTO_LOG.)
+ *    change errno, print, exit, or install signal handlers. (Exceptions: pto_log() of an
+ *    orchestration that runs in this process, and pto_close() and pto_stream_destroy() if they
+ *    wait for long, write to standard error: see $PTO_LOG and pto_set_log().)
  *  - After a failure pto_context_error() returns a text that explains it, with the object
  *    and the limit. There is one text per context and thread: that of the thread's last
  *    failure on the context.
  *  - Handles are opaque and freed by the matching function, which accepts NULL. A run handle
- *    that has been freed is always recognised: -EBADF.
+ *    that has been freed is always recognised: -EBADF. So is another object, until 256
+ *    objects of its type have been freed after it: the functions that take it then return
+ *    -EBADF (or NULL or 0 if they return no errno), and freeing it again does nothing. Beyond
+ *    that, and if another thread frees an object while a call uses it, nothing is promised,
+ *    unless pto_close() or pto_stream_destroy() say otherwise.
  *  - Threads: a context, its buffers and callables may be used by several threads at
  *    once; a run handle is good for one pto_wait(). Threads submit to one stream one after
  *    the other, and wait for each other only where the stream has no room for what one of
@@ -114,9 +119,14 @@ const char *pto_open_error(void);
  *
  * Frees its buffers, cids and streams; their handles are invalid afterwards. (Callables from
  * pto_callable_load() belong to the caller and stay valid.) Runs in flight are ended. Calls of
- * other threads that submit, or wait for a run or a stream, return -ENODEV; pto_close() returns
- * after them. No call may use the context, its streams or its buffers once pto_close() has been
- * called. It must not be called twice, nor from a callback of this library.
+ * other threads that use the context, its streams or its buffers return -ENODEV, whether or not
+ * they have had an effect; later ones return -EBADF. A second pto_close() does nothing. It must
+ * not be called from a callback of this library.
+ *
+ * pto_close() returns after the calls of other threads, however long they take: a thread may be
+ * stopped by a debugger, or execute an orchestration that does not end, and still uses the
+ * memory that would be freed. After 1024 ms, and again whenever the time has doubled, a line in
+ * the log (pto_set_log()) says that pto_close() waits, and for the orchestration of which cid.
  */
 void pto_close(struct pto_context *ctx);
 
@@ -160,12 +170,14 @@ static inline int pto_query_usage(struct pto_context *ctx, struct pto_device_usa
  * @arg: as given to pto_set_log()
  *
  * Called by the thread that executes the orchestration which has written the line, inside
- * pto_run() or pto_submit(): it must not call functions of this library on the context.
+ * pto_run() or pto_submit(), or by the thread that is in pto_close() or pto_stream_destroy(): it
+ * must not call functions of this library on the context.
  */
 typedef void (*pto_log_fn)(uint32_t level, const char *text, void *arg);
 
 /**
- * pto_set_log() - where lines go that orchestrations write with pto_log() in this process
+ * pto_set_log() - where lines go that orchestrations write with pto_log() in this process, and
+ *	the library if pto_close() or pto_stream_destroy() wait for long
  * @ctx: the context
  * @fn: gets each line, of any level; NULL: standard error, as $PTO_LOG says
  * @arg: handed to it
@@ -587,8 +599,10 @@ int pto_stream_create(struct pto_context *ctx, struct pto_stream **out);
 /**
  * pto_stream_destroy() - destroy a stream
  *
- * Waits for its runs and frees its staging memory. Handles of its runs that were not
- * waited for become invalid. Return: 0; -EINVAL for the default stream.
+ * Waits for its runs, and for calls of other threads that use the stream, as pto_close() does,
+ * and frees its staging memory. Those calls return what they would have returned without it,
+ * and calls that come later -EBADF. Handles of its runs that were not waited for become invalid.
+ * Return: 0; -EINVAL for the default stream; -EBADF if it has been destroyed already.
  */
 int pto_stream_destroy(struct pto_stream *stream);
 
