@@ -621,7 +621,7 @@ PT_TEST_F(misuse, calls_on_a_stream_that_is_being_destroyed)
 	EXPECT_EQ(0, e.rc);
 }
 
-/* --- who does not leave ------------------------------------------------------------------------ */
+/* --- who does not leave ------------------------------------------------------------ */
 
 static struct {
 	unsigned int count;	/* atomic */
@@ -694,7 +694,7 @@ PT_TEST_F(misuse, close_names_the_orchestration_that_it_waits_for)
 	}
 }
 
-/* --- freed objects -------------------------------------------------------------------------------- */
+/* --- freed objects ------------------------------------------------------------ */
 
 PT_TEST_F(misuse, freed_buffers)
 {
@@ -789,7 +789,8 @@ PT_TEST_F(misuse, closed_contexts)
 	pto_close(ctx);
 	for (unsigned int n = 0; n < CLOSED_CALLS; n++) {
 		c.stream = stream;
-		EXPECT_EQ(closed_calls[n].fn == call_free ? -ENODEV : -EBADF, closed_calls[n].fn(&c)) {
+		c.rc = closed_calls[n].fn(&c);
+		EXPECT_EQ(closed_calls[n].fn == call_free ? -ENODEV : -EBADF, c.rc) {
 			TH_LOG("%s()", closed_calls[n].name);
 		}
 	}
