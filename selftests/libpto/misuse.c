@@ -479,7 +479,7 @@ static void close_beside_call(struct __test_metadata *_metadata, FIXTURE_DATA(mi
 	ASSERT_EQ(0, pthread_create(&caller, NULL, make_call, &c));
 	until_called(&held, 1);
 	ASSERT_EQ(0, pthread_create(&closer, NULL, end_it, &e));
-	until_paused(&e, before + 3);
+	until_paused(&e, before + 1);
 	EXPECT_FALSE(is_done(&e)) {
 		TH_LOG("pto_close() has not waited for %s()", closed_calls[n].name);
 	}
