@@ -463,6 +463,10 @@ struct pto_queue {
  * @queues: one for each thread; 0 is the orchestrator's
  * @queue_count: threads
  * @enough: backlog in the orchestrator's queue that keeps all other threads busy
+ * @hand_over: what it costs the orchestrator that another thread executes a task, ns. This and the
+ *	next members, up to @max_debt, change only between runs; see pto_sched_set_cost()
+ * @tensor: what a tensor of a submit costs in addition, ns
+ * @catch_up: how long the orchestrator waits until a task is ready that it would execute itself, ns
  * @max_debt: limit of the orchestrator's debt, ns
  * @base: arena of the current run; changes only while no task exists
  */
@@ -470,25 +474,25 @@ struct pto_sched {
 	struct pto_queue *queues;
 	uint32_t queue_count;
 	uint32_t enough;
+	uint64_t hand_over;
+	uint64_t tensor;
+	uint64_t catch_up;
 	uint64_t max_debt;
 	uint8_t *base;
 };
 
-/* Costs for the orchestrator: a tensor of a submit, and a task that another thread executes. */
-#define PTO_TENSOR_NS		100
+/* pto_sched.hand_over as long as nobody has measured it: more than most machines need. */
 #define PTO_HAND_OVER_NS	300
-
-/* How long the orchestrator waits for a task to become ready that it would execute itself. */
-#define PTO_CATCH_UP_NS		2000
 
 /** pto_sched_credit() - credit the orchestrator with what handing over a submitted task costs */
 static inline void pto_sched_credit(struct pto_sched *sched, uint32_t tensors)
 {
-	sched->queues[0].credit += PTO_HAND_OVER_NS + tensors * PTO_TENSOR_NS;
+	sched->queues[0].credit += sched->hand_over + tensors * sched->tensor;
 }
 
 void pto_sched_init(struct pto_sched *sched, struct pto_queue *queues, uint32_t count,
 		    uint32_t enough);
+void pto_sched_set_cost(struct pto_sched *sched, uint64_t hand_over);
 void pto_sched_push(struct pto_sched *sched, uint32_t thread, struct pto_slot *slot);
 struct pto_slot *pto_sched_take(struct pto_sched *sched, uint32_t thread);
 void pto_sched_begin(struct pto_sched *sched, void *base);

@@ -30,7 +30,8 @@
 
 #define FANOUT_BATCH	8	/* consumers whose lines are prefetched at a time */
 #define BATCH_TASKS	8	/* tasks that the orchestrator executes between two checks */
-#define MAX_DEBT_NS	40000	/* for each other thread; see pto_sched_check() */
+#define DEBT_TASKS	128	/* hand-overs for each other thread that the debt is limited to */
+#define TENSORS		3	/* tensors of a submit that cost as much as a hand-over */
 
 /**
  * pto_sched_init() - prepare the ready tasks of an engine
@@ -46,11 +47,27 @@ void pto_sched_init(struct pto_sched *sched, struct pto_queue *queues, uint32_t 
 	sched->queues = queues;
 	sched->queue_count = count;
 	sched->enough = enough;
-	sched->max_debt = (count - 1) * (uint64_t)MAX_DEBT_NS;
-	/* Initially there is a debt, so the other threads get the first tasks. */
-	if (queues)
-		queues[0].debt = (uint64_t)enough * PTO_HAND_OVER_NS;
 	sched->base = NULL;
+	pto_sched_set_cost(sched, PTO_HAND_OVER_NS);
+}
+
+/**
+ * pto_sched_set_cost() - set what it costs to hand a task over
+ * @sched: ready tasks; there has been no run yet
+ * @hand_over: nanoseconds, at least 1
+ *
+ * All other times that the orchestrator reckons with are multiples or fractions of that, so its
+ * choices depend on the ratio of the duration of tasks and @hand_over only.
+ */
+void pto_sched_set_cost(struct pto_sched *sched, uint64_t hand_over)
+{
+	sched->hand_over = hand_over;
+	sched->tensor = (hand_over + TENSORS - 1) / TENSORS;
+	sched->catch_up = hand_over * BATCH_TASKS;
+	sched->max_debt = hand_over * DEBT_TASKS * (sched->queue_count - 1);
+	/* Initially there is a debt, so the other threads get the first tasks. */
+	if (sched->queues)
+		sched->queues[0].debt = hand_over * sched->enough;
 }
 
 static struct pto_slot *slot_at(const struct pto_sched *sched, uint64_t offset)
@@ -184,7 +201,7 @@ static uint32_t choose_batch(const struct pto_sched *sched, struct pto_queue *q,
  * task. The duration of a task is not known in advance, so the orchestrator tries, and keeps an
  * account, which three events change:
  *
- *   each submit      credit += PTO_HAND_OVER_NS, and PTO_TENSOR_NS for each tensor
+ *   each submit      credit += hand_over, and tensor for each tensor (struct pto_sched)
  *   a check          debt   += time since the last check, if a batch was executed in it; if there
  *                              was a backlog, at most the credit, as no other thread waited
  *                    debt   -= credit, but not below 0
@@ -211,12 +228,12 @@ static uint32_t choose_batch(const struct pto_sched *sched, struct pto_queue *q,
  * A task that is not ready waits for a task that was handed over. The orchestrator waits a little
  * for that task, and executes ready tasks meanwhile. Otherwise this task, and all tasks that
  * depend on it, would have to be handed over, too. The wait is part of the batch's cost, and a wait
- * without success ends the batch.
+ * without success ends the batch. Such a wait costs at most as much as handing a batch over.
  *
  * The debt is limited, so that the orchestrator soon notices when long tasks are followed by short
  * ones. A batch that costs more than the limit costs each other thread at most the same time.
- * MAX_DEBT_NS for each of them is about a hundred times the cost of handing a task over, so the
- * excess is about one percent of the work that they could do.
+ * The limit for each of them is DEBT_TASKS times the cost of handing a task over, so the excess is
+ * less than one percent of the work that they could do.
  *
  * Return: true if there is a batch, of which the next task is the first.
  */

@@ -304,7 +304,7 @@ static inline struct pto_slot *alloc_slot(struct pto_runtime *rt, uint64_t bytes
 }
 
 /*
- * Wait up to PTO_CATCH_UP_NS until a task's producers have completed, and execute ready tasks
+ * Wait up to pto_sched.catch_up until a task's producers have completed, and execute ready tasks
  * meanwhile. The guard is still in pending, so no other thread takes the task.
  */
 static bool catch_up(struct pto_runtime *rt, struct pto_slot *slot, uint32_t unmet)
@@ -315,7 +315,7 @@ static bool catch_up(struct pto_runtime *rt, struct pto_slot *slot, uint32_t unm
 	while (atomic_load_explicit(&slot->pending, memory_order_acquire) != met) {
 		now = rt->env->now();
 		if (!end)
-			end = now + PTO_CATCH_UP_NS;
+			end = now + rt->sched->catch_up;
 		if (now >= end || pto_rt_fatal_code(rt)) {
 			pto_sched_end_batch(rt->sched);
 			return false;
