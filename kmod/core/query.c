@@ -157,6 +157,23 @@ static u64 pto_queue_doorbells(struct pto_queue *q)
 	return doorbells;
 }
 
+/* What the device has said about its costs when the context was created; nothing if it is gone. */
+static void pto_query_costs(struct pto_ctx *ctx, struct pto_debug_stats *stats)
+{
+	const struct pto_dev_costs *costs;
+	struct pto_section section;
+
+	if (!pto_section_enter(&section, ctx->pdev))
+		return;
+	costs = &ctx->control.head->costs;
+	stats->hand_over_ns = READ_ONCE(costs->hand_over_ns);
+	stats->hand_over_tensor_ns = READ_ONCE(costs->tensor_ns);
+	stats->catch_up_ns = READ_ONCE(costs->catch_up_ns);
+	stats->max_debt_ns = READ_ONCE(costs->max_debt_ns);
+	stats->hand_overs = READ_ONCE(costs->hand_overs);
+	pto_section_leave(&section);
+}
+
 /* Not part of the stable interface. Takes no completions, as that could change the counters. */
 static void pto_query_debug(struct pto_ctx *ctx, struct pto_debug_stats *stats)
 {
@@ -173,6 +190,7 @@ static void pto_query_debug(struct pto_ctx *ctx, struct pto_debug_stats *stats)
 		stats->doorbells += pto_queue_doorbells(&s->queue);
 	stats->doorbells += pto_queue_doorbells(&ctx->control);
 	spin_unlock(&ctx->lock);
+	pto_query_costs(ctx, stats);
 }
 
 /* The driver has the context's counters, so they can be read even when the device is gone. */

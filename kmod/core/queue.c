@@ -20,7 +20,10 @@
 #include "reclaim.h"
 #include "stream.h"
 
-/* A waiter spins for PTO_SPIN_NS, then also yields until PTO_YIELD_NS, then sleeps. */
+/*
+ * A waiter spins for PTO_SPIN_NS, then also yields until PTO_YIELD_NS, then sleeps. The times are a
+ * choice: how much processor time a wait may waste, on any machine.
+ */
 #define PTO_SPIN_NS	(5 * (u64)NSEC_PER_USEC)
 #define PTO_YIELD_NS	(50 * (u64)NSEC_PER_USEC)
 #define PTO_SPIN_LOOKS	32

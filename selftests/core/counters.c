@@ -192,6 +192,36 @@ TEST_F(counters, doorbells_and_commands)
 	EXPECT_EQ(1, after.device_commands - before.device_commands);
 }
 
+/* What the device has said about its costs; nothing of a device that is gone. */
+TEST_F(counters, costs_of_the_device)
+{
+	struct pto_dev_cmd_queue create;
+	struct pto_debug_stats debug;
+	struct pto_dev_costs *costs;
+
+	memcpy(&create, &rig_last(self->rig, PTO_DEV_CTX_CREATE)->cmd, sizeof(create));
+	costs = &rig_queue(self->rig, create.queue)->costs;
+	ASSERT_EQ(0, rig_debug_stats(self->ctx, &debug));
+	EXPECT_EQ(0, debug.hand_over_ns);
+	*costs = (struct pto_dev_costs){
+		.hand_overs = 256, .hand_over_ns = 270, .tensor_ns = 90, .catch_up_ns = 2160,
+		.max_debt_ns = 1ULL << 40,
+	};
+	ASSERT_EQ(0, rig_debug_stats(self->ctx, &debug));
+	EXPECT_EQ(256, debug.hand_overs);
+	EXPECT_EQ(270, debug.hand_over_ns);
+	EXPECT_EQ(90, debug.hand_over_tensor_ns);
+	EXPECT_EQ(2160, debug.catch_up_ns);
+	EXPECT_EQ(1ULL << 40, debug.max_debt_ns);
+	rig_gone(self->rig);
+	ASSERT_EQ(0, rig_debug_stats(self->ctx, &debug));
+	EXPECT_EQ(0, debug.hand_overs);
+	EXPECT_EQ(0, debug.hand_over_ns);
+	EXPECT_EQ(0, debug.hand_over_tensor_ns);
+	EXPECT_EQ(0, debug.catch_up_ns);
+	EXPECT_EQ(0, debug.max_debt_ns);
+}
+
 /* What a stream has counted stays when it goes. */
 TEST_F(counters, doorbells_of_a_stream_that_went)
 {

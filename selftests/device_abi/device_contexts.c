@@ -12,6 +12,7 @@
 
 #include "homes.h"
 #include "ptotest.h"
+#include "../../libpto/runtime/runtime.h"
 #include "../../sim/device/device.h"
 #include "../../sim/device/internal.h"
 
@@ -176,6 +177,20 @@ TEST_F(device, no_bound_for_what_moves)
 	EXPECT_EQ(PTO_DEV_OK, status_of(&self->ctx, 2, id)) {
 		TH_LOG("report: %s", rig_why(&self->rig, 2, id));
 	}
+}
+
+/* The driver is told what the context reckons with, before it can use it. */
+TEST_F(device, costs)
+{
+	const struct pto_dev_costs *costs = &rig_queue(&self->rig, self->ctx.control)->costs;
+
+	EXPECT_LT(0, costs->hand_over_ns);
+	if (!costs->hand_overs)
+		EXPECT_EQ(PTO_HAND_OVER_NS, costs->hand_over_ns);
+	EXPECT_LT(0, costs->tensor_ns);
+	EXPECT_LE(costs->tensor_ns, costs->hand_over_ns);
+	EXPECT_LT(costs->hand_over_ns, costs->catch_up_ns);
+	EXPECT_LT(100 * costs->hand_over_ns, costs->max_debt_ns);
 }
 
 /* A kernel that never ends counts as no progress there, though the driver is told that it runs. */

@@ -6,6 +6,7 @@
 #include "ptotest.h"
 
 #define WORD(member) (offsetof(struct pto_context_stats, member) / sizeof(uint64_t))
+#define DEBUG_WORD(member) (offsetof(struct pto_debug_stats, member) / sizeof(uint64_t))
 
 /* What is not one, see struct pto_context_stats: all others are, new ones too. */
 static bool is_gauge(size_t word)
@@ -44,7 +45,7 @@ int pt_debug_counter_fell(const struct pto_debug_stats *before, const struct pto
 
 	memcpy(old, before, sizeof(old));
 	memcpy(new, now, sizeof(new));
-	for (i = 1; i < sizeof(old) / sizeof(old[0]); i++) {
+	for (i = DEBUG_WORD(doorbells); i <= DEBUG_WORD(device_commands); i++) {
 		if (new[i] < old[i])
 			return (int)i;
 	}

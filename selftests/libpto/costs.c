@@ -107,6 +107,36 @@ PT_TEST_F(costs, warm_run_takes_its_arena_as_it_is)
 	EXPECT_EQ(before.image_upload_bytes, after.image_upload_bytes);
 }
 
+static void expect_costs(struct __test_metadata *_metadata, const struct pto_debug_stats *debug)
+{
+	EXPECT_LT(0, debug->hand_over_ns);
+	EXPECT_LT(0, debug->hand_over_tensor_ns);
+	EXPECT_LE(debug->hand_over_tensor_ns, debug->hand_over_ns);
+	EXPECT_LT(debug->hand_over_ns, debug->catch_up_ns);
+	EXPECT_LT(100 * debug->hand_over_ns, debug->max_debt_ns);
+}
+
+/* It is measured when a context comes up, and by no run. */
+PT_TEST_F(costs, what_handing_over_costs_is_told)
+{
+	struct pto_debug_stats before, after;
+
+	ASSERT_EQ(0, pt_debug_stats(pto_context_fd(self->ctx), &before));
+	expect_costs(_metadata, &before);
+	TH_LOG("a hand-over takes %llu ns; %llu were measured",
+	       (unsigned long long)before.hand_over_ns, (unsigned long long)before.hand_overs);
+	run_some(self, RUNS);
+	ASSERT_EQ(0, pt_debug_stats(pto_context_fd(self->ctx), &after));
+	EXPECT_EQ(before.hand_over_ns, after.hand_over_ns);
+	EXPECT_EQ(before.hand_over_tensor_ns, after.hand_over_tensor_ns);
+	EXPECT_EQ(before.catch_up_ns, after.catch_up_ns);
+	EXPECT_EQ(before.max_debt_ns, after.max_debt_ns);
+	EXPECT_EQ(before.hand_overs, after.hand_overs);
+	ASSERT_EQ(0, pto_reset(self->ctx));
+	ASSERT_EQ(0, pt_debug_stats(pto_context_fd(self->ctx), &after));
+	expect_costs(_metadata, &after);
+}
+
 PT_TEST_F(costs, second_prepare_is_one_load_and_one_command)
 {
 	struct pto_debug_stats debug_before, debug_after;

@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 
 #include <pto/kernel.h>
+#include <libpto/runtime/runtime.h>
 #include <sim/device/engine.h>
 
 #include "harness.h"
@@ -122,6 +123,27 @@ static uint32_t run(FIXTURE_DATA(engine) *self, pto_orch_entry_fn entry)
 
 static void entry_empty(struct pto_rt *rt, const struct pto_orch_args *args)
 {
+}
+
+/* What handing over costs is measured, or said to be assumed; the other costs are made of it. */
+TEST_F(engine, costs)
+{
+	struct pto_dev_costs costs, later;
+
+	pto_engine_costs(self->engine, &costs);
+	TH_LOG("a hand-over takes %u ns; %u were measured", costs.hand_over_ns, costs.hand_overs);
+	EXPECT_LT(0, costs.hand_over_ns);
+	if (!costs.hand_overs)
+		EXPECT_EQ(PTO_HAND_OVER_NS, costs.hand_over_ns);
+	EXPECT_LT(0, costs.tensor_ns);
+	EXPECT_LE(costs.tensor_ns, costs.hand_over_ns);
+	EXPECT_LT(costs.hand_over_ns, costs.catch_up_ns);
+	/* 2 workers, a hundred hand-overs each */
+	EXPECT_LT(2 * 100 * costs.hand_over_ns, costs.max_debt_ns);
+	/* Runs measure nothing. */
+	EXPECT_EQ(PTO_DEV_OK, run(self, entry_empty));
+	pto_engine_costs(self->engine, &later);
+	EXPECT_EQ(0, memcmp(&costs, &later, sizeof(costs)));
 }
 
 /* --- fatal codes (seed runtime, acceptance case runtime_fatal_codes) ----- */

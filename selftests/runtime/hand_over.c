@@ -265,7 +265,7 @@ TEST_F(hand_over, far_behind)
 {
 	for (int i = 0; i < 10000; i++) {
 		submit_behind(self, SHORT, LONG);
-		ASSERT_GE((uint64_t)(i + 1) * self->sched.hand_over + self->sched.catch_up, self->lost);
+		ASSERT_GE((i + 1) * self->sched.hand_over + self->sched.catch_up, self->lost);
 	}
 	EXPECT_EQ(0, self->kept);
 	EXPECT_LE(self->sched.catch_up, self->lost);

@@ -255,6 +255,24 @@ static uint64_t slices(struct machine *m, uint32_t workers, uint32_t neighbours,
 		EXPECT_GE((uint64_t)(all) * UNIT_SLICES, (cost)[2]);		\
 	} while (0)
 
+/* A hand-over needs a scheduling here, which is not what is to be measured. */
+TEST_F(one_cpu, costs_are_assumed)
+{
+	struct pto_dev_costs costs;
+	uint32_t i;
+
+	cpu_begin();
+	for (i = 0; i < variant->neighbours; i++)
+		cpu_neighbour();
+	ASSERT_EQ(0, machine_start(&self->machine, PTO_ARCH_A2A3, variant->workers, kernels,
+				   FUNC_COUNT));
+	pto_engine_costs(self->machine.engine, &costs);
+	machine_stop(&self->machine);
+	cpu_end();
+	EXPECT_EQ(0, costs.hand_overs);
+	EXPECT_EQ(PTO_HAND_OVER_NS, costs.hand_over_ns);
+}
+
 /* One task, all units of which start together. */
 TEST_F(one_cpu, sync_start)
 {

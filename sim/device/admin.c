@@ -123,6 +123,16 @@ static void admin_forget(struct ptodev *dev, struct ctx_home *home)
 	memset(home, 0, sizeof(*home));
 }
 
+/* Publish the costs that a new context has measured. */
+static void admin_publish(struct pto_dev_costs *to, const struct pto_dev_costs *costs)
+{
+	__atomic_store_n(&to->hand_overs, costs->hand_overs, __ATOMIC_RELAXED);
+	__atomic_store_n(&to->hand_over_ns, costs->hand_over_ns, __ATOMIC_RELAXED);
+	__atomic_store_n(&to->tensor_ns, costs->tensor_ns, __ATOMIC_RELAXED);
+	__atomic_store_n(&to->catch_up_ns, costs->catch_up_ns, __ATOMIC_RELAXED);
+	__atomic_store_n(&to->max_debt_ns, costs->max_debt_ns, __ATOMIC_RELAXED);
+}
+
 static void do_create(struct ptodev *dev, const struct pto_dev_cmd *generic, struct outcome *out)
 {
 	const struct pto_dev_cmd_queue *cmd = (const void *)generic;
@@ -147,8 +157,10 @@ static void do_create(struct ptodev *dev, const struct pto_dev_cmd *generic, str
 	home->life = LIFE_ALIVE;
 	atomic_store(&dev->shared->owner[cmd->queue], home->page);
 	ret = home_start(dev, cmd->ctx);
-	if (!ret)
+	if (!ret) {
+		admin_publish(&ptodev_pair(dev, cmd->queue)->costs, &page->costs);
 		return;
+	}
 	admin_forget(dev, home);
 	outcome_fail(out, PTO_DEV_NOMEM, "context %u: cannot start it: %s", cmd->ctx,
 		     strerror(-ret));

@@ -399,8 +399,10 @@ struct context *context_new(struct ptodev *dev, uint32_t id, struct ctx_page *pa
 	if (ctx->args)
 		*error = pto_engine_create(&config, &ctx->engine);
 	ctx->loader.engine = ctx->engine;
-	if (!*error)
+	if (!*error) {
+		pto_engine_costs(ctx->engine, &page->costs);
 		return ctx;
+	}
 	free(ctx->args);
 	free(ctx);
 	return NULL;

@@ -99,6 +99,15 @@ int engine_thread_create(pthread_t *thread, void *(*body)(void *), void *arg, bo
 	return -ret;
 }
 
+static void *worker_main(void *arg)
+{
+	struct pto_core *core = arg;
+
+	if (core->index == 1)
+		cost_answer(core->engine);
+	return core_worker(core);
+}
+
 int pto_engine_create(const struct pto_engine_config *config, struct pto_engine **out)
 {
 	struct pto_engine *engine;
@@ -113,7 +122,7 @@ int pto_engine_create(const struct pto_engine_config *config, struct pto_engine 
 		return -ENOMEM;
 	while (engine->started < config->workers && !ret) {
 		core = &engine->cores[engine->started + 1];
-		ret = engine_thread_create(&core->thread, core_worker, core, true);
+		ret = engine_thread_create(&core->thread, worker_main, core, true);
 		engine->started += !ret;
 	}
 	if (!ret)
@@ -122,6 +131,7 @@ int pto_engine_create(const struct pto_engine_config *config, struct pto_engine 
 		pto_engine_destroy(engine);
 		return ret;
 	}
+	cost_measure(engine);
 	*out = engine;
 	return 0;
 }

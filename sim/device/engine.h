@@ -119,8 +119,16 @@ struct pto_engine_run {
 	uint64_t op_timeout_ns;
 };
 
-/** pto_engine_create() - create an engine and its worker threads. Return: 0 or -errno */
+/**
+ * pto_engine_create() - create an engine and its worker threads
+ *
+ * Measures what it costs to hand a task over to a worker, which takes a fraction of a millisecond.
+ * Return: 0 or -errno
+ */
 int pto_engine_create(const struct pto_engine_config *config, struct pto_engine **out);
+
+/** pto_engine_costs() - the costs by which the orchestrator decides what it executes itself */
+void pto_engine_costs(const struct pto_engine *engine, struct pto_dev_costs *costs);
 
 /**
  * pto_engine_nudge() - let its threads call their destructors of retired objects

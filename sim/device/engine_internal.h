@@ -209,6 +209,22 @@ struct pto_monitor {
 	int crew_error;
 };
 
+/**
+ * struct pto_probe - the measurement of what handing a task over costs (engine_cost.c)
+ * @ask: number of the hand-over; written by the engine's creator, like what follows but @answer
+ * @sleeps: the creator sleeps, or is about to, until @answer is written
+ * @over: the measurement is over
+ * @hand_overs: hand-overs that counted; the creator's
+ * @answer: the same number, written by worker 1
+ */
+struct pto_probe {
+	_Atomic uint32_t ask __attribute__((aligned(PTO_CACHE_LINE)));
+	_Atomic uint32_t sleeps;
+	_Atomic uint32_t over;
+	uint32_t hand_overs;
+	_Atomic uint32_t answer __attribute__((aligned(PTO_CACHE_LINE)));
+};
+
 #define ENGINE_COVERED	16
 
 /**
@@ -286,6 +302,7 @@ struct pto_caller {
  * @tokens: workers that shall wake; futex that workers sleep on
  * @orch_sleeps: 1 while the orchestrator sleeps or is about to; futex it sleeps on
  * @stop: workers shall end
+ * @probe: what handing a task over costs
  */
 struct pto_engine {
 	struct pto_runtime rt;
@@ -321,6 +338,7 @@ struct pto_engine {
 	_Atomic uint32_t tokens __attribute__((aligned(PTO_CACHE_LINE)));
 	_Atomic uint32_t orch_sleeps __attribute__((aligned(PTO_CACHE_LINE)));
 	_Atomic uint32_t stop;
+	struct pto_probe probe;
 };
 
 static inline uint32_t core_func(uint64_t state)
@@ -391,6 +409,10 @@ void escape_become(struct pto_core *core);
 void escape_landed(const struct pto_core *core);
 void escape_unblock(void);
 void escape_ask(struct pto_core *core);
+
+/* engine_cost.c */
+void cost_answer(struct pto_engine *engine);
+void cost_measure(struct pto_engine *engine);
 
 /* aicpu.c */
 extern const struct pto_rt_env aicpu_env;

@@ -11,7 +11,7 @@
 
 #include "engine_internal.h"
 
-#define SPIN_ROUNDS	64	/* rounds without a system call */
+#define SPIN_ROUNDS	64	/* rounds without a system call; a choice, as no time is meant */
 
 /** engine_futex_wait() - sleep while *@word is @value, at most @ns */
 void engine_futex_wait(_Atomic uint32_t *word, uint32_t value, uint64_t ns)

@@ -55,6 +55,8 @@
  * How long a consumer polls its empty queues before it sleeps. At first it spins, so that it is
  * awake for a caller that runs one callable after the other. Then it yields between looks, so that
  * many contexts make progress on few processors. On a machine with one processor it does neither.
+ * The times are a choice and not a machine's: how long such a caller may take between two runs, and
+ * how much processor time a consumer may waste on it.
  */
 #define IDLE_SPIN_NS		(10 * NSEC_PER_USEC)
 #define IDLE_YIELD_NS		(40 * NSEC_PER_USEC)
@@ -234,6 +236,7 @@ struct fault_record {
  * @stop: written by the admin: the context shall end
  * @control: number of the pair of its control queue
  * @watches: the current run, and the current LOAD or UNLOAD
+ * @costs: what its engine reckons with; written before @state is CTX_RUNNING
  * @revoked: written by the admin: the context must not access its queues any more
  * @bound: number of changes of @slots
  * @current: by thread, the slot whose command is executing, plus 1; 0 if none
@@ -249,6 +252,7 @@ struct ctx_page {
 	atomic_uint stop;
 	atomic_uint control;
 	struct ctx_watch watches[CTX_SERVERS];
+	struct pto_dev_costs costs;
 	uint32_t revoked;
 	uint32_t bound;
 	uint32_t current[CTX_SERVERS];

@@ -206,6 +206,11 @@ static void print_debug(const struct pto_debug_stats *s, bool json)
 		{ "doorbells", s->doorbells },
 		{ "interrupts", s->interrupts },
 		{ "device_commands", s->device_commands },
+		{ "hand_over_ns", s->hand_over_ns },
+		{ "hand_over_tensor_ns", s->hand_over_tensor_ns },
+		{ "catch_up_ns", s->catch_up_ns },
+		{ "max_debt_ns", s->max_debt_ns },
+		{ "hand_overs", s->hand_overs },
 	};
 
 	print_figures("debug", figures, sizeof(figures) / sizeof(figures[0]), json);

@@ -287,13 +287,21 @@ struct pto_device_usage {
  * @doorbells: times the device was woken for this context's queues
  * @interrupts: times a waiter of this context slept and was woken
  * @device_commands: commands other than runs that were sent for this context
+ * @hand_over_ns: what the device reckons it costs an orchestration of this context that another
+ *	thread executes a task; 0 if the device does not say, or is gone, like what follows
+ * @hand_over_tensor_ns: what each tensor of the task adds
+ * @catch_up_ns: how long an orchestration waits until a task is ready that it executes itself
+ * @max_debt_ns: limit of the time that it makes up for after it has executed tasks for which
+ *	other threads have waited
+ * @hand_overs: hand-overs that the device has measured for that, when the context was opened or
+ *	last reset; 0: it had to assume the values
  *
  * This is the only part of the interface that is NOT STABLE. It serves to debug the driver. Its
  * members describe how this version of the driver works. Any later version may change or remove
  * a member, or the whole item, which then is EOPNOTSUPP. A removed member reads as 0, and new
  * members are appended. Programs should rely on struct pto_context_stats instead.
  *
- * All counters are monotonic.
+ * @doorbells, @interrupts and @device_commands are monotonic.
  */
 struct pto_debug_stats {
 	__u32 size;
@@ -301,6 +309,11 @@ struct pto_debug_stats {
 	__u64 doorbells;
 	__u64 interrupts;
 	__u64 device_commands;
+	__u64 hand_over_ns;
+	__u64 hand_over_tensor_ns;
+	__u64 catch_up_ns;
+	__u64 max_debt_ns;
+	__u64 hand_overs;
 };
 
 /* Placements of a buffer object. */
@@ -815,7 +828,7 @@ PTO_ABI_OFFSET(pto_device_info, default_heap, 152);
 PTO_ABI_SIZE(pto_context_stats, 192);
 PTO_ABI_OFFSET(pto_context_stats, aicpu_dlopen_count, 72);
 PTO_ABI_SIZE(pto_device_usage, 72);
-PTO_ABI_SIZE(pto_debug_stats, 32);
+PTO_ABI_SIZE(pto_debug_stats, 72);
 PTO_ABI_SIZE(pto_ioc_bo_create, 40);
 PTO_ABI_SIZE(pto_ioc_bo_info, 48);
 PTO_ABI_SIZE(pto_ioc_bo_destroy, 8);

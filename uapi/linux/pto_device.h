@@ -50,7 +50,7 @@
 
 #define PTO_DEV_MAGIC		0x314f5450	/* "PTO1", little endian */
 #define PTO_DEV_ABI_MAJOR	1
-#define PTO_DEV_ABI_MINOR	2	/* 1: PTO_DEV_REPORT_VALID; 2: default ring sizes */
+#define PTO_DEV_ABI_MINOR	3	/* 1: PTO_DEV_REPORT_VALID; 2: ring sizes; 3: costs */
 #define PTO_DEV_ABI_VERSION	((PTO_DEV_ABI_MAJOR << 16) | PTO_DEV_ABI_MINOR)
 
 #define PTO_DEV_PAGE_SIZE	4096
@@ -125,7 +125,28 @@ struct pto_dev_ident {
 #define PTO_DEV_NEED_WAKEUP	1u
 
 /**
- * struct pto_dev_queue - head of a queue pair; each word in a cache line of its own
+ * struct pto_dev_costs - costs by which a context decides where tasks are executed
+ * @hand_overs: hand-overs of a task between two threads that were measured when the context was
+ *	created; 0: the other members are assumed values
+ * @hand_over_ns: what it costs the orchestration that another thread executes a task; 0: the
+ *	device does not say
+ * @tensor_ns: what each tensor of the task adds
+ * @catch_up_ns: how long an orchestration waits until a task is ready that it executes itself
+ * @max_debt_ns: limit of the time that it makes up for after it has executed tasks for which
+ *	other threads have waited
+ *
+ * All of them are for information only.
+ */
+struct pto_dev_costs {
+	__u32 hand_overs;
+	__u32 hand_over_ns;
+	__u32 tensor_ns;
+	__u32 catch_up_ns;
+	__u64 max_debt_ns;
+};
+
+/**
+ * struct pto_dev_queue - head of a queue pair; each index and flag in a cache line of its own
  * @sq_tail: driver: SQ entries produced
  * @sq_head: device: SQ entries consumed (copied)
  * @sq_flags: device: PTO_DEV_NEED_WAKEUP while it wants a doorbell
@@ -134,6 +155,7 @@ struct pto_dev_ident {
  * @cq_flags: driver: PTO_DEV_NEED_WAKEUP while it wants an interrupt
  * @progress: device, on a control queue: changes while a run of the context makes progress,
  *	or a kernel of it runs
+ * @costs: device, on a control queue: written once, before CTX_CREATE completes
  * @pad0: unused
  * @pad1: unused
  * @pad2: unused
@@ -141,6 +163,7 @@ struct pto_dev_ident {
  * @pad4: unused
  * @pad5: unused
  * @pad6: unused
+ * @pad7: unused
  *
  * The SQ entries begin at PTO_DEV_SQ_OFFSET. The CQ entries follow them, then
  * PTO_DEV_REPORTS failure reports.
@@ -159,7 +182,9 @@ struct pto_dev_queue {
 	__u32 cq_flags;
 	__u32 pad5[15];
 	__u32 progress;
-	__u32 pad6[31];
+	__u32 pad6[15];
+	struct pto_dev_costs costs;
+	__u32 pad7[10];
 };
 
 #define PTO_DEV_SQE_SIZE	64
@@ -612,6 +637,7 @@ struct pto_control_create {
 
 PTO_ABI_SIZE(pto_dev_ident, 152);
 PTO_ABI_OFFSET(pto_dev_ident, queue_offset, 56);
+PTO_ABI_SIZE(pto_dev_costs, 24);
 PTO_ABI_SIZE(pto_dev_queue, 512);
 PTO_ABI_OFFSET(pto_dev_queue, sq_head, 64);
 PTO_ABI_OFFSET(pto_dev_queue, sq_flags, 128);
@@ -619,6 +645,7 @@ PTO_ABI_OFFSET(pto_dev_queue, cq_tail, 192);
 PTO_ABI_OFFSET(pto_dev_queue, cq_head, 256);
 PTO_ABI_OFFSET(pto_dev_queue, cq_flags, 320);
 PTO_ABI_OFFSET(pto_dev_queue, progress, 384);
+PTO_ABI_OFFSET(pto_dev_queue, costs, 448);
 PTO_ABI_SIZE(pto_dev_cmd, PTO_DEV_SQE_SIZE);
 PTO_ABI_SIZE(pto_dev_cmd_queue, PTO_DEV_SQE_SIZE);
 PTO_ABI_SIZE(pto_dev_cmd_map, PTO_DEV_SQE_SIZE);
