@@ -3,9 +3,7 @@
  * Orchestrations of callables of kind HOST_GRAPH, which are loaded into this process.
  *
  * Each prepare loads the object again, so that each cid has its own static data, as on the device.
- * The object is loaded from a sealed memfd; nothing is written to a file system. The dynamic
- * loader treats objects with equal paths as one object, and descriptor numbers are reused. So each
- * load uses another spelling of "/proc/self/fd/N".
+ * The object is loaded from a sealed memfd (runtime/load.c); nothing is written to a file system.
  */
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -18,16 +16,14 @@
 #include <unistd.h>
 
 #include "pto_private.h"
-#include "runtime/fpstate.h"
 #include "runtime/image.h"
+#include "runtime/load.h"
 
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 0x0008U
 #endif
 
 #define MEMFD_NAME "pto-host-orch"
-
-static unsigned int loads;	/* atomic; number of loads in this process */
 
 /* --- loading -------------------------------------------------------------------- */
 
@@ -83,29 +79,6 @@ static int open_memfd(const struct pto_object *obj, struct pto_image_facts *fact
 	return fd;
 }
 
-/* A spelling of "/proc/self/fd/@fd" that no other load uses, nor a simulated device. */
-static void spell_path(char *path, size_t size, int fd)
-{
-	unsigned int n = __atomic_fetch_add(&loads, 1, __ATOMIC_RELAXED);
-	int at = snprintf(path, size, "/proc/./self/fd");
-
-	for (; n; n >>= 1)
-		at += snprintf(path + at, size - at, "%s", n & 1 ? "/." : "//");
-	snprintf(path + at, size - at, "/%d", fd);
-}
-
-static int load_failed(struct pto_context *ctx, const struct pto_object *obj, const char *path)
-{
-	const char *why = dlerror();
-	size_t length = strlen(path);
-
-	if (!why)
-		why = "the dynamic loader does not say why";
-	else if (!strncmp(why, path, length) && !strncmp(why + length, ": ", 2))
-		why += length + 2;
-	return pto_fail(ctx, -ENOEXEC, "%s: this process cannot load it: %s", obj->name, why);
-}
-
 /* Record the address range in which destructors of threads may lie. */
 static void know_exits(struct pto_host_orch *orch, const struct pto_image_facts *facts)
 {
@@ -121,22 +94,16 @@ static int load_object(struct pto_context *ctx, const struct pto_object *obj,
 		       struct pto_host_orch *orch)
 {
 	struct pto_image_facts facts;
-	struct pto_fpstate words;
-	char path[160];
 	int fd = open_memfd(obj, &facts);
+	char why[256];
 	int rc = 0;
 
 	if (fd < 0)
 		return pto_fail(ctx, fd, "%s: no memfd of %zu bytes: %s", obj->name, obj->bytes,
 				pto_errno_name(fd));
-	spell_path(path, sizeof(path), fd);
-	pto_loader_begin();
-	pto_fpstate_begin(&words);
-	orch->handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-	pto_fpstate_set(&words);
-	pto_loader_end();
+	orch->handle = pto_load_open(fd, obj->name, why, sizeof(why));
 	if (!orch->handle)
-		rc = load_failed(ctx, obj, path);
+		rc = pto_fail(ctx, -ENOEXEC, "%s: this process cannot load it: %s", obj->name, why);
 	else
 		know_exits(orch, &facts);
 	close(fd);
@@ -177,14 +144,8 @@ static int find_symbols(struct pto_context *ctx, const struct pto_callable *call
 
 static void unload_orch(struct pto_host_orch *orch)
 {
-	struct pto_fpstate words;
-
-	pto_loader_begin();
-	pto_fpstate_begin(&words);
 	if (orch->handle)
-		dlclose(orch->handle);
-	pto_fpstate_set(&words);
-	pto_loader_end();
+		pto_load_close(orch->handle);
 	pthread_mutex_destroy(&orch->lock);
 	free(orch);
 }

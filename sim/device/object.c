@@ -1,12 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
  * Loading one object: its bytes are copied from the device's memory to a sealed memfd, which the
- * dynamic loader opens. Nothing is written to a file system, and nothing is left behind.
- *
- * Each load must be separate, with its own static data, even for the same image. The dynamic
- * loader treats two objects as one if their inodes are equal, which they are not for memfds, or if
- * their paths are equal. Descriptor numbers are reused, so each load uses another spelling of
- * "/proc/self/fd/N".
+ * dynamic loader opens (libpto/runtime/load.c). Nothing is written to a file system, and nothing is
+ * left behind. Each load has its own static data, even for the same image.
  *
  * Constructors and destructors are called here and not by the dynamic loader (elf.c).
  */
@@ -20,8 +16,8 @@
 #include <unistd.h>
 #include <fcntl.h>
 
-#include "../../libpto/runtime/fpstate.h"
 #include "../../libpto/runtime/image.h"
+#include "../../libpto/runtime/load.h"
 #include "../../libpto/runtime/thread_exit.h"
 #include "internal.h"
 
@@ -101,51 +97,22 @@ static void object_fill(struct ptodev *dev, int fd, uint64_t offset, uint64_t si
 	munmap(copy, mapped);
 }
 
-/* A spelling of "/proc/self/fd/@fd" that no other call uses. */
-static void object_path(char *path, size_t size, int fd)
-{
-	static atomic_ullong loads;
-	unsigned long long n = atomic_fetch_add(&loads, 1);
-	int at = snprintf(path, size, "/proc/self/fd");
-
-	for (; n; n >>= 1)
-		at += snprintf(path + at, size - (size_t)at, "%s", n & 1 ? "/." : "//");
-	snprintf(path + at, size - (size_t)at, "/%d", fd);
-}
-
-/* The error of the dynamic loader, without the internal path. */
-static const char *object_error(const char *path)
-{
-	const char *error = dlerror();
-	size_t length = strlen(path);
-
-	if (!error)
-		return "the dynamic loader does not say why";
-	if (!strncmp(error, path, length) && !strncmp(error + length, ": ", 2))
-		return error + length + 2;
-	return error;
-}
-
 /* Load the object in @fd. */
 static void object_load(struct object *object, int fd, const char *label, struct outcome *out)
 {
-	struct pto_fpstate words;
 	struct link_map *map;
-	char path[192];
+	char why[256];
 
 	if (fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL)) {
 		outcome_fail(out, PTO_DEV_NOMEM, "%s: cannot seal the memfd: %s", label,
 			     strerror(errno));
 		return;
 	}
-	object_path(path, sizeof(path), fd);
-	pto_loader_begin();
-	pto_fpstate_begin(&words);
-	object->handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
-	pto_fpstate_set(&words);
-	pto_loader_end();
-	if (!object->handle || dlinfo(object->handle, RTLD_DI_LINKMAP, &map))
-		outcome_fail(out, PTO_DEV_NOEXEC, "%s: %s", label, object_error(path));
+	object->handle = pto_load_open(fd, label, why, sizeof(why));
+	if (!object->handle)
+		outcome_fail(out, PTO_DEV_NOEXEC, "%s: %s", label, why);
+	else if (dlinfo(object->handle, RTLD_DI_LINKMAP, &map))
+		outcome_fail(out, PTO_DEV_NOEXEC, "%s: %s", label, dlerror());
 	else
 		object->base = map->l_addr;
 	if (out->status || !object->facts.exits)
@@ -327,15 +294,9 @@ void *object_symbol(const struct object *object, const char *symbol)
 
 static void object_drop(struct loader *loader, struct object *object)
 {
-	struct pto_fpstate words;
-
 	object_end(object, loader);
-	pto_loader_begin();
-	pto_fpstate_begin(&words);
 	if (object->handle)
-		dlclose(object->handle);
-	pto_fpstate_set(&words);
-	pto_loader_end();
+		pto_load_close(object->handle);
 	free(object);
 }
 
