@@ -361,8 +361,11 @@ static int prepare_kind(struct pto_context *ctx, int cid, const struct pto_calla
 		pto_host_put(ctx, orch);
 		return rc;
 	}
-	if (orch)
+	if (orch) {
 		orch->generation = generation;
+		snprintf(orch->label, sizeof(orch->label), "the orchestration %s, host graph, cid %d",
+			 callable->orch.name, rc);
+	}
 	pto_host_set(ctx, rc, orch);
 	return rc;
 }

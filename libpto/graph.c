@@ -311,7 +311,9 @@ int pto_graph_build(struct pto_run_handle *run, struct pto_host_orch *orch,
 	pthread_mutex_lock(&orch->lock);
 	pto_fpstate_begin(&words);
 	__atomic_store_n(&run->stream->building, run->cid + 1, __ATOMIC_RELAXED);
+	pto_host_code(orch->label);
 	rc = build(b, run, orch, &args, &limits);
+	pto_host_code(NULL);
 	__atomic_store_n(&run->stream->building, 0, __ATOMIC_RELAXED);
 	pto_fpstate_set(&words);
 	pthread_mutex_unlock(&orch->lock);

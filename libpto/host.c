@@ -101,7 +101,10 @@ static int load_object(struct pto_context *ctx, const struct pto_object *obj,
 	if (fd < 0)
 		return pto_fail(ctx, fd, "%s: no memfd of %zu bytes: %s", obj->name, obj->bytes,
 				pto_errno_name(fd));
+	snprintf(orch->label, sizeof(orch->label), "a constructor of %s, host graph", obj->name);
+	pto_host_code(orch->label);
 	orch->handle = pto_load_open(fd, obj->name, why, sizeof(why));
+	pto_host_code(NULL);
 	if (!orch->handle)
 		rc = pto_fail(ctx, -ENOEXEC, "%s: this process cannot load it: %s", obj->name, why);
 	else

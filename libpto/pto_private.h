@@ -357,6 +357,7 @@ struct pto_callable {
  * @refs: one of pto_context.host, and those of runs that execute it; guarded by pto_context.lock
  * @generation: generation of the driver's slot: runs name it, so that they cannot get another
  *	callable there
+ * @label: what it is, for the report of a crash
  * @handle: the object
  * @entry: its entry
  * @config: its configuration function, or NULL
@@ -371,6 +372,7 @@ struct pto_callable {
 struct pto_host_orch {
 	unsigned int refs;
 	uint32_t generation;
+	char label[160];
 	void *handle;
 	pto_orch_entry_fn entry;
 	pto_orch_config_fn config;
@@ -378,6 +380,16 @@ struct pto_host_orch {
 	pthread_mutex_t lock;
 	struct pto_retired retired;
 };
+
+/* Of the simulator, if it is in this process: code of the callable @what begins; NULL: it has ended. */
+PTO_API extern void pto_sim_host_code(const char *what) __attribute__((weak));
+
+/* To be called around code of a callable, so that the report of a crash can say where it was. */
+static inline void pto_host_code(const char *what)
+{
+	if (pto_sim_host_code)
+		pto_sim_host_code(what);
+}
 
 /* pto_host_load() - load a callable's orchestration. Return: 0; -ENOEXEC, -ENOMEM. */
 int pto_host_load(struct pto_context *ctx, const struct pto_callable *callable,

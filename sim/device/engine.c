@@ -183,6 +183,45 @@ bool pto_engine_current(const struct pto_engine *engine, uint32_t *func_id, uint
 	return *func_id != ENGINE_NO_FUNC;
 }
 
+static bool in_call(const struct pto_caller *caller, const struct pto_core *core)
+{
+	return caller->core == core &&
+	       atomic_load_explicit(&caller->call, memory_order_relaxed);
+}
+
+bool pto_engine_here(struct pto_engine_place *place)
+{
+	const struct pto_core *core = engine_core;
+	const struct pto_engine *engine;
+	const struct pto_engine_callable *callable;
+
+	if (!core)
+		return false;
+	engine = core->engine;
+	callable = engine->callable;
+	*place = (struct pto_engine_place){
+		.func_id = core_func(atomic_load(&core->state)),
+		.task = atomic_load(&core->task),
+		.callable = callable ? callable->name : NULL,
+	};
+	if (place->func_id != ENGINE_NO_FUNC) {
+		place->what = PTO_PLACE_KERNEL;
+		place->entry = (uintptr_t)engine->kernels[place->func_id].fn;
+	} else if (core == engine->cores && atomic_load(&engine->in_entry)) {
+		place->what = PTO_PLACE_ENTRY;
+		place->entry = (uintptr_t)callable->entry;
+	} else if (in_call(&engine->callers[CALLER_RUNS], core)) {
+		place->what = PTO_PLACE_CONFIG;
+		place->entry = (uintptr_t)callable->config;
+	} else if (in_call(&engine->callers[CALLER_OTHER], core)) {
+		place->what = PTO_PLACE_CALL;
+		place->callable = NULL;
+	} else {
+		return false;
+	}
+	return true;
+}
+
 static void abort_call(struct pto_caller *caller)
 {
 	atomic_store(&caller->abort, atomic_load(&caller->call));
@@ -433,6 +472,7 @@ uint32_t pto_engine_run(struct pto_engine *engine, const struct pto_engine_run *
 	if (status != PTO_DEV_OK)
 		return status;
 	set_bounds(engine, run);
+	engine->callable = run->callable;
 	status = check_args(engine, run, &args, report);
 	if (status != PTO_DEV_OK)
 		return status;

@@ -74,12 +74,14 @@ struct pto_engine_kernel {
 
 /**
  * struct pto_engine_callable - a loaded callable, immutable while a run uses it
+ * @name: what it is, for the report of a crash, or NULL
  * @entry: the orchestration's entry; NULL if its runs have graphs
  * @config: its configuration function, or NULL
  * @kernels: table of @kernel_count, indexed by func_id
  * @kernel_count: highest func_id + 1
  */
 struct pto_engine_callable {
+	const char *name;
 	pto_orch_entry_fn entry;
 	pto_orch_config_fn config;
 	const struct pto_engine_kernel *kernels;
@@ -176,6 +178,36 @@ bool pto_engine_lost(const struct pto_engine *engine);
  * For the signal handler of a crash. Return: false if the thread executes no kernel.
  */
 bool pto_engine_current(const struct pto_engine *engine, uint32_t *func_id, uint64_t *task);
+
+/* struct pto_engine_place.what */
+#define PTO_PLACE_KERNEL	0
+#define PTO_PLACE_ENTRY		1	/* the orchestration */
+#define PTO_PLACE_CONFIG	2	/* the configuration function */
+#define PTO_PLACE_CALL		3	/* what pto_engine_call() has called */
+
+/**
+ * struct pto_engine_place - code of a program that a thread executes
+ * @what: PTO_PLACE_*
+ * @func_id: the kernel
+ * @task: its task
+ * @callable: pto_engine_callable.name of the run, or NULL
+ * @entry: address of the function, 0 if it is not known
+ */
+struct pto_engine_place {
+	uint32_t what;
+	uint32_t func_id;
+	uint64_t task;
+	const char *callable;
+	uint64_t entry;
+};
+
+/**
+ * pto_engine_here() - which code of a program does the calling thread execute, for any engine?
+ * @place: what it is
+ *
+ * For the signal handler of a crash. Return: false if the thread executes none.
+ */
+bool pto_engine_here(struct pto_engine_place *place);
 
 /**
  * pto_engine_call() - call code of a program outside of a run, with a bound

@@ -16,8 +16,12 @@
  * later, it keeps the signal, and kernels cannot be left.
  */
 #include <signal.h>
+#include <sys/mman.h>
 
 #include "engine_internal.h"
+
+/* Room for a handler that says what has crashed, and for one of the application */
+#define STACK_SIZE	65536
 
 __thread struct pto_core *engine_core __attribute__((tls_model("initial-exec")));
 
@@ -73,6 +77,47 @@ static void escape_handler(int signal, siginfo_t *info, void *ucontext)
 	}
 }
 
+/* --- a stack for handlers -------------------------------------------------- */
+
+static pthread_key_t stack_key;
+
+static void drop_stack(void *stack)
+{
+	const stack_t none = { .ss_flags = SS_DISABLE };
+
+	sigaltstack(&none, NULL);
+	munmap(stack, STACK_SIZE);
+}
+
+static void make_stack_key(void)
+{
+	pthread_key_create(&stack_key, drop_stack);
+}
+
+/*
+ * Code that uses up the stack of its thread leaves no room there for the handler of the signal that
+ * this raises. Without another stack the signal has its default effect.
+ */
+static void take_stack(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	stack_t stack;
+
+	if (sigaltstack(NULL, &stack) || !(stack.ss_flags & SS_DISABLE))
+		return;
+	pthread_once(&once, make_stack_key);
+	stack.ss_flags = 0;
+	stack.ss_size = STACK_SIZE;
+	stack.ss_sp = mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	if (stack.ss_sp == MAP_FAILED)
+		return;
+	if (sigaltstack(&stack, NULL) || pthread_setspecific(stack_key, stack.ss_sp))
+		drop_stack(stack.ss_sp);
+}
+
+/* --- the signal ------------------------------------------------------------ */
+
 static void choose_signal(void)
 {
 	/* SA_NODEFER: the handler may not return, and the signal must not stay blocked. */
@@ -105,6 +150,7 @@ void escape_init(void)
 void escape_become(struct pto_core *core)
 {
 	pto_fpstate_reset();
+	take_stack();
 	engine_core = core;
 	pthread_sigmask(SIG_SETMASK, NULL, &core->mask);
 }

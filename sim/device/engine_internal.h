@@ -278,6 +278,7 @@ struct pto_caller {
  * @cores: threads, worker_count + 1, and that of pto_engine_call()
  * @worker_count: workers
  * @started: workers that have a thread; used by the creator and the destroyer only
+ * @callable: callable of the current run, or of the last one
  * @kernels: kernel table of the current run
  * @kernel_count: its length
  * @covered: buffers that the current run has been found to be allowed to access
@@ -311,6 +312,7 @@ struct pto_engine {
 	struct pto_core *cores;
 	uint32_t worker_count;
 	uint32_t started;
+	const struct pto_engine_callable *callable;
 	const struct pto_engine_kernel *kernels;
 	uint32_t kernel_count;
 	struct pto_covered covered[ENGINE_COVERED];

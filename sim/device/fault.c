@@ -89,8 +89,8 @@ void fault_watch_thread(void)
  * @ctx: the context of this process
  *
  * The handlers for crashes run once: they return, the instruction faults again, and the signal has
- * its default effect. If a thread without room on its stack for a handler crashes, there is no
- * record.
+ * its default effect. Threads that execute code of a program have another stack for them
+ * (escape_become()).
  */
 void fault_watch(struct context *ctx)
 {

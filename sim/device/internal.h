@@ -496,6 +496,9 @@ int supervisor_start(struct ptodev *dev);
 void supervisor_stop(struct ptodev *dev);
 bool supervisor_orphaned(const struct ptodev *dev);
 
+/* crash.c */
+void crash_watch(void);
+
 /* fault.c */
 void fault_watch_thread(void);
 void fault_watch(struct context *ctx);

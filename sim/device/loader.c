@@ -36,6 +36,7 @@ struct kernel {
 /**
  * struct callable - a loaded callable
  * @engine: the engine's view
+ * @name: pto_engine_callable.name
  * @object: the orchestration object; NULL of a host graph
  * @image_id: its image
  * @table: kernels by func_id, @engine.kernels
@@ -44,6 +45,7 @@ struct kernel {
  */
 struct callable {
 	struct pto_engine_callable engine;
+	char name[64];
 	struct object *object;
 	uint64_t image_id;
 	struct pto_engine_kernel *table;
@@ -55,6 +57,7 @@ struct callable {
  * struct load - a LOAD in progress
  * @dev: the device
  * @loader: the context's loader
+ * @cmd: the command
  * @desc: private copy of the description
  * @kernels: private copy of the kernels behind it
  * @callable: the callable that is being loaded
@@ -63,6 +66,7 @@ struct callable {
 struct load {
 	struct ptodev *dev;
 	struct loader *loader;
+	const struct pto_dev_cmd_load *cmd;
 	struct pto_dev_load desc;
 	struct pto_dev_kernel *kernels;
 	struct callable *callable;
@@ -277,6 +281,23 @@ static void load_kernels(struct load *load)
 	}
 }
 
+/* In the process of an application, say what crashes. A context's own process reports it. */
+static void load_name(struct load *load)
+{
+	const struct ptodev_config *config = &load->dev->config;
+	struct callable *callable = load->callable;
+
+	if (config->isolate)
+		return;
+	crash_watch();
+	snprintf(callable->name, sizeof(callable->name), "with handle %u of context %u",
+		 load->cmd->handle, load->cmd->ctx);
+	if (config->describe)
+		config->describe(config->describe_arg, load->cmd->ctx, load->cmd->handle,
+				 callable->name, sizeof(callable->name));
+	callable->engine.name = callable->name;
+}
+
 static void load_build(struct load *load)
 {
 	load->callable = calloc(1, sizeof(*load->callable));
@@ -284,6 +305,7 @@ static void load_build(struct load *load)
 		outcome_fail(load->out, PTO_DEV_NOMEM, "load: out of memory");
 		return;
 	}
+	load_name(load);
 	if (load->desc.kind == PTO_KIND_DEVICE_ORCH)
 		load_orchestration(load);
 	if (!load->out->status)
@@ -299,7 +321,7 @@ static void load_build(struct load *load)
 void loader_load(struct ptodev *dev, struct loader *loader, const struct pto_dev_cmd_load *cmd,
 		 struct outcome *out)
 {
-	struct load load = { .dev = dev, .loader = loader, .out = out };
+	struct load load = { .dev = dev, .loader = loader, .cmd = cmd, .out = out };
 
 	if (cmd->handle >= PTO_DEV_MAX_HANDLES) {
 		outcome_fail(out, PTO_DEV_INVALID, "load: handle %u is not below %u", cmd->handle,
