@@ -363,8 +363,8 @@ static int prepare_kind(struct pto_context *ctx, int cid, const struct pto_calla
 	}
 	if (orch) {
 		orch->generation = generation;
-		snprintf(orch->label, sizeof(orch->label), "the orchestration %s, host graph, cid %d",
-			 callable->orch.name, rc);
+		snprintf(orch->label, sizeof(orch->label),
+			 "the orchestration %s, host graph, cid %d", callable->orch.name, rc);
 	}
 	pto_host_set(ctx, rc, orch);
 	return rc;

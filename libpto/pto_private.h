@@ -381,7 +381,7 @@ struct pto_host_orch {
 	struct pto_retired retired;
 };
 
-/* Of the simulator, if it is in this process: code of the callable @what begins; NULL: it has ended. */
+/* Of the simulator, if it is in this process: the code @what begins; NULL: it has ended. */
 PTO_API extern void pto_sim_host_code(const char *what) __attribute__((weak));
 
 /* To be called around code of a callable, so that the report of a crash can say where it was. */

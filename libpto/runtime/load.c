@@ -73,8 +73,9 @@ static int name_fd(int fd, char *path, struct stat *file, char *why, size_t size
 		at += snprintf(path + at, PATH_ROOM - at, "%s", n & 1 ? "/." : "//");
 	snprintf(path + at, PATH_ROOM - at, "/%d", fd);
 	if (stat(path, &named)) {
-		snprintf(why, size, "the dynamic loader needs /proc, but stat of /proc/%s/fd/%d: %s",
-			 thread, fd, strerror(errno));
+		snprintf(why, size,
+			 "the dynamic loader needs /proc, but stat of /proc/%s/fd/%d: %s", thread,
+			 fd, strerror(errno));
 		return -1;
 	}
 	if (named.st_dev == file->st_dev && named.st_ino == file->st_ino)

@@ -41,8 +41,8 @@ struct ptodev;
  * @interrupt: called from any thread or context process of the device when a completion is
  *	written and the driver has asked for an interrupt
  * @interrupt_arg: its argument
- * @describe: writes what the driver calls the callable with a handle of a context, for the report of
- *	a crash; called while it is loaded. NULL: there is no other name than the handle
+ * @describe: writes what the driver calls the callable with a handle of a context, for the report
+ *	of a crash; called while it is loaded. NULL: there is no other name than the handle
  * @describe_arg: its argument
  */
 struct ptodev_config {
