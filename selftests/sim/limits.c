@@ -99,6 +99,7 @@ static void limit(int resource, uint64_t value)
  * @shared: mappings that are shared
  * @present: as much of them as exists
  * @locked: as much of them as is locked
+ * @counted: as much of them as RLIMIT_MEMLOCK counts, which need not exist
  * @own_locked: as much of the others as is locked
  */
 struct seen {
@@ -106,6 +107,7 @@ struct seen {
 	uint64_t shared;
 	uint64_t present;
 	uint64_t locked;
+	uint64_t counted;
 	uint64_t own_locked;
 };
 
@@ -118,6 +120,7 @@ static void add(struct seen *seen, const char *flags, uint64_t size, uint64_t rs
 		seen->shared += size;
 		seen->present += rss;
 		seen->locked += locked;
+		seen->counted += strstr(flags, " lo") ? size : 0;
 	} else {
 		seen->own_locked += locked;
 	}
@@ -195,11 +198,13 @@ PT_TEST_F(limits, locked_when_a_device_is_open)
 	if (mlockall(MCL_CURRENT) && (errno == EPERM || errno == ENOMEM))
 		SKIP(return, "this user may not lock so much memory");
 	EXPECT_GT(MUCH, look().locked);
+	EXPECT_GT(MUCH, look().counted);
 	EXPECT_GT(MUCH, look().present);
 	EXPECT_LT(0, look().own_locked);
 	EXPECT_EQ(0, munlockall());
 	ASSERT_EQ(0, syscall(SYS_mlockall, MCL_CURRENT | MCL_FUTURE));
 	EXPECT_GT(MUCH, look().locked);
+	EXPECT_GT(MUCH, look().counted);
 	EXPECT_GT(MUCH, look().present);
 	/* But what is private has been. */
 	EXPECT_LT(0, look().own_locked);
@@ -215,6 +220,7 @@ PT_TEST_F(limits, locked_before_a_device_is_open)
 		SKIP(return, "this user may not lock so much memory");
 	ASSERT_LE(0, device_in_use());
 	EXPECT_GT(MUCH, look().locked);
+	EXPECT_GT(MUCH, look().counted);
 	EXPECT_GT(MUCH, look().present);
 }
 
