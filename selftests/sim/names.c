@@ -13,6 +13,7 @@
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/statvfs.h>
@@ -33,14 +34,32 @@ ssize_t __readlink_chk(const char *path, char *buf, size_t length, size_t size);
 ssize_t __readlinkat_chk(int dirfd, const char *path, char *buf, size_t length, size_t size);
 char *__realpath_chk(const char *path, char *resolved, size_t size);
 
-/* What a test starts: is the descriptor of that number a device? */
+/*
+ * What a test starts: is the descriptor of that number a device that can be opened again? A context
+ * of the simulator is its parent's.
+ */
+static int judge(int fd)
+{
+	struct pto_device_info info;
+	char path[64];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	if (stat(path, &st) || !S_ISCHR(st.st_mode) || fstat(fd, &st) || !S_ISCHR(st.st_mode))
+		return 1;
+	if (pt_info(open(path, O_RDWR | O_CLOEXEC), &info))
+		return 2;
+	if (pt_simulator())
+		return pt_info(fd, &info) == -ENODEV ? 0 : 3;
+	return pt_info(fd, &info) ? 4 : 0;
+}
+
 __attribute__((constructor)) static void spawned(void)
 {
 	const char *number = getenv(SPAWNED);
-	struct stat st;
 
 	if (number)
-		_exit(!fstat(atoi(number), &st) && S_ISCHR(st.st_mode) ? 0 : 1);
+		_exit(judge(atoi(number)));
 }
 
 FIXTURE(names) {
@@ -580,6 +599,213 @@ PT_TEST_F(names, canonical)
 	FAILS(EINVAL, __readlink_chk(self->path, resolved, 16, sizeof(resolved)));
 	FAILS(EINVAL, __readlinkat_chk(AT_FDCWD, self->path, resolved, 16, sizeof(resolved)));
 	FAILS(ENOENT, __readlink_chk(NO_PATH, resolved, 16, sizeof(resolved)));
+}
+
+/* --- names of descriptors --------------------------------------------------------- */
+
+/* The names that /proc and /dev have for a descriptor */
+static const char *const name_of_fd[] = {
+	"/proc/self/fd/%2$d", "/proc/thread-self/fd/%2$d", "/proc/%1$d/fd/%2$d", "/dev/fd/%2$d",
+};
+
+#define NAMES_OF_FD (sizeof(name_of_fd) / sizeof(name_of_fd[0]))
+
+static unsigned int contexts(int fd)
+{
+	struct pto_device_usage usage;
+
+	return pt_usage(fd, &usage) ? 0 : usage.contexts;
+}
+
+/* A new context, and nothing else of the old one. */
+PT_TEST_F(names, descriptor_opened_again)
+{
+	char path[64];
+	unsigned int i;
+	int fd, dir;
+
+	for (i = 0; i < NAMES_OF_FD; i++) {
+		snprintf(path, sizeof(path), name_of_fd[i], (int)getpid(), self->fd);
+		fd = open(path, O_RDWR | O_CLOEXEC);
+		ASSERT_LE(0, fd) {
+			TH_LOG("%s: %s", path, strerror(errno));
+		}
+		EXPECT_TRUE(is_device(fd));
+		EXPECT_EQ(self->base.contexts + 1, contexts(self->fd));
+		EXPECT_EQ(O_RDWR, fcntl(fd, F_GETFL) & O_ACCMODE);
+		EXPECT_EQ(FD_CLOEXEC, fcntl(fd, F_GETFD));
+		EXPECT_EQ(0, close(fd));
+		EXPECT_EQ(0, pt_usage_settles(self->fd, &self->base, NULL));
+		EXPECT_TRUE(is_device(self->fd));
+	}
+	snprintf(path, sizeof(path), "%d", self->fd);
+	dir = open("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fd = openat(dir, path, O_RDONLY | O_CLOEXEC);
+	EXPECT_TRUE(is_device(fd));
+	close(fd);
+	fd = (int)syscall(SYS_openat, dir, path, O_RDWR | O_CLOEXEC);
+	EXPECT_TRUE(is_device(fd));
+	close(fd);
+	close(dir);
+}
+
+/* Whatever it was opened for, however it came to its number, and wherever a link leads to it. */
+PT_TEST_F(names, any_descriptor_opened_again)
+{
+	char dir[] = "/tmp/pto-selftest-XXXXXX", link[64], path[64], target[64] = "";
+	int readonly = open(self->path, O_RDONLY | O_CLOEXEC), fd;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", readonly);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	EXPECT_TRUE(is_device(fd));
+	EXPECT_EQ(O_RDWR, fcntl(fd, F_GETFL) & O_ACCMODE);
+	close(fd);
+	FAILS(EEXIST, open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+	FAILS(ENOTDIR, open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+	FAILS(ELOOP, open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
+	ASSERT_EQ(STDIN_FILENO, dup2(self->fd, STDIN_FILENO));
+	fd = open("/dev/stdin", O_RDWR | O_CLOEXEC);
+	EXPECT_TRUE(is_device(fd));
+	close(fd);
+	ASSERT_NE(NULL, mkdtemp(dir));
+	snprintf(link, sizeof(link), "%s/1000", dir);
+	ASSERT_EQ(0, symlink(path, link));
+	fd = open(link, O_RDWR | O_CLOEXEC);
+	EXPECT_TRUE(is_device(fd));
+	close(fd);
+	EXPECT_EQ(strlen(path), readlink(link, target, sizeof(target)));
+	EXPECT_STREQ(path, target);
+	unlink(link);
+	rmdir(dir);
+	close(readonly);
+	FAILS(ENOENT, open(path, O_RDWR | O_CLOEXEC));
+}
+
+/* The simulator has no descriptor of that kind. */
+PT_TEST_F(names, descriptor_by_name_only)
+{
+	char path[64];
+
+	if (!pt_simulator())
+		SKIP(return, "not on the simulator");
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", self->fd);
+	FAILS(EOPNOTSUPP, open(path, O_PATH | O_CLOEXEC));
+	FAILS(EOPNOTSUPP, open(self->path, O_PATH | O_CLOEXEC));
+}
+
+PT_TEST_F(names, descriptor_opened_again_as_a_stream)
+{
+	FILE *stream, *same;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", self->fd);
+	stream = fopen(path, "r+e");
+	ASSERT_NE(NULL, stream);
+	EXPECT_TRUE(is_device(fileno(stream)));
+	fclose(stream);
+	stream = fopen(path, "we");
+	ASSERT_NE(NULL, stream);
+	EXPECT_EQ(self->base.contexts + 1, contexts(self->fd));
+	fclose(stream);
+	stream = fopen("/dev/null", "re");
+	ASSERT_NE(NULL, stream);
+	same = freopen(path, "r+e", stream);
+	ASSERT_EQ(stream, same);
+	EXPECT_TRUE(is_device(fileno(stream)));
+	EXPECT_EQ(self->base.contexts + 1, contexts(self->fd));
+	fclose(stream);
+	EXPECT_EQ(0, pt_usage_settles(self->fd, &self->base, NULL));
+}
+
+/* In a child the number is the parent's context; its name still is the device's. */
+PT_TEST_F(names, descriptor_opened_again_in_a_child)
+{
+	char path[64];
+	int status;
+	pid_t child;
+
+	snprintf(path, sizeof(path), "/dev/fd/%d", self->fd);
+	child = fork();
+	if (!child)
+		_exit(is_device(open(path, O_RDWR | O_CLOEXEC)) ? 0 : 1);
+	ASSERT_EQ(child, waitpid(child, &status, 0));
+	EXPECT_EQ(0, status);
+}
+
+PT_TEST_F(names, descriptor_by_its_names)
+{
+	char path[64], text[PATH_MAX] = "", *canonical;
+	struct statx sx = { 0 };
+	struct stat st;
+	unsigned int i;
+
+	for (i = 0; i < NAMES_OF_FD; i++) {
+		snprintf(path, sizeof(path), name_of_fd[i], (int)getpid(), self->fd);
+		ASSERT_EQ(0, stat(path, &st));
+		EXPECT_EQ(self->st.st_rdev, st.st_rdev);
+		EXPECT_EQ(self->st.st_ino, st.st_ino);
+		EXPECT_EQ(self->st.st_mode, st.st_mode);
+		ASSERT_EQ(0, statx(AT_FDCWD, path, 0, STATX_BASIC_STATS, &sx));
+		EXPECT_EQ(self->st.st_mode, sx.stx_mode);
+		ASSERT_EQ(0, lstat(path, &st));
+		EXPECT_TRUE(S_ISLNK(st.st_mode));
+		memset(text, 0, sizeof(text));
+		/* Behind the name nothing is written. */
+		EXPECT_EQ(strlen(self->path), readlink(path, text, sizeof(text)));
+		EXPECT_STREQ(self->path, text);
+		memset(text, 0, sizeof(text));
+		EXPECT_EQ(6, readlink(path, text, 6));
+		EXPECT_STREQ("/dev/p", text);
+		FAILS(EFAULT, syscall(SYS_readlinkat, AT_FDCWD, path, 16L, 6L));
+		canonical = realpath(path, NULL);
+		EXPECT_STREQ(self->path, canonical ? canonical : "none");
+		free(canonical);
+		EXPECT_EQ(0, access(path, R_OK | W_OK));
+		FAILS(EACCES, access(path, X_OK));
+	}
+}
+
+/* Who changes what is behind such a name changes the device's node. */
+PT_TEST_F(names, attributes_by_the_name_of_a_descriptor)
+{
+	struct timeval us[2] = { { 3000, 0 }, { 4000, 0 } };
+	struct statfs dev, fs;
+	char path[64];
+
+	if (self->st.st_uid != geteuid())
+		SKIP(return, "the device is not mine");
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", self->fd);
+	EXPECT_EQ(0, chmod(path, 0640));
+	EXPECT_EQ(S_IFCHR | 0640, mode_of(self->path));
+	EXPECT_EQ(0, fchmodat(AT_FDCWD, path, self->st.st_mode & 07777, 0));
+	EXPECT_EQ(self->st.st_mode, mode_of(self->path));
+	EXPECT_EQ(0, chown(path, -1, -1));
+	EXPECT_EQ(0, utimes(path, us));
+	EXPECT_TRUE(has_times(self->path, 3000, 4000));
+	FAILS(EPERM, setxattr(path, "user.x", "1", 1, 0));
+	ASSERT_EQ(0, statfs("/dev", &dev));
+	EXPECT_EQ(0, statfs(path, &fs));
+	EXPECT_EQ(dev.f_type, fs.f_type);
+	FAILS(EINVAL, truncate(path, 0));
+	FAILS(ENOTDIR, chdir(path));
+}
+
+/* The sockets of others are what they are. */
+PT_TEST_F(names, descriptor_of_another_socket)
+{
+	char path[64];
+	struct stat st;
+	int pair[2];
+
+	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair));
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", pair[0]);
+	FAILS(ENXIO, open(path, O_RDWR | O_CLOEXEC));
+	EXPECT_EQ(NULL, fopen(path, "we"));
+	EXPECT_EQ(ENXIO, errno);
+	EXPECT_EQ(0, stat(path, &st));
+	EXPECT_TRUE(S_ISSOCK(st.st_mode));
+	close(pair[0]);
+	close(pair[1]);
 }
 
 /* --- streams ---------------------------------------------------------------------- */

@@ -262,6 +262,22 @@ void sim_file_other(int fd)
 		sim_say("this context belongs to process %u; open the device again", name.pid);
 }
 
+int sim_context_index(int fd)
+{
+	unsigned int index = 0;
+	struct sim_file *file;
+
+	switch (sim_file_verify(fd, &file, &index)) {
+	case SIM_OURS:
+		sim_file_put(file);
+		return (int)index;
+	case SIM_OTHER:
+		return (int)index;
+	default:
+		return -1;
+	}
+}
+
 /* --- open ------------------------------------------------------------------------ */
 
 static int check_flags(int flags)

@@ -155,8 +155,8 @@ int sim_open_after(int dirfd, const char *path, int flags, int fd, int saved);
  */
 bool sim_names_device(int dirfd, const char *path, int *index);
 
-/** sim_context_index() - device of a descriptor, for a context of any process; -1 for others */
-int sim_context_index(int fd);
+/** sim_leads_to_device() - the same for a call that follows links, such as /proc/self/fd/N */
+bool sim_leads_to_device(int dirfd, const char *path, int *index);
 
 /** sim_node_status() - fill in owner and group of a device's node, and its changed attributes */
 void sim_node_status(int index, struct stat *st);

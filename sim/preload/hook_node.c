@@ -55,6 +55,16 @@ bool sim_names_device(int dirfd, const char *path, int *index)
 	return true;
 }
 
+bool sim_leads_to_device(int dirfd, const char *path, int *index)
+{
+	if (sim_names_device(dirfd, path, index))
+		return true;
+	if (!sim_path_link_candidate(path))
+		return false;
+	*index = sim_path_link(dirfd, path);
+	return *index >= 0;
+}
+
 /* The index of a descriptor's device, or -1. */
 static int device_of(int fd)
 {
@@ -226,21 +236,28 @@ static bool names_either(int dirfd, const char *path, int flags, int *index)
 	char first;
 
 	if (!(flags & AT_EMPTY_PATH) || sim_copy_in(&first, path, 1) || first)
-		return sim_names_device(dirfd, path, index);
+		return flags & AT_SYMLINK_NOFOLLOW ? sim_names_device(dirfd, path, index) :
+						     sim_leads_to_device(dirfd, path, index);
 	*index = device_of(dirfd);
 	return *index >= 0;
 }
 
-/* A function that takes a path. @ours: its result for the device @index */
-#define PATH_CALL(type, name, params, dirfd, path, ours, ...) \
+/* A function that takes a path. @finder: says whether that is a device's */
+#define FOUND_CALL(finder, type, name, params, dirfd, path, ours, ...) \
 	SIM_EXPORT type name params \
 	{ \
 		int index; \
 \
-		if (!sim_names_device(dirfd, path, &index)) \
+		if (!finder(dirfd, path, &index)) \
 			return SIM_NEXT(name)(__VA_ARGS__); \
 		return index < 0 ? -1 : (ours); \
 	}
+
+/* One that follows no link at the end of the path. @ours: its result for the device @index */
+#define PATH_CALL(...) FOUND_CALL(sim_names_device, __VA_ARGS__)
+
+/* One that follows links. */
+#define LINK_CALL(...) FOUND_CALL(sim_leads_to_device, __VA_ARGS__)
 
 /* The same for a function that takes a descriptor. */
 #define FD_CALL(type, name, params, ours, ...) \
@@ -262,14 +279,14 @@ static bool names_either(int dirfd, const char *path, int flags, int *index)
 		return index < 0 ? -1 : (ours); \
 	}
 
-PATH_CALL(int, chmod, (const char *path, mode_t mode), AT_FDCWD, path, change_mode(index, mode),
+LINK_CALL(int, chmod, (const char *path, mode_t mode), AT_FDCWD, path, change_mode(index, mode),
 	  path, mode)
 PATH_CALL(int, lchmod, (const char *path, mode_t mode), AT_FDCWD, path, change_mode(index, mode),
 	  path, mode)
 FD_CALL(int, fchmod, (int fd, mode_t mode), change_mode(index, mode), fd, mode)
 AT_CALL(fchmodat, AT_SYMLINK_NOFOLLOW, (int dirfd, const char *path, mode_t mode, int flags),
 	change_mode(index, mode), dirfd, path, mode, flags)
-PATH_CALL(int, chown, (const char *path, uid_t uid, gid_t gid), AT_FDCWD, path,
+LINK_CALL(int, chown, (const char *path, uid_t uid, gid_t gid), AT_FDCWD, path,
 	  change_owner(index, uid, gid), path, uid, gid)
 PATH_CALL(int, lchown, (const char *path, uid_t uid, gid_t gid), AT_FDCWD, path,
 	  change_owner(index, uid, gid), path, uid, gid)
@@ -278,13 +295,13 @@ AT_CALL(fchownat, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH,
 	(int dirfd, const char *path, uid_t uid, gid_t gid, int flags),
 	change_owner(index, uid, gid), dirfd, path, uid, gid, flags)
 
-PATH_CALL(int, utime, (const char *path, const struct utimbuf *times), AT_FDCWD, path,
+LINK_CALL(int, utime, (const char *path, const struct utimbuf *times), AT_FDCWD, path,
 	  change_times_s(index, times), path, times)
-PATH_CALL(int, utimes, (const char *path, const struct timeval times[2]), AT_FDCWD, path,
+LINK_CALL(int, utimes, (const char *path, const struct timeval times[2]), AT_FDCWD, path,
 	  change_times_us(index, times), path, times)
 PATH_CALL(int, lutimes, (const char *path, const struct timeval times[2]), AT_FDCWD, path,
 	  change_times_us(index, times), path, times)
-PATH_CALL(int, futimesat, (int dirfd, const char *path, const struct timeval times[2]), dirfd,
+LINK_CALL(int, futimesat, (int dirfd, const char *path, const struct timeval times[2]), dirfd,
 	  path, change_times_us(index, times), dirfd, path, times)
 FD_CALL(int, futimes, (int fd, const struct timeval times[2]), change_times_us(index, times), fd,
 	times)
@@ -294,19 +311,19 @@ AT_CALL(utimensat, AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH,
 	(int dirfd, const char *path, const struct timespec times[2], int flags),
 	change_times(index, times), dirfd, path, times, flags)
 
-PATH_CALL(ssize_t, getxattr, (const char *path, const char *name, void *value, size_t size),
+LINK_CALL(ssize_t, getxattr, (const char *path, const char *name, void *value, size_t size),
 	  AT_FDCWD, path, SIM_NEXT(getxattr)(LIKE, name, value, size), path, name, value, size)
 PATH_CALL(ssize_t, lgetxattr, (const char *path, const char *name, void *value, size_t size),
 	  AT_FDCWD, path, SIM_NEXT(getxattr)(LIKE, name, value, size), path, name, value, size)
 FD_CALL(ssize_t, fgetxattr, (int fd, const char *name, void *value, size_t size),
 	SIM_NEXT(getxattr)(LIKE, name, value, size), fd, name, value, size)
-PATH_CALL(ssize_t, listxattr, (const char *path, char *list, size_t size), AT_FDCWD, path,
+LINK_CALL(ssize_t, listxattr, (const char *path, char *list, size_t size), AT_FDCWD, path,
 	  SIM_NEXT(listxattr)(LIKE, list, size), path, list, size)
 PATH_CALL(ssize_t, llistxattr, (const char *path, char *list, size_t size), AT_FDCWD, path,
 	  SIM_NEXT(listxattr)(LIKE, list, size), path, list, size)
 FD_CALL(ssize_t, flistxattr, (int fd, char *list, size_t size),
 	SIM_NEXT(listxattr)(LIKE, list, size), fd, list, size)
-PATH_CALL(int, setxattr,
+LINK_CALL(int, setxattr,
 	  (const char *path, const char *name, const void *value, size_t size, int flags),
 	  AT_FDCWD, path, change_attribute(name), path, name, value, size, flags)
 PATH_CALL(int, lsetxattr,
@@ -314,7 +331,7 @@ PATH_CALL(int, lsetxattr,
 	  AT_FDCWD, path, change_attribute(name), path, name, value, size, flags)
 FD_CALL(int, fsetxattr, (int fd, const char *name, const void *value, size_t size, int flags),
 	change_attribute(name), fd, name, value, size, flags)
-PATH_CALL(int, removexattr, (const char *path, const char *name), AT_FDCWD, path,
+LINK_CALL(int, removexattr, (const char *path, const char *name), AT_FDCWD, path,
 	  change_attribute(name), path, name)
 PATH_CALL(int, lremovexattr, (const char *path, const char *name), AT_FDCWD, path,
 	  change_attribute(name), path, name)
@@ -322,7 +339,7 @@ FD_CALL(int, fremovexattr, (int fd, const char *name), change_attribute(name), f
 
 /* The file system is that of /dev. */
 #define STATFS(name, type) \
-	PATH_CALL(int, name, (const char *path, struct type *st), AT_FDCWD, path, \
+	LINK_CALL(int, name, (const char *path, struct type *st), AT_FDCWD, path, \
 		  SIM_NEXT(name)("/dev", st), path, st) \
 	FD_CALL(int, f##name, (int fd, struct type *st), SIM_NEXT(name)("/dev", st), fd, st)
 
@@ -357,11 +374,11 @@ PATH_CALL(int, unlinkat, (int dirfd, const char *path, int flags), dirfd, path,
 	  flags & AT_REMOVEDIR ? fail(ENOTDIR) : cannot_move(), dirfd, path, flags)
 PATH_CALL(int, remove, (const char *path), AT_FDCWD, path, cannot_move(), path)
 PATH_CALL(int, rmdir, (const char *path), AT_FDCWD, path, fail(ENOTDIR), path)
-PATH_CALL(int, chdir, (const char *path), AT_FDCWD, path, fail(ENOTDIR), path)
-PATH_CALL(int, chroot, (const char *path), AT_FDCWD, path, fail(ENOTDIR), path)
-PATH_CALL(int, truncate, (const char *path, off_t length), AT_FDCWD, path, fail(EINVAL), path,
+LINK_CALL(int, chdir, (const char *path), AT_FDCWD, path, fail(ENOTDIR), path)
+LINK_CALL(int, chroot, (const char *path), AT_FDCWD, path, fail(ENOTDIR), path)
+LINK_CALL(int, truncate, (const char *path, off_t length), AT_FDCWD, path, fail(EINVAL), path,
 	  length)
-PATH_CALL(int, truncate64, (const char *path, off64_t length), AT_FDCWD, path, fail(EINVAL), path,
+LINK_CALL(int, truncate64, (const char *path, off64_t length), AT_FDCWD, path, fail(EINVAL), path,
 	  length)
 
 /* Does one of two paths name a device? If so, *@ret is the result of the call. */

@@ -6,12 +6,16 @@
  * then, so the path is known to be readable. Only a call that could create the file is checked
  * before the kernel is asked. A real /dev/ptoN is opened and closed again: under the simulator
  * only the simulated devices exist.
+ *
+ * The kernel opens no socket by a name of its descriptor (/proc/self/fd/N) and returns ENXIO. If the
+ * descriptor is a context, its device is opened, as the kernel does with a real one.
  */
 #include "hook.h"
 
 #include <errno.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <wchar.h>
 
 #define OPEN_MODE(flags) ((flags) & O_CREAT || ((flags) & O_TMPFILE) == O_TMPFILE)
@@ -47,14 +51,37 @@ bool sim_open_before(int dirfd, const char *path, int flags, int *fd)
 	return true;
 }
 
+/* The kernel has returned ENXIO. */
+static int open_link(int dirfd, const char *path, int flags, int saved)
+{
+	int index = sim_path_link(dirfd, path);
+
+	return index < 0 ? -1 : open_device(index, flags, saved);
+}
+
+/* O_PATH of a name of a context's descriptor: as little supported as of the device's own. */
+static bool is_context(int fd, const char *path)
+{
+	struct stat st;
+
+	return !sim_raw(SYS_fstat, fd, &st) && sim_path_of_socket(&st, path) >= 0;
+}
+
 int sim_open_after(int dirfd, const char *path, int flags, int fd, int saved)
 {
 	int index, failed = errno;
 
 	if (fd >= 0)
 		sim_fd_forget(fd);
+	else if (failed == ENXIO)
+		return open_link(dirfd, path, flags, saved);
 	else if (failed != ENOENT)
 		return fd;
+	if (fd >= 0 && SIM_UNLIKELY(flags & O_PATH) && is_context(fd, path)) {
+		sim_raw(SYS_close, fd);
+		errno = EOPNOTSUPP;
+		return -1;
+	}
 	if (__builtin_expect(!sim_path_candidate(path), 1))
 		return fd;
 	index = sim_path_index(dirfd, path);
@@ -212,6 +239,10 @@ static FILE *open_stream_after(const char *path, const char *mode, FILE *stream)
 {
 	int index, failed = errno;
 
+	if (!stream && failed == ENXIO) {
+		index = sim_path_link(AT_FDCWD, path);
+		return index < 0 ? NULL : open_stream(index, mode);
+	}
 	if (!stream && failed != ENOENT)
 		return NULL;
 	if (__builtin_expect(!sim_path_candidate(path), 1))
@@ -229,12 +260,13 @@ static FILE *open_stream_after(const char *path, const char *mode, FILE *stream)
 #define FOPEN(name) \
 	SIM_EXPORT FILE *name(const char *path, const char *mode) \
 	{ \
-		int index; \
+		int index = -1; \
 \
-		if (*mode == 'r') \
-			return open_stream_after(path, mode, sim_real()->name(path, mode)); \
-		index = sim_path_index_user(AT_FDCWD, path); \
-		return index < 0 ? sim_real()->name(path, mode) : open_stream(index, mode); \
+		if (*mode != 'r') \
+			index = sim_path_index_user(AT_FDCWD, path); \
+		if (index >= 0) \
+			return open_stream(index, mode); \
+		return open_stream_after(path, mode, sim_real()->name(path, mode)); \
 	}
 
 FOPEN(fopen)
@@ -299,7 +331,7 @@ static FILE *reopen(int index, const char *mode, FILE *stream, reopener *next)
 \
 		if (!path && fd >= 0 && sim_fd_peek(fd)) \
 			index = sim_context_index(fd); \
-		ours = path ? sim_names_device(AT_FDCWD, path, &index) : index >= 0; \
+		ours = path ? sim_leads_to_device(AT_FDCWD, path, &index) : index >= 0; \
 		if (fd >= 0) \
 			closing = sim_file_before_close(fd); \
 		if (ours) \

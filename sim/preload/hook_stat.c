@@ -46,22 +46,6 @@ static int fill(int index, struct stat *to)
 	return (int)sim_return(sim_copy_out(to, &st, sizeof(st)));
 }
 
-int sim_context_index(int fd)
-{
-	unsigned int index = 0;
-	struct sim_file *file;
-
-	switch (sim_file_verify(fd, &file, &index)) {
-	case SIM_OURS:
-		sim_file_put(file);
-		return (int)index;
-	case SIM_OTHER:
-		return (int)index;
-	default:
-		return -1;
-	}
-}
-
 /* After stat() and the like. */
 static int stat_path(int ret, int dirfd, const char *path, struct stat *st, int saved)
 {
@@ -71,6 +55,8 @@ static int stat_path(int ret, int dirfd, const char *path, struct stat *st, int 
 	if (ret && failed != ENOENT)
 		return ret;
 	index = device_at(dirfd, path, failed);
+	if (!ret && S_ISSOCK(st->st_mode))
+		index = sim_path_link(dirfd, path);
 	if (index < 0)
 		return ret;
 	errno = saved;
@@ -248,6 +234,8 @@ int sim_statx(const struct sim_real *next, int dirfd, const char *path, int flag
 	errno = failed;
 	if (is_fd(path, flags))
 		index = !ret && S_ISSOCK(sx->stx_mode) ? sim_context_index(dirfd) : -1;
+	else if (!ret && S_ISSOCK(sx->stx_mode))
+		index = sim_path_link(dirfd, path);
 	else
 		index = device_at(dirfd, path, failed);
 	if (index < 0)
@@ -269,6 +257,8 @@ static int access_path(int ret, int dirfd, const char *path, int mode, int saved
 	if (ret && failed != ENOENT)
 		return ret;
 	index = device_at(dirfd, path, failed);
+	if (!ret && index < 0 && mode != F_OK && sim_path_link_candidate(path))
+		index = sim_path_link(dirfd, path);
 	if (index < 0)
 		return ret;
 	allowed = sim_node_allows(index, mode);
@@ -317,8 +307,37 @@ static ssize_t link_path(ssize_t ret, int dirfd, const char *path)
 	return ret;
 }
 
+/*
+ * Is the path the link of a context's descriptor? Then *ret is the result of readlink(). The kernel
+ * would write a socket's name to @buf, possibly a longer one.
+ */
+static bool link_of_context(int dirfd, const char *path, char *buf, size_t length, ssize_t *ret)
+{
+	static const char socket[] = { 's', 'o', 'c', 'k', 'e', 't', ':', '[' };
+	char name[sizeof("/dev/pto") + 10], found[sizeof(socket)];
+	size_t known;
+	int index;
+
+	if (!length || !sim_path_link_candidate(path) ||
+	    sim_raw(SYS_readlinkat, dirfd, path, found, sizeof(found)) != sizeof(found) ||
+	    memcmp(found, socket, sizeof(found)))
+		return false;
+	index = sim_path_link(dirfd, path);
+	if (index < 0)
+		return false;
+	known = (size_t)snprintf(name, sizeof(name), "/dev/pto%d", index);
+	if (known > length)
+		known = length;
+	*ret = sim_copy_out(buf, name, known) ? sim_return(-EFAULT) : (ssize_t)known;
+	return true;
+}
+
 ssize_t sim_readlink(const struct sim_real *next, const char *path, char *buf, size_t length)
 {
+	ssize_t ret;
+
+	if (link_of_context(AT_FDCWD, path, buf, length, &ret))
+		return ret;
 	return link_path(next->readlink(path, buf, length), AT_FDCWD, path);
 }
 
@@ -327,6 +346,10 @@ SIM_ENTRY(ssize_t, readlink, (const char *path, char *buf, size_t length), path,
 ssize_t sim_readlinkat(const struct sim_real *next, int dirfd, const char *path, char *buf,
 		       size_t length)
 {
+	ssize_t ret;
+
+	if (link_of_context(dirfd, path, buf, length, &ret))
+		return ret;
 	return link_path(next->readlinkat(dirfd, path, buf, length), dirfd, path);
 }
 
@@ -366,9 +389,12 @@ SIM_EXPORT char *realpath(const char *path, char *resolved)
 	if (ret || failed != ENOENT)
 		return ret;
 	index = device_at(AT_FDCWD, path, failed);
+	failed = errno;
+	if (index < 0)
+		index = sim_path_link(AT_FDCWD, path);
+	errno = index < 0 ? failed : saved;
 	if (index < 0)
 		return NULL;
-	errno = saved;
 	snprintf(name, sizeof(name), "/dev/pto%d", index);
 	return resolved ? strcpy(resolved, name) : strdup(name);
 }

@@ -288,6 +288,22 @@ static bool do_node_fd(long number, const long *a, long *ret)
 	return true;
 }
 
+static bool follows_links(long number, const long *a)
+{
+	return number == SYS_fchmodat ||
+	       (number == SYS_fchownat && !(a[4] & AT_SYMLINK_NOFOLLOW)) ||
+	       (number == SYS_utimensat && !(a[3] & AT_SYMLINK_NOFOLLOW));
+}
+
+static bool finds_device(long number, const long *a, int *index)
+{
+	int dirfd = (int)a[0];
+	const char *path = (const char *)a[1];
+
+	return follows_links(number, a) ? sim_leads_to_device(dirfd, path, index) :
+					  sim_names_device(dirfd, path, index);
+}
+
 static bool is_of_node(long number)
 {
 	return number == SYS_fchmodat || number == SYS_fchownat || number == SYS_utimensat ||
@@ -299,7 +315,7 @@ static bool do_node(long number, const long *a, long *ret)
 	const char *path = (const char *)a[1];
 	int index, dirfd = (int)a[0];
 
-	if (!is_of_node(number) || !path || !sim_names_device(dirfd, path, &index))
+	if (!is_of_node(number) || !path || !finds_device(number, a, &index))
 		return do_node_fd(number, a, ret);
 	*ret = -1;
 	if (index < 0)

@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "preload.h"
 #include "raw.h"
@@ -77,24 +78,102 @@ int sim_path_index(int dirfd, const char *path)
 	return SIM_PATH_OTHER;
 }
 
+/**
+ * struct socket - a search for a descriptor
+ * @device: identifies the socket, together with @inode
+ * @inode: see @device
+ * @index: N of the device whose context it is, once it is found; else SIM_PATH_OTHER
+ */
+struct socket {
+	dev_t device;
+	ino_t inode;
+	int index;
+};
+
+static void find_socket(int fd, uintptr_t entry, void *arg)
+{
+	struct socket *socket = arg;
+	struct stat st;
+
+	if (socket->index < 0 && entry != SIM_INTERNAL && !sim_raw(SYS_fstat, fd, &st) &&
+	    st.st_dev == socket->device && st.st_ino == socket->inode)
+		socket->index = sim_context_index(fd);
+}
+
+/* The number at the end of a path, or -1. */
+static int number_of(const char *path)
+{
+	const char *slash = strrchr(path, '/'), *at = slash ? slash + 1 : path;
+	int number = *at ? 0 : -1;
+
+	for (; *at && number >= 0; at++)
+		number = *at < '0' || *at > '9' || number > 1000000 ? -1 :
+								      number * 10 + *at - '0';
+	return number;
+}
+
+int sim_path_of_socket(const struct stat *st, const char *path)
+{
+	struct socket socket = { st->st_dev, st->st_ino, SIM_PATH_OTHER };
+	int fd, number;
+
+	if (!S_ISSOCK(st->st_mode))
+		return SIM_PATH_OTHER;
+	/* The table does not know descriptors that are inherited and have not been used. */
+	number = number_of(path);
+	if (number >= 0)
+		find_socket(number, sim_fd_peek(number), &socket);
+	for (fd = 0; fd <= STDERR_FILENO; fd++)
+		find_socket(fd, sim_fd_peek(fd), &socket);
+	sim_fd_each(0, SIM_FD_CHUNK * SIM_FD_CHUNKS - 1, find_socket, &socket);
+	return socket.index;
+}
+
+int sim_path_link(int dirfd, const char *path)
+{
+	struct stat st;
+	int index, saved = errno;
+
+	if (sim_raw(SYS_newfstatat, dirfd, path, &st, 0))
+		return SIM_PATH_OTHER;
+	index = sim_path_of_socket(&st, path);
+	errno = saved;
+	return index;
+}
+
 /* Paths are copied in pieces of this size, none of which is in two pages. Most are shorter. */
 #define PIECE ((size_t)256)
 
-int sim_path_index_user(int dirfd, const char *path)
+/* Return: is it readable, and no longer than a path may be? */
+static bool copy_path(char copy[PATH_MAX], const char *path)
 {
 	size_t piece = PIECE - ((uintptr_t)path & (PIECE - 1));
-	char copy[PATH_MAX];
 	size_t used = 0;
 
-	while (used < sizeof(copy)) {
-		if (piece > sizeof(copy) - used)
-			piece = sizeof(copy) - used;
+	while (used < PATH_MAX) {
+		if (piece > PATH_MAX - used)
+			piece = PATH_MAX - used;
 		if (sim_copy_in_page(copy + used, path + used, piece))
-			return SIM_PATH_OTHER;
+			return false;
 		if (memchr(copy + used, '\0', piece))
-			return sim_path_index(dirfd, copy);
+			return true;
 		used += piece;
 		piece = PIECE;
 	}
-	return SIM_PATH_OTHER;
+	return false;
+}
+
+int sim_path_index_user(int dirfd, const char *path)
+{
+	char copy[PATH_MAX];
+
+	return copy_path(copy, path) ? sim_path_index(dirfd, copy) : SIM_PATH_OTHER;
+}
+
+/* Its last component is a number, or it is /dev/stdin, /dev/stdout or /dev/stderr. */
+bool sim_path_link_candidate(const char *path)
+{
+	char copy[PATH_MAX];
+
+	return copy_path(copy, path) && (!strncmp(copy, "/dev/std", 8) || number_of(copy) >= 0);
 }

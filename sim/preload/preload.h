@@ -133,6 +133,24 @@ int sim_path_index(int dirfd, const char *path);
 /** sim_path_index_user() - sim_path_index() of a string that may not be readable */
 int sim_path_index_user(int dirfd, const char *path);
 
+/**
+ * sim_path_link() - the device of a descriptor that a path leads to, as /proc/self/fd/N does
+ * @dirfd: as for openat()
+ * @path: as the application passed it
+ *
+ * Asks the kernel, which reports the descriptor as a socket. Finds descriptors that this process
+ * has, too.
+ *
+ * Return: N of /dev/ptoN, or SIM_PATH_OTHER.
+ */
+int sim_path_link(int dirfd, const char *path);
+
+/** sim_path_link_candidate() - can @path be such a link? It may be unreadable. A cheap check */
+bool sim_path_link_candidate(const char *path);
+
+/** sim_path_of_socket() - sim_path_link() of a path that leads to what has the status @st */
+int sim_path_of_socket(const struct stat *st, const char *path);
+
 /** sim_path_is_dev() - is @dir the directory /dev? "": @dirfd itself. @dir may be unreadable */
 bool sim_path_is_dev(int dirfd, const char *dir);
 
@@ -237,6 +255,9 @@ static inline enum sim_kind sim_file_of(int fd, struct sim_file **file)
 		return SIM_NONE;
 	return sim_file_verify(fd, file, NULL);
 }
+
+/** sim_context_index() - device of a descriptor, for a context of any process; -1 for others */
+int sim_context_index(int fd);
 
 /** sim_file_other() - report, once per process, that a context belongs to another process */
 void sim_file_other(int fd);
