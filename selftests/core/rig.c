@@ -514,11 +514,17 @@ static void *rig_map(void *priv, u64 offset, u64 length)
 {
 	struct rig *rig = priv;
 
-	return fails(rig, RIG_MAP) ? NULL : rig->window + offset;
+	if (fails(rig, RIG_MAP))
+		return NULL;
+	__atomic_fetch_add(&rig->mapped, (int64_t)length, __ATOMIC_RELAXED);
+	return rig->window + offset;
 }
 
 static void rig_unmap(void *priv, void *addr, u64 length)
 {
+	struct rig *rig = priv;
+
+	__atomic_fetch_sub(&rig->mapped, (int64_t)length, __ATOMIC_RELAXED);
 }
 
 static char *show_page(struct rig *rig, u64 number)
@@ -807,7 +813,7 @@ void rig_free(struct rig *rig)
 		pto_device_put(rig->pdev);
 		rig_settle();
 		/* Nobody has a reference any more, and the transport is told so, once. */
-		if (rig->released != 1)
+		if (rig->released != 1 || rig->mapped)
 			abort();
 	}
 	if (rig->inside->virtual)

@@ -104,6 +104,7 @@ struct rig_rule {
  * @cleared: bytes that were cleared
  * @accessed: bytes that the driver read or wrote itself
  * @accesses: short mappings that have not been ended
+ * @mapped: bytes of the window that the driver has mapped
  * @released: times the transport was released
  * @calls: how often the driver did each of the things that can fail
  * @interrupts: how often the driver was interrupted
@@ -131,6 +132,7 @@ struct rig {
 	uint64_t cleared;
 	uint64_t accessed;
 	int accesses;
+	int64_t mapped;
 	unsigned int released;
 	unsigned int calls[RIG_OPS];
 	unsigned int interrupts;
