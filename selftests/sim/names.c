@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <fts.h>
 #include <ftw.h>
 #include <glob.h>
 #include <limits.h>
@@ -23,6 +24,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 #include <utime.h>
+#include <wordexp.h>
 
 #include "pttest.h"
 
@@ -331,6 +333,57 @@ PT_TEST_F(names, walked)
 	EXPECT_EQ(1, walked.devices);
 	EXPECT_EQ(42, nftw(self->path, on_stop, 10, FTW_PHYS));
 	FAILS(ENOENT, nftw(NO_PATH, on_stop, 10, FTW_PHYS));
+}
+
+static bool in_fts(FIXTURE_DATA(names) *self)
+{
+	char dev[] = "/dev", *paths[] = { dev, NULL };
+	FTS *walk = fts_open(paths, FTS_PHYSICAL | FTS_NOSTAT | FTS_XDEV, NULL);
+	bool found = false;
+	FTSENT *entry;
+
+	while (walk && (entry = fts_read(walk)))
+		found |= !strcmp(entry->fts_path, self->path);
+	return walk && !fts_close(walk) && found;
+}
+
+static bool in_wordexp(FIXTURE_DATA(names) *self)
+{
+	bool found = false;
+	wordexp_t words;
+	size_t i;
+
+	if (wordexp("/dev/pto*", &words, WRDE_NOCMD))
+		return false;
+	for (i = 0; i < words.we_wordc; i++)
+		found |= !strcmp(words.we_wordv[i], self->path);
+	wordfree(&words);
+	return found;
+}
+
+static bool in_getdents(FIXTURE_DATA(names) *self)
+{
+	int dev = open("/dev", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	char entries[4096] __attribute__((aligned(8)));
+	bool found = false;
+	struct dirent64 *entry;
+	long n, at;
+
+	while ((n = getdents64(dev, entries, sizeof(entries))) > 0)
+		for (at = 0; at < n; at += entry->d_reclen) {
+			entry = (struct dirent64 *)(void *)(entries + at);
+			found |= !strcmp(entry->d_name, self->name);
+		}
+	close(dev);
+	return found;
+}
+
+/* What libptosim(7) says of listings that are without the devices. */
+PT_TEST_F(names, listed_on_a_kernel_only)
+{
+	EXPECT_EQ(!pt_simulator(), in_fts(self));
+	EXPECT_EQ(!pt_simulator(), in_wordexp(self));
+	EXPECT_EQ(!pt_simulator(), in_getdents(self));
 }
 
 static bool says(const char *command, const char *word)
@@ -835,6 +888,43 @@ PT_TEST_F(names, stream_becomes_a_device)
 	fclose(stream);
 }
 
+/*
+ * However it came to the device, and whatever it was before, it has nothing to read or to write.
+ * Under the simulator a stream that is reopened has another error.
+ */
+PT_TEST_F(names, reopened_stream_has_nothing)
+{
+	FILE *stream;
+	int i, error;
+
+	for (i = 0; i < 3; i++) {
+		stream = fopen(i ? "/dev/zero" : self->path, "r+e");
+		ASSERT_NE(NULL, stream);
+		error = i && pt_simulator() ? EBADF : EINVAL;
+		if (i == 2)
+			EXPECT_EQ(0, fgetc(stream));
+		if (i)
+			ASSERT_EQ(stream, freopen(self->path, "r+e", stream));
+		errno = 0;
+		EXPECT_EQ(EOF, fgetc(stream));
+		EXPECT_EQ(error, errno);
+		EXPECT_TRUE(ferror(stream));
+		clearerr(stream);
+		setvbuf(stream, NULL, _IONBF, 0);
+		errno = 0;
+		EXPECT_EQ(EOF, fputc('x', stream));
+		EXPECT_EQ(error, errno);
+		clearerr(stream);
+		FAILS(ESPIPE, fseek(stream, 0, SEEK_SET));
+		EXPECT_TRUE(is_device(fileno(stream)));
+		if (i)
+			ASSERT_EQ(stream, freopen("/dev/zero", "r+e", stream));
+		if (i)
+			EXPECT_EQ(0, fgetc(stream));
+		fclose(stream);
+	}
+}
+
 PT_TEST_F(names, stream_that_cannot_be_reopened)
 {
 	FILE *stream = fopen(self->path, "r+e");
@@ -894,6 +984,62 @@ PT_TEST_F(names, spawned_with_a_device)
 	ASSERT_EQ(0, posix_spawn_file_actions_init(&actions));
 	EXPECT_EQ(0, posix_spawn_file_actions_addopen(&actions, 50, NO_PATH, O_RDWR, 0));
 	EXPECT_EQ(ENOENT, run_with(&actions, 50));
+	EXPECT_EQ(0, posix_spawn_file_actions_destroy(&actions));
+}
+
+/* With O_CLOEXEC the device is there for the actions behind it, and no longer. */
+PT_TEST_F(names, spawned_without_the_device)
+{
+	posix_spawn_file_actions_t actions;
+
+	ASSERT_EQ(0, posix_spawn_file_actions_init(&actions));
+	EXPECT_EQ(0, posix_spawn_file_actions_addopen(&actions, 50, self->path,
+						      O_RDWR | O_CLOEXEC, 0));
+	EXPECT_EQ(-1, run_with(&actions, 50));
+	EXPECT_EQ(0, posix_spawn_file_actions_adddup2(&actions, 50, 51));
+	EXPECT_EQ(-1, run_with(&actions, 50));
+	EXPECT_EQ(0, run_with(&actions, 51));
+	/* Whatever else takes its number stays. */
+	EXPECT_EQ(0, posix_spawn_file_actions_adddup2(&actions, 51, 50));
+	EXPECT_EQ(0, run_with(&actions, 50));
+	EXPECT_EQ(0, posix_spawn_file_actions_addclose(&actions, 50));
+	EXPECT_EQ(0, posix_spawn_file_actions_addclose(&actions, 51));
+	EXPECT_EQ(-1, run_with(&actions, 51));
+	EXPECT_EQ(0, posix_spawn_file_actions_destroy(&actions));
+	EXPECT_EQ(0, pt_usage_settles(self->fd, &self->base, NULL));
+}
+
+/* A copy of a descriptor over itself makes it stay. */
+PT_TEST_F(names, spawned_with_the_device_after_all)
+{
+	posix_spawn_file_actions_t actions;
+
+	ASSERT_EQ(0, posix_spawn_file_actions_init(&actions));
+	EXPECT_EQ(0, posix_spawn_file_actions_addopen(&actions, 50, self->path,
+						      O_RDWR | O_CLOEXEC, 0));
+	EXPECT_EQ(0, posix_spawn_file_actions_adddup2(&actions, 50, 50));
+	EXPECT_EQ(0, run_with(&actions, 50));
+	EXPECT_EQ(0, posix_spawn_file_actions_destroy(&actions));
+	ASSERT_EQ(0, posix_spawn_file_actions_init(&actions));
+	EXPECT_EQ(0, posix_spawn_file_actions_addopen(&actions, 50, self->path,
+						      O_RDWR | O_CLOEXEC, 0));
+	EXPECT_EQ(0, posix_spawn_file_actions_addclosefrom_np(&actions, 50));
+	EXPECT_EQ(0, posix_spawn_file_actions_adddup2(&actions, 50, 51));
+	EXPECT_EQ(EBADF, run_with(&actions, 51));
+	EXPECT_EQ(0, posix_spawn_file_actions_destroy(&actions));
+	EXPECT_EQ(0, pt_usage_settles(self->fd, &self->base, NULL));
+}
+
+/* A name of a descriptor is the child's, which the simulator does not know yet. */
+PT_TEST_F(names, spawned_with_a_name_of_a_descriptor)
+{
+	posix_spawn_file_actions_t actions;
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", self->fd);
+	ASSERT_EQ(0, posix_spawn_file_actions_init(&actions));
+	EXPECT_EQ(0, posix_spawn_file_actions_addopen(&actions, 50, path, O_RDWR, 0));
+	EXPECT_EQ(pt_simulator() ? ENXIO : 0, run_with(&actions, 50));
 	EXPECT_EQ(0, posix_spawn_file_actions_destroy(&actions));
 }
 

@@ -299,7 +299,15 @@ static FILE *close_stream(const char *mode, FILE *stream, reopener *next)
 	return NULL;
 }
 
-/* Reopen the stream with an existing file, whose descriptor is then replaced by the device's. */
+/* Flags of a stream that is not for reading, and not for writing, in the C library's ABI */
+#define NO_READS 4
+#define NO_WRITES 8
+
+/*
+ * Reopen the stream with an existing file, whose descriptor is then replaced by the device's. The
+ * stream cannot become one of callbacks, and the C library must not read and write a socket: it
+ * fails with EBADF instead.
+ */
 static FILE *reopen(int index, const char *mode, FILE *stream, reopener *next)
 {
 	int flags = stream_flags(mode), saved = errno;
@@ -316,6 +324,8 @@ static FILE *reopen(int index, const char *mode, FILE *stream, reopener *next)
 	result = next("/dev/null", mode, stream);
 	if (result && dup3(fd, fileno(result), flags & O_CLOEXEC) < 0)
 		result = close_stream(mode, stream, next);
+	if (result)
+		result->_flags |= NO_READS | NO_WRITES;
 	close(fd);
 	return result;
 }
