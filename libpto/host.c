@@ -106,7 +106,7 @@ static int load_object(struct pto_context *ctx, const struct pto_object *obj,
 	orch->handle = pto_load_open(fd, obj->name, why, sizeof(why));
 	pto_host_code(NULL);
 	if (!orch->handle)
-		rc = pto_fail(ctx, -ENOEXEC, "%s: this process cannot load it: %s", obj->name, why);
+		rc = pto_fail(ctx, -errno, "%s: this process cannot load it: %s", obj->name, why);
 	else
 		know_exits(orch, &facts);
 	close(fd);

@@ -85,14 +85,34 @@ static int name_fd(int fd, char *path, struct stat *file, char *why, size_t size
 	return -1;
 }
 
-/* The loader's error, with @label in place of the internal path. */
-static void explain(const char *path, const char *label, char *why, size_t size)
+/*
+ * Has the loader failed for want of something, not for the object? Its text ends with the
+ * description of an errno; errno itself is not kept. Return: EMFILE, ENFILE, ENOMEM, or ENOEXEC
+ */
+static int reason(const char *error)
+{
+	static const int lacks[] = { EMFILE, ENFILE, ENOMEM };
+	size_t length = strlen(error);
+
+	for (size_t i = 0; i < sizeof(lacks) / sizeof(lacks[0]); i++) {
+		const char *text = strerror(lacks[i]);
+
+		if (length > strlen(text) && !strcmp(error + length - strlen(text), text))
+			return lacks[i];
+	}
+	return ENOEXEC;
+}
+
+/* The loader's error, with @label in place of the internal path. Return: its reason, see above */
+static int explain(const char *path, const char *label, char *why, size_t size)
 {
 	const char *error = dlerror(), *found;
 	size_t length = strlen(path), at = 0;
+	int lacks;
 
 	if (!error)
 		error = "the dynamic loader does not say why";
+	lacks = reason(error);
 	/* The caller begins its text with the label. */
 	if (!strncmp(error, path, length) && !strncmp(error + length, ": ", 2))
 		error += length + 2;
@@ -102,6 +122,7 @@ static void explain(const char *path, const char *label, char *why, size_t size)
 	}
 	if (at < size)
 		snprintf(why + at, size - at, "%s", error);
+	return lacks;
 }
 
 /* The loader lets nobody else walk through its list while this is called. */
@@ -137,7 +158,8 @@ static void *open_path(const char *path, const char *label, unsigned long long i
  * Each call loads the object, also if the same bytes are loaded already. The calling thread's
  * floating-point control words are as before, whatever constructors do.
  *
- * Return: the loader's handle, for pto_load_close(), or NULL.
+ * Return: the loader's handle, for pto_load_close(), or NULL with errno: EMFILE, ENFILE or ENOMEM if
+ * the loader lacks something, else ENOEXEC.
  */
 void *pto_load_open(int fd, const char *label, char *why, size_t size)
 {
@@ -146,15 +168,17 @@ void *pto_load_open(int fd, const char *label, char *why, size_t size)
 	struct stat file;
 	void *handle;
 
-	if (name_fd(fd, path, &file, why, size))
+	if (name_fd(fd, path, &file, why, size)) {
+		errno = ENOEXEC;
 		return NULL;
+	}
 	pto_loader_begin();
 	pto_fpstate_begin(&words);
 	handle = open_path(path, label, file.st_ino);
 	pto_fpstate_set(&words);
 	pto_loader_end();
 	if (!handle)
-		explain(path, label, why, size);
+		errno = explain(path, label, why, size);
 	return handle;
 }
 

@@ -3,10 +3,13 @@
  * Threads that use a context while a run takes its time, which ends when the test lets it: what
  * they call returns before. Calls are counted that return while the run cannot end.
  */
+#include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <pto/pto.h>
 
@@ -184,6 +187,63 @@ PT_TEST_F(beside, submit_while_another_waits_for_the_stream)
 PT_TEST_F(beside, submit_while_another_runs)
 {
 	submit_beside(_metadata, self, RUNS);
+}
+
+/* Every wait of libpto for a run begins here. */
+static uint32_t waits_begun;	/* atomic */
+
+__attribute__((visibility("default"))) int ioctl(int fd, unsigned long nr, ...)
+{
+	static int (*next)(int fd, unsigned long nr, ...);
+	va_list args;
+	void *arg;
+
+	va_start(args, nr);
+	arg = va_arg(args, void *);
+	va_end(args);
+	if (!__atomic_load_n(&next, __ATOMIC_ACQUIRE))
+		__atomic_store_n(&next, (int (*)(int, unsigned long, ...))dlsym(RTLD_NEXT, "ioctl"),
+				 __ATOMIC_RELEASE);
+	if (nr == PTO_WAIT)
+		__atomic_add_fetch(&waits_begun, 1, __ATOMIC_RELEASE);
+	return next(fd, nr, arg);
+}
+
+/* A run that comes while a thread waits for the stream does not keep that thread. */
+PT_TEST_F(beside, stream_wait_is_for_earlier_runs)
+{
+	struct waiter w = { .ctx = self->ctx, .how = WAITS_FOR_STREAM };
+	struct pto_stream *stream = pto_default_stream(self->ctx);
+	struct pto_args *later_args = pto_args_new();
+	uint32_t *later_gate = self->gate + 16;
+	struct pto_run_handle *run, *later;
+	struct pto_tensor words;
+	struct timespec patience;
+	pthread_t thread;
+	int late;
+
+	words = pt_tensor(pto_buffer_device_addr(self->words) + 64, PTO_DTYPE_UINT32,
+			  sizeof(uint32_t), 3);
+	ASSERT_EQ(0, pto_args_add_device(later_args, &words));
+	ASSERT_EQ(0, pto_submit(stream, CID_GATE, self->args, NULL, &run));
+	__atomic_store_n(&waits_begun, 0, __ATOMIC_RELEASE);
+	ASSERT_EQ(0, pthread_create(&thread, NULL, waits, &w));
+	while (!__atomic_load_n(&waits_begun, __ATOMIC_ACQUIRE))
+		pt_pause();
+	EXPECT_EQ(0, pto_submit(stream, CID_GATE, later_args, NULL, &later));
+	EXPECT_TRUE(open_gate(self));
+	/* The later run cannot end: who waits for it waits as long as this is patient. */
+	clock_gettime(CLOCK_REALTIME, &patience);
+	patience.tv_sec += 30;
+	late = pthread_timedjoin_np(thread, NULL, &patience);
+	EXPECT_EQ(0, late);
+	__atomic_store_n(&later_gate[0], 1, __ATOMIC_RELEASE);
+	if (late)
+		pthread_join(thread, NULL);
+	EXPECT_EQ(0, w.rc);
+	EXPECT_EQ(0, pto_wait(run, PTO_FOREVER, NULL));
+	EXPECT_EQ(0, pto_wait(later, PTO_FOREVER, NULL));
+	pto_args_free(later_args);
 }
 
 struct submitter {

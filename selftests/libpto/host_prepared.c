@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -668,6 +669,33 @@ PT_TEST_F(host, close_in_a_forked_child)
 	ASSERT_EQ(child, waitpid(child, &status, 0));
 	EXPECT_EQ(0, status);
 	run_right(_metadata, self, 0);
+}
+
+/* Descriptors that are used up are no fault of the object. */
+PT_TEST_F(host, descriptors_are_used_up)
+{
+	struct rlimit limit = { .rlim_cur = 64, .rlim_max = 64 };
+	int all[64], count = 0, left, cid = -1;
+
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &limit));
+	while (count < 64 && (all[count] = dup(STDERR_FILENO)) >= 0)
+		count++;
+	EXPECT_EQ(EMFILE, errno);
+	/* One for the copy of the object, and one for the dynamic loader; none for the driver. */
+	for (left = 0; left < 2; left++) {
+		EXPECT_EQ(-EMFILE, pto_register(self->ctx, self->callable)) {
+			TH_LOG("%d left: %s", left, pto_context_error(self->ctx));
+		}
+		ASSERT_EQ(0, close(all[--count]));
+	}
+	while (count && cid < 0 && left++ < 8) {
+		ASSERT_EQ(0, close(all[--count]));
+		cid = pto_register(self->ctx, self->callable);
+	}
+	EXPECT_LE(0, cid) {
+		TH_LOG("%s", pto_context_error(self->ctx));
+	}
+	run_right(_metadata, self, cid);
 }
 
 TEST_HARNESS_MAIN

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include <pto/pto.h>
 
@@ -233,9 +235,23 @@ PT_TEST_F(sizes, of_options)
 	EXPECT_EQ(-E2BIG, pto_run(self->ctx, self->cid, NULL, &options.known, NULL));
 	EXPECT_EQ(-E2BIG, pto_submit(pto_default_stream(self->ctx), self->cid, NULL,
 				     &options.known, &run));
-	/* A size that no version has: nothing behind is read. */
-	options.known.size = UINT32_MAX;
-	EXPECT_EQ(-E2BIG, pto_run(self->ctx, self->cid, NULL, &options.known, NULL));
+}
+
+/* A size that no version has: what is behind, which cannot be read here, is left alone. */
+PT_TEST_F(sizes, beyond_all_versions)
+{
+	struct pto_run_options *options;
+	size_t page = (size_t)getpagesize();
+	char *pages = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	ASSERT_NE(MAP_FAILED, pages);
+	ASSERT_EQ(0, mprotect(pages + page, page, PROT_NONE));
+	options = (void *)(pages + page - sizeof(*options));
+	*options = (struct pto_run_options)PTO_RUN_OPTIONS_INIT;
+	EXPECT_EQ(0, pto_run(self->ctx, self->cid, NULL, options, NULL));
+	options->size = UINT32_MAX;
+	EXPECT_EQ(-E2BIG, pto_run(self->ctx, self->cid, NULL, options, NULL));
+	munmap(pages, 2 * page);
 }
 
 PT_TEST_F(sizes, of_tensors)

@@ -318,4 +318,93 @@ PT_TEST_F(limits, descriptors_are_named)
 	EXPECT_TRUE(has_said(self, "RLIMIT_NOFILE is 7 descriptors"));
 }
 
+/* Root's threads are not counted, so this is for somebody else. */
+PT_TEST_F(limits, threads_are_named)
+{
+	if (!pt_simulator())
+		SKIP(return, "not on the simulator");
+	if (!geteuid() && setresuid(65534, 65534, 65534))
+		SKIP(return, "this root cannot become somebody else");
+	limit(RLIMIT_NPROC, 1);
+	EXPECT_EQ(-1, open_and_hear(self));
+	EXPECT_EQ(EAGAIN, errno);
+	EXPECT_TRUE(has_said(self, "RLIMIT_NPROC is 1 processes and threads"));
+}
+
+/* Whether it is the stack of a thread or something else that there is no room for */
+PT_TEST_F(limits, size_of_data_is_named)
+{
+	static const uint64_t sizes[] = { 1 * MIB, 4 * MIB, 8 * MIB, 12 * MIB };
+	int status, i;
+	pid_t child;
+
+	if (NO_SANITIZER)
+		SKIP(return, NO_SANITIZER);
+	if (!pt_simulator())
+		SKIP(return, "not on the simulator");
+	for (i = 0; i < 4; i++) {
+		child = fork();
+		if (!child) {
+			limit(RLIMIT_DATA, sizes[i]);
+			_exit(open_and_hear(self) >= 0 ? 0 : errno == ENOMEM || errno == EAGAIN ? 1 : 2);
+		}
+		ASSERT_EQ(child, waitpid(child, &status, 0));
+		EXPECT_EQ(0, status & ~W_EXITCODE(1, 0)) {
+			TH_LOG("%d MiB: status %x", (int)(sizes[i] >> 20), status);
+		}
+		if (status)
+			EXPECT_TRUE(has_said(self, "RLIMIT_DATA is"));
+		if (!i)
+			EXPECT_EQ(W_EXITCODE(1, 0), status);
+		ASSERT_EQ(0, ftruncate(self->said, 0));
+		lseek(self->said, 0, SEEK_SET);
+	}
+}
+
+static int prepare_image(int fd, uint32_t image, char *text, size_t size)
+{
+	struct pto_ioc_prepare arg = {
+		.size = sizeof(arg),
+		.cid = -1,
+		.kind = PTO_KIND_DEVICE_ORCH,
+		.image = image,
+		.kernel_stride = sizeof(struct pto_kernel),
+		.log_ptr = (uintptr_t)text,
+		.log_size = (uint32_t)size,
+	};
+	int err;
+
+	text[0] = '\0';
+	err = pt_ioctl(fd, PTO_PREPARE, &arg);
+	return err ? err : arg.cid;
+}
+
+/* Where the simulator lacks descriptors for it, preparing fails, says why, and can be tried again. */
+PT_TEST_F(limits, descriptors_are_used_up)
+{
+	struct pto_ioc_image_create image;
+	int fd = open_device(), all[64], count = 0, left, cid;
+	char text[256];
+
+	ASSERT_EQ(0, pt_image(fd, "orch_empty", &image));
+	limit(RLIMIT_NOFILE, 64);
+	while (count < 64 && (all[count] = dup(fd)) >= 0)
+		count++;
+	EXPECT_EQ(EMFILE, errno);
+	for (left = 0; left < 4; left++) {
+		cid = prepare_image(fd, image.id, text, sizeof(text));
+		if (pt_simulator() && left < 2) {
+			EXPECT_EQ(-ENOMEM, cid);
+			EXPECT_NE(NULL, strstr(text, "Too many open files (RLIMIT_NOFILE)")) {
+				TH_LOG("%d left: %s", left, text);
+			}
+		} else {
+			EXPECT_LE(0, cid) {
+				TH_LOG("%d left: %s", left, text);
+			}
+		}
+		ASSERT_EQ(0, close(all[--count]));
+	}
+}
+
 TEST_HARNESS_MAIN

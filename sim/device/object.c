@@ -97,6 +97,21 @@ static void object_fill(struct ptodev *dev, int fd, uint64_t offset, uint64_t si
 	munmap(copy, mapped);
 }
 
+/* The limit of the process that may be behind an error. */
+static const char *object_limit(int error)
+{
+	return error == EMFILE ? " (RLIMIT_NOFILE)" : "";
+}
+
+/* The dynamic loader has failed with @error. */
+static void object_refused(int error, const char *label, const char *why, struct outcome *out)
+{
+	int lacks = error != ENOEXEC;
+
+	outcome_fail(out, lacks ? PTO_DEV_NOMEM : PTO_DEV_NOEXEC, "%s: %s%s", label, why,
+		     object_limit(error));
+}
+
 /* Load the object in @fd. */
 static void object_load(struct object *object, int fd, const char *label, struct outcome *out)
 {
@@ -110,7 +125,7 @@ static void object_load(struct object *object, int fd, const char *label, struct
 	}
 	object->handle = pto_load_open(fd, label, why, sizeof(why));
 	if (!object->handle)
-		outcome_fail(out, PTO_DEV_NOEXEC, "%s: %s", label, why);
+		object_refused(errno, label, why, out);
 	else if (dlinfo(object->handle, RTLD_DI_LINKMAP, &map))
 		outcome_fail(out, PTO_DEV_NOEXEC, "%s: %s", label, dlerror());
 	else
@@ -228,7 +243,8 @@ static void object_fetch(struct ptodev *dev, struct object *object, uint64_t off
 	int fd = sealed_memfd("pto-object");
 
 	if (fd < 0) {
-		outcome_fail(out, PTO_DEV_NOMEM, "%s: memfd_create: %s", label, strerror(-fd));
+		outcome_fail(out, PTO_DEV_NOMEM, "%s: memfd_create: %s%s", label, strerror(-fd),
+			     object_limit(-fd));
 		return;
 	}
 	object_fill(dev, fd, offset, size, label, object, out);

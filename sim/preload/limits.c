@@ -25,6 +25,7 @@ static const struct limit {
 	{ ENOMEM, RLIMIT_DATA, "RLIMIT_DATA", "bytes" },
 	{ EAGAIN, RLIMIT_MEMLOCK, "RLIMIT_MEMLOCK", "bytes" },
 	{ EAGAIN, RLIMIT_AS, "RLIMIT_AS", "bytes" },
+	{ EAGAIN, RLIMIT_DATA, "RLIMIT_DATA", "bytes" },
 	{ EAGAIN, RLIMIT_NPROC, "RLIMIT_NPROC", "processes and threads" },
 };
 
