@@ -28,6 +28,9 @@ SIM_MAP := sim/preload/libptosim.map
 # The library binds its calls to its own functions, even if another library is preloaded before it
 # (a sanitizer's runtime).
 SIM_FLAGS := -Wl,--version-script=$(SIM_MAP) -Wl,-Bsymbolic-functions $(if $(SAN),,-Wl$(comma)-z$(comma)defs)
+# ThreadSanitizer starts with the first constructor of what is instrumented. In a program that is not,
+# the constructor of another library may call an interposed function before (libselinux: statfs()).
+SIM_FLAGS += $(if $(findstring thread,$(SAN)),-Wl$(comma)-z$(comma)initfirst)
 
 $(eval $(call shared,libptosim.so,$(SIM_SRC),$(SIM_LIBS),$$(SIM_FLAGS),$(SIM_MAP)))
 
