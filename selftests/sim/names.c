@@ -714,9 +714,12 @@ PT_TEST_F(names, any_descriptor_opened_again)
 	FAILS(ENOTDIR, open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 	FAILS(ELOOP, open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC));
 	ASSERT_EQ(STDIN_FILENO, dup2(self->fd, STDIN_FILENO));
-	fd = open("/dev/stdin", O_RDWR | O_CLOEXEC);
-	EXPECT_TRUE(is_device(fd));
-	close(fd);
+	/* Small systems do without this name. */
+	if (!access("/dev/stdin", F_OK)) {
+		fd = open("/dev/stdin", O_RDWR | O_CLOEXEC);
+		EXPECT_TRUE(is_device(fd));
+		close(fd);
+	}
 	ASSERT_NE(NULL, mkdtemp(dir));
 	snprintf(link, sizeof(link), "%s/1000", dir);
 	ASSERT_EQ(0, symlink(path, link));
@@ -984,45 +987,20 @@ PT_TEST_F(names, spawned_with_a_device)
 	EXPECT_EQ(0, posix_spawn_file_actions_destroy(&actions));
 }
 
-/* With O_CLOEXEC the device is there for the actions behind it, and no longer. */
-PT_TEST_F(names, spawned_without_the_device)
+/* The C library moves what it has opened to the number, and that drops O_CLOEXEC. */
+PT_TEST_F(names, spawned_with_o_cloexec)
 {
 	posix_spawn_file_actions_t actions;
 
 	ASSERT_EQ(0, posix_spawn_file_actions_init(&actions));
 	EXPECT_EQ(0, posix_spawn_file_actions_addopen(&actions, 50, self->path,
 						      O_RDWR | O_CLOEXEC, 0));
-	EXPECT_EQ(-1, run_with(&actions, 50));
 	EXPECT_EQ(0, posix_spawn_file_actions_adddup2(&actions, 50, 51));
+	EXPECT_EQ(0, run_with(&actions, 50));
+	EXPECT_EQ(0, run_with(&actions, 51));
+	EXPECT_EQ(0, posix_spawn_file_actions_addclose(&actions, 50));
 	EXPECT_EQ(-1, run_with(&actions, 50));
 	EXPECT_EQ(0, run_with(&actions, 51));
-	/* Whatever else takes its number stays. */
-	EXPECT_EQ(0, posix_spawn_file_actions_adddup2(&actions, 51, 50));
-	EXPECT_EQ(0, run_with(&actions, 50));
-	EXPECT_EQ(0, posix_spawn_file_actions_addclose(&actions, 50));
-	EXPECT_EQ(0, posix_spawn_file_actions_addclose(&actions, 51));
-	EXPECT_EQ(-1, run_with(&actions, 51));
-	EXPECT_EQ(0, posix_spawn_file_actions_destroy(&actions));
-	EXPECT_EQ(0, pt_usage_settles(self->fd, &self->base, NULL));
-}
-
-/* A copy of a descriptor over itself makes it stay. */
-PT_TEST_F(names, spawned_with_the_device_after_all)
-{
-	posix_spawn_file_actions_t actions;
-
-	ASSERT_EQ(0, posix_spawn_file_actions_init(&actions));
-	EXPECT_EQ(0, posix_spawn_file_actions_addopen(&actions, 50, self->path,
-						      O_RDWR | O_CLOEXEC, 0));
-	EXPECT_EQ(0, posix_spawn_file_actions_adddup2(&actions, 50, 50));
-	EXPECT_EQ(0, run_with(&actions, 50));
-	EXPECT_EQ(0, posix_spawn_file_actions_destroy(&actions));
-	ASSERT_EQ(0, posix_spawn_file_actions_init(&actions));
-	EXPECT_EQ(0, posix_spawn_file_actions_addopen(&actions, 50, self->path,
-						      O_RDWR | O_CLOEXEC, 0));
-	EXPECT_EQ(0, posix_spawn_file_actions_addclosefrom_np(&actions, 50));
-	EXPECT_EQ(0, posix_spawn_file_actions_adddup2(&actions, 50, 51));
-	EXPECT_EQ(EBADF, run_with(&actions, 51));
 	EXPECT_EQ(0, posix_spawn_file_actions_destroy(&actions));
 	EXPECT_EQ(0, pt_usage_settles(self->fd, &self->base, NULL));
 }
