@@ -242,8 +242,9 @@ PT_TEST_F(sizes, beyond_all_versions)
 {
 	struct pto_run_options *options;
 	size_t page = (size_t)getpagesize();
-	char *pages = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	char *pages;
 
+	pages = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	ASSERT_NE(MAP_FAILED, pages);
 	ASSERT_EQ(0, mprotect(pages + page, page, PROT_NONE));
 	options = (void *)(pages + page - sizeof(*options));

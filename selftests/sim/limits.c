@@ -346,7 +346,9 @@ PT_TEST_F(limits, size_of_data_is_named)
 		child = fork();
 		if (!child) {
 			limit(RLIMIT_DATA, sizes[i]);
-			_exit(open_and_hear(self) >= 0 ? 0 : errno == ENOMEM || errno == EAGAIN ? 1 : 2);
+			if (open_and_hear(self) >= 0)
+				_exit(0);
+			_exit(errno == ENOMEM || errno == EAGAIN ? 1 : 2);
 		}
 		ASSERT_EQ(child, waitpid(child, &status, 0));
 		EXPECT_EQ(0, status & ~W_EXITCODE(1, 0)) {
@@ -379,7 +381,7 @@ static int prepare_image(int fd, uint32_t image, char *text, size_t size)
 	return err ? err : arg.cid;
 }
 
-/* Where the simulator lacks descriptors for it, preparing fails, says why, and can be tried again. */
+/* Where the simulator lacks descriptors for it, preparing fails, says why, and can be repeated. */
 PT_TEST_F(limits, descriptors_are_used_up)
 {
 	struct pto_ioc_image_create image;

@@ -7,8 +7,8 @@
  * before the kernel is asked. A real /dev/ptoN is opened and closed again: under the simulator
  * only the simulated devices exist.
  *
- * The kernel opens no socket by a name of its descriptor (/proc/self/fd/N) and returns ENXIO. If the
- * descriptor is a context, its device is opened, as the kernel does with a real one.
+ * The kernel opens no socket by a name of its descriptor (/proc/self/fd/N) and returns ENXIO. If
+ * the descriptor is a context, its device is opened, as the kernel does with a real one.
  */
 #include "hook.h"
 
