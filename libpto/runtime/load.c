@@ -158,8 +158,8 @@ static void *open_path(const char *path, const char *label, unsigned long long i
  * Each call loads the object, also if the same bytes are loaded already. The calling thread's
  * floating-point control words are as before, whatever constructors do.
  *
- * Return: the loader's handle, for pto_load_close(), or NULL with errno: EMFILE, ENFILE or ENOMEM if
- * the loader lacks something, else ENOEXEC.
+ * Return: the loader's handle, for pto_load_close(), or NULL with errno set: to EMFILE, ENFILE or
+ * ENOMEM if the loader lacks something, else to ENOEXEC.
  */
 void *pto_load_open(int fd, const char *label, char *why, size_t size)
 {
