@@ -166,6 +166,10 @@ int pto_engine_create(const struct pto_engine_config *config, struct pto_engine 
 	return -ENOSYS;
 }
 
+void pto_engine_costs(const struct pto_engine *engine, struct pto_dev_costs *costs)
+{
+}
+
 void pto_engine_destroy(struct pto_engine *engine)
 {
 }
