@@ -87,7 +87,7 @@ static int name_fd(int fd, char *path, struct stat *file, char *why, size_t size
 
 /*
  * Has the loader failed for want of something, not for the object? Its text ends with the
- * description of an errno; errno itself is not kept. Return: EMFILE, ENFILE, ENOMEM, or ENOEXEC
+ * description of an errno; errno itself is not kept. Return: -EMFILE, -ENFILE, -ENOMEM or -ENOEXEC
  */
 static int reason(const char *error)
 {
@@ -98,9 +98,9 @@ static int reason(const char *error)
 		const char *text = strerror(lacks[i]);
 
 		if (length > strlen(text) && !strcmp(error + length - strlen(text), text))
-			return lacks[i];
+			return -lacks[i];
 	}
-	return ENOEXEC;
+	return -ENOEXEC;
 }
 
 /* The loader's error, with @label in place of the internal path. Return: its reason, see above */
@@ -178,7 +178,7 @@ void *pto_load_open(int fd, const char *label, char *why, size_t size)
 	pto_fpstate_set(&words);
 	pto_loader_end();
 	if (!handle)
-		errno = explain(path, label, why, size);
+		errno = -explain(path, label, why, size);
 	return handle;
 }
 

@@ -47,8 +47,12 @@ static const struct {
 /* The actions before, by the index in signals[] */
 static struct sigaction before[sizeof(signals) / sizeof(signals[0])];
 
-/* Code of a host graph's callable that the thread executes, or NULL */
-static __thread const char *host_code __attribute__((tls_model("initial-exec")));
+/** struct host_thread - @code: of a host graph's callable that the thread executes, or NULL */
+struct host_thread {
+	const char *code;
+};
+
+static __thread struct host_thread host_thread __attribute__((tls_model("initial-exec")));
 
 /* --- the line ------------------------------------------------------------- */
 
@@ -134,7 +138,7 @@ static void say(unsigned int i, const siginfo_t *info, const void *ucontext,
 	if (place)
 		add_place(&line, place, ip);
 	else
-		add(&line, host_code);
+		add(&line, host_thread.code);
 	add(&line, ", instruction ");
 	add_number(&line, ip, 16);
 	line.text[line.length++] = '\n';
@@ -165,7 +169,7 @@ static void crash_handler(int signal, siginfo_t *info, void *ucontext)
 		i++;
 	if (pto_engine_here(&place))
 		say(i, info, ucontext, &place);
-	else if (host_code)
+	else if (host_thread.code)
 		say(i, info, ucontext, NULL);
 	errno = saved;
 	if (before[i].sa_flags & SA_SIGINFO)
@@ -217,5 +221,5 @@ void crash_watch(void)
  */
 void pto_sim_host_code(const char *what)
 {
-	host_code = what;
+	host_thread.code = what;
 }
