@@ -746,8 +746,8 @@ TEST(bound_of_a_device)
 #define EACH	20
 
 /*
- * While a run keeps the context busy, several streams and the control queue are filled. Then the
- * control queue goes first, and the streams in turn.
+ * While a run keeps the context busy, several streams and the control queue are filled. The control
+ * queue is served beside the run, and the streams in turn after it.
  */
 TEST_F(device, streams_in_turn)
 {
@@ -768,8 +768,8 @@ TEST_F(device, streams_in_turn)
 		for (i = 0; i < EACH; i++)
 			id[q][i] = rig_submit(&self->rig, queues[q], &nop);
 	control = rig_submit(&self->rig, 1, &nop);
-	__atomic_store_n(self->ctx.page, 99, __ATOMIC_RELEASE);
 	ASSERT_EQ(0, rig_wait(&self->rig, 1, control, &first));
+	__atomic_store_n(self->ctx.page, 99, __ATOMIC_RELEASE);
 	for (q = 0; q < STREAMS; q++)
 		for (i = 0; i < EACH; i++)
 			ASSERT_EQ(0, rig_wait(&self->rig, queues[q], id[q][i], &done[q][i]));
