@@ -73,6 +73,12 @@ static int pto_desc_write(struct pto_callable *cal)
 	return err;
 }
 
+/* Devices before minor version 3 may insist on 0. */
+static u32 pto_callable_label(const struct pto_callable *cal)
+{
+	return (cal->ctx->pdev->ident.abi_version & U16_MAX) < 3 ? 0 : cal->cid + 1;
+}
+
 /**
  * pto_callable_load() - have a callable loaded under its handle
  * @cal: the callable; between pto_ctx_begin_hw() and pto_ctx_end()
@@ -88,6 +94,7 @@ int pto_callable_load(struct pto_callable *cal, struct pto_reply *reply)
 		.opcode = PTO_DEV_LOAD,
 		.handle = cal->handle,
 		.desc_size = pto_desc_size(cal),
+		.label = pto_callable_label(cal),
 	} };
 	int err;
 

@@ -45,6 +45,32 @@ static const char *const bytes[KERNELS + 1] = {
 	"the orchestration", "a kernel", "another kernel", long_one,
 };
 
+static int begin(FIXTURE_DATA(loads) *self, uint32_t abi_version)
+{
+	unsigned int i;
+	int err;
+
+	self->rig = rig_new();
+	self->rig->ident->abi_version = abi_version;
+	self->rig->ident->features |= PTO_FEATURE_HOST_GRAPH;
+	self->rig->opcode = PTO_DEV_LOAD;
+	self->rig->spoil = read_load;
+	err = rig_start(self->rig);
+	if (!err)
+		err = rig_open(self->rig, &self->ctx);
+	if (!err)
+		err = rig_ready(self->ctx, &self->bo);
+	for (i = 0; !err && i <= KERNELS; i++)
+		err = rig_image(self->ctx, bytes[i], &self->images[i]);
+	return err;
+}
+
+static void end(FIXTURE_DATA(loads) *self)
+{
+	rig_close(self->ctx);
+	rig_free(self->rig);
+}
+
 FIXTURE_SETUP(loads)
 {
 	unsigned int i;
@@ -52,21 +78,12 @@ FIXTURE_SETUP(loads)
 	for (i = 0; i < sizeof(long_one) - 1; i++)
 		long_one[i] = 'a' + (i * 7 + i / 4096) % 26;
 	self->memory = rig_memory();
-	self->rig = rig_new();
-	self->rig->ident->features |= PTO_FEATURE_HOST_GRAPH;
-	self->rig->opcode = PTO_DEV_LOAD;
-	self->rig->spoil = read_load;
-	ASSERT_EQ(0, rig_start(self->rig));
-	ASSERT_EQ(0, rig_open(self->rig, &self->ctx));
-	ASSERT_EQ(0, rig_ready(self->ctx, &self->bo));
-	for (i = 0; i <= KERNELS; i++)
-		ASSERT_EQ(0, rig_image(self->ctx, bytes[i], &self->images[i]));
+	ASSERT_EQ(0, begin(self, PTO_DEV_ABI_VERSION));
 }
 
 FIXTURE_TEARDOWN(loads)
 {
-	rig_close(self->ctx);
-	rig_free(self->rig);
+	end(self);
 	EXPECT_EQ(self->memory, rig_memory());
 }
 
@@ -96,6 +113,24 @@ static int prepare(FIXTURE_DATA(loads) *self, uint32_t kind, const char *entry, 
 static bool image_is(struct rig *rig, uint64_t addr, uint64_t size, const char *what)
 {
 	return size == strlen(what) && !memcmp(at(rig, addr), what, size);
+}
+
+/* Devices before minor version 3 know no labels, and may insist on 0. */
+TEST_F(loads, labels_are_cids)
+{
+	uint32_t cid;
+
+	/* rig_ready() prepares cid 0. */
+	EXPECT_EQ(1, cmd.label);
+	for (cid = 1; cid < 4; cid++) {
+		ASSERT_EQ(0, prepare(self, PTO_KIND_DEVICE_ORCH, "", ""));
+		EXPECT_EQ(cid + 1, cmd.label);
+		EXPECT_EQ(0, cmd.pad);
+	}
+	end(self);
+	ASSERT_EQ(0, begin(self, PTO_DEV_ABI_MAJOR << 16 | 2));
+	ASSERT_EQ(0, prepare(self, PTO_KIND_DEVICE_ORCH, "", ""));
+	EXPECT_EQ(0, cmd.label);
 }
 
 TEST_F(loads, orchestration_and_kernels)

@@ -19,11 +19,13 @@
 enum { FUNC_NOTHING, FUNC_STRANGER, FUNC_NAP, FUNC_WAIT, FUNC_COUNT };
 
 static uint32_t word, begun;
-static struct pto_kernel_rt *other;	/* what some other kernel was given */
+static struct pto_kernel_rt *other;	/* what some other kernel was given; atomic */
 
 static void kernel_nothing(int64_t *args)
 {
-	other = ((struct pto_local_context *)(uintptr_t)args[PTO_KERNEL_ARG_LOCAL])->rt;
+	struct pto_local_context *local = (void *)(uintptr_t)args[PTO_KERNEL_ARG_LOCAL];
+
+	__atomic_store_n(&other, local->rt, __ATOMIC_RELAXED);
 }
 
 /* Uses what has been given to a kernel that has ended. */

@@ -41,9 +41,7 @@ struct ptodev;
  * @interrupt: called from any thread or context process of the device when a completion is
  *	written and the driver has asked for an interrupt
  * @interrupt_arg: its argument
- * @describe: writes what the driver calls the callable with a handle of a context, for the report
- *	of a crash; called while it is loaded. NULL: there is no other name than the handle
- * @describe_arg: its argument
+ * @index: N of /dev/ptoN, for the report of a crash; without @isolate
  */
 struct ptodev_config {
 	uint32_t arch;
@@ -58,8 +56,7 @@ struct ptodev_config {
 	const char *name;
 	void (*interrupt)(void *arg);
 	void *interrupt_arg;
-	void (*describe)(void *arg, uint32_t ctx, uint32_t handle, char *text, size_t size);
-	void *describe_arg;
+	unsigned int index;
 };
 
 /**

@@ -290,11 +290,13 @@ static void load_name(struct load *load)
 	if (config->isolate)
 		return;
 	crash_watch();
-	snprintf(callable->name, sizeof(callable->name), "with handle %u of context %u",
-		 load->cmd->handle, load->cmd->ctx);
-	if (config->describe)
-		config->describe(config->describe_arg, load->cmd->ctx, load->cmd->handle,
-				 callable->name, sizeof(callable->name));
+	if (load->cmd->label)
+		snprintf(callable->name, sizeof(callable->name), "cid %u of context %u of pto%u",
+			 load->cmd->label - 1, load->cmd->ctx, config->index);
+	else
+		snprintf(callable->name, sizeof(callable->name),
+			 "with handle %u of context %u of pto%u", load->cmd->handle,
+			 load->cmd->ctx, config->index);
 	callable->engine.name = callable->name;
 }
 

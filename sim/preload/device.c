@@ -104,6 +104,7 @@ static int make(struct sim_device *dev, unsigned int index)
 		.fail_hang = config->fail_hang,
 		.fail_lost = config->fail_lost,
 		.name = "pto simulator",
+		.index = index,
 	};
 	struct pto_device *pdev;
 	uint64_t size;

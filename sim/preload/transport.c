@@ -14,8 +14,6 @@
 #include <sys/mman.h>
 #include <sys/stat.h>
 
-#include <callable.h>
-#include <ctx.h>
 #include <device.h>
 #include <memcheck.h>
 #include <sim_kernel.h>
@@ -239,42 +237,12 @@ static const struct pto_transport_ops transport_ops = {
 	.release = transport_release,
 };
 
-/*
- * What the application calls a callable that is being loaded. The thread that prepares it waits
- * until that has ended, so its context stays.
- */
-static void transport_describe(void *arg, uint32_t hw_id, uint32_t handle, char *text, size_t size)
-{
-	const struct sim_transport *t = arg;
-	struct pto_device *pdev = __atomic_load_n(&t->pdev, __ATOMIC_ACQUIRE);
-	struct pto_callable *cal;
-	struct pto_ctx *ctx;
-
-	if (!pdev)
-		return;
-	mutex_lock(&pdev->wake_mutex);
-	list_for_each_entry(ctx, &pdev->contexts, link) {
-		if (ctx->hw_id != hw_id)
-			continue;
-		spin_lock(&ctx->lock);
-		list_for_each_entry(cal, &ctx->loaded, link) {
-			if (cal->handle == handle)
-				snprintf(text, size, "cid %d of context %u of pto%u", cal->cid,
-					 hw_id, pdev->index);
-		}
-		spin_unlock(&ctx->lock);
-	}
-	mutex_unlock(&pdev->wake_mutex);
-}
-
 static int transport_start(struct sim_transport *t, struct ptodev_config *config)
 {
 	int ret;
 
 	config->interrupt = transport_interrupt;
 	config->interrupt_arg = t;
-	config->describe = transport_describe;
-	config->describe_arg = t;
 	ret = ptodev_create(config, &t->dev);
 	if (ret)
 		return ret;

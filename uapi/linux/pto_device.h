@@ -50,7 +50,7 @@
 
 #define PTO_DEV_MAGIC		0x314f5450	/* "PTO1", little endian */
 #define PTO_DEV_ABI_MAJOR	1
-#define PTO_DEV_ABI_MINOR	3	/* 1: PTO_DEV_REPORT_VALID; 2: ring sizes; 3: costs */
+#define PTO_DEV_ABI_MINOR	3	/* 1: PTO_DEV_REPORT_VALID; 2: ring sizes; 3: costs, labels */
 #define PTO_DEV_ABI_VERSION	((PTO_DEV_ABI_MAJOR << 16) | PTO_DEV_ABI_MINOR)
 
 #define PTO_DEV_PAGE_SIZE	4096
@@ -295,6 +295,9 @@ struct pto_dev_cmd_map {
  * @handle: number that the driver chooses for the callable, unused before LOAD
  * @desc_addr: LOAD: device address of a struct pto_dev_load
  * @desc_size: LOAD: bytes of it, its kernels included
+ * @label: LOAD: number by which reports name the callable: 1 more than its cid. 0: none; drivers
+ *	before minor 3, and UNLOAD
+ * @pad: 0
  * @arg: 0
  *
  * The device reads the description and the images only while it executes the command.
@@ -311,7 +314,9 @@ struct pto_dev_cmd_load {
 	__u32 handle;
 	__u64 desc_addr;
 	__u64 desc_size;
-	__u64 arg[4];
+	__u32 label;
+	__u32 pad;
+	__u64 arg[3];
 };
 
 /**
