@@ -86,10 +86,12 @@ void pto_retire(void *object, enum pto_type type);
  * struct pto_arena_id - the driver's id for the arena of a ring configuration
  * @rings: the configuration
  * @id: its arena; 0 if this entry is free
+ * @last_use: value of the context's @arena_uses then; 0 if this entry is free
  */
 struct pto_arena_id {
 	struct pto_ring_config rings;
 	uint32_t id;
+	uint64_t last_use;
 };
 
 /**
@@ -121,8 +123,8 @@ struct pto_timeouts {
  * @buffers: all buffers
  * @streams: all streams, the default one included
  * @default_stream: lives as long as the context
- * @arenas: ids of the arenas created last
- * @next_arena: entry of @arenas to replace next
+ * @arenas: ids of the arenas used last
+ * @arena_uses: number of uses of these ids
  * @log: gets lines of the log, or NULL
  * @log_arg: handed to it
  * @host: orchestrations of kind HOST_GRAPH by cid, NULL elsewhere; also read without the lock
@@ -144,7 +146,7 @@ struct pto_context {
 	struct pto_stream *streams;
 	struct pto_stream *default_stream;
 	struct pto_arena_id arenas[PTO_ARENA_IDS];
-	unsigned int next_arena;
+	uint64_t arena_uses;
 	pto_log_fn log;
 	void *log_arg;
 	struct pto_host_orch *host[PTO_MAX_CALLABLES];

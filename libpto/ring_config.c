@@ -322,26 +322,59 @@ static int prewarm(struct pto_context *ctx, struct pto_ring_config *rings, uint3
 	return 0;
 }
 
-/* Under ctx->lock. 0 if the configuration is not known. */
-static uint32_t find_arena(const struct pto_context *ctx, const struct pto_ring_config *rings)
+/* Under ctx->lock. Return: the entry of the configuration; or NULL. */
+static struct pto_arena_id *find_entry(struct pto_context *ctx,
+				       const struct pto_ring_config *rings)
 {
 	for (int i = 0; i < PTO_ARENA_IDS; i++)
 		if (ctx->arenas[i].id && !memcmp(&ctx->arenas[i].rings, rings, sizeof(*rings)))
-			return ctx->arenas[i].id;
-	return 0;
+			return &ctx->arenas[i];
+	return NULL;
 }
 
+/* Under ctx->lock. Return: a free entry, or else the least recently used one. */
+static struct pto_arena_id *oldest_entry(struct pto_context *ctx)
+{
+	struct pto_arena_id *oldest = &ctx->arenas[0];
+
+	for (int i = 1; i < PTO_ARENA_IDS; i++)
+		if (ctx->arenas[i].last_use < oldest->last_use)
+			oldest = &ctx->arenas[i];
+	return oldest;
+}
+
+/* Return: 0 if the configuration is not known. */
+static uint32_t recall_arena(struct pto_context *ctx, const struct pto_ring_config *rings)
+{
+	struct pto_arena_id *entry;
+	uint32_t arena = 0;
+
+	pthread_mutex_lock(&ctx->lock);
+	entry = find_entry(ctx, rings);
+	if (entry) {
+		entry->last_use = ++ctx->arena_uses;
+		arena = entry->id;
+	}
+	pthread_mutex_unlock(&ctx->lock);
+	return arena;
+}
+
+/*
+ * The driver evicts the least recently used of its arenas, too. There are fewer of them than
+ * entries here, so the ids of all arenas that it keeps are known.
+ */
 static void remember_arena(struct pto_context *ctx, const struct pto_ring_config *rings,
 			   uint32_t arena)
 {
-	struct pto_arena_id *slot;
+	struct pto_arena_id *entry;
 
 	pthread_mutex_lock(&ctx->lock);
-	if (!find_arena(ctx, rings)) {
-		slot = &ctx->arenas[ctx->next_arena++ % PTO_ARENA_IDS];
-		slot->rings = *rings;
-		slot->id = arena;
-	}
+	entry = find_entry(ctx, rings);
+	if (!entry)
+		entry = oldest_entry(ctx);
+	entry->rings = *rings;
+	entry->id = arena;
+	entry->last_use = ++ctx->arena_uses;
 	pthread_mutex_unlock(&ctx->lock);
 }
 
@@ -354,9 +387,7 @@ int pto_rings_arena(struct pto_context *ctx, const struct pto_ring_config *rings
 	*arena = 0;
 	if (all_default(&resolved))
 		return 0;
-	pthread_mutex_lock(&ctx->lock);
-	*arena = find_arena(ctx, &resolved);
-	pthread_mutex_unlock(&ctx->lock);
+	*arena = recall_arena(ctx, &resolved);
 	if (*arena)
 		return 0;
 	rc = prewarm(ctx, &resolved, arena);
@@ -368,9 +399,12 @@ int pto_rings_arena(struct pto_context *ctx, const struct pto_ring_config *rings
 void pto_rings_forget(struct pto_context *ctx, uint32_t arena)
 {
 	pthread_mutex_lock(&ctx->lock);
-	for (int i = 0; i < PTO_ARENA_IDS; i++)
-		if (ctx->arenas[i].id == arena)
-			ctx->arenas[i].id = 0;
+	for (int i = 0; i < PTO_ARENA_IDS; i++) {
+		if (ctx->arenas[i].id != arena)
+			continue;
+		ctx->arenas[i].id = 0;
+		ctx->arenas[i].last_use = 0;
+	}
 	pthread_mutex_unlock(&ctx->lock);
 }
 

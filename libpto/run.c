@@ -496,24 +496,31 @@ static int send_run(struct pto_run_handle *run, struct pto_run_entry *entry, uin
 	return rc;
 }
 
-/* If the driver has evicted the arena meanwhile, create it again. */
+/*
+ * ENOENT has two possible reasons: the driver has evicted the arena, or the cid is not prepared. The
+ * arena is then asked for again. If its id is another one, the arena had been evicted, and the run
+ * is tried again. Other threads may evict it any number of times.
+ */
 static int send_in_arena(struct pto_run_handle *run, const struct pto_ring_config *rings,
 			 struct pto_run_entry *entry, uint64_t *id)
 {
 	struct pto_context *ctx = run->stream->ctx;
-	int rc;
+	uint32_t tried;
+	int rc, err;
 
-	rc = pto_rings_arena(ctx, rings, &entry->arena);
-	if (rc)
-		return rc;
-	rc = send_run(run, entry, id);
-	if (rc == -ENOENT && entry->arena) {
-		pto_rings_forget(ctx, entry->arena);
-		rc = pto_rings_arena(ctx, rings, &entry->arena);
-		if (rc)
-			return rc;
+	err = pto_rings_arena(ctx, rings, &entry->arena);
+	if (err)
+		return err;
+	do {
+		tried = entry->arena;
 		rc = send_run(run, entry, id);
-	}
+		if (rc != -ENOENT || !tried)
+			break;
+		pto_rings_forget(ctx, tried);
+		err = pto_rings_arena(ctx, rings, &entry->arena);
+		if (err)
+			return err;
+	} while (entry->arena != tried);
 	return rc ? submit_failed(ctx, rc, entry->cid) : 0;
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Ring configurations against an oracle: what the driver is asked to make an arena of, for
- * random sizes of runs over random sizes of the environment; and when it is not asked again.
+ * random sizes of runs over random sizes of the environment; and that it is asked again only for
+ * arenas that it does not keep any more.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -17,6 +18,7 @@
 #define ROUNDS	60
 #define RUNS	20
 #define SIZES	(3 * PTO_RING_DEPTHS)
+#define SEVERAL	20	/* configurations */
 
 FIXTURE(configurations) {
 	struct pto_context *ctx;
@@ -176,11 +178,12 @@ TEST_F(configurations, random_sizes)
 		random_variable("PTO_RING_HEAP", &self->env, PTO_RING_DEPTHS);
 		random_variable("PTO_RING_DEP_POOL", &self->env, 2 * PTO_RING_DEPTHS);
 		begin(_metadata, self);
-		for (i = 0; i < RUNS; i++)
+		for (i = 0; i < RUNS; i++) {
 			ASSERT_EQ(0, random_run(self)) {
 				TH_LOG("seed %u, round %d, run %d: %s", self->first, round, i,
 				       pto_context_error(self->ctx));
 			}
+		}
 		pto_close(self->ctx);
 		self->ctx = NULL;
 	}
@@ -234,13 +237,78 @@ TEST_F(configurations, as_many_as_the_driver_keeps)
 	/* Whatever has been dropped meanwhile is made again. */
 	for (j = 0; j < 50; j++)
 		ASSERT_EQ(0, run(self, &rings[below(6)]));
-	for (j = 0; j < 3; j++)
-		for (i = 2; i < 6; i++)
-			ASSERT_EQ(0, run(self, &rings[i]));
+	for (i = 2; i < 6; i++)
+		ASSERT_EQ(0, run(self, &rings[i]));
 	before = rehearsal_calls(PTO_PREWARM);
 	for (i = 2; i < 6; i++)
 		ASSERT_EQ(0, run(self, &rings[i]));
-	EXPECT_EQ(before, rehearsal_calls(PTO_PREWARM));
+	EXPECT_EQ(before, rehearsal_calls(PTO_PREWARM)) {
+		TH_LOG("seed %u", self->first);
+	}
+}
+
+/*
+ * Use a configuration: in most cases with a run, else by asking for its arena. Return: 0, or
+ * -EBADMSG if the driver has been asked although the run needed no new arena.
+ */
+static int use(FIXTURE_DATA(configurations) *self, const struct pto_ring_config *rings)
+{
+	unsigned int calls = rehearsal_calls(PTO_PREWARM), made = rehearsal.arenas;
+	int rc;
+
+	if (!below(8))
+		return pto_prewarm(self->ctx, rings);
+	rc = run(self, rings);
+	if (rc)
+		return rc;
+	return rehearsal_calls(PTO_PREWARM) - calls == rehearsal.arenas - made ? 0 : -EBADMSG;
+}
+
+/* In any order of any number of configurations: more than kept, and than the library remembers */
+TEST_F(configurations, asked_only_for_what_is_not_kept)
+{
+	struct pto_ring_config rings[SEVERAL] = { 0 };
+	unsigned int count, i;
+
+	begin(_metadata, self);
+	for (i = 0; i < SEVERAL; i++)
+		rings[i].heap[3] = 1024 * (i + 1);
+	for (count = 1; count <= SEVERAL; count++) {
+		for (i = 0; i < 200; i++) {
+			/* The last ones are rarer than the first ones. */
+			ASSERT_EQ(0, use(self, &rings[below(below(count) + 1)])) {
+				TH_LOG("seed %u, %u configurations, %u", self->first, count, i);
+			}
+		}
+	}
+}
+
+static unsigned int evictions;	/* before the next runs */
+
+static int evict(unsigned long nr, void *arg)
+{
+	if (nr == PTO_RUN && evictions) {
+		evictions--;
+		rehearsal_evict();
+	}
+	return 0;
+}
+
+/* Other threads may use so many that an arena has been evicted before its run comes. */
+TEST_F(configurations, evicted_before_the_run)
+{
+	struct pto_ring_config rings = { .heap = { 4096, 4096, 4096, 4096 } };
+
+	begin(_metadata, self);
+	rehearsal.refuse = evict;
+	evictions = 5;
+	EXPECT_EQ(0, run(self, &rings));
+	EXPECT_EQ(0, evictions);
+	EXPECT_EQ(6, rehearsal_calls(PTO_PREWARM));
+	/* It is not the arena that this one lacks. */
+	self->cid++;
+	EXPECT_EQ(-ENOENT, run(self, &rings));
+	EXPECT_EQ(7, rehearsal_calls(PTO_PREWARM));
 }
 
 TEST_F(configurations, prewarmed_by_the_environment)

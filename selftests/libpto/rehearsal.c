@@ -52,6 +52,18 @@ struct stream {
 };
 
 /**
+ * struct arena - an arena
+ * @id: its id, 0 if there is none
+ * @last_use: value of the context's @uses when it was used last
+ * @sizes: windows, heaps and pools that it was asked for with
+ */
+struct arena {
+	uint32_t id;
+	uint64_t last_use;
+	uint64_t sizes[3][PTO_RING_DEPTHS];
+};
+
+/**
  * struct context - an open context
  * @fd: its descriptor, -1 if there is none
  * @memory: its buffers' memory
@@ -60,7 +72,8 @@ struct stream {
  * @kernels: kernels of each cid, -1 where there is none
  * @generations: of the cids
  * @streams: by id
- * @arenas: ids of the arenas it keeps
+ * @arenas: those that it keeps
+ * @uses: of its arenas
  */
 struct context {
 	int fd;
@@ -70,7 +83,8 @@ struct context {
 	int kernels[PTO_MAX_CALLABLES];
 	uint32_t generations[PTO_MAX_CALLABLES];
 	struct stream streams[REHEARSED_STREAMS + 1];
-	uint32_t arenas[ARENAS];
+	struct arena arenas[ARENAS];
+	uint64_t uses;
 };
 
 struct rehearsal rehearsal;
@@ -265,23 +279,58 @@ int rehearsal_prepared(int cid)
 	return current->kernels[cid];
 }
 
-/* As many as are kept, the oldest makes room. */
+/* The arena with these sizes; if there is none, that which makes room: the one used longest ago. */
+static struct arena *arena_for(struct context *ctx, const uint64_t (*sizes)[PTO_RING_DEPTHS])
+{
+	struct arena *oldest = &ctx->arenas[0];
+	int i;
+
+	for (i = 0; i < ARENAS; i++) {
+		struct arena *arena = &ctx->arenas[i];
+
+		if (arena->id && !memcmp(arena->sizes, sizes, sizeof(arena->sizes)))
+			return arena;
+		if (arena->last_use < oldest->last_use)
+			oldest = arena;
+	}
+	oldest->id = 0;
+	return oldest;
+}
+
 static int prewarm(struct context *ctx, struct pto_ioc_prewarm *arg)
 {
-	memmove(&ctx->arenas[0], &ctx->arenas[1], sizeof(ctx->arenas) - sizeof(ctx->arenas[0]));
-	arg->arena = ++rehearsal.arenas;
-	ctx->arenas[ARENAS - 1] = arg->arena;
+	uint64_t sizes[3][PTO_RING_DEPTHS];
+	struct arena *arena;
+
+	memcpy(sizes[0], arg->task_window, sizeof(sizes[0]));
+	memcpy(sizes[1], arg->heap, sizeof(sizes[1]));
+	memcpy(sizes[2], arg->dep_pool, sizeof(sizes[2]));
+	arena = arena_for(ctx, sizes);
+	if (!arena->id) {
+		arena->id = ++rehearsal.arenas;
+		memcpy(arena->sizes, sizes, sizeof(sizes));
+	}
+	arena->last_use = ++ctx->uses;
+	arg->arena = arena->id;
 	return 0;
 }
 
-static bool has_arena(const struct context *ctx, uint32_t id)
+static bool use_arena(struct context *ctx, uint32_t id)
 {
 	int i;
 
-	for (i = 0; id && i < ARENAS; i++)
-		if (ctx->arenas[i] == id)
-			return true;
+	for (i = 0; id && i < ARENAS; i++) {
+		if (ctx->arenas[i].id != id)
+			continue;
+		ctx->arenas[i].last_use = ++ctx->uses;
+		return true;
+	}
 	return !id;
+}
+
+void rehearsal_evict(void)
+{
+	memset(current->arenas, 0, sizeof(current->arenas));
 }
 
 /* --- streams and runs -------------------------------------------------------------- */
@@ -336,7 +385,7 @@ static int run_one(struct context *ctx, struct stream *s, const struct pto_run_e
 
 	if (entry->cid < 0 || entry->cid >= PTO_MAX_CALLABLES)
 		return -EINVAL;
-	if (ctx->kernels[entry->cid] < 0 || !has_arena(ctx, entry->arena) ||
+	if (ctx->kernels[entry->cid] < 0 || !use_arena(ctx, entry->arena) ||
 	    (entry->generation && entry->generation != ctx->generations[entry->cid]))
 		return -ENOENT;
 	if (s->submitted - s->ended == rehearsal.info.stream_depth)

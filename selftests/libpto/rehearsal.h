@@ -119,6 +119,9 @@ void *rehearsal_memory(uint32_t id, uint64_t offset, uint64_t size);
 /** rehearsal_at() - the same by device address; also what is free, as a device could */
 void *rehearsal_at(uint64_t addr, uint64_t size);
 
+/** rehearsal_evict() - the context used last keeps none of its arenas */
+void rehearsal_evict(void);
+
 /** rehearsal_prepared() - kernels of what a cid has, -1 if it is empty */
 int rehearsal_prepared(int cid);
 
