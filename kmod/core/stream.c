@@ -275,22 +275,6 @@ void pto_stream_cancel(struct pto_stream *s)
 	spin_unlock(&s->queue.lock);
 }
 
-static struct pto_stream *pto_stream_make(struct pto_ctx *ctx)
-{
-	struct pto_stream *s;
-	int err;
-
-	err = pto_ctx_begin_hw(ctx);
-	if (err)
-		return ERR_PTR(err);
-	if (atomic_read(&ctx->count.streams_live) > PTO_MAX_STREAMS)
-		s = ERR_PTR(-ENOSPC);
-	else
-		s = pto_stream_new(ctx);
-	pto_ctx_end(ctx);
-	return s;
-}
-
 /*
  * Unbind a stream that has no visible id. ctx->claim is held. If the device does not unbind the
  * queue, the context is lost, and the stream is freed when the hardware context has ended.
@@ -309,6 +293,37 @@ static void pto_stream_drop(struct pto_stream *s)
 	} else {
 		pto_stream_unbind(s);
 	}
+}
+
+/* Drop the streams that their creators could not drop. ctx->claim is held. */
+static void pto_stream_drop_doomed(struct pto_ctx *ctx)
+{
+	struct pto_stream *s, *next;
+
+	/* The list changes only under ctx->claim. */
+	list_for_each_entry_safe(s, next, &ctx->stream_list, link) {
+		if (READ_ONCE(s->doomed))
+			pto_stream_drop(s);
+	}
+}
+
+static struct pto_stream *pto_stream_make(struct pto_ctx *ctx)
+{
+	struct pto_stream *s;
+	int err;
+
+	err = pto_ctx_begin_hw(ctx);
+	if (err)
+		return ERR_PTR(err);
+	pto_stream_drop_doomed(ctx);
+	if (READ_ONCE(ctx->lost))
+		s = ERR_PTR(-EIO);
+	else if (atomic_read(&ctx->count.streams_live) > PTO_MAX_STREAMS)
+		s = ERR_PTR(-ENOSPC);
+	else
+		s = pto_stream_new(ctx);
+	pto_ctx_end(ctx);
+	return s;
 }
 
 /** pto_stream_create() - PTO_STREAM_CREATE */
@@ -339,6 +354,7 @@ int pto_stream_create(struct pto_call *call)
 		pto_stream_drop(s);
 		pto_ctx_end(ctx);
 	} else {
+		/* Without the claim, so this must be the last access. */
 		WRITE_ONCE(s->doomed, true);
 	}
 	return err;

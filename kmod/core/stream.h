@@ -69,7 +69,8 @@ struct pto_run_report {
  * @ref: one reference of the context's list, and those of waiters
  * @id: its id
  * @doomed: it has no id any more, but the device may still have its queue; it is freed when the
- *	hardware context has ended (ctx->claim)
+ *	hardware context has ended, or, if the context is not lost, when another stream is created
+ *	(read under ctx->claim; written once, also without it by a creator that is being killed)
  * @link: in ctx->stream_list (ctx->lock)
  *
  * @queue.lock protects all members without another lock or atomic type. The default stream lives

@@ -26,6 +26,16 @@ void inside_age(struct pto_ctx *ctx)
 	ctx->next_arena = U32_MAX;
 }
 
+int inside_claims(struct pto_ctx *ctx)
+{
+	return pto_ctx_begin(ctx);
+}
+
+void inside_claims_no_more(struct pto_ctx *ctx)
+{
+	pto_ctx_end(ctx);
+}
+
 void inside_count_bos(struct pto_ctx *ctx, int more)
 {
 	atomic_add(more, &ctx->bo_count);

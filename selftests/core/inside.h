@@ -16,6 +16,10 @@ struct pto_device;
 /** inside_age() - every number of a context that counts up and wraps is about to */
 void inside_age(struct pto_ctx *ctx);
 
+/** inside_claims() - somebody changes the context's configuration, until inside_claims_no_more() */
+int inside_claims(struct pto_ctx *ctx);
+void inside_claims_no_more(struct pto_ctx *ctx);
+
 /** inside_count_bos() - a context has so many buffers more, or less */
 void inside_count_bos(struct pto_ctx *ctx, int more);
 

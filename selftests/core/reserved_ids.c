@@ -5,8 +5,10 @@
  */
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "harness.h"
+#include "inside.h"
 #include "rig.h"
 
 FIXTURE(reserved) {
@@ -299,6 +301,35 @@ TEST_F(reserved, ids_come_back)
 	ASSERT_EQ(0, rig_image(self->ctx, "one", &id));
 	EXPECT_EQ(7, id);
 	EXPECT_EQ(-ENOSPC, rig_image(self->ctx, "one", &id));
+}
+
+static struct pto_ioc_stream_create *untold;
+
+/* The id cannot be told, and the thread is killed while it waits for who has the context. */
+static void kill_creator(void)
+{
+	mprotect(untold, sizeof(*untold), PROT_READ);
+	said = inside_claims(context);
+	rig_kill_after(1);
+}
+
+/* Who creates the next stream does what the killed one could not. */
+TEST_F(reserved, stream_whose_creator_is_killed)
+{
+	struct pto_ioc_stream_create stream = { .size = sizeof(stream) };
+	struct pto_device_usage usage;
+
+	untold = rig_trap(&stream, sizeof(stream), kill_creator);
+	EXPECT_EQ(-EFAULT, rig_ioctl(self->ctx, PTO_STREAM_CREATE, untold));
+	rig_user_free(untold);
+	ASSERT_EQ(0, said);
+	inside_claims_no_more(self->ctx);
+	EXPECT_EQ(0, rig_count(self->rig, PTO_DEV_QUEUE_UNBIND, 0));
+	ASSERT_EQ(0, rig_ioctl(self->ctx, PTO_STREAM_CREATE, &stream));
+	EXPECT_EQ(1, rig_count(self->rig, PTO_DEV_QUEUE_UNBIND, 0));
+	ASSERT_EQ(0, destroy_stream(self->ctx, stream.id));
+	ASSERT_EQ(0, rig_usage(self->ctx, &usage));
+	EXPECT_EQ(0, memcmp(&self->usage, &usage, sizeof(usage)));
 }
 
 #define MAX_BUFFERS 65536
