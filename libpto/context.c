@@ -16,6 +16,7 @@
 static unsigned int last_serial;	/* atomic; serial of the newest context */
 
 #define SLOW_PAUSES	1024u	/* after so many milliseconds, a wait for users is logged */
+#define RESET_PAUSES	64u	/* most milliseconds between two resets of a context that closes */
 
 int pto_check(const struct pto_context *ctx)
 {
@@ -291,16 +292,20 @@ void pto_await_users(struct pto_context *ctx, struct pto_stream *stream)
 
 /*
  * A reset ends the runs in flight, and so the waits for them. It is repeated while there are
- * users, because one may have submitted another run before it checked @closing.
+ * users, because one may have submitted another run before it checked @closing. The time between
+ * resets doubles up to RESET_PAUSES: a reset is expensive, and calls of the users wait for it.
  */
 static void end_users(struct pto_context *ctx)
 {
 	struct pto_ioc_ctx_reset arg = { .size = sizeof(arg) };
 	struct pto_stream *stream = NULL;
-	unsigned int pauses = 0;
+	unsigned int pauses = 0, reset_at = 0;
 
 	while (__atomic_load_n(&ctx->users, __ATOMIC_SEQ_CST) || (stream = first_in_use(ctx))) {
-		pto_ioctl(ctx, PTO_CTX_RESET, &arg);
+		if (pauses == reset_at) {
+			pto_ioctl(ctx, PTO_CTX_RESET, &arg);
+			reset_at += pauses < RESET_PAUSES ? pauses + 1 : RESET_PAUSES;
+		}
 		pause_shortly();
 		say_who(ctx, stream, "pto_close()", ++pauses);
 		stream = NULL;

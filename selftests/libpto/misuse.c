@@ -514,6 +514,26 @@ PT_TEST_F(misuse, close_ends_every_call)
 	}
 }
 
+/* The run comes after the first resets. Its gate stays shut, so a later one has to end it. */
+PT_TEST_F(misuse, close_ends_a_run_that_begins_after_a_reset)
+{
+	struct ender e = { .ctx = self->ctx };
+	struct waiter w = { .self = self };
+	pthread_t caller, closer;
+
+	hold_next(PTO_RUN);
+	ASSERT_EQ(0, pthread_create(&caller, NULL, run_gate, &w));
+	until_called(&held, 1);
+	ASSERT_EQ(0, pthread_create(&closer, NULL, end_it, &e));
+	until_called(&resets, 2);
+	until_paused(&e, 2);
+	release();
+	pthread_join(caller, NULL);
+	pthread_join(closer, NULL);
+	self->ctx = NULL;
+	EXPECT_EQ(-ENODEV, w.rc);
+}
+
 /* --- a stream that is destroyed beside others ---------------------------------------------- */
 
 PT_TEST_F(misuse, destroyed_beside_who_waits_for_it)
@@ -640,6 +660,7 @@ PT_TEST_F(misuse, close_says_that_it_waits_for_a_call)
 	struct call c = { .self = self, .fn = call_read };
 	struct ender e = { .ctx = self->ctx };
 	pthread_t caller, closer;
+	unsigned int count;
 
 	pto_set_log(self->ctx, take_line, NULL);
 	hold_next(PTO_BO_COPY);
@@ -647,11 +668,15 @@ PT_TEST_F(misuse, close_says_that_it_waits_for_a_call)
 	until_called(&held, 1);
 	ASSERT_EQ(0, pthread_create(&closer, NULL, end_it, &e));
 	until_called(&line.count, 1);
+	count = __atomic_load_n(&resets, __ATOMIC_ACQUIRE);
 	EXPECT_FALSE(is_done(&e));
 	release();
 	pthread_join(caller, NULL);
 	pthread_join(closer, NULL);
 	self->ctx = NULL;
+	/* After 0, 1, 3, 7, 15, 31, 63 pauses, and then after each 64. The thread has gone on. */
+	EXPECT_LE(7 + (1024 - 63) / 64, count);
+	EXPECT_GT(1024 / 2, count);
 	EXPECT_NE(NULL, strstr(line.text, "pto_close() has waited more than 1024 ms"));
 	EXPECT_NE(NULL, strstr(line.text, self->path));
 }
