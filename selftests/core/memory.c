@@ -263,10 +263,11 @@ TEST_F(memory, lengths)
 	struct pto_ioc_bo_create bo;
 	size_t i;
 
-	for (i = 0; i < ARRAY_SIZE(some); i++)
+	for (i = 0; i < ARRAY_SIZE(some); i++) {
 		EXPECT_EQ(some[i].error, rig_bo(self->ctx[0], some[i].length, &bo)) {
 			TH_LOG("%llu bytes", (unsigned long long)some[i].length);
 		}
+	}
 	EXPECT_EQ(0, check_usage(self));
 }
 

@@ -777,10 +777,11 @@ TEST_F(device, streams_in_turn)
 		EXPECT_LE(first.end_ns, done[q][0].start_ns);
 		other = (q + 1) % STREAMS;
 		/* Each has at most one turn between two of another one's. */
-		for (i = 0; i + 1 < EACH; i++)
+		for (i = 0; i + 1 < EACH; i++) {
 			EXPECT_LE(done[q][i].start_ns, done[other][i + 1].start_ns) {
 				TH_LOG("stream %u, command %u", q, i);
 			}
+		}
 	}
 }
 

@@ -162,10 +162,11 @@ TEST_F(device, graph)
 
 	ASSERT_EQ(PTO_DEV_OK, load_host(&self->ctx));
 	*self->ctx.page = 1;
-	for (i = 0; i < 10; i++)
+	for (i = 0; i < 10; i++) {
 		ASSERT_EQ(PTO_DEV_OK, run_graph(&self->ctx, g)) {
 			TH_LOG("%s", why(&self->ctx));
 		}
+	}
 	EXPECT_EQ(1024, *self->ctx.page);
 	/* Next to one whose orchestration is here. */
 	EXPECT_EQ(PTO_DEV_OK, rig_run(&self->ctx, 0, PROBE_COUNT, 0, 0));

@@ -718,10 +718,11 @@ TEST_F(failures, runs_wait_for_staging_memory)
 	struct pto_args *args = large_args(data, count);
 
 	ASSERT_EQ(0, pto_prepare(self->ctx, 0, self->callable));
-	for (i = 0; i < 20; i++)
+	for (i = 0; i < 20; i++) {
 		ASSERT_EQ(0, pto_submit(pto_default_stream(self->ctx), 0, args, NULL, NULL)) {
 			TH_LOG("%u: %s", i, pto_context_error(self->ctx));
 		}
+	}
 	EXPECT_EQ(0, pto_stream_wait(pto_default_stream(self->ctx), PTO_FOREVER));
 	EXPECT_EQ(20, rehearsal_calls(PTO_RUN));
 	EXPECT_LE(rehearsal_calls(PTO_WAIT), 20);

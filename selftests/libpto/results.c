@@ -299,11 +299,12 @@ TEST_F(results, random_runs_on_several_streams)
 	int i;
 
 	rehearsal.held = true;
-	for (i = 0; i < STEPS; i++)
+	for (i = 0; i < STEPS; i++) {
 		ASSERT_EQ(0, step(self)) {
 			TH_LOG("seed %u, step %d: %s", self->first, i,
 			       pto_context_error(self->ctx));
 		}
+	}
 	rehearsal.held = false;
 	while (model.count)
 		ASSERT_EQ(0, wait_for(self, 0, PTO_FOREVER));

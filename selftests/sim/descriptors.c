@@ -265,16 +265,18 @@ PT_TEST_F(descriptors, random_steps)
 		ASSERT_EQ(0, step(self)) {
 			TH_LOG("seed %u, step %d: %s", self->first, n, strerror(errno));
 		}
-		for (i = 0; i < 3; i++)
+		for (i = 0; i < 3; i++) {
 			ASSERT_EQ(0, check_number(self, below(NUMBERS))) {
 				TH_LOG("seed %u, step %d", self->first, n);
 			}
+		}
 		if (n % 10)
 			continue;
-		for (i = 0; i < NUMBERS; i++)
+		for (i = 0; i < NUMBERS; i++) {
 			ASSERT_EQ(0, check_number(self, i)) {
 				TH_LOG("seed %u, step %d, number %d", self->first, n, FIRST + i);
 			}
+		}
 		ASSERT_EQ(0, check_contexts(self)) {
 			TH_LOG("seed %u, step %d", self->first, n);
 		}
