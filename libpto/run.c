@@ -497,9 +497,9 @@ static int send_run(struct pto_run_handle *run, struct pto_run_entry *entry, uin
 }
 
 /*
- * ENOENT has two possible reasons: the driver has evicted the arena, or the cid is not prepared. The
- * arena is then asked for again. If its id is another one, the arena had been evicted, and the run
- * is tried again. Other threads may evict it any number of times.
+ * ENOENT has two possible reasons: the driver has evicted the arena, or the cid is not prepared.
+ * The arena is then asked for again. If its id is another one, the arena had been evicted, and the
+ * run is tried again. Other threads may evict it any number of times.
  */
 static int send_in_arena(struct pto_run_handle *run, const struct pto_ring_config *rings,
 			 struct pto_run_entry *entry, uint64_t *id)
