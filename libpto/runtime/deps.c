@@ -118,15 +118,25 @@ static bool tie_list(struct wiring *w, const uint64_t *ids, uint32_t count)
 
 /* --- owners -------------------------------------------------------------- */
 
-/* The task that owns a tensor's memory. Its scope must be open, else the memory is invalid. */
+/*
+ * The task that owns a tensor's memory. Its scope must be open, else the memory is invalid. The
+ * program can change a tensor's address, which must be one of memory that tasks own.
+ */
 static struct pto_slot *find_owner(struct pto_runtime *rt, const struct pto_tensor *t)
 {
 	struct pto_slot *owner = NULL;
 
-	if (pto_task_find(rt, t->owner_task, &owner) == PTO_TASK_LIVE && pto_scope_holds(rt, owner))
+	if (pto_task_find(rt, t->owner_task, &owner) != PTO_TASK_LIVE ||
+	    !pto_scope_holds(rt, owner)) {
+		pto_rt_fatal(rt, PTO_FATAL_INVALID_ARGS, 0, t->owner_task,
+			     "a tensor is used after the scope in which this task allocated it has ended");
+		return NULL;
+	}
+	if (pto_ring_heap_has(rt, &rt->ring[owner->ring], t->addr, t->size))
 		return owner;
 	pto_rt_fatal(rt, PTO_FATAL_INVALID_ARGS, 0, t->owner_task,
-		     "a tensor is used after the scope in which this task allocated it has ended");
+		     "a tensor of this task: its buffer at 0x%llx, %llu bytes, is not in the heap of ring %u",
+		     (unsigned long long)t->addr, (unsigned long long)t->size, owner->ring);
 	return NULL;
 }
 

@@ -8,7 +8,8 @@
 
 /* Make @view select the one element of @t. Return: its address; NULL after an error. */
 static void *locate(struct pto_runtime *rt, const struct pto_tensor *t, uint32_t ndims,
-		    const uint32_t *index, size_t bytes, struct pto_tensor *view)
+		    const uint32_t *index, size_t bytes, bool write,
+		    struct pto_tensor *view)
 {
 	uint64_t offset;
 	uint32_t i;
@@ -18,10 +19,11 @@ static void *locate(struct pto_runtime *rt, const struct pto_tensor *t, uint32_t
 			     "element access: the tensor is not valid");
 		return NULL;
 	}
-	if (!pto_rt_covers(rt, t)) {
+	if (!pto_rt_covers(rt, t, write)) {
 		pto_rt_fatal(rt, PTO_FATAL_INVALID_ARGS, 0, PTO_NO_TASK,
-			     "element access: the buffer at 0x%llx, %llu bytes, is not memory of this context",
-			     (unsigned long long)t->addr, (unsigned long long)t->size);
+			     "element access: the buffer at 0x%llx, %llu bytes, is not memory of this context%s",
+			     (unsigned long long)t->addr, (unsigned long long)t->size,
+			     write ? " that it may write" : "");
 		return NULL;
 	}
 	if (bytes != pto_dtype_size(t->dtype)) {
@@ -56,7 +58,7 @@ int pto_rt_get(struct pto_rt *handle, const struct pto_tensor *t, uint32_t ndims
 	__builtin_memset(value, 0, bytes);
 	if (pto_rt_fatal_code(rt))
 		return -EINVAL;
-	element = locate(rt, t, ndims, index, bytes, &view);
+	element = locate(rt, t, ndims, index, bytes, false, &view);
 	if (!element || !pto_deps_wait(rt, &view, false))
 		return -EINVAL;
 	if (rt->graph)
@@ -77,7 +79,7 @@ int pto_rt_set(struct pto_rt *handle, const struct pto_tensor *t, uint32_t ndims
 
 	if (pto_rt_fatal_code(rt))
 		return -EINVAL;
-	element = locate(rt, t, ndims, index, bytes, &view);
+	element = locate(rt, t, ndims, index, bytes, true, &view);
 	if (!element || !pto_deps_wait(rt, &view, true))
 		return -EINVAL;
 	if (rt->graph)

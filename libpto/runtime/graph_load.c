@@ -69,7 +69,8 @@ static bool relocate(struct reader *r, struct pto_tensor *t, uint32_t i)
 		if (t->owner_task != PTO_NO_TASK)
 			return bad(r, "tensor %u: not in the heap, but of task %llx", i,
 				   (unsigned long long)t->owner_task);
-		if (r->source->covers && !r->source->covers(r->source->cookie, t->addr, t->size))
+		if (r->source->covers &&
+		    !r->source->covers(r->source->cookie, t->addr, t->size, false))
 			return bad(r, "tensor %u: its buffer at 0x%llx, %llu bytes, is not memory of this context",
 				   i, (unsigned long long)t->addr, (unsigned long long)t->size);
 		return true;
@@ -118,7 +119,8 @@ static bool fill_tensors(struct reader *r, const uint8_t *values)
 
 		if (!(r->task.fill_mask >> i & 1))
 			continue;
-		if (t->addr < heap || t->addr - heap > r->heap || (bytes && t->size % bytes))
+		if (t->addr < heap || t->addr - heap > r->heap ||
+		    t->size > r->heap - (t->addr - heap) || (bytes && t->size % bytes))
 			return bad(r, "tensor %u: no output that can be filled", i);
 		__builtin_memcpy(&value, values, sizeof(value));
 		values += sizeof(value);

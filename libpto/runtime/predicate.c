@@ -59,6 +59,9 @@ bool pto_predicate_check(struct pto_runtime *rt, const struct pto_task_args *arg
 
 	if (!t || pto_tensor_check(t) || !t->addr || t->address_space != PTO_SPACE_DEVICE)
 		return bad(rt, "the tensor is not valid, or not in device memory");
+	if (!pto_rt_covers(rt, t, false))
+		return bad(rt, "its buffer at 0x%llx, %llu bytes, is not memory of this context",
+			   (unsigned long long)t->addr, (unsigned long long)t->size);
 	if (!range(t->dtype, &low, &high))
 		return bad(rt, "data type %u of the tensor is no integer type", t->dtype);
 	if (args->predicate_value < low || args->predicate_value > high)

@@ -312,6 +312,15 @@ static uint64_t heap_base(const struct pto_runtime *rt, const struct pto_ring *r
 	return (uint64_t)(uintptr_t)(rt->base + ring->layout->heap);
 }
 
+/** pto_ring_heap_has() - is this memory in the heap of a ring that is set up? */
+bool pto_ring_heap_has(const struct pto_runtime *rt, const struct pto_ring *ring, uint64_t addr,
+		       uint64_t bytes)
+{
+	uint64_t offset = addr - heap_base(rt, ring);
+
+	return offset <= ring->layout->heap_size && bytes <= ring->layout->heap_size - offset;
+}
+
 /**
  * pto_ring_alloc() - allocate a task slot, and heap for its outputs
  * @rt: the run

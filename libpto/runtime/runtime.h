@@ -579,13 +579,13 @@ struct pto_graph_limits {
  * struct pto_graph_source - a graph to be executed on the device
  * @data: the graph; the application may write to it meanwhile
  * @size: bytes
- * @covers: may the run access this memory? NULL: all memory
+ * @covers: may the run read, or also write, this memory? NULL: all memory
  * @cookie: first argument of @covers
  */
 struct pto_graph_source {
 	const void *data;
 	uint64_t size;
-	bool (*covers)(const void *cookie, uint64_t addr, uint64_t size);
+	bool (*covers)(const void *cookie, uint64_t addr, uint64_t size, bool write);
 	const void *cookie;
 };
 
@@ -605,7 +605,7 @@ struct pto_graph_source {
  * @log: write a line of the program to the device's log
  * @room: make room for @bytes in pto_runtime.graph; false if there is no memory
  * @host_view: the host's address of device memory, NULL if the host cannot access it
- * @covers: may the run access memory that is not the runtime's? NULL: all of it
+ * @covers: may the run read, or also write, memory that is not the runtime's? NULL: all of it
  *
  * A runtime that executes tasks calls @ready, @execute, @help and @wait. A runtime that builds a
  * graph calls @room and @host_view.
@@ -623,7 +623,7 @@ struct pto_rt_env {
 	void (*log)(struct pto_runtime *rt, uint32_t level, const char *text);
 	bool (*room)(struct pto_runtime *rt, uint64_t bytes);
 	void *(*host_view)(struct pto_runtime *rt, uint64_t addr, uint64_t bytes);
-	bool (*covers)(struct pto_runtime *rt, uint64_t addr, uint64_t bytes);
+	bool (*covers)(struct pto_runtime *rt, uint64_t addr, uint64_t bytes, bool write);
 };
 
 /**
@@ -691,11 +691,14 @@ struct pto_runtime {
 	struct pto_scope scope[PTO_MAX_SCOPE_DEPTH];
 };
 
-/* May the run access the buffer of @t? What the runtime has allocated is in its arena. */
-static inline bool pto_rt_covers(struct pto_runtime *rt, const struct pto_tensor *t)
+/*
+ * May the run read, or also write, the buffer of @t? A tensor that a task owns is not looked at
+ * here, but when its owner is looked up (deps.c): it has to be in the heap of the owner's ring.
+ */
+static inline bool pto_rt_covers(struct pto_runtime *rt, const struct pto_tensor *t, bool write)
 {
 	return !rt->env->covers || t->owner_task != PTO_NO_TASK ||
-	       rt->env->covers(rt, t->addr, t->size);
+	       rt->env->covers(rt, t->addr, t->size, write);
 }
 
 void pto_runtime_init(struct pto_runtime *rt, const struct pto_rt_env *env,
@@ -796,6 +799,8 @@ static inline struct pto_ring *pto_ring_get(struct pto_runtime *rt, uint32_t ind
 }
 
 bool pto_ring_reclaim(struct pto_runtime *rt, struct pto_ring *ring);
+bool pto_ring_heap_has(const struct pto_runtime *rt, const struct pto_ring *ring, uint64_t addr,
+		       uint64_t bytes);
 struct pto_slot *pto_ring_alloc(struct pto_runtime *rt, struct pto_ring *ring, uint64_t heap_bytes,
 				uint64_t *heap_addr);
 struct pto_edge *pto_edge_at(const struct pto_arena *arena, struct pto_slot *slot, uint32_t i);

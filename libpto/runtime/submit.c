@@ -79,7 +79,7 @@ static bool check_tensors(struct pto_runtime *rt, const struct pto_task_args *ar
 			return bad(rt, "tensor argument %u is not a valid tensor", i);
 		if (!t->addr || t->address_space != PTO_SPACE_DEVICE)
 			return bad(rt, "tensor argument %u is not in device memory", i);
-		if (!pto_rt_covers(rt, t))
+		if (!pto_rt_covers(rt, t, false))
 			return bad(rt, "tensor argument %u: its buffer at 0x%llx, %llu bytes, is not memory of this context",
 				   i, (unsigned long long)t->addr, (unsigned long long)t->size);
 	}

@@ -162,25 +162,104 @@ static void allocated(struct pto_rt *rt)
 	pto_set_f32(rt, pto_task_output(&task, 0), 0, 1);
 }
 
-/* At address 4096. */
-static void unseen(struct pto_rt *rt, const struct pto_orch_args *args, uint64_t how)
+static void submit_with(struct pto_rt *rt, const struct pto_orch_args *args,
+			const struct pto_tensor *t)
+{
+	struct pto_task_args task;
+
+	pto_task_args_init(&task);
+	pto_add_input(&task, pto_orch_tensor(args, 0));
+	pto_add_input(&task, t);
+	pto_add_output_existing(&task, pto_orch_tensor(args, 2));
+	pto_submit_aiv(rt, 0, &task);
+}
+
+/* A task that runs if an integer is not 1. */
+static void submit_if(struct pto_rt *rt, const struct pto_orch_args *args,
+		      const struct pto_tensor *t)
+{
+	struct pto_task_args task;
+	uint32_t index = 0;
+
+	pto_task_args_init(&task);
+	pto_add_input(&task, pto_orch_tensor(args, 0));
+	pto_add_input(&task, pto_orch_tensor(args, 1));
+	pto_add_output_existing(&task, pto_orch_tensor(args, 2));
+	pto_set_predicate(&task, t, 1, &index, PTO_PREDICATE_NE, 1);
+	pto_submit_aiv(rt, 0, &task);
+}
+
+static struct pto_tensor external(uint64_t addr, uint8_t dtype)
 {
 	uint32_t shape = 4;
-	struct pto_task_args task;
 	struct pto_tensor t;
 
-	pto_external(&t, 4096, PTO_DTYPE_FLOAT32, 1, &shape, 0, 0);
+	pto_external(&t, addr, dtype, 1, &shape, 0, 0);
+	return t;
+}
+
+static void unseen(struct pto_rt *rt, const struct pto_orch_args *args, uint64_t how)
+{
+	struct pto_tensor t = external(HOST_NOBODYS, PTO_DTYPE_FLOAT32);
+
 	if (how == HOST_UNSEEN) {
 		pto_get_f32(rt, &t, 0);
 	} else if (how == HOST_UNSEEN_SET) {
 		pto_set_f32(rt, &t, 0, 1);
+	} else if (how == HOST_UNSEEN_TASK) {
+		submit_with(rt, args, &t);
 	} else {
-		pto_task_args_init(&task);
-		pto_add_input(&task, pto_orch_tensor(args, 0));
-		pto_add_input(&task, &t);
-		pto_add_output_existing(&task, pto_orch_tensor(args, 2));
-		pto_submit_aiv(rt, 0, &task);
+		t = external(HOST_NOBODYS, PTO_DTYPE_UINT32);
+		submit_if(rt, args, &t);
 	}
+}
+
+/* Of a tensor that a task owns the program has changed the address, or the size. */
+static void owned(struct pto_rt *rt, const struct pto_orch_args *args, uint64_t how)
+{
+	struct pto_create_info info = pto_create_1d(how == HOST_OWNED_PREDICATE ?
+						    PTO_DTYPE_UINT32 : PTO_DTYPE_FLOAT32, 4);
+	struct pto_task task = pto_alloc_tensors(rt, &info, 1);
+	struct pto_tensor t = *pto_task_output(&task, 0);
+
+	if (how == HOST_OWNED_LARGE)
+		t.size = 1ULL << 40;
+	else
+		t.addr = HOST_NOBODYS;
+	if (how == HOST_OWNED)
+		pto_get_f32(rt, &t, 0);
+	else if (how == HOST_OWNED_SET)
+		pto_set_f32(rt, &t, 0, 1);
+	else if (how == HOST_OWNED_PREDICATE)
+		submit_if(rt, args, &t);
+	else
+		submit_with(rt, args, &t);
+}
+
+/* What is at an address that the application knows. */
+static void at(struct pto_rt *rt, const struct pto_orch_args *args, uint64_t how)
+{
+	struct pto_tensor t = external(pto_orch_scalar(args, 1), PTO_DTYPE_UINT32);
+
+	if (how == HOST_AT)
+		pto_get_u32(rt, &t, 0);
+	else if (how == HOST_AT_TASK)
+		submit_with(rt, args, &t);
+	else
+		submit_if(rt, args, &t);
+}
+
+static void word(struct pto_rt *rt, const struct pto_orch_args *args)
+{
+	uint64_t addr = pto_orch_scalar(args, 2);
+	struct pto_task_args task;
+	static uint32_t own;
+
+	pto_task_args_init(&task);
+	pto_add_inout(&task, pto_orch_tensor(args, 2));
+	pto_add_scalar(&task, pto_orch_scalar(args, 1));
+	pto_add_scalar(&task, addr == WORD_ORCH ? (uint64_t)(uintptr_t)&own : addr);
+	pto_submit_aiv(rt, 1, &task);
 }
 
 /* A task of whatever func_id scalar 1 says. */
@@ -249,7 +328,23 @@ void aicpu_orchestration_entry(struct pto_rt *rt, const struct pto_orch_args *ar
 	case HOST_UNSEEN:
 	case HOST_UNSEEN_SET:
 	case HOST_UNSEEN_TASK:
+	case HOST_UNSEEN_PREDICATE:
 		unseen(rt, args, pto_orch_scalar(args, 0));
+		break;
+	case HOST_OWNED:
+	case HOST_OWNED_SET:
+	case HOST_OWNED_TASK:
+	case HOST_OWNED_PREDICATE:
+	case HOST_OWNED_LARGE:
+		owned(rt, args, pto_orch_scalar(args, 0));
+		break;
+	case HOST_WORD:
+		word(rt, args);
+		break;
+	case HOST_AT:
+	case HOST_AT_TASK:
+	case HOST_AT_PREDICATE:
+		at(rt, args, pto_orch_scalar(args, 0));
 		break;
 	case HOST_OPEN_SCOPE:
 		pto_scope_begin(rt, PTO_SCOPE_AUTO);

@@ -695,6 +695,32 @@ TEST_F(device, crash_in_read_only_memory)
 	EXPECT_EQ(4711, *word);
 }
 
+/* The device itself does not write there, nor to what it has just read. */
+TEST_F(device, words_in_read_only_memory)
+{
+	uint64_t *word = rig_alloc(&self->rig, PTO_DEV_PAGE_SIZE);
+	struct pto_dev_cmd_map map = {
+		.opcode = PTO_DEV_MAP, .ctx = 1, .addr = rig_addr(&self->rig, word),
+		.length = PTO_DEV_PAGE_SIZE, .prot = PTO_DEV_PROT_READ,
+	};
+
+	*word = 4711;
+	EXPECT_EQ(PTO_DEV_PROGRAM, rig_run(&self->ctx, 0, PROBE_GET, map.addr, 0));
+	ASSERT_EQ(PTO_DEV_OK, rig_do(&self->rig, 1, &map, NULL));
+	EXPECT_EQ(PTO_DEV_OK, rig_run(&self->ctx, 0, PROBE_GET, map.addr, 0));
+	EXPECT_EQ(4711, *self->ctx.page);
+	EXPECT_EQ(PTO_DEV_PROGRAM, rig_run(&self->ctx, 0, PROBE_SET, map.addr, 1));
+	EXPECT_EQ(4711, *self->ctx.page);
+	EXPECT_EQ(PTO_DEV_PROGRAM, rig_run(&self->ctx, 0, PROBE_WORD, map.addr, 0));
+	EXPECT_EQ(0, *self->ctx.page);
+	EXPECT_EQ(4711, *word);
+	EXPECT_EQ(PTO_DEV_OK,
+		  rig_run(&self->ctx, 0, PROBE_WORD, rig_addr(&self->rig, self->ctx.page) + 64, 0));
+	EXPECT_EQ(PROBE_STARTED, *self->ctx.page);
+	EXPECT_EQ(1, self->ctx.page[8]);
+	EXPECT_EQ(PTO_DEV_OK, rig_run(&self->ctx, 0, PROBE_COUNT, 0, 0));
+}
+
 /* What another context shares with the admin. */
 TEST_F(device, crash_in_foreign_page)
 {

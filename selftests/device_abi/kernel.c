@@ -7,6 +7,15 @@
 #include <pto/kernel.h>
 #include "rig.h"
 
+static void change_word(int64_t *args, uint32_t *word)
+{
+	const struct pto_local_context *local =
+		(const struct pto_local_context *)(uintptr_t)args[PTO_KERNEL_ARG_LOCAL];
+
+	local->rt->ops->wait_ge(local->rt, word, 0);
+	pto_notify(args, word, 1);
+}
+
 void kernel_entry(int64_t *args)
 {
 	uint64_t *data = pto_arg_data(args, 0);
@@ -24,6 +33,10 @@ void kernel_entry(int64_t *args)
 		break;
 	case KERNEL_CRASH_INSIDE:
 		memset(nowhere, 1, 100000);
+		break;
+	case KERNEL_WORD:
+		change_word(args, (uint32_t *)(uintptr_t)pto_arg_u64(args, 2));
+		*data = PROBE_STARTED;
 		break;
 	case KERNEL_DEAF:
 		sigfillset(&all);

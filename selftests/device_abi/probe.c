@@ -5,6 +5,7 @@
  * 64-bit result.
  */
 #include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -120,6 +121,28 @@ static void probe_write(const struct pto_orch_args *args)
 	*(volatile uint64_t *)(uintptr_t)pto_orch_scalar(args, 1) = pto_orch_scalar(args, 2);
 }
 
+static void probe_element(struct pto_rt *rt, const struct pto_orch_args *args, bool set)
+{
+	uint32_t one = 1;
+	struct pto_tensor t;
+
+	pto_external(&t, pto_orch_scalar(args, 1), PTO_DTYPE_UINT64, 1, &one, 0, 0);
+	probe_result(args, pto_get_u64(rt, &t, 0));
+	if (set)
+		pto_set_u64(rt, &t, 0, pto_orch_scalar(args, 2));
+}
+
+static void probe_word(struct pto_rt *rt, const struct pto_orch_args *args)
+{
+	struct pto_task_args task;
+
+	pto_task_args_init(&task);
+	pto_add_inout(&task, pto_orch_tensor(args, 0));
+	pto_add_scalar(&task, KERNEL_WORD);
+	pto_add_scalar(&task, pto_orch_scalar(args, 1));
+	pto_submit_aiv(rt, 5, &task);
+}
+
 void aicpu_orchestration_entry(struct pto_rt *rt, const struct pto_orch_args *args)
 {
 	uint64_t *word = (uint64_t *)(uintptr_t)pto_orch_scalar(args, 1);
@@ -174,6 +197,13 @@ void aicpu_orchestration_entry(struct pto_rt *rt, const struct pto_orch_args *ar
 		break;
 	case PROBE_WALK:
 		probe_walk(rt, args);
+		break;
+	case PROBE_GET:
+	case PROBE_SET:
+		probe_element(rt, args, pto_orch_scalar(args, 0) == PROBE_SET);
+		break;
+	case PROBE_WORD:
+		probe_word(rt, args);
 		break;
 	case PROBE_PID:
 		probe_result(args, (uint64_t)getpid());

@@ -30,6 +30,9 @@
 #define PROBE_WRITE_EXIT 15	/* as PROBE_WRITE, and _exit(0) */
 #define PROBE_WRITE_DEAF 16	/* as PROBE_WRITE, and PROBE_DEAF */
 #define PROBE_WALK	17	/* a task every 20 ms until the result is scalar 1 */
+#define PROBE_GET	18	/* result: the element at address scalar 1 */
+#define PROBE_SET	19	/* reads the element at address scalar 1, and sets it to scalar 2 */
+#define PROBE_WORD	20	/* a task of func_id 5 that does KERNEL_WORD at scalar 1 */
 
 #define PROBE_STARTED	0x7374617274656421ULL	/* result of SPIN, HANG, DEAF, WALK at once */
 
@@ -40,6 +43,7 @@
 #define KERNEL_HANG		3	/* for ever */
 #define KERNEL_DEAF		4	/* for ever, and no signal reaches it */
 #define KERNEL_NOTHING		5
+#define KERNEL_WORD		6	/* waits for the word at scalar 2, and changes it */
 
 /* Every wait ends with a failure after this. */
 #define RIG_BOUND_NS	(60 * 1000000000ULL)

@@ -71,7 +71,7 @@ static bool within(uint64_t addr, uint64_t size, uint64_t start, uint64_t bytes)
 	return addr >= start && size <= bytes && addr - start <= bytes - size;
 }
 
-static bool in_externals(const void *cookie, uint64_t addr, uint64_t size)
+static bool in_externals(const void *cookie, uint64_t addr, uint64_t size, bool write)
 {
 	uint32_t i;
 
@@ -92,7 +92,7 @@ static void look(const struct pto_tensor *tensors, uint32_t count)
 		if (pto_tensor_check(t))
 			trial_fail("a task has got a tensor that is none");
 		if (!within(t->addr, t->size, running.heap, running.heap_bytes) &&
-		    !in_externals(NULL, t->addr, t->size))
+		    !in_externals(NULL, t->addr, t->size, true))
 			trial_fail("a task has got %llu bytes at 0x%llx, which are not the run's",
 				   (unsigned long long)t->size, (unsigned long long)t->addr);
 		running.tensors++;

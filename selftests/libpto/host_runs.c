@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 #include "pttest.h"
 
 #define COUNT 100
+#define TRIES 10000	/* runs, within which memory has been unmapped; a few are enough */
 
 FIXTURE(host) {
 	int fd;	/* only says whether there is a device */
@@ -218,24 +220,138 @@ PT_TEST_F(host, elements_that_the_host_does_not_see)
 		     PTO_FATAL_INVALID_ARGS, "does not see address 0x1000");
 }
 
+/* --- memory that is nobody's ------------------------------------------------------------ */
+
+/* Both kinds of callable, with another kernel. */
+static int prepare_kind(FIXTURE_DATA(host) *self, uint32_t kind)
+{
+	if (pto_unprepare(self->ctx, 0) || pto_callable_set_kind(self->callable, kind))
+		return -1;
+	if (kind == PTO_KIND_DEVICE_ORCH &&
+	    pto_callable_add_kernel(self->callable, 1, PTO_CORE_AIV, pt_object("kernel_word")))
+		return -1;
+	return pto_prepare(self->ctx, 0, self->callable);
+}
+
+/* The run fails because of this address, and the next one is as good as the first. */
+static void expect_nobodys(struct __test_metadata *_metadata, FIXTURE_DATA(host) *self, int rc,
+			   uint32_t code, const char *what, uint64_t addr)
+{
+	const char *text = pto_context_error(self->ctx);
+	char wanted[32];
+
+	snprintf(wanted, sizeof(wanted), "0x%llx", (unsigned long long)addr);
+	EXPECT_EQ(-EREMOTEIO, rc) {
+		TH_LOG("%s: %s", what, text);
+	}
+	EXPECT_EQ(code, self->result.code) {
+		TH_LOG("%s: %s", what, text);
+	}
+	EXPECT_TRUE(!!strstr(text, wanted)) {
+		TH_LOG("%s: %s", what, text);
+	}
+	EXPECT_EQ(0, run(self, HOST_GRAPH, 0, 0, NULL));
+	EXPECT_EQ(5 * 7, self->f[7]);
+}
+
 /* One rule for both kinds: memory that is not the context's is an invalid argument. */
 PT_TEST_F(host, memory_that_is_nobodys)
 {
-	static const uint32_t how[] = { HOST_UNSEEN, HOST_UNSEEN_SET, HOST_UNSEEN_TASK };
+	static const struct {
+		uint32_t how;
+		const char *what;
+	} accesses[] = {
+		{ HOST_UNSEEN, "an element" },
+		{ HOST_UNSEEN_SET, "an element that is set" },
+		{ HOST_UNSEEN_TASK, "an argument" },
+		{ HOST_UNSEEN_PREDICATE, "a predicate" },
+		{ HOST_OWNED, "an element of a task" },
+		{ HOST_OWNED_SET, "an element of a task that is set" },
+		{ HOST_OWNED_TASK, "an argument of a task" },
+		{ HOST_OWNED_PREDICATE, "a predicate of a task" },
+	};
 	uint32_t kind, i;
 
 	for (kind = PTO_KIND_DEVICE_ORCH; kind <= PTO_KIND_HOST_GRAPH; kind++) {
-		ASSERT_EQ(0, pto_unprepare(self->ctx, 0));
-		ASSERT_EQ(0, pto_callable_set_kind(self->callable, kind));
-		ASSERT_EQ(0, pto_prepare(self->ctx, 0, self->callable));
-		for (i = 0; i < 3; i++) {
-			EXPECT_EQ(-EREMOTEIO, run(self, how[i], 0, 0, NULL));
-			EXPECT_EQ(PTO_FATAL_INVALID_ARGS, self->result.code);
-			EXPECT_TRUE(!!strstr(pto_context_error(self->ctx), "0x1000")) {
-				TH_LOG("%s", pto_context_error(self->ctx));
-			}
+		ASSERT_EQ(0, prepare_kind(self, kind));
+		for (i = 0; i < sizeof(accesses) / sizeof(accesses[0]); i++)
+			expect_nobodys(_metadata, self, run(self, accesses[i].how, 0, 0, NULL),
+				       PTO_FATAL_INVALID_ARGS, accesses[i].what, HOST_NOBODYS);
+		EXPECT_EQ(-EREMOTEIO, run(self, HOST_OWNED_LARGE, 0, 0, NULL));
+		EXPECT_EQ(PTO_FATAL_INVALID_ARGS, self->result.code);
+		EXPECT_TRUE(!!strstr(pto_context_error(self->ctx), "1099511627776 bytes")) {
+			TH_LOG("%s", pto_context_error(self->ctx));
 		}
-		EXPECT_EQ(0, run(self, HOST_GRAPH, 0, 0, NULL));
+	}
+}
+
+static const char * const calls[] = {
+	[WORD_EXPECT] = "a counter", [WORD_WAIT] = "pto_wait_ge()", [WORD_NOTIFY] = "pto_notify()",
+};
+
+/* Words that a kernel names are the context's, or static data of the callable. */
+PT_TEST_F(host, words_that_are_nobodys)
+{
+	static uint32_t own;
+	const uint64_t nobodys[] = { HOST_NOBODYS, (uintptr_t)&own };
+	uint32_t kind, call, value, i;
+
+	for (kind = PTO_KIND_DEVICE_ORCH; kind <= PTO_KIND_HOST_GRAPH; kind++) {
+		ASSERT_EQ(0, prepare_kind(self, kind));
+		for (call = WORD_EXPECT; call <= WORD_NOTIFY; call++) {
+			for (i = 0; i < 2; i++)
+				expect_nobodys(_metadata, self,
+					       run(self, HOST_WORD, call, nobodys[i], NULL),
+					       call ? PTO_FATAL_INVALID_ARGS :
+						      PTO_FATAL_ASYNC_COMPLETION_INVALID,
+					       calls[call], nobodys[i]);
+			for (i = WORD_STATIC; i <= WORD_TENSOR; i++) {
+				EXPECT_EQ(0, run(self, HOST_WORD, call, i, NULL)) {
+					TH_LOG("%s: %s", calls[call],
+					       pto_context_error(self->ctx));
+				}
+				memcpy(&value, &self->f[0], sizeof(value));
+				EXPECT_EQ(1, value);
+			}
+			/* The orchestration of a host graph is not on the device. */
+			EXPECT_EQ(kind == PTO_KIND_HOST_GRAPH ? -EREMOTEIO : 0,
+				  run(self, HOST_WORD, call, WORD_ORCH, NULL));
+		}
+	}
+	EXPECT_EQ(0, own);
+}
+
+/* What was the context's in one run need not be so in the next. */
+PT_TEST_F(host, memory_that_was_the_contexts)
+{
+	static const uint32_t how[] = { HOST_AT, HOST_AT_TASK, HOST_AT_PREDICATE };
+	static const char * const names[] = { "an element", "an argument", "a predicate" };
+	uint32_t kind, first, i;
+	struct pto_buffer *buf;
+	uint64_t addr;
+
+	for (kind = PTO_KIND_DEVICE_ORCH; kind <= PTO_KIND_HOST_GRAPH; kind++) {
+		ASSERT_EQ(0, prepare_kind(self, kind));
+		ASSERT_EQ(0, pto_buffer_alloc(self->ctx, 1 << 20, PTO_PLACE_DEVICE, &buf));
+		addr = pto_buffer_device_addr(buf);
+		for (i = 0; i < sizeof(how) / sizeof(how[0]); i++)
+			EXPECT_EQ(0, run(self, how[i], addr, 0, NULL));
+		for (i = WORD_EXPECT; i <= WORD_NOTIFY; i++)
+			EXPECT_EQ(0, run(self, HOST_WORD, i, addr, NULL));
+		/* The last that the device has looked at */
+		EXPECT_EQ(0, run(self, HOST_AT, addr, 0, NULL));
+		pto_buffer_free(buf);
+		/* A free does not wait for the device, which unmaps the memory after the runs. */
+		first = kind == PTO_KIND_DEVICE_ORCH ? HOST_AT : HOST_AT_TASK;
+		for (i = 0; i < TRIES && !run(self, first, addr, 0, NULL); i++)
+			sched_yield();
+		for (i = 0; i < sizeof(how) / sizeof(how[0]); i++)
+			expect_nobodys(_metadata, self, run(self, how[i], addr, 0, NULL),
+				       PTO_FATAL_INVALID_ARGS, names[how[i] - HOST_AT], addr);
+		for (i = WORD_EXPECT; i <= WORD_NOTIFY; i++)
+			expect_nobodys(_metadata, self, run(self, HOST_WORD, i, addr, NULL),
+				       i ? PTO_FATAL_INVALID_ARGS :
+					   PTO_FATAL_ASYNC_COMPLETION_INVALID, calls[i], addr);
 	}
 }
 

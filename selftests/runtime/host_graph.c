@@ -247,7 +247,43 @@ TEST_F(graph, cohorts)
 
 /* --- hostile graphs ----------------------------------------------------------- */
 
-static bool in_externals(const void *cookie, uint64_t addr, uint64_t size)
+static void fill_entry(struct pto_rt *rt, const struct pto_orch_args *args)
+{
+	struct pto_create_info info = pto_create_1d(PTO_DTYPE_UINT64, 1);
+
+	pto_create_set_value(&info, 3);
+	pto_alloc_tensors(rt, &info, 1);
+}
+
+/* An initial value is for the graph's part of the heap, also if it is named by its address. */
+TEST_F(graph, fills_the_heap_only)
+{
+	struct pto_arena *arena = self->run.arena;
+	uint64_t heap = (uint64_t)(uintptr_t)arena + arena->ring[0].heap;
+	struct pto_tensor t;
+	uint8_t *at;
+
+	ASSERT_TRUE(hosted_build(&self->host, fill_entry, NULL));
+	at = self->host.graph.data + sizeof(struct pto_dev_graph) +
+	     sizeof(struct pto_dev_graph_task);
+	memcpy(&t, at, sizeof(t));
+	ASSERT_EQ(PTO_DEV_GRAPH_HEAP, t.addr);
+	t.addr = heap;
+	t.owner_task = PTO_NO_TASK;
+	memcpy(at, &t, sizeof(t));
+	ASSERT_EQ(PTO_DEV_OK, execute(self));
+	EXPECT_EQ(3, *(uint64_t *)(uintptr_t)heap);
+	memset((void *)(uintptr_t)heap, 0, 8192);
+	t.size = 8192;
+	memcpy(at, &t, sizeof(t));
+	EXPECT_EQ(PTO_DEV_PROGRAM, execute(self));
+	EXPECT_NE(NULL, strstr((char *)self->report.text, "no output that can be filled")) {
+		TH_LOG("%s", (char *)self->report.text);
+	}
+	EXPECT_EQ(0, *(uint64_t *)(uintptr_t)heap);
+}
+
+static bool in_externals(const void *cookie, uint64_t addr, uint64_t size, bool write)
 {
 	uint32_t i;
 

@@ -165,17 +165,17 @@ static void env_log(struct pto_runtime *rt, uint32_t level, const char *text)
 }
 
 /* The last buffers that have been found are remembered: programs use few, and often. */
-static bool env_covers(struct pto_runtime *rt, uint64_t addr, uint64_t bytes)
+static bool env_covers(struct pto_runtime *rt, uint64_t addr, uint64_t bytes, bool write)
 {
 	struct pto_engine *engine = engine_of(rt);
 	const struct pto_graph_source *source = &engine->graph;
 	struct pto_covered *last = &engine->covered[addr / PTO_CACHE_LINE % ENGINE_COVERED];
 
-	if (last->addr == addr && last->bytes >= bytes)
+	if (last->addr == addr && last->bytes >= bytes && (last->write || !write))
 		return true;
-	if (source->covers && !source->covers(source->cookie, addr, bytes))
+	if (source->covers && !source->covers(source->cookie, addr, bytes, write))
 		return false;
-	*last = (struct pto_covered){ .addr = addr, .bytes = bytes };
+	*last = (struct pto_covered){ .addr = addr, .bytes = bytes, .write = write };
 	return true;
 }
 

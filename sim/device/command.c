@@ -390,9 +390,11 @@ static void run_execute(struct context *ctx, const struct pto_engine_run *run,
 	out->report.code = PTO_FATAL_SCHEDULER_TIMEOUT;
 }
 
-static bool graph_covers(const void *cookie, uint64_t addr, uint64_t size)
+static bool run_covers(const void *cookie, uint64_t addr, uint64_t size, bool write)
 {
-	return context_covers((struct context *)(uintptr_t)cookie, addr, size, PTO_DEV_PROT_READ);
+	uint32_t prot = PTO_DEV_PROT_READ | (write ? PTO_DEV_PROT_WRITE : 0);
+
+	return context_covers((struct context *)(uintptr_t)cookie, addr, size, prot);
 }
 
 /* Is there no graph, or one in the context's memory? */
@@ -401,7 +403,7 @@ static bool graph_sound(struct context *ctx, const struct pto_dev_cmd_run *cmd)
 	if (!cmd->graph_addr)
 		return !cmd->graph_size;
 	return cmd->graph_size && cmd->graph_addr % 64 == 0 &&
-	       graph_covers(ctx, cmd->graph_addr, cmd->graph_size);
+	       context_covers(ctx, cmd->graph_addr, cmd->graph_size, PTO_DEV_PROT_READ);
 }
 
 /* Finds what the run is to use, which stays until run_end(). */
@@ -447,7 +449,7 @@ static void do_run(struct context *ctx, const struct pto_dev_cmd *generic, struc
 		.op_timeout_ns = cmd->op_timeout_ms * NSEC_PER_MSEC,
 		.graph = (const void *)(uintptr_t)cmd->graph_addr,
 		.graph_size = cmd->graph_size,
-		.covers = graph_covers,
+		.covers = run_covers,
 		.cookie = ctx,
 	};
 

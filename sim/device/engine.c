@@ -478,6 +478,7 @@ uint32_t pto_engine_run(struct pto_engine *engine, const struct pto_engine_run *
 		return status;
 	engine->kernels = run->callable->kernels;
 	engine->kernel_count = run->callable->kernel_count;
+	engine->runs++;
 	memset(engine->covered, 0, sizeof(engine->covered));
 	engine->graph = (struct pto_graph_source){
 		.data = run->graph,

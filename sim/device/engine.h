@@ -73,12 +73,24 @@ struct pto_engine_kernel {
 };
 
 /**
+ * struct pto_engine_range - addresses
+ * @begin: the first
+ * @end: the first one behind them
+ */
+struct pto_engine_range {
+	uint64_t begin;
+	uint64_t end;
+};
+
+/**
  * struct pto_engine_callable - a loaded callable, immutable while a run uses it
  * @name: what it is, for the report of a crash, or NULL
  * @entry: the orchestration's entry; NULL if its runs have graphs
  * @config: its configuration function, or NULL
  * @kernels: table of @kernel_count, indexed by func_id
  * @kernel_count: highest func_id + 1
+ * @objects: where its objects are loaded, @object_count ranges
+ * @object_count: its orchestration, if that is on the device, and its kernels
  */
 struct pto_engine_callable {
 	const char *name;
@@ -86,6 +98,8 @@ struct pto_engine_callable {
 	pto_orch_config_fn config;
 	const struct pto_engine_kernel *kernels;
 	uint32_t kernel_count;
+	const struct pto_engine_range *objects;
+	uint32_t object_count;
 };
 
 /**
@@ -97,7 +111,7 @@ struct pto_engine_callable {
  * @graph: the graph (struct pto_dev_graph) if the callable has no entry, else NULL; the
  *	application may write to it meanwhile
  * @graph_size: bytes of it
- * @covers: may tensors of the graph lie in this memory? NULL: anywhere
+ * @covers: may the run read, or also write, this memory? NULL: all memory. Called by any thread
  * @cookie: first argument of @covers
  * @timeout_ns: bound for the whole run; 0: only the engine's default for a run without progress
  *	applies
@@ -114,7 +128,7 @@ struct pto_engine_run {
 	uint32_t epoch;
 	const void *graph;
 	uint64_t graph_size;
-	bool (*covers)(const void *cookie, uint64_t addr, uint64_t size);
+	bool (*covers)(const void *cookie, uint64_t addr, uint64_t size, bool write);
 	const void *cookie;
 	uint64_t timeout_ns;
 	uint64_t sched_timeout_ns;

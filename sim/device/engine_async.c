@@ -13,8 +13,6 @@
  * its core's state says meanwhile that its kernel runs.
  */
 #include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "engine_internal.h"
@@ -97,29 +95,10 @@ static bool wait_room(struct pto_core *core)
 	return !pto_rt_fatal_code(&engine->rt);
 }
 
-/* Fail the run because of an error of its kernel. */
-__attribute__((format(printf, 3, 4)))
-static bool refuse(struct pto_core *core, uint32_t code, const char *fmt, ...)
-{
-	uint32_t func = core_func(atomic_load_explicit(&core->state, memory_order_relaxed));
-	const struct pto_fatal_at at = {
-		.func = func, .core = core->index, .claim = PTO_CLAIM_CLOSED,
-		.task = atomic_load_explicit(&core->task, memory_order_relaxed),
-	};
-	char text[128];
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof(text), fmt, ap);
-	va_end(ap);
-	pto_rt_fatal_at(&core->engine->rt, code, &at, "%s", text);
-	return false;
-}
-
 static bool too_many(struct pto_core *core)
 {
-	return refuse(core, PTO_FATAL_ASYNC_WAIT_OVERFLOW, "more than %u conditions for one task",
-		      PTO_KERNEL_MAX_CONDITIONS);
+	return core_refuse(core, PTO_FATAL_ASYNC_WAIT_OVERFLOW,
+			   "more than %u conditions for one task", PTO_KERNEL_MAX_CONDITIONS);
 }
 
 /* Report the error word of the record, which the kernel has set. */
@@ -128,11 +107,28 @@ static bool report_word(struct pto_core *core)
 	if (core->async_error == PTO_ASYNC_ERROR_OVERFLOW)
 		return too_many(core);
 	if (core->async_error == PTO_ASYNC_ERROR_INVALID)
-		return refuse(core, PTO_FATAL_ASYNC_COMPLETION_INVALID,
-			      "the kernel says that a condition is invalid");
-	return refuse(core, PTO_FATAL_ASYNC_COMPLETION_INVALID,
-		      "the error word of the kernel's conditions is %d, which means nothing",
-		      core->async_error);
+		return core_refuse(core, PTO_FATAL_ASYNC_COMPLETION_INVALID,
+				   "the kernel says that a condition is invalid");
+	return core_refuse(core, PTO_FATAL_ASYNC_COMPLETION_INVALID,
+			   "the error word of the kernel's conditions is %d, which means nothing",
+			   core->async_error);
+}
+
+static bool check_entry(struct pto_core *core, const struct pto_async_entry *e)
+{
+	if (e->type != PTO_ASYNC_COUNTER)
+		return core_refuse(core, PTO_FATAL_ASYNC_COMPLETION_INVALID,
+				   "a condition is of type %d, and the device has no engine for any but counters (%d)",
+				   e->type, PTO_ASYNC_COUNTER);
+	if (!e->addr || e->addr % sizeof(uint32_t))
+		return core_refuse(core, PTO_FATAL_ASYNC_COMPLETION_INVALID,
+				   "the counter of a condition, at 0x%llx, is NULL or not aligned",
+				   (unsigned long long)e->addr);
+	if (core_word(core, e->addr, false))
+		return true;
+	return core_refuse(core, PTO_FATAL_ASYNC_COMPLETION_INVALID,
+			   "the counter of a condition, at 0x%llx, is memory of neither this context nor the callable",
+			   (unsigned long long)e->addr);
 }
 
 /* Check the record. */
@@ -144,16 +140,9 @@ static bool check_record(struct pto_core *core)
 		return report_word(core);
 	if (core->named > PTO_KERNEL_MAX_CONDITIONS)
 		return too_many(core);
-	for (; e < core->entries + core->named; e++) {
-		if (e->type != PTO_ASYNC_COUNTER)
-			return refuse(core, PTO_FATAL_ASYNC_COMPLETION_INVALID,
-				      "a condition is of type %d, and the device has no engine for any but counters (%d)",
-				      e->type, PTO_ASYNC_COUNTER);
-		if (!e->addr || e->addr % sizeof(uint32_t))
-			return refuse(core, PTO_FATAL_ASYNC_COMPLETION_INVALID,
-				      "the counter of a condition, at 0x%llx, is NULL or not aligned",
-				      (unsigned long long)e->addr);
-	}
+	for (; e < core->entries + core->named; e++)
+		if (!check_entry(core, e))
+			return false;
 	return true;
 }
 

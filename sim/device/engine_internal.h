@@ -62,6 +62,8 @@ struct pto_watch {
 	uint64_t asked;
 };
 
+#define CORE_WORDS	8	/* words of kernels that a core remembers */
+
 /**
  * struct pto_core - an OS thread that acts as a core
  * @rt: the kernel's view; first member, because calls of the kernel pass it
@@ -91,6 +93,9 @@ struct pto_watch {
  * @words: the thread's floating-point control words before the kernel
  * @next: next crew thread
  * @entries: the kernel's record of conditions
+ * @known: words that kernels of the run @known_run may use, see core_word(); used by the thread
+ *	only, like what follows
+ * @known_run: pto_engine.runs of that run
  * @cohort: units that other threads may run, too
  * @watch: the monitor's data
  */
@@ -121,6 +126,8 @@ struct pto_core {
 	struct pto_fpstate words;
 	struct pto_core *next;
 	struct pto_async_entry entries[PTO_KERNEL_MAX_CONDITIONS];
+	uint64_t known[CORE_WORDS];
+	uint64_t known_run;
 	struct pto_cohort cohort __attribute__((aligned(PTO_CACHE_LINE)));
 	struct pto_watch watch __attribute__((aligned(PTO_CACHE_LINE)));
 };
@@ -231,10 +238,12 @@ struct pto_probe {
  * struct pto_covered - a buffer that the run may access
  * @addr: its address, 0 if there is none
  * @bytes: so many of it
+ * @write: it may also write it
  */
 struct pto_covered {
 	uint64_t addr;
 	uint64_t bytes;
+	bool write;
 };
 
 /* Of pto_engine.callers */
@@ -278,6 +287,7 @@ struct pto_caller {
  * @cores: threads, worker_count + 1, and that of pto_engine_call()
  * @worker_count: workers
  * @started: workers that have a thread; used by the creator and the destroyer only
+ * @runs: number of runs begun
  * @callable: callable of the current run, or of the last one
  * @kernels: kernel table of the current run
  * @kernel_count: its length
@@ -312,6 +322,7 @@ struct pto_engine {
 	struct pto_core *cores;
 	uint32_t worker_count;
 	uint32_t started;
+	uint64_t runs;
 	const struct pto_engine_callable *callable;
 	const struct pto_engine_kernel *kernels;
 	uint32_t kernel_count;
@@ -411,6 +422,11 @@ void escape_become(struct pto_core *core);
 void escape_landed(const struct pto_core *core);
 void escape_unblock(void);
 void escape_ask(struct pto_core *core);
+
+/* engine_word.c */
+__attribute__((format(printf, 3, 4)))
+bool core_refuse(struct pto_core *core, uint32_t code, const char *fmt, ...);
+bool core_word(struct pto_core *core, uint64_t addr, bool write);
 
 /* engine_cost.c */
 void cost_answer(struct pto_engine *engine);

@@ -54,6 +54,17 @@ static void wait_sleep(struct pto_engine *engine, const uint32_t *word, uint32_t
 	atomic_fetch_sub(&engine->waiters, 1);
 }
 
+/* Check the word that the kernel has given to @call. If it is nobody's, leave the kernel. */
+static void check_word(struct pto_core *core, const uint32_t *word, bool write, const char *call)
+{
+	if (core_word(core, (uintptr_t)word, write))
+		return;
+	core_refuse(core, PTO_FATAL_INVALID_ARGS,
+		    "%s: the word at 0x%llx is not aligned, or memory of neither this context nor the callable",
+		    call, (unsigned long long)(uintptr_t)word);
+	core_leave(core);
+}
+
 static void wait_ge(struct pto_kernel_rt *rt, const uint32_t *word, uint32_t value)
 {
 	struct pto_core *core = (struct pto_core *)rt;
@@ -67,6 +78,7 @@ static void wait_ge(struct pto_kernel_rt *rt, const uint32_t *word, uint32_t val
 		return;
 	}
 	enter(core);
+	check_word(core, word, false, "pto_wait_ge()");
 	while (__atomic_load_n(word, __ATOMIC_ACQUIRE) < value) {
 		if (pto_rt_fatal_code(&engine->rt))
 			core_leave(core);
@@ -87,6 +99,11 @@ static void notify(struct pto_kernel_rt *rt, uint32_t *word, uint32_t add)
 	struct pto_core *core = (struct pto_core *)rt;
 	struct pto_engine *engine = core->engine;
 
+	if (core_is_ours(core)) {
+		enter(core);
+		check_word(core, word, true, "pto_notify()");
+		leave(core);
+	}
 	__atomic_fetch_add(word, add, __ATOMIC_SEQ_CST);
 	if (!atomic_load(&engine->waiters))
 		return;

@@ -591,6 +591,7 @@ const struct pto_engine_callable *loader_callable(const struct loader *loader, u
 struct object *object_open(struct ptodev *dev, struct loader *loader, uint64_t addr, uint64_t size,
 			   const char *label, struct outcome *out);
 void *object_symbol(const struct object *object, const char *symbol);
+struct pto_engine_range object_range(const struct object *object);
 void object_close(struct loader *loader, struct object *object);
 void object_tidy(struct loader *loader);
 

@@ -40,6 +40,7 @@ struct kernel {
  * @object: the orchestration object; NULL of a host graph
  * @image_id: its image
  * @table: kernels by func_id, @engine.kernels
+ * @ranges: where @object and @kernels are loaded, @engine.objects
  * @kernels: the kernel objects to which it has references
  * @kernel_count: number of @kernels
  */
@@ -49,6 +50,7 @@ struct callable {
 	struct object *object;
 	uint64_t image_id;
 	struct pto_engine_kernel *table;
+	struct pto_engine_range *ranges;
 	struct kernel **kernels;
 	uint32_t kernel_count;
 };
@@ -145,6 +147,7 @@ static void callable_free(struct loader *loader, struct callable *callable)
 	object_close(loader, callable->object);
 	free(callable->kernels);
 	free(callable->table);
+	free(callable->ranges);
 	free(callable);
 }
 
@@ -281,6 +284,25 @@ static void load_kernels(struct load *load)
 	}
 }
 
+/* Tell the engine where the objects are. */
+static void load_ranges(struct load *load)
+{
+	struct callable *callable = load->callable;
+	uint32_t i;
+
+	callable->ranges = calloc(callable->kernel_count + 1, sizeof(*callable->ranges));
+	if (!callable->ranges) {
+		outcome_fail(load->out, PTO_DEV_NOMEM, "load: out of memory");
+		return;
+	}
+	for (i = 0; i < callable->kernel_count; i++)
+		callable->ranges[i] = object_range(callable->kernels[i]->object);
+	if (callable->object)
+		callable->ranges[i++] = object_range(callable->object);
+	callable->engine.objects = callable->ranges;
+	callable->engine.object_count = i;
+}
+
 /* In the process of an application, say what crashes. A context's own process reports it. */
 static void load_name(struct load *load)
 {
@@ -312,6 +334,8 @@ static void load_build(struct load *load)
 		load_orchestration(load);
 	if (!load->out->status)
 		load_kernels(load);
+	if (!load->out->status)
+		load_ranges(load);
 	if (load->out->status) {
 		callable_free(load->loader, load->callable);
 		load->callable = NULL;

@@ -308,6 +308,12 @@ void *object_symbol(const struct object *object, const char *symbol)
 	return found == self ? addr : NULL;
 }
 
+/* Where the object is loaded */
+struct pto_engine_range object_range(const struct object *object)
+{
+	return (struct pto_engine_range){ object->base, object->base + object->facts.span };
+}
+
 static void object_drop(struct loader *loader, struct object *object)
 {
 	object_end(object, loader);

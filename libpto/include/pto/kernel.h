@@ -202,11 +202,12 @@ static inline struct pto_kernel_rt *pto_kernel_rt_(const int64_t *args)
 /**
  * pto_wait_ge() - wait until a word is at least a value
  * @args: the kernel's argument array
- * @word: the word, in device memory; read with acquire semantics
+ * @word: the word, in device memory or static data of the callable; read with acquire semantics
  * @value: compared as unsigned
  *
  * For kernels of one cohort. It yields the processor while it waits. If the run fails in the
- * meantime, it does not return: the kernel ends there.
+ * meantime, it does not return: the kernel ends there. So it does if it would have to wait for a
+ * word elsewhere, which fails the run with PTO_FATAL_INVALID_ARGS.
  */
 static inline void pto_wait_ge(const int64_t *args, const uint32_t *word, uint32_t value)
 {
@@ -221,8 +222,11 @@ static inline void pto_wait_ge(const int64_t *args, const uint32_t *word, uint32
 /**
  * pto_notify() - add to a word, and wake the kernels that wait for it
  * @args: the kernel's argument array
- * @word: the word, in device memory; added to with release semantics
+ * @word: the word, in device memory or static data of the callable; added to, with release
+ *	semantics
  * @add: what to add
+ *
+ * A word elsewhere fails the run with PTO_FATAL_INVALID_ARGS, and the kernel ends there.
  */
 static inline void pto_notify(const int64_t *args, uint32_t *word, uint32_t add)
 {
@@ -234,7 +238,8 @@ static inline void pto_notify(const int64_t *args, uint32_t *word, uint32_t add)
 /**
  * pto_async_expect() - let the task complete only when a counter has reached a value
  * @args: the kernel's argument array
- * @counter: the counter, in device memory; something else than this kernel raises it
+ * @counter: the counter, in device memory or static data of the callable; something else than this
+ *	kernel raises it
  * @expected: value, compared as unsigned
  *
  * The kernel continues and returns. Its task completes when all its kernels have returned and
@@ -242,13 +247,13 @@ static inline void pto_notify(const int64_t *args, uint32_t *word, uint32_t add)
  * that struct pto_async_context describes, which belongs to the thread that executes the kernel.
  *
  * The run fails, once the kernel has returned, with PTO_FATAL_ASYNC_COMPLETION_INVALID if @counter
- * is NULL or not aligned, and with PTO_FATAL_ASYNC_WAIT_OVERFLOW if a task has more than
- * PTO_KERNEL_MAX_CONDITIONS. If the device cannot await more conditions, the task waits until one
- * of those awaited holds; if the run stalls for the scheduler's time-out, it fails with
- * PTO_FATAL_ASYNC_REGISTRATION_FAILED.
+ * is NULL, not aligned, or in memory of neither the context nor the callable's objects, and with
+ * PTO_FATAL_ASYNC_WAIT_OVERFLOW if a task has more than PTO_KERNEL_MAX_CONDITIONS. If the device
+ * cannot await more conditions, the task waits until one of those awaited holds; if the run stalls
+ * for the scheduler's time-out, it fails with PTO_FATAL_ASYNC_REGISTRATION_FAILED.
  *
- * Return: 0; -EINVAL or -ENOSPC in the first two cases; -ENOSYS if the device does not read the
- * record, as after the kernel has returned.
+ * Return: 0; -EINVAL if @counter is NULL or not aligned, -ENOSPC in the second case; -ENOSYS if the
+ * device does not read the record, as after the kernel has returned.
  */
 static inline int pto_async_expect(const int64_t *args, const uint32_t *counter, uint32_t expected)
 {
