@@ -11,12 +11,13 @@ enum crash_where { IN_ORCHESTRATION, IN_KERNEL, IN_CONFIG };
 enum crash_how { BY_ADDRESS, BY_TRAP, BY_ABORT, BY_BUS, BY_FPE, BY_STACK };
 
 #ifdef CRASH_HERE
-static int use_stack(volatile char *before, int depth)
+/* In small steps, so that the first page without access is where the stack ends. */
+__attribute__((noinline)) static int use_stack(volatile char *before, int depth)
 {
-	volatile char here[4096];
+	volatile char here[512];
 
 	here[0] = before[0];
-	if (depth == 1 << 20)
+	if (depth == 1 << 24)
 		return 0;
 	return use_stack(here, depth + 1) + here[0] + depth;
 }

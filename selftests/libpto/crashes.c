@@ -243,7 +243,7 @@ static int crash_of_the_application(int how, char *text, size_t size)
 		if (pto_open("/dev/pto0", &ctx) || prepare(ctx, PTO_KIND_HOST_GRAPH) < 0)
 			_exit(1);
 		if (how == 0)
-			*(volatile int *)(uintptr_t)getpid() = 0;
+			*(volatile char *)(uintptr_t)getpid() = 0;
 		if (how == 1)
 			kill(getpid(), SIGSEGV);
 		if (how == 2)
