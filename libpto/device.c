@@ -85,9 +85,31 @@ static void missing_reason(char *text, size_t size)
 			 "no such device: the pto module is loaded but has found none; start ptod for a virtual device");
 }
 
+/*
+ * It is the simulator that cannot make a device. Then its errno says nothing about nodes and
+ * drivers. Return: false if that is not so
+ */
+static bool simulator_reason(const char *call, int rc, char *text, size_t size)
+{
+	const char *refused = NULL;
+	int why = 0;
+
+	if (pto_sim_refused && !strcmp(call, "open()"))
+		refused = pto_sim_refused(-rc, &why);
+	if (!refused)
+		return false;
+	snprintf(text, size, "the simulator needs %s, which fails: %s (%s)%s", refused,
+		 strerrordesc_np(why) ?: "unknown error", pto_errno_name(-why),
+		 why == EPERM || why == EACCES || why == ENOSYS ?
+		 "; a seccomp filter, a security module or the kernel refuses it" : "");
+	return true;
+}
+
 /* Explain in @text why @call failed with @rc, and the remedy. */
 static void open_reason(const char *path, const char *call, int rc, char *text, size_t size)
 {
+	if (rc != -EMFILE && rc != -ENFILE && simulator_reason(call, rc, text, size))
+		return;
 	switch (rc) {
 	case -EACCES:
 	case -EPERM:

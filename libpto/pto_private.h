@@ -393,6 +393,12 @@ static inline void pto_host_code(const char *what)
 		pto_sim_host_code(what);
 }
 
+/*
+ * Of the simulator: which call of its own is to blame for it that open() has failed with @error in
+ * this thread, and the errno of that call; NULL if none is.
+ */
+PTO_API extern const char *pto_sim_refused(int error, int *why) __attribute__((weak));
+
 /* pto_host_load() - load a callable's orchestration. Return: 0; -ENOEXEC, -ENOMEM. */
 int pto_host_load(struct pto_context *ctx, const struct pto_callable *callable,
 		  struct pto_host_orch **out);

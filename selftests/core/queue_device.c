@@ -10,6 +10,7 @@
 #include <sys/syscall.h>
 
 #include "../../sim/device/internal.h"
+#include "../../sim/device/refusal.h"
 #include "queue_machine.h"
 
 static struct {
@@ -172,6 +173,11 @@ void pto_engine_costs(const struct pto_engine *engine, struct pto_dev_costs *cos
 
 void pto_engine_destroy(struct pto_engine *engine)
 {
+}
+
+int refusal(const char *call, int error)
+{
+	return -error;
 }
 
 void pto_engine_abort_call(struct pto_engine *engine)

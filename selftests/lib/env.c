@@ -13,6 +13,7 @@
 #include <linux/seccomp.h>
 #include <pthread.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "ptotest.h"
@@ -135,7 +136,7 @@ __attribute__((constructor)) static void await_others_before_fork(void)
 }
 #endif
 
-int pt_deny_call(long number, int err)
+static int deny_call(long number, int err, unsigned int flags)
 {
 	struct sock_filter filter[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
@@ -146,7 +147,17 @@ int pt_deny_call(long number, int err)
 	struct sock_fprog program = { sizeof(filter) / sizeof(filter[0]), filter };
 
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1L, 0L, 0L, 0L) ||
-	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program))
+	    syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program))
 		return -errno;
 	return 0;
+}
+
+int pt_deny_call(long number, int err)
+{
+	return deny_call(number, err, 0);
+}
+
+int pt_deny_call_everywhere(long number, int err)
+{
+	return deny_call(number, err, SECCOMP_FILTER_FLAG_TSYNC);
 }

@@ -51,6 +51,9 @@ unsigned int pt_threads(void);
  */
 int pt_deny_call(long number, int err);
 
+/** pt_deny_call_everywhere() - the same in all threads of the process */
+int pt_deny_call_everywhere(long number, int err);
+
 /* --- devices (device.c) ------------------------------------------------------ */
 
 /** pt_ioctl() - ioctl() with the kernel's convention. Return: 0 or -errno */

@@ -198,6 +198,19 @@ static void let_refuse(unsigned long nr, int error, const char *log)
 	refusal.log = log;
 }
 
+/* What the simulator would say: which call of its own is to blame for errno @blamed. */
+static struct {
+	const char *call;
+	int blamed;
+	int why;
+} blame;
+
+EXPORT const char *pto_sim_refused(int error, int *why)
+{
+	*why = blame.why;
+	return error == blame.blamed ? blame.call : NULL;
+}
+
 FIXTURE(failures) {
 	struct pto_context *ctx;
 	struct pto_callable *callable;
@@ -208,6 +221,7 @@ FIXTURE_SETUP(failures)
 	memset(&fault, 0, sizeof(fault));
 	memset(&seen, 0, sizeof(seen));
 	memset(&refusal, 0, sizeof(refusal));
+	memset(&blame, 0, sizeof(blame));
 	rehearsal_begin();
 	rehearsal.refuse = refuse;
 	ASSERT_EQ(0, pto_open(REHEARSED_DEVICE, &self->ctx));
@@ -312,6 +326,26 @@ TEST_F(failures, refusals_that_are_not_of_the_mode)
 	expect_open_reason(_metadata, EACCES, "open(): EACCES, although the node's mode allows it");
 	seen.allowed = false;
 	expect_reason(_metadata, EPERM, "PTO_QUERY: EPERM, although the node's mode allows it");
+}
+
+/* The simulator cannot make a device: nothing of nodes, groups and modules helps. */
+TEST_F(failures, calls_of_the_simulator)
+{
+	seen.node.st_mode = S_IFCHR | 0666;
+	seen.allowed = true;
+	blame.call = "memfd_create";
+	blame.blamed = EPERM;
+	blame.why = EPERM;
+	expect_open_reason(_metadata, EPERM,
+			   "the simulator needs memfd_create, which fails: Operation not permitted (EPERM); a seccomp filter");
+	expect_open_reason(_metadata, EPROTO, "open(): Protocol error (EPROTO)");
+	expect_reason(_metadata, EPERM, "PTO_QUERY: EPERM");
+	blame.call = "pthread_create";
+	blame.blamed = ENOMEM;
+	blame.why = EAGAIN;
+	expect_open_reason(_metadata, ENOMEM, "pthread_create, which fails: Resource temporarily");
+	blame.blamed = EMFILE;
+	expect_open_reason(_metadata, EMFILE, "ulimit -n");
 }
 
 TEST_F(failures, opening_without_what_it_needs)

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "internal.h"
+#include "refusal.h"
 
 static inline void cpu_relax(void)
 {
@@ -387,8 +388,10 @@ struct context *context_new(struct ptodev *dev, uint32_t id, struct ctx_page *pa
 	struct context *ctx = calloc(1, sizeof(*ctx));
 
 	*error = -ENOMEM;
-	if (!ctx)
+	if (!ctx) {
+		refusal("malloc", ENOMEM);
 		return NULL;
+	}
 	ctx->dev = dev;
 	ctx->id = id;
 	ctx->page = page;
@@ -398,6 +401,9 @@ struct context *context_new(struct ptodev *dev, uint32_t id, struct ctx_page *pa
 							PTO_RUN_MAX_SCALARS));
 	if (ctx->args)
 		*error = pto_engine_create(&config, &ctx->engine);
+	if (*error)
+		refusal(*error == -ENOMEM ? "memory for an engine and its threads" :
+			"pthread_create", -*error);
 	ctx->loader.engine = ctx->engine;
 	if (!*error) {
 		pto_engine_costs(ctx->engine, &page->costs);

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "internal.h"
+#include "refusal.h"
 
 /* Usual sizes of an arena's rings according to the ABI, and the smallest that are announced. */
 #define USUAL_HEAP	(256ULL << 20)
@@ -127,7 +128,7 @@ static int ptodev_make_shared(struct ptodev *dev)
 	shared = mmap(NULL, dev->shared_size, PROT_READ | PROT_WRITE,
 		      MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (shared == MAP_FAILED)
-		return -errno;
+		return refusal("mmap", errno);
 	(void)madvise(shared, dev->shared_size, MADV_DONTDUMP);
 	dev->shared = shared;
 	dev->pages = (void *)((char *)shared + head);

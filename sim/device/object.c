@@ -20,6 +20,7 @@
 #include "../../libpto/runtime/load.h"
 #include "../../libpto/runtime/thread_exit.h"
 #include "internal.h"
+#include "refusal.h"
 
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 0x0008U
@@ -55,7 +56,7 @@ int sealed_memfd(const char *name)
 	/* Linux before 6.3 does not know the last flag. */
 	if (fd < 0 && errno == EINVAL)
 		fd = memfd_create(name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	return fd < 0 ? -errno : fd;
+	return fd < 0 ? refusal("memfd_create", errno) : fd;
 }
 
 /* Change the copy that the dynamic loader gets. */
@@ -94,7 +95,9 @@ static void object_fill(struct ptodev *dev, int fd, uint64_t offset, uint64_t si
 		outcome_fail(out, PTO_DEV_NOEXEC, "%s: %s", label, why);
 	else
 		object_prepare(copy, size, object);
-	munmap(copy, mapped);
+	/* A file that is still mapped cannot be sealed. */
+	if (munmap(copy, mapped))
+		outcome_fail(out, PTO_DEV_NOMEM, "%s: munmap: %s", label, strerror(errno));
 }
 
 /* The limit of the process that may be behind an error. */

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "internal.h"
+#include "refusal.h"
 
 /* For the signal handler. */
 static struct bell *supervisor_bell;
@@ -79,12 +80,12 @@ int supervisor_start(struct ptodev *dev)
 	dev->parent = getpid();
 	pid = fork();
 	if (pid < 0)
-		return -errno;
+		return refusal("fork", errno);
 	if (!pid)
 		supervisor_main(dev);
 	dev->supervisor = pid;
 	dev->supervisor_fd = (int)syscall(SYS_pidfd_open, pid, 0);
-	ret = dev->supervisor_fd < 0 ? -errno : supervisor_settle(dev);
+	ret = dev->supervisor_fd < 0 ? refusal("pidfd_open", errno) : supervisor_settle(dev);
 	if (!ret)
 		return 0;
 	atomic_store(&dev->shared->stop, 1);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "internal.h"
+#include "refusal.h"
 
 /*
  * Create a thread that blocks all signals except those for its own faults, so that it runs no
@@ -24,7 +25,7 @@ int device_thread_create(pthread_t *thread, void *(*main)(void *), void *arg)
 	pthread_sigmask(SIG_SETMASK, &mask, &old);
 	ret = pthread_create(thread, NULL, main, arg);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
-	return -ret;
+	return ret ? refusal("pthread_create", ret) : 0;
 }
 
 static void *thread_main(void *arg)

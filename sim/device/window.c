@@ -16,6 +16,7 @@
 
 #include "internal.h"
 #include "memcheck.h"
+#include "refusal.h"
 
 /* No device is made smaller than that unless its user asks for it. */
 #define LEAST_MEMORY (64ULL << 20)
@@ -34,11 +35,11 @@ static int window_map(struct ptodev *dev)
 	int ret;
 
 	if (addr == MAP_FAILED)
-		return -errno;
+		return refusal("mmap", errno);
 	(void)munlock(addr, page);
 	grown = mremap(addr, page, dev->config.memory_size, MREMAP_MAYMOVE);
 	if (grown == MAP_FAILED) {
-		ret = -errno;
+		ret = refusal("mremap", errno);
 		munmap(addr, page);
 		return ret;
 	}
@@ -112,9 +113,10 @@ int window_make(struct ptodev *dev)
 		ret = window_map_any(dev);
 	if (ret)
 		return ret;
-	if (ftruncate(dev->memory_fd, (off_t)dev->config.memory_size) ||
-	    fcntl(dev->memory_fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
-		return -errno;
+	if (ftruncate(dev->memory_fd, (off_t)dev->config.memory_size))
+		return refusal("ftruncate", errno);
+	if (fcntl(dev->memory_fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL))
+		return refusal("fcntl", errno);
 	/* A core file would have every page of it, also those that nobody has touched. */
 	(void)madvise(dev->window, dev->config.memory_size, MADV_DONTDUMP);
 	memcheck_free(dev->window + dev->heap_offset, dev->config.memory_size - dev->heap_offset);

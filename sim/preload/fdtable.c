@@ -100,7 +100,7 @@ int sim_fd_internal(int fd)
 	if (moved >= 0)
 		sim_fd_set((int)moved, SIM_INTERNAL);
 	sim_raw(SYS_close, fd);
-	return (int)moved;
+	return (int)refusal_if("fcntl", moved);
 }
 
 void sim_fd_close_internal(int fd)

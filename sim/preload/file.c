@@ -38,6 +38,10 @@ static _Atomic uint64_t closes;
 static _Atomic uint64_t serials;
 static _Atomic bool other_explained;
 
+/* Why the last open() of the thread failed: errno, 0 if it did not, and a call of ours, if any */
+static __thread int open_error __attribute__((tls_model("initial-exec")));
+static __thread struct refusal open_refusal __attribute__((tls_model("initial-exec")));
+
 /* --- names --------------------------------------------------------------------- */
 
 /**
@@ -73,14 +77,15 @@ static const char *parse_number(const char *at, const char *end, unsigned int ba
 }
 
 /* Ask the kernel for the name of @fd. Takes no lock and does not block. */
-static bool name_of(int fd, struct file_name *name)
+static bool name_of(int fd, struct file_name *name, long *error)
 {
 	struct sockaddr_un addr;
 	socklen_t length = sizeof(addr);
 	uint64_t index, pid;
 	const char *at, *end;
 
-	if (sim_raw(SYS_getsockname, fd, &addr, &length) || addr.sun_family != AF_UNIX)
+	*error = sim_raw(SYS_getsockname, fd, &addr, &length);
+	if (*error || addr.sun_family != AF_UNIX)
 		return false;
 	if (length < offsetof(struct sockaddr_un, sun_path) + 1 + sizeof(NAME_PREFIX) ||
 	    length > sizeof(addr) || memcmp(addr.sun_path, "\0" NAME_PREFIX, sizeof(NAME_PREFIX)))
@@ -114,20 +119,21 @@ static uint64_t new_nonce(void)
 
 static int bind_name(struct sim_file *file, int fd)
 {
-	long ret;
+	long ret, pid = sim_raw(SYS_getpid);
 
 	do {
 		struct sockaddr_un addr = { .sun_family = AF_UNIX };
 		uint64_t nonce = new_nonce();
 		int length = snprintf(addr.sun_path + 1, sizeof(addr.sun_path) - 1,
 				      NAME_PREFIX "%u/%d/%016llx", sim_device_index(file->dev),
-				      (int)getpid(), (unsigned long long)nonce);
+				      pid < 0 ? 0 : (int)pid, (unsigned long long)nonce);
 
 		ret = sim_raw(SYS_bind, fd, &addr,
 			      offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)length);
 		if (!ret)
 			atomic_store(&file->nonce, nonce);
 	} while (ret == -EADDRINUSE);
+	refusal_if("bind", ret);
 	return (int)ret;
 }
 
@@ -230,14 +236,28 @@ static struct sim_file *file_by_nonce(uint64_t nonce)
 	return NULL;
 }
 
+/* Nobody may ask for the name, so the table has the last word. */
+static struct sim_file *file_by_entry(int fd)
+{
+	uintptr_t entry = sim_fd_peek(fd);
+	struct sim_file *file = (struct sim_file *)(entry & ~SIM_HINT);
+
+	if (!file || entry & (SIM_INTERNAL | SIM_FOREIGN) || !sim_file_try_get(file))
+		return NULL;
+	return file;
+}
+
 enum sim_kind sim_file_verify(int fd, struct sim_file **file, unsigned int *index)
 {
 	uint64_t before = atomic_load(&closes);
 	enum sim_kind kind = SIM_OTHER;
 	uintptr_t entry = SIM_FOREIGN;
 	struct file_name name;
+	long error;
 
-	if (!name_of(fd, &name)) {
+	if (!name_of(fd, &name, &error)) {
+		if (sim_denied(error) && (*file = file_by_entry(fd)))
+			return SIM_OURS;
 		if (sim_fd_peek(fd) != SIM_INTERNAL)
 			sim_fd_forget(fd);
 		return SIM_NONE;
@@ -257,8 +277,9 @@ enum sim_kind sim_file_verify(int fd, struct sim_file **file, unsigned int *inde
 void sim_file_other(int fd)
 {
 	struct file_name name;
+	long error;
 
-	if (!atomic_exchange(&other_explained, true) && name_of(fd, &name))
+	if (!atomic_exchange(&other_explained, true) && name_of(fd, &name, &error))
 		sim_say("this context belongs to process %u; open the device again", name.pid);
 }
 
@@ -292,33 +313,76 @@ static int check_flags(int flags)
 	return flags & O_DIRECT ? -EINVAL : 0;
 }
 
-/* Create the socket pair. On success *peer is internal and *fd is the lowest free descriptor. */
-static int make_pair(int flags, int *fd, int *peer)
+/* The driver is never writable, and never lets anybody wait for that or for reading. */
+static long make_idle(int fd)
 {
 	static const struct timeval least = { .tv_usec = 1 };
 	static const char fill[FILL_BYTES];
-	int pair[2], zero = 0;
+	int zero = 0;
 	long ret;
 
-	ret = sim_raw(SYS_socketpair, AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair);
+	ret = sim_own(setsockopt, fd, SOL_SOCKET, SO_SNDBUF, &zero, sizeof(zero));
+	if (!ret)
+		ret = sim_own(setsockopt, fd, SOL_SOCKET, SO_RCVTIMEO, &least, sizeof(least));
+	if (!ret)
+		ret = sim_own(setsockopt, fd, SOL_SOCKET, SO_SNDTIMEO, &least, sizeof(least));
+	if (!ret)
+		ret = sim_own(sendto, fd, fill, sizeof(fill), MSG_DONTWAIT | MSG_NOSIGNAL, NULL,
+			      0);
+	return ret < 0 ? ret : 0;
+}
+
+/* What the simulator calls later, where it could not tell anybody that it is refused */
+static long try_calls(int fd, int peer)
+{
+	struct pollfd poll = { .fd = peer };
+	struct timespec now = { 0 };
+	struct sockaddr_un addr;
+	socklen_t length = sizeof(addr);
+	long ret;
+	char byte;
+
+	ret = sim_own(getsockname, fd, &addr, &length);
+	if (!ret)
+		ret = sim_own(ppoll, &poll, 1, &now, NULL, 8);
+	if (ret < 0)
+		return ret;
+	ret = sim_raw(SYS_recvfrom, fd, &byte, 1, MSG_DONTWAIT, NULL, NULL);
+	return ret == -EAGAIN ? 0 : refusal_if("recvfrom", ret);
+}
+
+static long make_flags(int fd, int flags)
+{
+	long ret = 0;
+
+	if (flags & O_NONBLOCK)
+		ret = sim_own(fcntl, fd, F_SETFL, O_NONBLOCK);
+	if (!ret && !(flags & O_CLOEXEC))
+		ret = sim_own(fcntl, fd, F_SETFD, 0);
+	return ret;
+}
+
+/* Create the socket pair. On success *peer is internal and *fd is the lowest free descriptor. */
+static int make_pair(int flags, int *fd, int *peer)
+{
+	int pair[2];
+	long ret;
+
+	ret = sim_own(socketpair, AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair);
 	if (ret)
 		return (int)ret;
-	*peer = sim_fd_internal(pair[1]);
-	if (*peer < 0) {
-		sim_raw(SYS_close, pair[0]);
-		return *peer;
-	}
 	*fd = pair[0];
-	sim_raw(SYS_setsockopt, *fd, SOL_SOCKET, SO_SNDBUF, &zero, sizeof(zero));
-	sim_raw(SYS_sendto, *fd, fill, sizeof(fill), MSG_DONTWAIT | MSG_NOSIGNAL, NULL, 0);
-	/* The driver never lets anybody wait for this, so whom we do not see shall not, either. */
-	sim_raw(SYS_setsockopt, *fd, SOL_SOCKET, SO_RCVTIMEO, &least, sizeof(least));
-	sim_raw(SYS_setsockopt, *fd, SOL_SOCKET, SO_SNDTIMEO, &least, sizeof(least));
-	if (flags & O_NONBLOCK)
-		sim_raw(SYS_fcntl, *fd, F_SETFL, O_NONBLOCK);
-	if (!(flags & O_CLOEXEC))
-		sim_raw(SYS_fcntl, *fd, F_SETFD, 0);
-	return 0;
+	*peer = sim_fd_internal(pair[1]);
+	ret = *peer < 0 ? *peer : make_idle(*fd);
+	if (!ret)
+		ret = try_calls(*fd, *peer);
+	if (!ret)
+		ret = make_flags(*fd, flags);
+	if (ret) {
+		sim_fd_close_internal(*peer);
+		sim_raw(SYS_close, *fd);
+	}
+	return (int)ret;
 }
 
 static int open_context(struct sim_file *file, int fd)
@@ -373,13 +437,39 @@ static int open_file(struct sim_file *file, unsigned int index, int flags)
 	return ret;
 }
 
+/* Keep it for libpto, and tell everybody else. */
+static void explain(unsigned int index, int error, struct refusal why)
+{
+	open_error = error;
+	open_refusal = why;
+	sim_limits_explain(index, error, &why);
+}
+
+/**
+ * pto_sim_refused() - called by libpto when it could not open a device
+ * @error: errno of open()
+ * @why: the errno of the call that is to blame
+ *
+ * Return: the simulator's own call that the calling thread's last open() failed for; NULL if it did
+ * not, or not with @error.
+ */
+const char *pto_sim_refused(int error, int *why)
+{
+	if (!open_error || open_error != error)
+		return NULL;
+	*why = open_refusal.error;
+	return open_refusal.call;
+}
+
 int sim_file_open(unsigned int index, int flags)
 {
 	const struct sim_config *config = sim_config();
 	struct sim_file *file;
+	uint64_t before;
 	int ret;
 
 	sim_fork_check();
+	open_error = 0;
 	if (config->error)
 		return config->error;
 	if (index >= config->devices)
@@ -391,10 +481,11 @@ int sim_file_open(unsigned int index, int flags)
 	file = file_alloc();
 	if (!file)
 		return -ENOMEM;
+	before = refusal_count();
 	ret = open_file(file, index, flags);
 	if (ret < 0) {
 		file_free(file);
-		sim_limits_explain(index, -ret);
+		explain(index, -ret, refusal_since(before));
 		if (sim_trace_on())
 			sim_trace("pto%u cannot be opened: %s", index, strerrorname_np(-ret));
 	}

@@ -110,4 +110,8 @@ static inline bool sim_ready_armed(struct sim_file *file)
 	       atomic_load_explicit(&file->sticky, memory_order_relaxed);
 }
 
+/* file.c: for libpto, which has a declaration of its own */
+__attribute__((visibility("default")))
+const char *pto_sim_refused(int error, int *why);
+
 #endif /* PTO_SIM_FILE_H */

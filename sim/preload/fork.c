@@ -75,7 +75,10 @@ void sim_fork_check_slow(void)
 
 bool sim_fork_borrowed(void)
 {
-	return sim_raw(SYS_getpid) != atomic_load(&owner);
+	long pid = sim_raw(SYS_getpid);
+
+	/* Where that call is refused, nobody can tell. */
+	return pid >= 0 && pid != atomic_load(&owner);
 }
 
 static void in_child(void)

@@ -6,10 +6,13 @@
  * not do that themselves. It blocks all signals.
  */
 #include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/uio.h>
+#include <time.h>
 
 #include "preload.h"
 #include "raw.h"
@@ -32,14 +35,45 @@ static struct helper {
 	.event = -1,
 };
 
+static long drain(void)
+{
+	uint64_t count;
+	struct iovec iov = { .iov_base = &count, .iov_len = sizeof(count) };
+	long ret = sim_raw(SYS_read, helper.event, &count, sizeof(count));
+
+	return sim_denied(ret) ? sim_raw(SYS_readv, helper.event, &iov, 1) : ret;
+}
+
+/*
+ * The machine does not let anybody wait for an epoll set: look at everything at each poke, and for
+ * hang-ups a few times a second.
+ */
+static void helper_without_epoll(void)
+{
+	struct pollfd poll = { .fd = helper.event, .events = POLLIN };
+	struct timespec period = { .tv_nsec = 100000000 };
+	long n;
+
+	for (;;) {
+		n = sim_raw(SYS_ppoll, &poll, 1, &period, NULL, 8);
+		if (n < 0 && n != -EINTR)
+			return;
+		if (n > 0 && drain() == -EBADF)
+			return;
+		sim_ready_scan();
+		sim_file_reap();
+	}
+}
+
 static void *helper_main(void *arg)
 {
 	struct epoll_event events[HELPER_EVENTS];
-	uint64_t count;
 	long i, n;
 
 	for (;;) {
 		n = sim_raw(SYS_epoll_pwait, helper.epoll, events, HELPER_EVENTS, -1, NULL, 8);
+		if (sim_denied(n))
+			helper_without_epoll();
 		/* The application has closed the epoll set by a raw system call. */
 		if (n < 0 && n != -EINTR)
 			return NULL;
@@ -48,7 +82,7 @@ static void *helper_main(void *arg)
 				sim_file_hung_up(events[i].data.ptr);
 				continue;
 			}
-			sim_raw(SYS_read, helper.event, &count, sizeof(count));
+			drain();
 			sim_ready_scan();
 		}
 	}
@@ -70,9 +104,10 @@ static int start_thread(void)
 	ret = pthread_create(&thread, &attr, helper_main, NULL);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	pthread_attr_destroy(&attr);
-	if (!ret)
-		pthread_setname_np(thread, "pto-sim");
-	return -ret;
+	if (ret)
+		return refusal("pthread_create", ret);
+	pthread_setname_np(thread, "pto-sim");
+	return 0;
 }
 
 static int internal(long fd)
@@ -80,24 +115,29 @@ static int internal(long fd)
 	return fd < 0 ? (int)fd : sim_fd_internal((int)fd);
 }
 
+static int start_waiting(int epoll, int event)
+{
+	struct epoll_event interest = { .events = EPOLLIN };
+	int ret = (int)sim_own(epoll_ctl, epoll, EPOLL_CTL_ADD, event, &interest);
+
+	return ret ? ret : start_thread();
+}
+
 static int start(void)
 {
-	struct epoll_event event = { .events = EPOLLIN };
 	int epoll, eventfd_, ret;
 
-	epoll = internal(sim_raw(SYS_epoll_create1, EPOLL_CLOEXEC));
+	epoll = internal(sim_own(epoll_create1, EPOLL_CLOEXEC));
 	if (epoll < 0)
 		return epoll;
-	eventfd_ = internal(sim_raw(SYS_eventfd2, 0, EFD_CLOEXEC | EFD_NONBLOCK));
+	eventfd_ = internal(sim_own(eventfd2, 0, EFD_CLOEXEC | EFD_NONBLOCK));
 	if (eventfd_ < 0) {
 		sim_fd_close_internal(epoll);
 		return eventfd_;
 	}
 	helper.epoll = epoll;
 	helper.event = eventfd_;
-	ret = (int)sim_raw(SYS_epoll_ctl, epoll, EPOLL_CTL_ADD, eventfd_, &event);
-	if (!ret)
-		ret = start_thread();
+	ret = start_waiting(epoll, eventfd_);
 	if (ret) {
 		helper.epoll = -1;
 		helper.event = -1;
@@ -117,7 +157,7 @@ int sim_helper_watch(struct sim_file *file, int peer)
 	if (helper.epoll < 0)
 		ret = start();
 	if (!ret)
-		ret = (int)sim_raw(SYS_epoll_ctl, helper.epoll, EPOLL_CTL_ADD, peer, &event);
+		ret = (int)sim_own(epoll_ctl, helper.epoll, EPOLL_CTL_ADD, peer, &event);
 	pthread_mutex_unlock(&helper.lock);
 	return ret;
 }
@@ -132,8 +172,10 @@ void sim_helper_unwatch(int peer)
 void sim_helper_poke(void)
 {
 	uint64_t one = 1;
+	struct iovec iov = { .iov_base = &one, .iov_len = sizeof(one) };
 
-	sim_raw(SYS_write, helper.event, &one, sizeof(one));
+	if (sim_denied(sim_raw(SYS_write, helper.event, &one, sizeof(one))))
+		sim_raw(SYS_writev, helper.event, &iov, 1);
 }
 
 bool sim_helper_running(void)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 /*
- * Limits of the process (setrlimit(2)) that are too small for the simulator. The driver needs none
- * of what they limit, so a program does not expect such errors: the line on standard error says
- * which limit it is.
+ * What the simulator needs of the process and does not get: its own calls that are refused, and
+ * limits (setrlimit(2)) that are too small. The driver needs none of that, so a program does not
+ * expect such errors: the line on standard error says which call or limit it is.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -41,19 +41,45 @@ static bool current(const struct limit *which, uint64_t *value)
 	return true;
 }
 
-void sim_limits_explain(unsigned int index, int error)
+/* Say which limits there are that @error may come from. Return: is there one? */
+static bool explain_limits(unsigned int index, const char *what, int error)
 {
 	static _Atomic unsigned int explained;
 	uint64_t value;
+	bool any = false;
 	size_t i;
 
 	for (i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
-		if (limits[i].error != error || !current(&limits[i], &value) ||
-		    atomic_fetch_or(&explained, 1u << i) & 1u << i)
+		if (limits[i].error != error || !current(&limits[i], &value))
 			continue;
-		sim_say("pto%u cannot be opened: %s. %s is %llu %s", index, strerrordesc_np(error),
-			limits[i].name, (unsigned long long)value, limits[i].unit);
+		any = true;
+		if (!(atomic_fetch_or(&explained, 1u << i) & 1u << i))
+			sim_say("pto%u cannot be opened: %s. %s is %llu %s", index, what,
+				limits[i].name, (unsigned long long)value, limits[i].unit);
 	}
+	return any;
+}
+
+static const char *remedy(int error)
+{
+	return error == EPERM || error == EACCES || error == ENOSYS ?
+	       ". The simulator needs that call; a seccomp filter, a security module or the kernel refuses it" :
+	       "";
+}
+
+void sim_limits_explain(unsigned int index, int error, const struct refusal *why)
+{
+	static const char *_Atomic explained;
+	char what[96];
+
+	if (why->call)
+		error = why->error;
+	snprintf(what, sizeof(what), "%s%s%s", why->call ?: "", why->call ? ": " : "",
+		 strerrordesc_np(error) ?: "unknown error");
+	if (explain_limits(index, what, error) || !why->call ||
+	    atomic_exchange(&explained, why->call) == why->call)
+		return;
+	sim_say("pto%u cannot be opened: %s%s", index, what, remedy(error));
 }
 
 void sim_limits_memory(unsigned int index, uint64_t has, uint64_t wanted)

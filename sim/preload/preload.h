@@ -102,8 +102,13 @@ void sim_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* --- limits.c: limits of the process -------------------------------------------- */
 
-/** sim_limits_explain() - pto@index cannot be opened: say, once a process, which limit it may be */
-void sim_limits_explain(unsigned int index, int error);
+struct refusal;
+
+/**
+ * sim_limits_explain() - pto@index cannot be opened: say, once a process, which call of ours failed,
+ * and which limit it may be
+ */
+void sim_limits_explain(unsigned int index, int error, const struct refusal *why);
 
 /** sim_limits_memory() - pto@index has less memory than it is to have by default: say so */
 void sim_limits_memory(unsigned int index, uint64_t has, uint64_t wanted);

@@ -6,7 +6,11 @@
 #ifndef PTO_SIM_RAW_H
 #define PTO_SIM_RAW_H
 
+#include <errno.h>
+#include <stdbool.h>
 #include <sys/syscall.h>
+
+#include <refusal.h>
 
 #if __SIZEOF_LONG__ != 8
 #error "libptosim.so is for 64-bit machines"
@@ -59,5 +63,14 @@ static inline long sim_raw6(long nr, long a, long b, long c, long d, long e, lon
 #define sim_raw(...) \
 	SIM_RAW_PICK(__VA_ARGS__, SIM_RAW6, SIM_RAW5, SIM_RAW4, SIM_RAW3, SIM_RAW2, SIM_RAW1, \
 		     SIM_RAW0)(__VA_ARGS__)
+
+/** sim_own() - sim_raw() of a call by its name, which is noted for explanations if it fails */
+#define sim_own(call, ...) refusal_if(#call, sim_raw(SYS_##call, __VA_ARGS__))
+
+/** sim_denied() - the result of a call that the machine does not let a process make */
+static inline bool sim_denied(long ret)
+{
+	return ret == -EPERM || ret == -EACCES || ret == -ENOSYS;
+}
 
 #endif /* PTO_SIM_RAW_H */

@@ -60,9 +60,15 @@ static bool still_ours(struct sim_file *file, int fd)
 
 static void signal_one(struct sim_file *file)
 {
+	const int flags = MSG_DONTWAIT | MSG_NOSIGNAL;
 	char byte = 0;
+	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
+	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
+	long ret = sim_raw(SYS_sendto, file->peer, &byte, 1, flags, NULL, 0);
 
-	if (sim_raw(SYS_sendto, file->peer, &byte, 1, MSG_DONTWAIT | MSG_NOSIGNAL, NULL, 0) == 1)
+	if (sim_denied(ret))
+		ret = sim_raw(SYS_sendmsg, file->peer, &message, flags);
+	if (ret == 1)
 		file->signalled++;
 }
 

@@ -76,7 +76,7 @@ static int memory_reopen(const struct memory_files *memory, int *kept)
 	long fd;
 
 	snprintf(path, sizeof(path), "/proc/thread-self/fd/%d", memory->writable);
-	fd = sim_raw(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+	fd = sim_own(openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		sim_say("cannot open %s: is there no /proc?", path);
 	return memory_keep(fd, kept);
@@ -97,7 +97,7 @@ static int memory_open(struct memory_files *memory, int fd)
 	memory->readonly = -1;
 	ret = memory_keep(fd, &memory->writable);
 	if (!ret)
-		ret = (int)sim_raw(SYS_fstat, memory->writable, &st);
+		ret = (int)sim_own(fstat, memory->writable, &st);
 	if (!ret)
 		ret = memory_reopen(memory, &memory->readonly);
 	if (ret) {
@@ -113,9 +113,11 @@ static int memory_open(struct memory_files *memory, int fd)
 static int memory_check(const struct memory_files *memory, int fd)
 {
 	struct stat st;
+	long ret = sim_raw(SYS_fstat, fd, &st);
 
-	if (!sim_raw(SYS_fstat, fd, &st) && st.st_dev == memory->device &&
-	    st.st_ino == memory->inode)
+	/* Where that call is refused, nobody can tell. */
+	if (sim_denied(ret) ||
+	    (!ret && st.st_dev == memory->device && st.st_ino == memory->inode))
 		return fd;
 	sim_say("descriptor %d, of the simulator, has been closed", fd);
 	return -EBADF;
@@ -171,6 +173,7 @@ static void transport_access_end(void *priv, void *addr)
 static int transport_clear(void *priv, u64 offset, u64 length)
 {
 	struct sim_transport *t = priv;
+	long ret;
 	int fd;
 
 	if (!within(t, offset, length))
@@ -179,8 +182,12 @@ static int transport_clear(void *priv, u64 offset, u64 length)
 	if (fd < 0)
 		return fd;
 	memcheck_free(t->window + offset, length);
-	return (int)sim_raw(SYS_fallocate, fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset,
-			    length);
+	ret = sim_raw(SYS_fallocate, fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset,
+		      length);
+	/* Where that call is refused, there is another one that does the same. */
+	if (ret)
+		ret = sim_raw(SYS_madvise, t->window + offset, length, MADV_REMOVE);
+	return (int)ret;
 }
 
 static void transport_kick(void *priv, u32 queue)
