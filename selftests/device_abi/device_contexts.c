@@ -793,6 +793,57 @@ TEST_F(device, lock_that_is_kept)
 	ASSERT_EQ(PTO_DEV_OK, rig_ctx_open(&self->rig, &self->ctx, 1));
 }
 
+struct binding {
+	struct rig *rig;
+	atomic_bool done;
+	uint32_t status;
+};
+
+static void *bind_one(void *arg)
+{
+	struct binding *binding = arg;
+
+	binding->status = rig_bind(binding->rig, PTO_DEV_QUEUE_BIND, 1, 20);
+	atomic_store(&binding->done, true);
+	return NULL;
+}
+
+/*
+ * One that is stopped while it has the lock is waited for, however long that is. It goes on as if
+ * nothing had been. (The heartbeat beats four times a second.)
+ */
+TEST_F(device, stopped_with_the_lock)
+{
+	struct binding binding = { .rig = &self->rig };
+	struct ctx_page *page = shared_page(self);
+	uint64_t until = rig_now() + RIG_BOUND_NS;
+	unsigned int tries = 0;
+	pthread_t thread;
+	uint32_t beat;
+	pid_t context;
+
+	NEEDS_PROCESSES();
+	ASSERT_EQ(PTO_DEV_OK, rig_run(&self->ctx, 0, PROBE_PID, 0, 0));
+	context = (pid_t)*self->ctx.page;
+	kill(context, SIGSTOP);
+	while (atomic_load(&page->lock))
+		rig_pause(&tries);
+	atomic_store(&page->lock, (unsigned int)context);
+	beat = __atomic_load_n(&self->rig.ident->heartbeat, __ATOMIC_RELAXED);
+	ASSERT_EQ(0, pthread_create(&thread, NULL, bind_one, &binding));
+	while (__atomic_load_n(&self->rig.ident->heartbeat, __ATOMIC_RELAXED) - beat < 12 &&
+	       rig_now() < until)
+		rig_pause(&tries);
+	EXPECT_FALSE(atomic_load(&binding.done));
+	atomic_store(&page->lock, 0);
+	kill(context, SIGCONT);
+	pthread_join(thread, NULL);
+	EXPECT_EQ(PTO_DEV_OK, binding.status);
+	EXPECT_EQ(PTO_DEV_OK, rig_run(&self->ctx, 0, PROBE_PID, 0, 0));
+	EXPECT_EQ((uint64_t)context, *self->ctx.page);
+	EXPECT_EQ(PTO_DEV_OK, rig_bind(&self->rig, PTO_DEV_QUEUE_UNBIND, 1, 20));
+}
+
 /* Killed between publishing a completion and taking note of it: that one is not made again. */
 TEST_F(device, killed_behind_completion)
 {

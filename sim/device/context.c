@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "internal.h"
 #include "refusal.h"
@@ -20,6 +21,25 @@ static inline void cpu_relax(void)
 #endif
 }
 
+/* The calling thread, as the lock names its holder */
+static __thread uint32_t lock_tid;
+
+/* The calling thread is the first one of a new process, with a copy of its parent's memory. */
+void ctx_page_new_thread(void)
+{
+	lock_tid = 0;
+}
+
+static bool page_take(struct ctx_page *page)
+{
+	unsigned int none = 0;
+
+	if (!lock_tid)
+		lock_tid = (uint32_t)gettid();
+	return atomic_compare_exchange_strong_explicit(&page->lock, &none, lock_tid,
+						       memory_order_acquire, memory_order_relaxed);
+}
+
 /*
  * Take the lock. Return: false after @bound_ns, because a dead process may hold it.
  */
@@ -29,7 +49,7 @@ bool ctx_page_trylock(struct ctx_page *page, uint64_t bound_ns)
 	unsigned int spins = 0, tries = 0;
 	uint64_t since = 0, now;
 
-	while (atomic_exchange_explicit(&page->lock, 1, memory_order_acquire)) {
+	while (!page_take(page)) {
 		cpu_relax();
 		if (++spins % 64)
 			continue;

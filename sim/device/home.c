@@ -56,6 +56,15 @@ void home_expire(struct ptodev *dev, uint32_t id, uint32_t server)
 		thread_expire(dev, id, server);
 }
 
+/*
+ * Is a context that keeps its page's lock gone or broken? Time alone does not prove it. A thread of
+ * the home process lives as long as the admin. @stuck: all zero before the first call of a wait.
+ */
+bool home_stuck(struct ptodev *dev, uint32_t id, struct stuck *stuck)
+{
+	return dev->config.isolate && process_stuck(dev, id, stuck);
+}
+
 /* Ask a living context to end. Its bound begins with the first request. */
 void home_ask(struct ptodev *dev, uint32_t id)
 {

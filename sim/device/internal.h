@@ -85,9 +85,13 @@ static inline uint64_t round_up(uint64_t value, uint64_t unit)
 /* How long the engine may take to make a thread leave code that hangs. */
 #define LEAVE_BOUND_NS		NSEC_PER_SEC
 
-/* How long a context may take to end, and a context process to start. */
+/* How long a context may take to end. */
 #define STOP_BOUND_NS		(2 * NSEC_PER_SEC)
-#define START_BOUND_NS		(5 * NSEC_PER_SEC)
+
+/* How often the admin looks why a context keeps a lock, and how much of a proof it takes. */
+#define LOCK_LOOK_NS		(10 * NSEC_PER_MSEC)
+#define STUCK_NS		(2 * NSEC_PER_SEC)
+#define STOPPED_NS		(30 * NSEC_PER_SEC)
 
 /* Geometry that this device announces. */
 #ifndef QUEUE_DEPTH		/* smaller in a model check */
@@ -230,7 +234,7 @@ struct fault_record {
 /**
  * struct ctx_page - data that a context and the admin share
  * @bells: its threads sleep on them
- * @lock: see above
+ * @lock: see above; the holder's thread id, or 0
  * @state: CTX_*; written by the context
  * @error: errno of CTX_FAILED
  * @stop: written by the admin: the context shall end
@@ -264,6 +268,7 @@ struct ctx_page {
 void ctx_page_lock(struct ctx_page *page);
 bool ctx_page_trylock(struct ctx_page *page, uint64_t bound_ns);
 void ctx_page_unlock(struct ctx_page *page);
+void ctx_page_new_thread(void);
 
 /**
  * struct dev_shared - data that the home process and the admin share
@@ -304,6 +309,20 @@ struct watched {
 	uint64_t overdue_ns;
 	uint64_t expired_ns;
 	uint64_t moved_ns;
+};
+
+/**
+ * struct stuck - what the admin has seen of a thread that keeps a page's lock
+ * @holder: the thread, 0 before the first look
+ * @since: when it was first seen to have it; this and @awake by patience_ns()
+ * @awake: when it was last seen not to sleep
+ * @used: its processor time at the first look
+ */
+struct stuck {
+	uint32_t holder;
+	uint64_t since;
+	uint64_t awake;
+	uint64_t used;
 };
 
 /**
@@ -472,6 +491,7 @@ void home_stop(struct ptodev *dev, uint32_t id, uint64_t bound_ns);
 void home_expire(struct ptodev *dev, uint32_t id, uint32_t server);
 void home_stop_all(struct ptodev *dev);
 void home_reap(struct ptodev *dev);
+bool home_stuck(struct ptodev *dev, uint32_t id, struct stuck *stuck);
 uint64_t patience_ns(struct ptodev *dev);
 void pause_step(unsigned int *tries);
 bool pause_until(struct ptodev *dev, unsigned int *tries, uint64_t until);
@@ -490,6 +510,7 @@ void process_ask(struct ptodev *dev, uint32_t id);
 void process_expire(struct ptodev *dev, uint32_t id);
 void process_stop(struct ptodev *dev, uint32_t id, uint64_t until);
 void process_reap(struct ptodev *dev);
+bool process_stuck(struct ptodev *dev, uint32_t id, struct stuck *stuck);
 
 /* supervisor.c: the parent of the context processes */
 int supervisor_start(struct ptodev *dev);

@@ -4,6 +4,7 @@
  * thread can hold a lock when it forks.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -71,6 +72,7 @@ static void process_main(struct ptodev *dev, uint32_t id, pid_t parent)
 		_exit(0);
 	snprintf(name, sizeof(name), "pto-ctx%u", id);
 	prctl(PR_SET_NAME, name);
+	ctx_page_new_thread();
 	process_no_core();
 	process_signals();
 	/* The supervisor's handler would ring a bell that is not mapped any more. */
@@ -103,12 +105,74 @@ static bool process_ended(struct ctx_home *home, siginfo_t *info)
 	return true;
 }
 
+/**
+ * struct thread_seen - a thread of a context process
+ * @state: as in proc(5); 0 if there is no such thread, '?' if nobody can tell
+ * @used: processor time, in ns
+ */
+struct thread_seen {
+	char state;
+	uint64_t used;
+};
+
+static struct thread_seen thread_look(pid_t pid, uint32_t tid)
+{
+	struct thread_seen seen = { .state = '?' };
+	unsigned long long user, system;
+	char path[64], text[512];
+	const char *name_end;
+	ssize_t length;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%u/stat", pid, tid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 && errno == ENOENT && !access("/proc/self/stat", F_OK))
+		seen.state = 0;
+	if (fd < 0)
+		return seen;
+	length = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	text[length > 0 ? length : 0] = '\0';
+	name_end = strrchr(text, ')');
+	if (name_end && sscanf(name_end + 1, " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %llu %llu",
+			       &seen.state, &user, &system) == 3)
+		seen.used = (user + system) * (NSEC_PER_SEC / (uint64_t)sysconf(_SC_CLK_TCK));
+	return seen;
+}
+
+/*
+ * Has a process of which a thread keeps the page's lock ended, or is it broken? It is if the lock's
+ * word names none of its threads, or one that sleeps, which no holder does, or one that has had
+ * processor time in plenty. A thread that gets none, or is stopped, is not. But the contexts of
+ * others must not wait for ever for one that has stopped itself: it is told to go on.
+ */
+bool process_stuck(struct ptodev *dev, uint32_t id, struct stuck *stuck)
+{
+	pid_t pid = dev->contexts[id].pid;
+	struct ctx_page *page = ptodev_page(dev, dev->contexts[id].page);
+	uint32_t holder = atomic_load(&page->lock);
+	struct thread_seen seen = thread_look(pid, holder);
+	uint64_t now = patience_ns(dev);
+	siginfo_t info = { .si_pid = 0 };
+
+	if (waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) || info.si_pid)
+		return true;
+	if (!holder || holder != stuck->holder) {
+		*stuck = (struct stuck){ holder, now, now, seen.used };
+		return false;
+	}
+	if (seen.state != 'S')
+		stuck->awake = now;
+	if (seen.state == 'T' && now - stuck->since >= STOPPED_NS)
+		kill(pid, SIGCONT);
+	return !seen.state || now - stuck->awake >= STUCK_NS || seen.used - stuck->used >= STUCK_NS;
+}
+
 /* Wait until a new child serves its queues. Return: 0 or a negative errno */
 static int process_settle(struct ptodev *dev, uint32_t id)
 {
 	struct ctx_home *home = &dev->contexts[id];
 	struct ctx_page *page = ptodev_page(dev, home->page);
-	uint64_t until = patience_ns(dev) + START_BOUND_NS;
 	unsigned int tries = 0;
 	siginfo_t info;
 
@@ -116,8 +180,7 @@ static int process_settle(struct ptodev *dev, uint32_t id)
 		if (process_ended(home, &info))
 			return -ECHILD;
 		admin_meanwhile(dev);
-		if (!pause_until(dev, &tries, until))
-			return -ETIMEDOUT;
+		pause_step(&tries);
 	}
 	if (atomic_load(&page->state) == CTX_RUNNING)
 		return 0;
