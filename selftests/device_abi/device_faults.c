@@ -652,6 +652,9 @@ TEST_F(device, machine_that_stalls_while_a_lock_is_held)
 {
 	inject->held = ptodev_page(self->rig.dev, 1);
 	ASSERT_TRUE(ctx_page_trylock(inject->held, RIG_BOUND_NS));
+	/* As if a thread of the context had it. */
+	if (self->rig.dev->config.isolate)
+		atomic_store(&inject->held->lock, self->rig.dev->contexts[1].pid);
 	atomic_store(&inject->stalled, 0);
 	atomic_store(&inject->stalls, true);
 	EXPECT_EQ(PTO_DEV_OK, rig_bind(&self->rig, PTO_DEV_QUEUE_BIND, 1, 20));
