@@ -222,7 +222,8 @@ static void child_steps(struct trial *trial, enum step before, const struct call
 			_exit(2);
 		switch (step) {
 		case OPENING:
-			ret = fd = step_open(trial);
+			fd = step_open(trial);
+			ret = fd;
 			break;
 		case PREPARING:
 			ret = step_prepare(trial, fd);
@@ -339,7 +340,7 @@ static void deny_all(struct __test_metadata *_metadata, struct trial *trial, enu
 	for (i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
 		if (SANITIZED && calls[i].runtime)
 			continue;
-		/* The C library aborts when it cannot unmap the stack of a thread that has ended. */
+		/* The C library aborts if it cannot unmap the stack of a thread that has ended. */
 		if (before == RUNNING && calls[i].number == SYS_munmap)
 			continue;
 		deny(_metadata, trial, before, &calls[i], err);

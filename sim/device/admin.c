@@ -203,27 +203,33 @@ static uint32_t home_find_queue(const struct ctx_home *home, uint32_t queue)
 	return i;
 }
 
-/*
- * Lock the page of a context. Its threads hold the lock for some dozen instructions, but on a machine
- * that is busy, or while their process is stopped, that takes any time: only a process that has
- * ended, or that home_stuck() proves to be broken, loses its context.
- */
-static bool admin_lock(struct ptodev *dev, uint32_t id)
+/* Return: false if the context is gone or broken. */
+static bool lock_page(struct ptodev *dev, uint32_t id)
 {
-	struct ctx_home *home = &dev->contexts[id];
-	struct ctx_page *page = ptodev_page(dev, home->page);
+	struct ctx_page *page = ptodev_page(dev, dev->contexts[id].page);
 	struct stuck stuck = { .holder = 0 };
-	struct pto_dev_report why;
 
-	if (home->life == LIFE_DEAD)
-		return false;
 	while (!ctx_page_trylock(page, LOCK_LOOK_NS)) {
 		if (home_stuck(dev, id, &stuck))
-			goto broken;
+			return false;
 		admin_heartbeat(dev);
 	}
 	return true;
-broken:
+}
+
+/*
+ * Lock the page of a context. Its threads hold the lock for some dozen instructions, but on a
+ * machine that is busy, or while their process is stopped, that takes any time: only a process that
+ * has ended, or that home_stuck() proves to be broken, loses its context.
+ */
+static bool admin_lock(struct ptodev *dev, uint32_t id)
+{
+	struct pto_dev_report why;
+
+	if (dev->contexts[id].life == LIFE_DEAD)
+		return false;
+	if (lock_page(dev, id))
+		return true;
 	home_stop(dev, id, STOP_BOUND_NS);
 	report_text(&why, "the context does not answer the device");
 	context_bury(dev, id, PTO_DEV_FAULT, &why);

@@ -3,9 +3,9 @@
  * Which call of the simulator's own has failed.
  *
  * The simulator makes system calls that the application does not know of: a machine that refuses
- * one of them (a seccomp filter, a small kernel, a limit) makes a call of the driver fail that would
- * not fail with a driver. The errno alone would be taken for the driver's answer, so the name of the
- * call is kept until somebody explains the failure.
+ * one of them (a seccomp filter, a small kernel, a limit) makes an open() or an ioctl() fail that
+ * would not fail with a driver. The errno alone would be taken for the driver's answer, so the name
+ * of the call is kept until somebody explains the failure.
  */
 #ifndef PTO_SIM_REFUSAL_H
 #define PTO_SIM_REFUSAL_H

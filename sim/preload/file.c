@@ -256,7 +256,8 @@ enum sim_kind sim_file_verify(int fd, struct sim_file **file, unsigned int *inde
 	long error;
 
 	if (!name_of(fd, &name, &error)) {
-		if (sim_denied(error) && (*file = file_by_entry(fd)))
+		*file = sim_denied(error) ? file_by_entry(fd) : NULL;
+		if (*file)
 			return SIM_OURS;
 		if (sim_fd_peek(fd) != SIM_INTERNAL)
 			sim_fd_forget(fd);

@@ -62,9 +62,9 @@ static bool explain_limits(unsigned int index, const char *what, int error)
 
 static const char *remedy(int error)
 {
-	return error == EPERM || error == EACCES || error == ENOSYS ?
-	       ". The simulator needs that call; a seccomp filter, a security module or the kernel refuses it" :
-	       "";
+	if (error == EPERM || error == EACCES || error == ENOSYS)
+		return "; a seccomp filter, a security module or the kernel refuses it";
+	return "";
 }
 
 void sim_limits_explain(unsigned int index, int error, const struct refusal *why)

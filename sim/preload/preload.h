@@ -105,8 +105,8 @@ void sim_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 struct refusal;
 
 /**
- * sim_limits_explain() - pto@index cannot be opened: say, once a process, which call of ours failed,
- * and which limit it may be
+ * sim_limits_explain() - pto@index cannot be opened: say, once a process, which call of ours
+ * failed, and which limit it may be
  */
 void sim_limits_explain(unsigned int index, int error, const struct refusal *why);
 

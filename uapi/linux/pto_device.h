@@ -50,7 +50,8 @@
 
 #define PTO_DEV_MAGIC		0x314f5450	/* "PTO1", little endian */
 #define PTO_DEV_ABI_MAJOR	1
-#define PTO_DEV_ABI_MINOR	3	/* 1: PTO_DEV_REPORT_VALID; 2: ring sizes; 3: costs, labels */
+/* Minor versions: 1: PTO_DEV_REPORT_VALID; 2: ring sizes; 3: costs, labels */
+#define PTO_DEV_ABI_MINOR	3
 #define PTO_DEV_ABI_VERSION	((PTO_DEV_ABI_MAJOR << 16) | PTO_DEV_ABI_MINOR)
 
 #define PTO_DEV_PAGE_SIZE	4096
