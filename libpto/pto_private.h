@@ -58,7 +58,7 @@ enum pto_type {
 	PTO_TYPES
 };
 
-#define PTO_FREED_KEPT	64	/* freed objects of each type whose memory is kept */
+#define PTO_FREED_KEPT	32	/* freed objects of each type whose memory is kept */
 #define PTO_LIVE(type)	(0x50544f10u + (type))
 #define PTO_FREED(type)	(0xfeeedf10u + (type))
 

@@ -23,7 +23,7 @@
 #define COUNT	100u
 #define MARK	4242	/* what errno is before, and has to be after */
 #define ROUNDS	100	/* for what is seen by the sum only */
-#define KEPT	64	/* freed objects of each kind whose memory the library keeps */
+#define KEPT	32	/* freed objects of each kind whose memory the library keeps */
 
 /* --- what is there -------------------------------------------------------------- */
 

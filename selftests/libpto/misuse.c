@@ -22,7 +22,7 @@
 #include "pttest.h"
 
 #define ROUNDS	200
-#define KEPT	64	/* freed objects of each kind that are recognised */
+#define KEPT	32	/* freed objects of each kind that are recognised */
 
 FIXTURE(misuse) {
 	int fd;	/* only says whether there is a device */
