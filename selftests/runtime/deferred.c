@@ -404,8 +404,8 @@ TEST_F(deferred, record_is_emptied)
 }
 
 /*
- * Nobody looks at the record any more, and it says so. No other kernel may begin meanwhile: it would
- * get the same record.
+ * Nobody looks at the record any more, and it says so. No other kernel may begin meanwhile: it
+ * would get the same record.
  */
 static void entry_late(struct pto_rt *rt, const struct pto_orch_args *args)
 {
