@@ -70,6 +70,13 @@ static const struct refused refused[] = {
 	  "unused operands are not 0" },
 	{ 1, { .opcode = PTO_DEV_UNLOAD, .ctx = 1, .arg = { 0, 8 } }, PTO_DEV_INVALID,
 	  "unused operands are not 0" },
+	/* A label, and the padding behind it */
+	{ 1, { .opcode = PTO_DEV_UNLOAD, .ctx = 1, .arg = { 0, 0, 1 } }, PTO_DEV_INVALID,
+	  "unused operands are not 0" },
+	{ 1, { .opcode = PTO_DEV_LOAD, .ctx = 1, .arg = { 0, 0, 1ULL << 32 } }, PTO_DEV_INVALID,
+	  "unused operands are not 0" },
+	{ 1, { .opcode = PTO_DEV_LOAD, .ctx = 1, .arg = { 0, 0, 0, 1 } }, PTO_DEV_INVALID,
+	  "unused operands are not 0" },
 };
 
 TEST_F(device, commands_that_are_refused)

@@ -259,15 +259,8 @@ static void unload_end(struct context *ctx)
 	pthread_mutex_unlock(&ctx->lock);
 }
 
-static void do_unload(struct context *ctx, const struct pto_dev_cmd *generic,
-		      struct outcome *out)
+static void do_unload(struct context *ctx, const struct pto_dev_cmd *cmd, struct outcome *out)
 {
-	const struct pto_dev_cmd_load *cmd = (const void *)generic;
-
-	if (cmd->desc_addr || cmd->desc_size) {
-		outcome_fail(out, PTO_DEV_INVALID, "unload: unused operands are not 0");
-		return;
-	}
 	if (!unload_begin(ctx, cmd->handle, out))
 		return;
 	objects_begin(ctx, out);
@@ -480,10 +473,10 @@ static const struct command commands[] = {
 		ON_CONTROL, offsetof(struct pto_dev_cmd_map, arg), false, do_unmap
 	},
 	[PTO_DEV_LOAD] = {
-		ON_CONTROL, offsetof(struct pto_dev_cmd_load, arg), true, do_load
+		ON_CONTROL, offsetof(struct pto_dev_cmd_load, pad), true, do_load
 	},
 	[PTO_DEV_UNLOAD] = {
-		ON_CONTROL, offsetof(struct pto_dev_cmd_load, arg), true, do_unload
+		ON_CONTROL, offsetof(struct pto_dev_cmd_load, desc_addr), true, do_unload
 	},
 	[PTO_DEV_ARENA_BIND] = {
 		ON_CONTROL, offsetof(struct pto_dev_cmd_arena, arg), false, do_arena_bind
