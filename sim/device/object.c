@@ -109,10 +109,8 @@ static const char *object_limit(int error)
 /* The dynamic loader has failed with @error. */
 static void object_refused(int error, const char *label, const char *why, struct outcome *out)
 {
-	int lacks = error != ENOEXEC;
-
-	outcome_fail(out, lacks ? PTO_DEV_NOMEM : PTO_DEV_NOEXEC, "%s: %s%s", label, why,
-		     object_limit(error));
+	outcome_fail(out, error == ENOEXEC ? PTO_DEV_NOEXEC : PTO_DEV_NOMEM, "%s: %s%s", label,
+		     why, object_limit(error));
 }
 
 /* Load the object in @fd. */
