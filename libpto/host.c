@@ -95,14 +95,15 @@ static int load_object(struct pto_context *ctx, const struct pto_object *obj,
 {
 	struct pto_image_facts facts;
 	int fd = open_memfd(obj, &facts);
-	char why[256];
+	char label[160], why[256];
 	int rc = 0;
 
 	if (fd < 0)
 		return pto_fail(ctx, fd, "%s: no memfd of %zu bytes: %s", obj->name, obj->bytes,
 				pto_errno_name(fd));
-	snprintf(orch->label, sizeof(orch->label), "a constructor of %s, host graph", obj->name);
-	pto_host_code(orch->label);
+	snprintf(orch->name, sizeof(orch->name), "%s", obj->name);
+	snprintf(label, sizeof(label), "a constructor of %s, host graph", orch->name);
+	pto_host_code(label);
 	orch->handle = pto_load_open(fd, obj->name, why, sizeof(why));
 	pto_host_code(NULL);
 	if (!orch->handle)
@@ -147,8 +148,14 @@ static int find_symbols(struct pto_context *ctx, const struct pto_callable *call
 
 static void unload_orch(struct pto_host_orch *orch)
 {
-	if (orch->handle)
+	char label[160];
+
+	if (orch->handle) {
+		snprintf(label, sizeof(label), "a destructor of %s, host graph", orch->name);
+		pto_host_code(label);
 		pto_load_close(orch->handle);
+		pto_host_code(NULL);
+	}
 	pthread_mutex_destroy(&orch->lock);
 	free(orch);
 }

@@ -359,7 +359,8 @@ struct pto_callable {
  * @refs: one of pto_context.host, and those of runs that execute it; guarded by pto_context.lock
  * @generation: generation of the driver's slot: runs name it, so that they cannot get another
  *	callable there
- * @label: what it is, for the report of a crash
+ * @name: name of its object
+ * @label: what it is, for the report of a crash of its functions
  * @handle: the object
  * @entry: its entry
  * @config: its configuration function, or NULL
@@ -374,6 +375,7 @@ struct pto_callable {
 struct pto_host_orch {
 	unsigned int refs;
 	uint32_t generation;
+	char name[96];
 	char label[160];
 	void *handle;
 	pto_orch_entry_fn entry;

@@ -7,8 +7,11 @@
 #include <signal.h>
 #include <stdlib.h>
 
-enum crash_where { IN_ORCHESTRATION, IN_KERNEL, IN_CONFIG };
-enum crash_how { BY_ADDRESS, BY_TRAP, BY_ABORT, BY_BUS, BY_FPE, BY_STACK };
+enum crash_where { IN_ORCHESTRATION, IN_KERNEL, IN_CONFIG, IN_CONSTRUCTOR, IN_DESTRUCTOR };
+enum crash_how { BY_ADDRESS, BY_TRAP, BY_ABORT, BY_BUS, BY_FPE, BY_STACK, BY_NOTHING };
+
+/* The environment says it to constructors and destructors, which get no arguments. */
+#define CRASH_WHERE	"PTO_SELFTEST_CRASH"
 
 #ifdef CRASH_HERE
 /* In small steps, so that the first page without access is where the stack ends. */

@@ -1,9 +1,30 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Crashes: scalar 0 says where, and scalar 1 how. */
+/*
+ * Crashes: scalar 0 says where, and scalar 1 how. Constructors and destructors do if CRASH_WHERE
+ * says so.
+ */
 #include <pto/orch.h>
 
 #define CRASH_HERE
 #include "crash.h"
+
+static void crash_if(enum crash_where where)
+{
+	const char *said = getenv(CRASH_WHERE);
+
+	if (said && atoi(said) == (int)where)
+		crash(BY_ADDRESS);
+}
+
+__attribute__((constructor)) static void begin(void)
+{
+	crash_if(IN_CONSTRUCTOR);
+}
+
+__attribute__((destructor)) static void end(void)
+{
+	crash_if(IN_DESTRUCTOR);
+}
 
 struct pto_orch_config aicpu_orchestration_config(const struct pto_orch_args *args)
 {

@@ -80,6 +80,22 @@ static int prepare(struct pto_context *ctx, uint32_t kind)
 	return pto_prepare(ctx, CID, callable);
 }
 
+/* Nothing has crashed in a run. A callable is unloaded, and another one loaded. */
+static int crash_outside_of_runs(struct pto_context *ctx, const struct crash *crash)
+{
+	char where[12];
+
+	snprintf(where, sizeof(where), "%d", crash->where);
+	if (crash->where == IN_DESTRUCTOR)
+		setenv(CRASH_WHERE, where, 1);
+	if (pto_unprepare(ctx, CID))
+		return 3;
+	/* The control queue unloads before it loads. */
+	setenv(CRASH_WHERE, where, 1);
+	prepare(ctx, crash->kind);
+	return 4;
+}
+
 static int child(const struct crash *crash)
 {
 	static const struct rlimit none;
@@ -101,7 +117,9 @@ static int child(const struct crash *crash)
 	pto_args_add_scalar(args, crash->how);
 	if (crash->handler == BEFORE_JUMPS && sigsetjmp(back, 1))
 		return 43;
-	return pto_run(ctx, CID, args, NULL, NULL) ? 2 : 0;
+	if (pto_run(ctx, CID, args, NULL, NULL))
+		return 2;
+	return crash_outside_of_runs(ctx, crash);
 }
 
 /* --- the tests -------------------------------------------------------------------------- */
@@ -161,6 +179,8 @@ static void expect_crash(struct __test_metadata *_metadata, const struct crash *
 static const char in_kernel[] = "in the kernel of func_id 5, task 0x";
 static const char in_orchestration[] = "in the orchestration, callable cid 9 of context ";
 static const char in_config[] = "in the configuration function, callable cid 9 of context ";
+static const char in_call[] =
+	"in a constructor or destructor of a callable's object, instruction 0x";
 static const char in_graph[] = "in the orchestration orch_crashes.so, host graph, cid 9, ";
 
 /* With a driver the code is not in this process, except that of host graphs. */
@@ -210,6 +230,17 @@ TEST(host_graph_is_named)
 	EXPECT_CRASH(SIGABRT, in_graph, PTO_KIND_HOST_GRAPH, IN_ORCHESTRATION, BY_ABORT,
 		     NEVER);
 	EXPECT_CRASH(SIGILL, in_graph, PTO_KIND_HOST_GRAPH, IN_CONFIG, BY_TRAP, NEVER);
+}
+
+TEST(constructors_and_destructors_are_named)
+{
+	ON_SIMULATOR();
+	EXPECT_CRASH(SIGSEGV, in_call, PTO_KIND_DEVICE_ORCH, IN_CONSTRUCTOR, BY_NOTHING, NEVER);
+	EXPECT_CRASH(SIGSEGV, in_call, PTO_KIND_DEVICE_ORCH, IN_DESTRUCTOR, BY_NOTHING, NEVER);
+	EXPECT_CRASH(SIGSEGV, "in a constructor of orch_crashes.so, host graph, ",
+		     PTO_KIND_HOST_GRAPH, IN_CONSTRUCTOR, BY_NOTHING, NEVER);
+	EXPECT_CRASH(SIGSEGV, "in a destructor of orch_crashes.so, host graph, ",
+		     PTO_KIND_HOST_GRAPH, IN_DESTRUCTOR, BY_NOTHING, NEVER);
 }
 
 TEST(handlers_of_the_application_are_called)

@@ -198,12 +198,16 @@ bool pto_engine_here(struct pto_engine_place *place)
 	if (!core)
 		return false;
 	engine = core->engine;
-	callable = engine->callable;
 	*place = (struct pto_engine_place){
 		.func_id = core_func(atomic_load(&core->state)),
 		.task = atomic_load(&core->task),
-		.callable = callable ? callable->name : NULL,
 	};
+	if (in_call(&engine->callers[CALLER_OTHER], core)) {
+		place->what = PTO_PLACE_CALL;
+		return true;
+	}
+	/* In a run, whose callable stays until it has ended. */
+	callable = engine->callable;
 	if (place->func_id != ENGINE_NO_FUNC) {
 		place->what = PTO_PLACE_KERNEL;
 		place->entry = (uintptr_t)engine->kernels[place->func_id].fn;
@@ -213,12 +217,10 @@ bool pto_engine_here(struct pto_engine_place *place)
 	} else if (in_call(&engine->callers[CALLER_RUNS], core)) {
 		place->what = PTO_PLACE_CONFIG;
 		place->entry = (uintptr_t)callable->config;
-	} else if (in_call(&engine->callers[CALLER_OTHER], core)) {
-		place->what = PTO_PLACE_CALL;
-		place->callable = NULL;
 	} else {
 		return false;
 	}
+	place->callable = callable->name;
 	return true;
 }
 
