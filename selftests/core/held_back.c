@@ -114,17 +114,24 @@ TEST_F(held, callable_stays_until_the_runs_before_have_ended)
 	EXPECT_EQ(0, finish(self->ctx, again));
 }
 
+/* Start a run, and prepare until all handles are held back for it. */
+static void hold_all_handles(struct __test_metadata *_metadata, struct pto_ctx *ctx, uint64_t *id)
+{
+	int i;
+
+	ASSERT_EQ(0, rig_run(ctx, 0, 0, id));
+	for (i = 0; i < PTO_DEV_MAX_HANDLES - 1; i++) {
+		ASSERT_EQ(0, rig_unprepare(ctx, 0));
+		ASSERT_EQ(0, rig_prepare(ctx, 0, 1));
+	}
+	ASSERT_EQ(0, rig_unprepare(ctx, 0));
+}
+
 TEST_F(held, too_many_callables_still_run)
 {
 	uint64_t id;
-	int i;
 
-	ASSERT_EQ(0, rig_run(self->ctx, 0, 0, &id));
-	for (i = 0; i < PTO_DEV_MAX_HANDLES - 1; i++) {
-		ASSERT_EQ(0, rig_unprepare(self->ctx, 0));
-		ASSERT_EQ(0, rig_prepare(self->ctx, 0, 1));
-	}
-	ASSERT_EQ(0, rig_unprepare(self->ctx, 0));
+	hold_all_handles(_metadata, self->ctx, &id);
 	EXPECT_EQ(-EBUSY, rig_prepare(self->ctx, 0, 1));
 	rig_release(self->rig, self->stream, 1);
 	EXPECT_EQ(0, finish(self->ctx, id));
@@ -138,14 +145,8 @@ TEST_F(held, too_many_callables_still_run)
 TEST_F(held, callables_of_ended_runs_are_not_in_the_way)
 {
 	uint64_t id;
-	int i;
 
-	ASSERT_EQ(0, rig_run(self->ctx, 0, 0, &id));
-	for (i = 0; i < PTO_DEV_MAX_HANDLES - 1; i++) {
-		ASSERT_EQ(0, rig_unprepare(self->ctx, 0));
-		ASSERT_EQ(0, rig_prepare(self->ctx, 0, 1));
-	}
-	ASSERT_EQ(0, rig_unprepare(self->ctx, 0));
+	hold_all_handles(_metadata, self->ctx, &id);
 	rig_settle();
 	EXPECT_EQ(0, rig_count(self->rig, PTO_DEV_UNLOAD, 0));
 	rig_release(self->rig, self->stream, 1);

@@ -536,12 +536,30 @@ PT_TEST_F(misuse, close_ends_a_run_that_begins_after_a_reset)
 
 /* --- a stream that is destroyed beside others ---------------------------------------------- */
 
+/* @other waits for the stream's run, and is held in PTO_WAIT. Destroy the stream beside it. */
+static void destroy_beside(struct __test_metadata *_metadata, struct ender *e, pthread_t other,
+			   uint32_t *words)
+{
+	pthread_t destroyer;
+
+	until_called(&held, 1);
+	ASSERT_EQ(0, pthread_create(&destroyer, NULL, end_it, e));
+	until_called(&waits, 2);
+	__atomic_store_n(words, 1, __ATOMIC_RELEASE);
+	until_paused(e, 3);
+	EXPECT_FALSE(is_done(e));
+	release();
+	pthread_join(other, NULL);
+	pthread_join(destroyer, NULL);
+	EXPECT_EQ(0, e->rc);
+}
+
 PT_TEST_F(misuse, destroyed_beside_who_waits_for_it)
 {
 	struct call c = { .self = self, .fn = call_stream_wait };
 	uint32_t *words = pto_buffer_map(self->words);
-	pthread_t caller, destroyer;
 	struct ender e = { 0 };
+	pthread_t caller;
 
 	ASSERT_NE(NULL, words);
 	ASSERT_EQ(0, pto_stream_create(self->ctx, &c.stream));
@@ -549,17 +567,8 @@ PT_TEST_F(misuse, destroyed_beside_who_waits_for_it)
 	ASSERT_EQ(0, pto_submit(c.stream, self->gate_cid, self->args, NULL, NULL));
 	hold_next(PTO_WAIT);
 	ASSERT_EQ(0, pthread_create(&caller, NULL, make_call, &c));
-	until_called(&held, 1);
-	ASSERT_EQ(0, pthread_create(&destroyer, NULL, end_it, &e));
-	until_called(&waits, 2);
-	__atomic_store_n(words, 1, __ATOMIC_RELEASE);
-	until_paused(&e, 3);
-	EXPECT_FALSE(is_done(&e));
-	release();
-	pthread_join(caller, NULL);
-	pthread_join(destroyer, NULL);
+	destroy_beside(_metadata, &e, caller, words);
 	EXPECT_EQ(0, c.rc);
-	EXPECT_EQ(0, e.rc);
 }
 
 /* The run that is being submitted is one of those that are waited for. */
@@ -596,24 +605,15 @@ PT_TEST_F(misuse, destroyed_beside_who_waits_for_a_handle)
 	uint32_t *words = pto_buffer_map(self->words);
 	struct waiter w = { .self = self };
 	struct ender e = { 0 };
-	pthread_t waiter, destroyer;
+	pthread_t waiter;
 
 	ASSERT_NE(NULL, words);
 	ASSERT_EQ(0, pto_stream_create(self->ctx, &e.stream));
 	ASSERT_EQ(0, pto_submit(e.stream, self->gate_cid, self->args, NULL, &w.run));
 	hold_next(PTO_WAIT);
 	ASSERT_EQ(0, pthread_create(&waiter, NULL, wait_handle, &w));
-	until_called(&held, 1);
-	ASSERT_EQ(0, pthread_create(&destroyer, NULL, end_it, &e));
-	until_called(&waits, 2);
-	__atomic_store_n(words, 1, __ATOMIC_RELEASE);
-	until_paused(&e, 3);
-	EXPECT_FALSE(is_done(&e));
-	release();
-	pthread_join(waiter, NULL);
-	pthread_join(destroyer, NULL);
+	destroy_beside(_metadata, &e, waiter, words);
 	EXPECT_EQ(0, w.rc);
-	EXPECT_EQ(0, e.rc);
 	EXPECT_EQ(-EBADF, pto_wait(w.run, 0, NULL));
 }
 
