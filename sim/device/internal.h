@@ -85,8 +85,12 @@ static inline uint64_t round_up(uint64_t value, uint64_t unit)
 /* How long the engine may take to make a thread leave code that hangs. */
 #define LEAVE_BOUND_NS		NSEC_PER_SEC
 
-/* How long a context may take to end. */
+/*
+ * How long a context may take to end, and a process to start. No start takes that long on any
+ * machine, but one that hangs must not make the other contexts wait for ever.
+ */
 #define STOP_BOUND_NS		(2 * NSEC_PER_SEC)
+#define START_BOUND_NS		(60 * NSEC_PER_SEC)
 
 /* How often the admin looks why a context keeps a lock, and how much of a proof it takes. */
 #define LOCK_LOOK_NS		(10 * NSEC_PER_MSEC)
@@ -521,6 +525,7 @@ bool supervisor_orphaned(const struct ptodev *dev);
 void crash_watch(void);
 
 /* fault.c */
+uint64_t fault_ip(const void *ucontext);
 void fault_watch_thread(void);
 void fault_watch(struct context *ctx);
 void fault_describe(const struct ctx_page *page, int how, int what, struct pto_dev_report *why);

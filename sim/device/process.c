@@ -173,6 +173,7 @@ static int process_settle(struct ptodev *dev, uint32_t id)
 {
 	struct ctx_home *home = &dev->contexts[id];
 	struct ctx_page *page = ptodev_page(dev, home->page);
+	uint64_t until = patience_ns(dev) + START_BOUND_NS;
 	unsigned int tries = 0;
 	siginfo_t info;
 
@@ -180,7 +181,8 @@ static int process_settle(struct ptodev *dev, uint32_t id)
 		if (process_ended(home, &info))
 			return -ECHILD;
 		admin_meanwhile(dev);
-		pause_step(&tries);
+		if (!pause_until(dev, &tries, until))
+			return -ETIMEDOUT;
 	}
 	if (atomic_load(&page->state) == CTX_RUNNING)
 		return 0;

@@ -59,12 +59,14 @@ bool supervisor_orphaned(const struct ptodev *dev)
 /* Wait until a new supervisor serves. Return: 0 or a negative errno */
 static int supervisor_settle(struct ptodev *dev)
 {
+	uint64_t until = patience_ns(dev) + START_BOUND_NS;
 	unsigned int tries = 0;
 
 	while (!atomic_load(&dev->shared->ready)) {
 		if (waitpid(dev->supervisor, NULL, WNOHANG))
 			return -ECHILD;
-		pause_step(&tries);
+		if (!pause_until(dev, &tries, until))
+			return -ETIMEDOUT;
 	}
 	return 0;
 }
