@@ -17,7 +17,6 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <ucontext.h>
 #include <unistd.h>
 
 #include "crash.h"
@@ -76,17 +75,6 @@ static void add_number(struct line *line, uint64_t number, unsigned int base)
 	add(line, at);
 }
 
-static uint64_t instruction(const void *ucontext)
-{
-	const ucontext_t *uc = ucontext;
-
-#if defined(__x86_64__)
-	return (uint64_t)uc->uc_mcontext.gregs[REG_RIP];
-#elif defined(__aarch64__)
-	return uc->uc_mcontext.pc;
-#endif
-}
-
 /* Did an instruction of this thread raise it? */
 static bool is_fault(int signal, const siginfo_t *info)
 {
@@ -123,7 +111,7 @@ static void say(unsigned int i, const siginfo_t *info, const void *ucontext,
 		const struct pto_engine_place *place)
 {
 	static atomic_uint lines;
-	uint64_t ip = instruction(ucontext);
+	uint64_t ip = fault_ip(ucontext);
 	struct line line = { .length = 0 };
 
 	if (atomic_fetch_add(&lines, 1) >= MOST_LINES)

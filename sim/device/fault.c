@@ -15,7 +15,8 @@
 /* The context of this process. */
 static struct context *watched;
 
-static uint64_t fault_ip(const void *ucontext)
+/** fault_ip() - the instruction at which a signal came, from the argument of its handler */
+uint64_t fault_ip(const void *ucontext)
 {
 	const ucontext_t *uc = ucontext;
 

@@ -184,7 +184,7 @@ static int transport_clear(void *priv, u64 offset, u64 length)
 	memcheck_free(t->window + offset, length);
 	ret = sim_raw(SYS_fallocate, fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset,
 		      length);
-	/* Where that call is refused, there is another one that does the same. */
+	/* Another call does the same, where that one is refused. */
 	if (ret)
 		ret = sim_raw(SYS_madvise, t->window + offset, length, MADV_REMOVE);
 	return (int)ret;
