@@ -12,7 +12,7 @@
  *    and the limit. There is one text per context and thread: that of the thread's last
  *    failure on the context.
  *  - Handles are opaque and freed by the matching function, which accepts NULL. A run handle
- *    that has been freed is always recognised: -EBADF. So is another object, until 256
+ *    that has been freed is always recognised: -EBADF. So is another object, until 32
  *    objects of its type have been freed after it: the functions that take it then return
  *    -EBADF (or NULL or 0 if they return no errno), and freeing it again does nothing. Beyond
  *    that, and if another thread frees an object while a call uses it, nothing is promised,
