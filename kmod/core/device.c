@@ -369,7 +369,8 @@ void pto_device_adopt(struct pto_device *pdev, struct pto_orphan *orphan)
 /** pto_device_answered() - start the device's work if a completed admin command may be an orphan */
 void pto_device_answered(struct pto_device *pdev)
 {
-	if (!list_empty_careful(&pdev->orphans))
+	/* An orphan that comes meanwhile starts the work itself. */
+	if (!list_empty(&pdev->orphans))
 		pto_device_start_work(pdev);
 }
 
