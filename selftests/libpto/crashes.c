@@ -69,6 +69,15 @@ static void install(enum handler handler)
 		sigaction(all[i], &action, NULL);
 }
 
+/* The place that constructors and destructors ask for. */
+static void set_place(int where)
+{
+	char text[12];
+
+	snprintf(text, sizeof(text), "%d", where);
+	setenv(CRASH_WHERE, text, 1);
+}
+
 static int prepare(struct pto_context *ctx, uint32_t kind)
 {
 	struct pto_callable *callable;
@@ -80,19 +89,18 @@ static int prepare(struct pto_context *ctx, uint32_t kind)
 	return pto_prepare(ctx, CID, callable);
 }
 
-/* Nothing has crashed in a run. A callable is unloaded, and another one loaded. */
-static int crash_outside_of_runs(struct pto_context *ctx, const struct crash *crash)
+/*
+ * Nothing has crashed in a run. The object is unloaded when the driver has seen that the run is
+ * over, at the latest when it next looks after the device by itself. An object that is prepared
+ * meanwhile shares what is still loaded.
+ */
+static int crash_when_unloaded(struct pto_context *ctx)
 {
-	char where[12];
-
-	snprintf(where, sizeof(where), "%d", crash->where);
-	if (crash->where == IN_DESTRUCTOR)
-		setenv(CRASH_WHERE, where, 1);
+	set_place(IN_DESTRUCTOR);
 	if (pto_unprepare(ctx, CID))
 		return 3;
-	/* The control queue unloads before it loads. */
-	setenv(CRASH_WHERE, where, 1);
-	prepare(ctx, crash->kind);
+	alarm(60);
+	pause();
 	return 4;
 }
 
@@ -109,6 +117,8 @@ static int child(const struct crash *crash)
 		signal(all[i], SIG_DFL);
 	if (crash->handler != NEVER && crash->handler != AFTER)
 		install(crash->handler);
+	if (crash->where == IN_CONSTRUCTOR)
+		set_place(IN_CONSTRUCTOR);
 	if (pto_open("/dev/pto0", &ctx) || prepare(ctx, crash->kind) < 0)
 		return 1;
 	if (crash->handler == AFTER)
@@ -119,7 +129,7 @@ static int child(const struct crash *crash)
 		return 43;
 	if (pto_run(ctx, CID, args, NULL, NULL))
 		return 2;
-	return crash_outside_of_runs(ctx, crash);
+	return crash_when_unloaded(ctx);
 }
 
 /* --- the tests -------------------------------------------------------------------------- */

@@ -209,5 +209,7 @@ void crash_watch(void)
  */
 void pto_sim_host_code(const char *what)
 {
+	if (what)
+		crash_watch();
 	host_thread.code = what;
 }
