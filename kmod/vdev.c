@@ -4,6 +4,7 @@
  * device until the file is released. The release takes the device out of service, however the
  * process ends.
  */
+#include <linux/capability.h>
 #include <linux/eventfd.h>
 #include <linux/file.h>
 #include <linux/miscdevice.h>
@@ -305,17 +306,41 @@ static int pto_control_create(struct pto_control *control, void __user *user)
 	return err;
 }
 
+/*
+ * May the running thread create devices? In a user namespace nobody may, whatever capabilities he
+ * has there: applications of the whole machine would trust his device with their data.
+ */
+static int pto_control_allowed(void)
+{
+	return capable(CAP_SYS_ADMIN) ? 0 : -EPERM;
+}
+
+/*
+ * The thread that uses the file is checked as well as the one that opened it: the file can be
+ * passed to a process without privileges, and a privileged process can be made to use a file that
+ * another one has opened.
+ */
 static long pto_control_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
+	int err;
+
 	if (cmd != PTO_CONTROL_CREATE)
 		return -ENOTTY;
+	err = pto_control_allowed();
+	if (err)
+		return err;
 	return pto_control_create(file->private_data, (void __user *)arg);
 }
 
 static int pto_control_open(struct inode *inode, struct file *file)
 {
-	struct pto_control *control = kzalloc(sizeof(*control), GFP_KERNEL_ACCOUNT);
+	struct pto_control *control;
+	int err;
 
+	err = pto_control_allowed();
+	if (err)
+		return err;
+	control = kzalloc(sizeof(*control), GFP_KERNEL_ACCOUNT);
 	if (!control)
 		return -ENOMEM;
 	file->private_data = control;

@@ -135,19 +135,6 @@ TEST_F(window, its_inode_is_locked)
 
 /* --- pages that cannot be moved ------------------------------------------------------------- */
 
-/* One capability less, for this thread */
-static int drop_capability(int cap)
-{
-	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
-	struct __user_cap_data_struct data[2];
-
-	if (syscall(SYS_capget, &header, data))
-		return -errno;
-	data[cap / 32].effective &= ~(1U << cap % 32);
-	data[cap / 32].permitted &= ~(1U << cap % 32);
-	return syscall(SYS_capset, &header, data) ? -errno : 0;
-}
-
 /* How many pages can be touched, one after the other: the kernel does it, and says EFAULT. */
 static size_t touch(char *map, size_t bytes, size_t page)
 {
@@ -183,7 +170,7 @@ TEST(pages_are_accounted)
 
 	ASSERT_EQ(0, fake_init(&fake, FAKE_SIZE));
 	ASSERT_EQ(0, setrlimit(RLIMIT_MEMLOCK, &limit));
-	ASSERT_EQ(0, drop_capability(CAP_IPC_LOCK));
+	ASSERT_EQ(0, pt_drop_capability(CAP_IPC_LOCK));
 	ASSERT_EQ(0, fake_create(&fake));
 	fd = fake_open(&fake, O_RDWR);
 	ASSERT_GE(fd, 0);

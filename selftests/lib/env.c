@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
@@ -161,4 +162,16 @@ int pt_deny_call(long number, int err)
 int pt_deny_call_everywhere(long number, int err)
 {
 	return deny_call(number, err, SECCOMP_FILTER_FLAG_TSYNC);
+}
+
+int pt_drop_capability(int cap)
+{
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct data[2];
+
+	if (syscall(SYS_capget, &header, data))
+		return -errno;
+	data[cap / 32].effective &= ~(1U << cap % 32);
+	data[cap / 32].permitted &= ~(1U << cap % 32);
+	return syscall(SYS_capset, &header, data) ? -errno : 0;
 }

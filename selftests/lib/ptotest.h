@@ -54,6 +54,9 @@ int pt_deny_call(long number, int err);
 /** pt_deny_call_everywhere() - the same in all threads of the process */
 int pt_deny_call_everywhere(long number, int err);
 
+/** pt_drop_capability() - one capability (CAP_*) less, for this thread. Return: 0 or -errno */
+int pt_drop_capability(int cap);
+
 /* --- devices (device.c) ------------------------------------------------------ */
 
 /** pt_ioctl() - ioctl() with the kernel's convention. Return: 0 or -errno */

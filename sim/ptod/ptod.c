@@ -66,8 +66,9 @@ static const char *control_advice(int error)
 	case ENODEV:
 		return "load the module first: modprobe pto (or insmod pto.ko)";
 	case EACCES:
-	case EPERM:
 		return "run ptod as root";
+	case EPERM:
+		return "ptod needs CAP_SYS_ADMIN in the initial user namespace";
 	default:
 		return "";
 	}

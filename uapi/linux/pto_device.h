@@ -627,7 +627,8 @@ struct pto_dev_report {
  * @index: out: N of the new /dev/ptoN
  *
  * The device exists until this open file of /dev/pto-control is released. A file and a
- * memfd can have one device each (EBUSY for a second one). EBADF or EINVAL: an fd is of
+ * memfd can have one device each (EBUSY for a second one). EPERM: the calling thread does not
+ * have CAP_SYS_ADMIN in the initial user namespace. EBADF or EINVAL: an fd is of
  * the wrong kind; EFBIG: the windows of all devices together would exceed the driver's
  * parameter window_limit_gib; ENODEV: the identification page is not acceptable; ENOMEM;
  * ENOSPC: too many devices.
