@@ -54,10 +54,12 @@ PREFIX ?= /usr/local
 LIBDIR ?= $(PREFIX)/lib
 INCLUDEDIR ?= $(PREFIX)/include
 MANDIR ?= $(PREFIX)/share/man
+# udev reads no rules below other prefixes.
+UDEVDIR ?= /usr/lib/udev
 INSTALL ?= install
 
 .PHONY: install
-install: libs tools modules-if-possible ## DESTDIR= PREFIX= KDIR=: library, headers, tools, man pages, module
+install: libs tools modules-if-possible ## DESTDIR= PREFIX= KDIR=: library, headers, tools, man pages, udev rule, module
 	$(INSTALL) -d $(DESTDIR)$(LIBDIR)/pkgconfig $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin \
 		$(DESTDIR)$(INCLUDEDIR)/pto $(DESTDIR)$(INCLUDEDIR)/linux
 	$(INSTALL) -m 755 $(filter-out %.a,$(INSTALL_LIBS)) $(DESTDIR)$(LIBDIR)
@@ -77,6 +79,7 @@ install: libs tools modules-if-possible ## DESTDIR= PREFIX= KDIR=: library, head
 	for page in $(INSTALL_MANS); do \
 		$(INSTALL) -D -m 644 $$page $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/} || exit; \
 	done
+	$(INSTALL) -D -m 644 kmod/60-pto.rules $(DESTDIR)$(UDEVDIR)/rules.d/60-pto.rules
 	@[ ! -e "$(KDIR)/Makefile" ] || { ko=$$(tools/make/kmod.sh $(KDIR) $(O)/kmod) && \
 		$(INSTALL) -D -m 644 $$ko \
 			$(DESTDIR)/lib/modules/$$(basename $$(dirname $$ko))/updates/pto.ko; }
@@ -87,7 +90,8 @@ uninstall: ## DESTDIR= PREFIX= KDIR=: remove what install with the same variable
 			$(addprefix pkgconfig/,$(notdir $(INSTALL_PKGCONFIG)))) \
 		$(addprefix $(DESTDIR)$(INCLUDEDIR)/pto/,$(notdir $(INSTALL_HEADERS))) \
 		$(addprefix $(DESTDIR)$(INCLUDEDIR)/linux/,pto.h pto_device.h) \
-		$(DESTDIR)$(PREFIX)/bin/ptoctl $(DESTDIR)$(PREFIX)/sbin/ptod
+		$(DESTDIR)$(PREFIX)/bin/ptoctl $(DESTDIR)$(PREFIX)/sbin/ptod \
+		$(DESTDIR)$(UDEVDIR)/rules.d/60-pto.rules
 	for page in $(INSTALL_MANS); do \
 		rm -f $(DESTDIR)$(MANDIR)/man$${page##*.}/$${page##*/}; \
 	done
