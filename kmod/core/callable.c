@@ -128,6 +128,7 @@ static int pto_callable_add_kernel(struct pto_callable *cal, const struct pto_io
 {
 	struct pto_callable_kernel *k = &cal->kernels[i];
 	struct pto_kernel user;
+	u32 func_id;
 	u64 ptr;
 	int err;
 
@@ -137,11 +138,12 @@ static int pto_callable_add_kernel(struct pto_callable *cal, const struct pto_io
 				    arg->kernel_stride);
 	if (err)
 		return err;
-	if (user.pad || user.func_id >= PTO_MAX_FUNC_ID || user.core_type > PTO_CORE_AIV ||
-	    test_bit(user.func_id, func_ids))
+	if (user.pad || user.func_id >= PTO_MAX_FUNC_ID || user.core_type > PTO_CORE_AIV)
 		return -EINVAL;
-	__set_bit(user.func_id, func_ids);
-	k->func_id = user.func_id;
+	func_id = array_index_nospec(user.func_id, PTO_MAX_FUNC_ID);
+	if (__test_and_set_bit(func_id, func_ids))
+		return -EINVAL;
+	k->func_id = func_id;
 	k->core_type = user.core_type;
 	k->image = pto_image_find(cal->ctx, user.image);
 	if (!k->image)
@@ -205,8 +207,10 @@ static s32 pto_cid_take(struct pto_ctx *ctx, s32 cid)
 		cid = find_first_zero_bit(ctx->cids_reserved, PTO_MAX_CALLABLES);
 		if (cid >= PTO_MAX_CALLABLES)
 			cid = -ENOSPC;
-	} else if (test_bit(cid, ctx->cids_reserved)) {
-		cid = -EEXIST;
+	} else {
+		cid = array_index_nospec(cid, PTO_MAX_CALLABLES);
+		if (test_bit(cid, ctx->cids_reserved))
+			cid = -EEXIST;
 	}
 	if (cid >= 0)
 		__set_bit(cid, ctx->cids_reserved);

@@ -7,6 +7,7 @@
  */
 #include <linux/err.h>
 #include <linux/mm.h>
+#include <linux/nospec.h>
 #include <linux/overflow.h>
 #include <linux/pagemap.h>
 #include <linux/sched/signal.h>
@@ -20,15 +21,21 @@
 
 #define PTO_COPY_CHUNK (64 * 1024UL)
 
-static int pto_copy_check(u32 id, const struct pto_bo *bo, u64 offset, u64 length)
+/* Check a range of a buffer. *@offset: not beyond the buffer even if the processor speculates. */
+static int pto_copy_check(u32 id, const struct pto_bo *bo, u64 *offset, u64 length)
 {
 	u64 end;
 
 	if (!id)
-		return offset ? -EINVAL : 0;
-	if (check_add_overflow(offset, length, &end))
+		return *offset ? -EINVAL : 0;
+	if (check_add_overflow(*offset, length, &end))
 		return -EOVERFLOW;
-	return end > bo->mem.length ? -EINVAL : 0;
+	if (end > bo->mem.length)
+		return -EINVAL;
+	if (length)
+		*offset = array_index_nospec((unsigned long)*offset,
+					     (unsigned long)bo->mem.length);
+	return 0;
 }
 
 /* Copy what can be copied without a fault. Return: bytes, or -errno. */
@@ -152,22 +159,22 @@ static int pto_copy_device(struct pto_device *pdev, u64 dst, u64 src, u64 length
 static int pto_copy_between(struct pto_device *pdev, const struct pto_ioc_bo_copy *arg,
 			    const struct pto_bo *dst, const struct pto_bo *src)
 {
+	u64 dst_offset = arg->dst_offset, src_offset = arg->src_offset;
 	int err;
 
-	err = pto_copy_check(arg->dst_id, dst, arg->dst_offset, arg->length);
+	err = pto_copy_check(arg->dst_id, dst, &dst_offset, arg->length);
 	if (!err)
-		err = pto_copy_check(arg->src_id, src, arg->src_offset, arg->length);
+		err = pto_copy_check(arg->src_id, src, &src_offset, arg->length);
 	if (err || !arg->length)
 		return err;
 	switch (arg->direction) {
 	case PTO_COPY_TO_DEVICE:
-		return pto_copy_user(pdev, dst, arg->dst_offset, arg->user_ptr, arg->length, true);
+		return pto_copy_user(pdev, dst, dst_offset, arg->user_ptr, arg->length, true);
 	case PTO_COPY_FROM_DEVICE:
-		return pto_copy_user(pdev, src, arg->src_offset, arg->user_ptr, arg->length,
-				     false);
+		return pto_copy_user(pdev, src, src_offset, arg->user_ptr, arg->length, false);
 	default:
-		return pto_copy_device(pdev, dst->mem.offset + arg->dst_offset,
-				       src->mem.offset + arg->src_offset, arg->length);
+		return pto_copy_device(pdev, dst->mem.offset + dst_offset,
+				       src->mem.offset + src_offset, arg->length);
 	}
 }
 

@@ -270,9 +270,9 @@ static const struct {
 	{ 3, 3, -EINVAL },
 	{ 0, 0, -EINVAL },
 	{ PTO_MAX_FUNC_ID - 1, PTO_MAX_FUNC_ID - 1, -EINVAL },
-	{ PTO_MAX_FUNC_ID, 0, -EINVAL },
-	{ 0, PTO_MAX_FUNC_ID, -EINVAL },
-	{ 0, -1U, -EINVAL },
+	{ PTO_MAX_FUNC_ID, 1, -EINVAL },
+	{ 1, PTO_MAX_FUNC_ID, -EINVAL },
+	{ 1, -1U, -EINVAL },
 };
 
 /* Each kernel has a func_id of its own, below the limit. */

@@ -7,6 +7,7 @@
 #include <linux/err.h>
 #include <linux/kernel.h>
 #include <linux/mm.h>
+#include <linux/nospec.h>
 #include <linux/workqueue.h>
 
 #include <mem.h>
@@ -1149,6 +1150,36 @@ unsigned long sim_locks;
 unsigned long rig_locks(void)
 {
 	return __atomic_load_n(&sim_locks, __ATOMIC_RELAXED);
+}
+
+/* The bounds that were noted last: more than a call notes. */
+static struct bound {
+	unsigned long index;
+	unsigned long size;
+} bounds[64];
+static unsigned int bounds_noted;
+
+unsigned long sim_note_bound(unsigned long index, unsigned long size)
+{
+	unsigned int i = __atomic_fetch_add(&bounds_noted, 1, __ATOMIC_RELAXED);
+	struct bound *bound = &bounds[i % ARRAY_SIZE(bounds)];
+
+	__atomic_store_n(&bound->index, index, __ATOMIC_RELAXED);
+	__atomic_store_n(&bound->size, size, __ATOMIC_RELAXED);
+	/* As the kernel's does; there is a check before it. */
+	return index < size ? index : 0;
+}
+
+unsigned int rig_bounded(unsigned long index, unsigned long size)
+{
+	unsigned int i, count = 0;
+
+	for (i = 0; i < ARRAY_SIZE(bounds); i++) {
+		if (__atomic_load_n(&bounds[i].index, __ATOMIC_RELAXED) == index &&
+		    __atomic_load_n(&bounds[i].size, __ATOMIC_RELAXED) == size)
+			count++;
+	}
+	return count;
 }
 
 long rig_memory(void)

@@ -311,6 +311,9 @@ int rig_lose(struct rig *rig);
 /** rig_locks() - how many locks the driver has taken: steps, where time would not do */
 unsigned long rig_locks(void);
 
+/** rig_bounded() - how often the driver has bounded this index for speculation by this size */
+unsigned int rig_bounded(unsigned long index, unsigned long size);
+
 /** rig_memory() - objects the driver has allocated and not freed */
 long rig_memory(void);
 
