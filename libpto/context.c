@@ -360,6 +360,10 @@ static int ask(struct pto_context *ctx, uint32_t item, void *answer, size_t byte
 	if (!answer)
 		return pto_fail(ctx, -EINVAL, "%s: no place for the answer to a query", ctx->path);
 	rc = pto_query_fd(ctx->fd, item, answer, bytes);
+	if (rc == -EPERM)
+		return pto_fail(ctx, rc,
+				"%s: query of item %u: EPERM: what other contexts do is shown with CAP_PERFMON only",
+				ctx->path, item);
 	if (rc)
 		return pto_fail(ctx, rc, "%s: query of item %u: %s", ctx->path, item,
 				pto_errno_name(rc));

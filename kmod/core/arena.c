@@ -35,9 +35,10 @@ bool pto_ring_ok(u64 window, u64 heap, u64 deps)
 	       deps >= PTO_MIN_DEP_POOL && deps <= PTO_MAX_ENTRIES;
 }
 
-static int pto_arena_resolve(const struct pto_device *pdev, const struct pto_ioc_prewarm *arg,
+static int pto_arena_resolve(const struct pto_ctx *ctx, const struct pto_ioc_prewarm *arg,
 			     struct pto_arena_config *config)
 {
+	const struct pto_device *pdev = ctx->pdev;
 	u64 heaps = 0;
 	int i;
 
@@ -54,6 +55,7 @@ static int pto_arena_resolve(const struct pto_device *pdev, const struct pto_ioc
 		config->heap[i] = heap;
 		config->dep_pool[i] = deps;
 	}
+	config->user = __kuid_val(ctx->user);
 	return 0;
 }
 
@@ -400,7 +402,7 @@ int pto_arena_default(struct pto_ctx *ctx, bool only_first)
 		if (ctx->arenas[i])
 			return 0;
 	}
-	pto_arena_resolve(ctx->pdev, &defaults, &config);
+	pto_arena_resolve(ctx, &defaults, &config);
 	return PTR_ERR_OR_ZERO(pto_arena_get(ctx, &config));
 }
 
@@ -422,7 +424,7 @@ int pto_prewarm(struct pto_call *call)
 		return -EOPNOTSUPP;
 	if (arg->pad || arg->pad2)
 		return -EINVAL;
-	err = pto_arena_resolve(call->ctx->pdev, arg, &config);
+	err = pto_arena_resolve(call->ctx, arg, &config);
 	if (err)
 		return err;
 	err = pto_ctx_begin_hw(call->ctx);

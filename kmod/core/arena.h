@@ -27,15 +27,20 @@
  * @task_window: task slots per depth
  * @heap: bytes per depth
  * @dep_pool: dependency entries per depth
+ * @user: the user whose contexts share the image of it. Another one must not find out which
+ *	configurations are used
+ *
+ * Without padding, because its bytes are hashed and compared.
  */
 struct pto_arena_config {
 	u64 task_window[PTO_RING_DEPTHS];
 	u64 heap[PTO_RING_DEPTHS];
 	u64 dep_pool[PTO_RING_DEPTHS];
+	u64 user;
 };
 
 /**
- * struct pto_arena_image - the image that the device built for a ring configuration
+ * struct pto_arena_image - the image that the device built for a ring configuration of a user
  * @link: in its bucket of pdev->arena_images; unhashed if it must not be found any more
  * @idle: in pdev->arena_idle_list while it has no users, or in the list of images to be freed
  * @users: arenas that are bound to it or will be, and threads that make it or wait for that

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0
 /*
- * Arena images. The device builds one per ring configuration, for all contexts. An image holds
- * offsets, so any number of arenas at any address can be bound to it.
+ * Arena images. The device builds one per ring configuration and user, for all contexts of the
+ * user. An image holds offsets, so any number of arenas at any address can be bound to it.
  *
  * An image without arenas stays as an idle image. So an application that alternates between more
  * configurations than its context has arenas needs new bindings, but no new images. Idle images

@@ -2,6 +2,8 @@
 /*
  * Contexts: open, changes of the configuration, reset, close.
  */
+#include <linux/capability.h>
+#include <linux/cred.h>
 #include <linux/err.h>
 #include <linux/kernel.h>
 #include <linux/poll.h>
@@ -74,6 +76,21 @@ void pto_ctx_lose(struct pto_ctx *ctx)
 	wake_up_all(&ctx->wq);
 }
 
+/*
+ * Describe the device's memory. How much of it is in use tells what other contexts do, so only who
+ * may use PTO_QUERY_USAGE learns that.
+ */
+static void pto_ctx_explain_memory(struct pto_device *pdev, char *text, size_t size)
+{
+	if (perfmon_capable())
+		snprintf(text, size, "%llu of the device's %llu bytes of memory are in use",
+			 (unsigned long long)atomic64_read(&pdev->memory_used),
+			 (unsigned long long)pdev->heap_size);
+	else
+		snprintf(text, size, "the device has %llu bytes of memory for all contexts",
+			 (unsigned long long)pdev->heap_size);
+}
+
 /**
  * pto_ctx_explain() - explain an ENOMEM
  * @ctx: the context; between pto_ctx_begin() and pto_ctx_end()
@@ -82,20 +99,18 @@ void pto_ctx_lose(struct pto_ctx *ctx)
  */
 void pto_ctx_explain(struct pto_ctx *ctx, const char *what, struct pto_dev_report *report)
 {
-	struct pto_device *pdev = ctx->pdev;
 	char *text = (char *)report->text;
+	char memory[96];
 
+	pto_ctx_explain_memory(ctx->pdev, memory, sizeof(memory));
 	if (ctx->missing)
 		snprintf(text, sizeof(report->text),
-			 "no room for %s: at least %llu bytes are needed, and %llu of the device's %llu bytes of memory are in use",
-			 what, (unsigned long long)ctx->missing,
-			 (unsigned long long)atomic64_read(&pdev->memory_used),
-			 (unsigned long long)pdev->heap_size);
+			 "no room for %s: at least %llu bytes are needed, and %s",
+			 what, (unsigned long long)ctx->missing, memory);
 	else
 		snprintf(text, sizeof(report->text),
-			 "no memory of the host for %s, or the device lacks some of its own; %llu of its %llu bytes for contexts are in use",
-			 what, (unsigned long long)atomic64_read(&pdev->memory_used),
-			 (unsigned long long)pdev->heap_size);
+			 "no memory of the host for %s, or the device lacks some of its own; %s",
+			 what, memory);
 }
 
 /** pto_ctx_free_mem() - free memory that the hardware context had, if @mem has any */
@@ -269,6 +284,7 @@ static struct pto_ctx *pto_ctx_alloc(struct pto_device *pdev)
 	if (!ctx)
 		return NULL;
 	ctx->pdev = pto_device_get(pdev);
+	ctx->user = current_euid();
 	ctx->next_arena = 1;
 	ctx->next_stream = PTO_STREAM_DEFAULT;
 	init_waitqueue_head(&ctx->wq);

@@ -11,6 +11,7 @@
 #include <linux/mutex.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
+#include <linux/uidgid.h>
 #include <linux/wait.h>
 #include <linux/workqueue.h>
 #include <linux/xarray.h>
@@ -123,6 +124,7 @@ enum pto_hw_state {
 /**
  * struct pto_ctx - a context
  * @pdev: the device; a reference
+ * @user: the user that opened it. Images and arena images are shared among one user's contexts
  * @wq: waiters for any event of this context
  * @default_stream: the stream that lives as long as the context
  * @callables: prepared callables by cid; written under @lock, read under any queue's lock
@@ -170,6 +172,7 @@ enum pto_hw_state {
  */
 struct pto_ctx {
 	struct pto_device *pdev;
+	kuid_t user;
 	wait_queue_head_t wq;
 	struct pto_stream *default_stream;
 	struct pto_callable *callables[PTO_MAX_CALLABLES];

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0
 /*
- * Images: orchestration and kernel objects on the device. Contexts share one image for equal
- * contents. Contents are equal if Build-ID, length and SHA-256 are equal.
+ * Images: orchestration and kernel objects on the device. Contexts of one user share one image for
+ * equal contents. Contents are equal if Build-ID, length and SHA-256 are equal.
  *
  * The first thread that needs an image enters it into the table and then uploads it. Other threads
  * that need the same image wait for the upload; if it fails, each tries again itself. A thread
@@ -33,11 +33,16 @@ struct pto_image_source {
 	struct pto_image_key key;
 };
 
-/* Applications can choose Build-IDs and contents: a secret key prevents collisions on purpose. */
+/*
+ * The bucket of the contents, whoever the user is. Applications can choose Build-IDs and contents:
+ * a secret key prevents collisions on purpose.
+ */
 static struct hlist_head *pto_image_bucket(struct pto_device *pdev,
 					   const struct pto_image_key *key)
 {
-	return &pdev->images[siphash(key, sizeof(*key), &pdev->hash_key) % PTO_IMAGE_BUCKETS];
+	u64 hash = siphash(key, offsetof(struct pto_image_key, user), &pdev->hash_key);
+
+	return &pdev->images[hash % PTO_IMAGE_BUCKETS];
 }
 
 /* Copy the bytes, and compute their digest. */
@@ -302,6 +307,7 @@ int pto_image_create(struct pto_call *call)
 		return err;
 	memcpy(source.key.build_id, arg->build_id, PTO_BUILD_ID_MAX);
 	source.key.build_id_len = arg->build_id_len;
+	source.key.user = __kuid_val(call->ctx->user);
 	source.data = kvmalloc(source.size, GFP_KERNEL_ACCOUNT);
 	if (!source.data)
 		return -ENOMEM;

@@ -18,10 +18,11 @@
 #define PTO_MAX_IMAGE_SIZE	(64UL << 20)
 
 /**
- * struct pto_image_key - identifies the contents of an image
+ * struct pto_image_key - identifies an image: its contents, and the user whose contexts share it
  * @digest: SHA-256 of the contents
  * @build_id: Build-ID, zero beyond its end
  * @build_id_len: bytes of the Build-ID, 0 if there is none
+ * @user: the user. Another one must not find out what is on the device
  *
  * Without padding, because its bytes are hashed and compared.
  */
@@ -29,6 +30,7 @@ struct pto_image_key {
 	u8 digest[SHA256_DIGEST_SIZE];
 	u8 build_id[PTO_BUILD_ID_MAX];
 	u32 build_id_len;
+	u32 user;
 };
 
 /**

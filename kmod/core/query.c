@@ -2,6 +2,7 @@
 /*
  * PTO_QUERY: the device's properties, counters of the context, resources in use.
  */
+#include <linux/capability.h>
 #include <linux/mm.h>
 #include <linux/string.h>
 #include <linux/uaccess.h>
@@ -220,6 +221,9 @@ int pto_query(struct pto_call *call)
 		return -EINVAL;
 	if (pto_query_needs_device(arg->item) && pto_device_is_gone(ctx->pdev))
 		return -ENODEV;
+	/* It tells what other contexts do. */
+	if (arg->item == PTO_QUERY_USAGE && !perfmon_capable())
+		return -EPERM;
 	switch (arg->item) {
 	case PTO_QUERY_DEVICE:
 		pto_query_device(ctx, &answer.device);

@@ -821,6 +821,7 @@ void rig_free(struct rig *rig)
 		sim_clock_stop();
 	virtual_time = false;
 	rig_bounds(2000, 10000, 60000);
+	rig_user(0, true);
 	sim_cpus = 0;
 	munmap(rig->window, WINDOW_MAX);
 	munmap(rig->inside->pages, 2 * WINDOW_MAX);
@@ -1143,6 +1144,12 @@ int rig_lose(struct rig *rig)
 	struct pto_mem mem;
 
 	return pto_mem_alloc(rig->pdev, PAGE_SIZE, &mem);
+}
+
+void rig_user(unsigned int user, bool perfmon)
+{
+	sim_user = user;
+	sim_perfmon = perfmon;
 }
 
 unsigned long sim_locks;

@@ -231,6 +231,9 @@ void rig_release(struct rig *rig, uint32_t queue, unsigned int count);
 /** rig_interrupt() - what a device does when it has completions and was asked to say so */
 void rig_interrupt(struct rig *rig);
 
+/** rig_user() - the callers' user, and whether they have CAP_PERFMON; until rig_free() */
+void rig_user(unsigned int user, bool perfmon);
+
 /** rig_bounds() - the driver's bounds in milliseconds; see pto_close_ms, pto_admin_ms, ... */
 void rig_bounds(unsigned int close_ms, unsigned int admin_ms, unsigned int heartbeat_ms);
 

@@ -411,6 +411,7 @@ TEST_F(failures, devices_without_a_node)
 TEST_F(failures, of_the_driver_in_words)
 {
 	struct pto_context_stats stats;
+	struct pto_device_usage usage;
 	struct pto_stream *stream;
 	struct pto_buffer *buffer;
 
@@ -418,6 +419,9 @@ TEST_F(failures, of_the_driver_in_words)
 	let_refuse(PTO_QUERY, -EPROTO, NULL);
 	EXPECT_EQ(-EPROTO, pto_query_stats(self->ctx, &stats));
 	CONTEXT_SAYS(REHEARSED_DEVICE ": query of item 2: EPROTO");
+	let_refuse(PTO_QUERY, -EPERM, NULL);
+	EXPECT_EQ(-EPERM, pto_query_usage(self->ctx, &usage));
+	CONTEXT_SAYS(": EPERM: what other contexts do is shown with CAP_PERFMON only");
 	let_refuse(PTO_CTX_RESET, -EIO, NULL);
 	EXPECT_EQ(-EIO, pto_reset(self->ctx));
 	CONTEXT_SAYS("reset: EIO");

@@ -5,6 +5,8 @@
 #include <unistd.h>
 
 #include <linux/bitmap.h>
+#include <linux/capability.h>
+#include <linux/cred.h>
 #include <linux/printk.h>
 #include <linux/string.h>
 #include <linux/time_namespace.h>
@@ -13,6 +15,8 @@
 
 int sim_log_level = 4;
 s64 sim_time_offset;
+u32 sim_user;
+bool sim_perfmon = true;
 
 void sim_printk(int level, const char *fmt, ...)
 {

@@ -6,6 +6,7 @@
 #ifndef SIM_KERNEL_H
 #define SIM_KERNEL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct task_struct;
@@ -91,6 +92,12 @@ struct sim_memory sim_memory_live(void);
 
 /** sim_cpus - value of num_online_cpus(); 0: the real number of processors */
 extern unsigned int sim_cpus;
+
+/** sim_user - the callers' user id */
+extern unsigned int sim_user;
+
+/** sim_perfmon - the callers have CAP_PERFMON */
+extern bool sim_perfmon;
 
 /** sim_log_level - messages of this kernel level (3 errors, 4 warnings, 6 all) go to stderr */
 extern int sim_log_level;

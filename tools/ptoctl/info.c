@@ -236,11 +236,19 @@ static int query_debug(struct pto_context *ctx, struct pto_debug_stats *stats)
 	return -1;
 }
 
-/* Return: 0, or -1 and a message is printed */
+/* Without a privilege there is no @usage: its size is 0. Return: 0, or -1; a message is printed. */
 static int query_stats(struct pto_context *ctx, struct pto_device_usage *usage,
 		       struct pto_context_stats *stats)
 {
-	if (!pto_query_usage(ctx, usage) && !pto_query_stats(ctx, stats))
+	int rc = pto_query_usage(ctx, usage);
+
+	if (rc)
+		fprintf(stderr, "ptoctl: %s\n", pto_context_error(ctx));
+	if (rc == -EPERM)
+		usage->size = 0;
+	else if (rc)
+		return -1;
+	if (!pto_query_stats(ctx, stats))
 		return 0;
 	fprintf(stderr, "ptoctl: %s\n", pto_context_error(ctx));
 	return -1;
@@ -262,7 +270,8 @@ int cmd_stats(const struct options *opt)
 	if (!rc) {
 		if (opt->json)
 			json_open(NULL, '{');
-		print_usage(&usage, opt->json);
+		if (usage.size)
+			print_usage(&usage, opt->json);
 		print_stats(&stats, opt->json);
 		if (opt->debug)
 			print_debug(&debug, opt->json);

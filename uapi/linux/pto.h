@@ -33,6 +33,7 @@
  *      ENOMEM      device or host memory is exhausted
  *      EAGAIN      the stream has no room for another run at the moment
  *      ENOEXEC     the device cannot load this object
+ *      EPERM       the caller lacks a capability: PTO_QUERY_USAGE
  *      EIO         the context lost its device state: see PTO_CTX_RESET
  *      ENODEV      the device is gone; PTO_QUERY_CONTEXT and PTO_QUERY_DEBUG still answer
  *    A call that fails has no effect, and writes nothing but the log buffer.
@@ -266,6 +267,8 @@ struct pto_context_stats {
  * @arena_image_bytes: device memory that arena images occupy
  * @streams: streams of all contexts
  * @contexts_opened: contexts opened since the device appeared
+ *
+ * EPERM unless the caller has CAP_PERFMON or CAP_SYS_ADMIN in the initial user namespace.
  */
 struct pto_device_usage {
 	__u32 size;
@@ -470,11 +473,12 @@ struct pto_ioc_stream_wait {
  * @build_id_len: bytes of it, at most PTO_BUILD_ID_MAX; 0 if it has none. The rest of
  *	@build_id must be 0
  * @id: out: the image's id in this context
- * @shared: out: 1 if the same bytes were on the device already, else 0
+ * @shared: out: 1 if the same bytes were on the device already for this user, else 0
  * @pad: must be 0
  *
- * All contexts share one device buffer for one image. The Build-ID only selects
- * candidates; a candidate is shared if its length and SHA-256 are the same.
+ * All contexts that one user has opened share one device buffer for one image. The
+ * Build-ID only selects candidates; a candidate is shared if its length and SHA-256 are
+ * the same.
  */
 struct pto_ioc_image_create {
 	__u32 size;
