@@ -27,15 +27,44 @@ struct pto_leak {
 	struct pto_mem mem;
 };
 
-/** pto_mem_init() - create the pool of device memory; all of it is free */
+/* Clear memory page by page, if the transport cannot. */
+static int pto_mem_zero(struct pto_device *pdev, u64 offset, u64 length)
+{
+	while (length) {
+		size_t n = length;
+		void *p = pdev->ops->access(pdev->priv, offset, &n);
+
+		if (IS_ERR(p))
+			return PTR_ERR(p);
+		memset(p, 0, n);
+		pdev->ops->access_end(pdev->priv, p);
+		offset += n;
+		length -= n;
+		cond_resched();
+	}
+	return 0;
+}
+
+/* The window may have been that of an earlier device, whose contexts have left their data in it. */
+static int pto_mem_wipe(struct pto_device *pdev)
+{
+	u64 offset = pdev->ident.heap_offset;
+
+	if (pdev->ops->blank || !pdev->ops->clear(pdev->priv, offset, pdev->heap_size))
+		return 0;
+	return pto_mem_zero(pdev, offset, pdev->heap_size) ? -ENODEV : 0;
+}
+
+/** pto_mem_init() - create the pool of device memory; all of it is free, and reads as zero */
 int pto_mem_init(struct pto_device *pdev)
 {
 	pdev->heap_size = pdev->ident.window_size - pdev->ident.heap_offset;
 	pdev->pool = gen_pool_create(PAGE_SHIFT, -1);
 	if (!pdev->pool)
 		return -ENOMEM;
-	return gen_pool_add(pdev->pool, pdev->ident.heap_offset, pdev->heap_size, -1) ?
-		-ENOMEM : 0;
+	if (gen_pool_add(pdev->pool, pdev->ident.heap_offset, pdev->heap_size, -1))
+		return -ENOMEM;
+	return pto_mem_wipe(pdev);
 }
 
 /**
@@ -84,23 +113,6 @@ int pto_mem_alloc(struct pto_device *pdev, u64 length, struct pto_mem *mem)
 		return -ENOMEM;
 	mem->length = rounded;
 	atomic64_add(rounded, &pdev->memory_used);
-	return 0;
-}
-
-/* Clear memory page by page, if the transport cannot. */
-static int pto_mem_zero(struct pto_device *pdev, u64 offset, u64 length)
-{
-	while (length) {
-		size_t n = length;
-		void *p = pdev->ops->access(pdev->priv, offset, &n);
-
-		if (IS_ERR(p))
-			return PTR_ERR(p);
-		memset(p, 0, n);
-		pdev->ops->access_end(pdev->priv, p);
-		offset += n;
-		length -= n;
-	}
 	return 0;
 }
 

@@ -41,6 +41,8 @@ extern struct workqueue_struct *pto_wq;
 /**
  * struct pto_transport_ops - access to a device's memory window
  * @name: for struct pto_device_info.name and logs, such as "vdev"
+ * @blank: device memory reads as zero when the device is created. Otherwise it may have data of
+ *	earlier owners, and is cleared
  * @map: kernel mapping of a part of the window that lives until @unmap; used for the
  *	identification page and the queues. @offset is a multiple of PAGE_SIZE, and the
  *	whole page in which the part ends belongs to it. NULL on failure. May sleep
@@ -59,6 +61,7 @@ extern struct workqueue_struct *pto_wq;
  */
 struct pto_transport_ops {
 	const char *name;
+	bool blank;
 	void *(*map)(void *priv, u64 offset, u64 length);
 	void (*unmap)(void *priv, void *addr, u64 length);
 	void *(*access)(void *priv, u64 offset, size_t *length);

@@ -165,6 +165,43 @@ TEST_F(memory, random_buffers)
 	EXPECT_EQ(0, check_usage(self));
 }
 
+/* What an earlier device's contexts have left in its memory */
+static void leave_data(struct rig *rig)
+{
+	memset(rig->window + rig->ident->heap_offset, 0xa5,
+	       rig->ident->window_size - rig->ident->heap_offset);
+}
+
+/* The whole of the memory is cleared, with the transport's help or page by page. */
+TEST(of_an_earlier_device)
+{
+	struct rig *rig;
+	int round;
+
+	for (round = 0; round < 2; round++) {
+		rig = rig_new();
+		leave_data(rig);
+		rig->clear_fails = round;
+		ASSERT_EQ(0, rig_start(rig));
+		EXPECT_TRUE(is_zero(rig->window + rig->ident->heap_offset,
+				    rig->ident->window_size - rig->ident->heap_offset));
+		rig_free(rig);
+	}
+}
+
+TEST(of_an_earlier_device_that_cannot_be_cleared)
+{
+	struct rig *rig = rig_new();
+
+	leave_data(rig);
+	rig->clear_fails = true;
+	rig_fail(rig, RIG_ACCESS, 100, 1);
+	EXPECT_EQ(-ENODEV, rig_start(rig));
+	/* The next attempt may. */
+	EXPECT_EQ(0, rig_start(rig));
+	rig_free(rig);
+}
+
 /* A device that keeps the driver from clearing memory is no use to anybody. */
 TEST_F(memory, that_cannot_be_cleared)
 {

@@ -483,6 +483,7 @@ static void machine_release(void *priv)
 
 static const struct pto_transport_ops machine_ops = {
 	.name = "machine",
+	.blank = true,
 	.map = machine_map,
 	.unmap = machine_unmap,
 	.access = machine_access,

@@ -168,6 +168,25 @@ TEST_F(control, memory_of_two_devices)
 	close(other);
 }
 
+/* Such as what the contexts of an earlier device have left there: nobody gets it. */
+TEST_F(control, memory_with_data)
+{
+	struct fake *fake = &self->fake;
+	size_t heap = fake_page(fake)->heap_offset;
+	struct pt_buf buf;
+	int fd;
+
+	memset(fake->window + heap, 'x', fake->size - heap);
+	ASSERT_EQ(0, fake_create(fake));
+	fd = fake_open(fake, O_RDWR);
+	ASSERT_GE(fd, 0);
+	ASSERT_EQ(0, pt_buf_new(fd, 1 << 16, &buf));
+	EXPECT_EQ(0, *(char *)buf.map);
+	EXPECT_EQ(0, memcmp(buf.map, (char *)buf.map + 1, buf.bytes - 1));
+	pt_buf_free(fd, &buf);
+	close(fd);
+}
+
 /* While the kernel writes nobody can promise that nobody does. */
 TEST_F(control, seal_against_writing_later)
 {

@@ -235,6 +235,7 @@ static void transport_release(void *priv)
 
 static const struct pto_transport_ops transport_ops = {
 	.name = "sim",
+	.blank = true,
 	.map = transport_map,
 	.unmap = transport_unmap,
 	.access = transport_access,
