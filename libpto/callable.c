@@ -241,14 +241,19 @@ static void forget_images(struct pto_context *ctx, const struct pto_ioc_prepare 
 		pto_ioctl(ctx, PTO_IMAGE_DESTROY, &destroy);
 }
 
-/* The object that the device's explanation is about; NULL if it names none of the callable's. */
-static const struct pto_object *object_of(const struct pto_callable *callable, const char *log)
+/*
+ * The object whose name the first @length bytes of the device's explanation are; NULL if they are
+ * none of the callable's.
+ */
+static const struct pto_object *object_of(const struct pto_callable *callable, const char *log,
+					  int length)
 {
 	unsigned int func_id;
+	int end = 0;
 
-	if (!strncmp(log, "orchestration ", strlen("orchestration ")))
+	if (length == strlen("orchestration") && !strncmp(log, "orchestration", length))
 		return &callable->orch;
-	if (sscanf(log, "kernel of func_id %u ", &func_id) != 1)
+	if (sscanf(log, "kernel of func_id %u%n", &func_id, &end) != 1 || end != length)
 		return NULL;
 	for (uint32_t k = 0; k < callable->kernel_count; k++)
 		if (callable->kernels[k].func_id == func_id)
@@ -257,19 +262,18 @@ static const struct pto_object *object_of(const struct pto_callable *callable, c
 }
 
 /*
- * The device knows images by numbers, "kernel of func_id 3 (image 7): ...". Put the path that the
- * application gave in the place of the number. Any other text stays as it is.
+ * The device knows objects by their places in the callable, "kernel of func_id 3: ...". Add the
+ * path that the application gave. Any other text stays as it is.
  */
 static void explain(const struct pto_callable *callable, const char *log, char *text, size_t size)
 {
-	const struct pto_object *object = object_of(callable, log);
-	const char *number = strstr(log, "(image ");
-	const char *end = number ? strchr(number, ')') : NULL;
+	int length = (int)strcspn(log, ":");
+	const struct pto_object *object = log[length] ? object_of(callable, log, length) : NULL;
 
-	if (!object || !end || memchr(log, ':', number - log))
-		snprintf(text, size, "%s", *log ? log : "no explanation");
+	if (object)
+		snprintf(text, size, "%.*s (%s)%s", length, log, object->path, log + length);
 	else
-		snprintf(text, size, "%.*s(%s%s", (int)(number - log), log, object->path, end);
+		snprintf(text, size, "%s", *log ? log : "no explanation");
 }
 
 static int prepare_failed(struct pto_context *ctx, int rc, int cid,

@@ -216,10 +216,10 @@ TEST_F(device, constructor_that_hangs)
 	what.trace = rig_addr(&self->rig, self->ctx.page);
 	*self->ctx.page = 0;
 	EXPECT_EQ(PTO_DEV_TIMEOUT, load_phases(&self->ctx, 1, &what));
-	EXPECT_WHY("orchestration (image ");
+	EXPECT_WHY("orchestration: ");
 	EXPECT_WHY("its constructors have not returned for 1000 ms");
 	EXPECT_EQ(PTO_DEV_TIMEOUT, load_kernel(&self->ctx, 1, &what));
-	EXPECT_WHY("kernel of func_id 5 (image ");
+	EXPECT_WHY("kernel of func_id 5: ");
 	/* What was not begun is not ended. */
 	EXPECT_EQ(0, *self->ctx.page);
 	EXPECT_SOUND(&self->ctx);

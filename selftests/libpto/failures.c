@@ -488,11 +488,10 @@ TEST_F(failures, of_preparing)
 TEST_F(failures, of_preparing_in_words_of_other_devices)
 {
 	static const char * const logs[] = {
-		"kernel of func_id 99 (image 3): it is not there",
-		"kernel of func_id x (image 3): no",
-		"orchestration: no room for (image 3): none",
-		"orchestration (image 3", "orchestration",
-		"kernel of func_id", "(image 3): no", "orchestration is bad",
+		"kernel of func_id 99: it is not there", "kernel of func_id 99",
+		"kernel of func_id x: no", "kernel of func_id", "kernel of func_id: no",
+		"orchestration", "orchestration is bad", "orchestration is bad: very",
+		"orchestra: no", ": no", "no room for the orchestration: none",
 	};
 	char words[128];
 	size_t i;

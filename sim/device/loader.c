@@ -86,8 +86,7 @@ static struct kernel *kernel_load(struct load *load, const struct pto_dev_kernel
 	struct kernel *kernel = calloc(1, sizeof(*kernel));
 	char label[64];
 
-	snprintf(label, sizeof(label), "kernel of func_id %u (image %llu)", desc->func_id,
-		 (unsigned long long)desc->image_id);
+	snprintf(label, sizeof(label), "kernel of func_id %u", desc->func_id);
 	if (!kernel) {
 		outcome_fail(load->out, PTO_DEV_NOMEM, "%s: out of memory", label);
 		return NULL;
@@ -230,11 +229,9 @@ static void load_orchestration(struct load *load)
 	const struct pto_dev_load *desc = &load->desc;
 	const char *config = (const char *)desc->config;
 	const char *entry = (const char *)desc->entry;
-	char label[64];
+	static const char label[] = "orchestration";
 
 	callable->image_id = desc->image_id;
-	snprintf(label, sizeof(label), "orchestration (image %llu)",
-		 (unsigned long long)desc->image_id);
 	callable->object = object_open(load->dev, load->loader, desc->image_addr, desc->image_size,
 				       label, load->out);
 	if (!callable->object)
