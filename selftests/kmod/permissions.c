@@ -175,11 +175,9 @@ static int use(struct fake *fake)
 /* Once there is a device, its process needs no privilege. */
 TEST_F(permissions, given_up)
 {
-	int ret = as(variant->whom, create_for_nobody, use, &self->fake);
-
-	if (ret == -UNABLE)
-		SKIP(return, "this kernel has no user namespaces");
-	EXPECT_EQ(0, ret);
+	if (variant->whom == NAMESPACED)
+		SKIP(return, "a process with threads cannot enter a user namespace");
+	EXPECT_EQ(0, as(variant->whom, create_for_nobody, use, &self->fake));
 }
 
 FIXTURE(nodes) {
@@ -211,6 +209,159 @@ TEST_F(nodes, of_a_group)
 	EXPECT_EQ(-EACCES, as(STRANGER, NULL, use, &self->fake));
 	ASSERT_EQ(0, node_of_nobody(&self->fake));
 	EXPECT_EQ(0, as(STRANGER, NULL, use, &self->fake));
+}
+
+/* --- what one user sees of another ---------------------------------------------------------- */
+
+/* A context of root, which the child can use although it is not root any more. */
+static int others = -1;
+
+static int open_others(struct fake *fake)
+{
+	int err = node_of_nobody(fake);
+
+	if (err)
+		return err;
+	others = fake_open(fake, O_RDWR);
+	return others < 0 ? others : 0;
+}
+
+static size_t read_file(const char *path, char *text, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t bytes = fd < 0 ? 0 : read(fd, text, size - 1);
+
+	if (fd >= 0)
+		close(fd);
+	text[bytes < 0 ? 0 : bytes] = '\0';
+	return bytes < 0 ? 0 : (size_t)bytes;
+}
+
+/**
+ * struct shown - what files of the kernel say
+ * @fdinfo: of a context's file
+ * @uevent: of the device
+ * @number: of the device
+ */
+struct shown {
+	char fdinfo[1024];
+	char uevent[256];
+	char number[32];
+};
+
+static int look(const struct fake *fake, int fd, struct shown *shown)
+{
+	char path[64];
+
+	memset(shown, 0, sizeof(*shown));
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", fd);
+	if (!read_file(path, shown->fdinfo, sizeof(shown->fdinfo)))
+		return -ENOENT;
+	snprintf(path, sizeof(path), "/sys/class/pto/pto%u/uevent", fake->index);
+	if (!read_file(path, shown->uevent, sizeof(shown->uevent)))
+		return -ENOENT;
+	snprintf(path, sizeof(path), "/sys/class/pto/pto%u/dev", fake->index);
+	return read_file(path, shown->number, sizeof(shown->number)) ? 0 : -ENOENT;
+}
+
+/* What another context does changes nothing of it, and no address is in it. */
+static int look_twice(struct fake *fake)
+{
+	struct pto_ioc_image_create image;
+	struct shown before, after;
+	struct pt_buf buf;
+	int fd = fake_open(fake, O_RDWR);
+	int err = fd < 0 ? fd : look(fake, fd, &before);
+
+	if (!err)
+		err = pt_buf_new(others, 1 << 16, &buf);
+	if (!err)
+		err = pt_image(others, "orch_empty", &image);
+	if (!err)
+		err = look(fake, fd, &after);
+	if (!err && memcmp(&before, &after, sizeof(before)))
+		err = -EBADMSG;
+	if (!err && (!strstr(after.fdinfo, "pto-memory-bo:\t0 KiB") || strstr(after.fdinfo, "0x")))
+		err = -EPROTO;
+	return err;
+}
+
+TEST_F(nodes, files_show_nothing_of_others)
+{
+	EXPECT_EQ(0, as(STRANGER, open_others, look_twice, &self->fake));
+}
+
+/* Everything of the device is asked of a context that may know less than the others. */
+static int ask_for_usage(struct fake *fake)
+{
+	struct pto_device_usage usage;
+	struct pto_context_stats stats;
+	int fd = fake_open(fake, O_RDWR);
+	int err = fd < 0 ? fd : pt_stats(fd, &stats);
+
+	return err ? err : pt_usage(fd, &usage);
+}
+
+TEST_F(nodes, usage_needs_a_capability)
+{
+	EXPECT_EQ(-EPERM, as(STRANGER, open_others, ask_for_usage, &self->fake));
+	EXPECT_EQ(0, ask_for_usage(&self->fake));
+}
+
+/* Capabilities in another namespace are of no use, but a device can be used there. */
+TEST_F(nodes, in_a_user_namespace)
+{
+	int ret = as(NAMESPACED, NULL, use, &self->fake);
+
+	if (ret == -UNABLE)
+		SKIP(return, "this kernel has no user namespaces");
+	EXPECT_EQ(0, ret);
+	EXPECT_EQ(-EPERM, as(NAMESPACED, NULL, ask_for_usage, &self->fake));
+}
+
+/* The same object on the device of another user's context, and of one's own */
+static int share(struct fake *fake)
+{
+	struct pto_ioc_image_create image;
+	int first = fake_open(fake, O_RDWR);
+	int second = fake_open(fake, O_RDWR);
+	int err = pt_image(others, "orch_empty", &image);
+
+	if (!err)
+		err = pt_image(first, "orch_empty", &image);
+	if (!err && image.shared)
+		err = -EBADMSG;
+	if (!err)
+		err = pt_image(second, "orch_empty", &image);
+	return err ? err : image.shared ? 0 : -EPROTO;
+}
+
+TEST_F(nodes, images_are_shared_by_one_user)
+{
+	EXPECT_EQ(0, as(STRANGER, open_others, share, &self->fake));
+}
+
+/* ptoctl shows what it can. */
+static int ptoctl(struct fake *fake)
+{
+	char command[256], line[256];
+	bool own = false, all = false;
+	FILE *out;
+
+	snprintf(command, sizeof(command), "%s stats -d /dev/pto%u", pt_path("../../bin/ptoctl"),
+		 fake->index);
+	out = popen(command, "r");
+	while (out && fgets(line, sizeof(line), out)) {
+		own |= !!strstr(line, "runs_submitted");
+		all |= !!strstr(line, "contexts_opened");
+	}
+	return !out || pclose(out) || !own ? -EPROTO : all ? -EBADMSG : 0;
+}
+
+TEST_F(nodes, ptoctl_shows_what_one_may_see)
+{
+	EXPECT_EQ(0, as(STRANGER, open_others, ptoctl, &self->fake));
+	EXPECT_EQ(-EBADMSG, ptoctl(&self->fake));
 }
 
 FAKE_HARNESS_MAIN
