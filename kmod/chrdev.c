@@ -6,7 +6,9 @@
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 
-#include "pto_module.h"
+#include "chrdev.h"
+#include "mapping.h"
+#include "numbers.h"
 
 /**
  * struct pto_file - an open file
@@ -57,7 +59,7 @@ static int pto_mmap(struct file *file, struct vm_area_struct *vma)
 {
 	struct pto_file *pf = file->private_data;
 
-	return pto_mapping_create(pf->chrdev, pf->ctx, vma);
+	return pto_mapping_create(&pf->chrdev->pages, pf->ctx, vma);
 }
 
 static __poll_t pto_poll(struct file *file, poll_table *wait)
@@ -109,13 +111,12 @@ static void pto_chrdev_release(struct device *dev)
  * pto_chrdev_create() - create a character device
  * @pdev: the core's device; a reference is taken
  * @index: N of /dev/ptoN; owned by the character device once pto_chrdev_add() has succeeded
- * @pages: access to the pages of its window
- * @priv: argument of @pages
+ * @pages: the pages of its window
  *
  * Return: the character device, with one reference, not visible yet; or ERR_PTR.
  */
 struct pto_chrdev *pto_chrdev_create(struct pto_device *pdev, u32 index,
-				     const struct pto_pages_ops *pages, void *priv)
+				     const struct pto_pages *pages)
 {
 	struct pto_chrdev *chrdev = kzalloc(sizeof(*chrdev), GFP_KERNEL);
 	int err;
@@ -124,11 +125,10 @@ struct pto_chrdev *pto_chrdev_create(struct pto_device *pdev, u32 index,
 		return ERR_PTR(-ENOMEM);
 	chrdev->pdev = pto_device_get(pdev);
 	chrdev->index = index;
-	chrdev->pages = pages;
-	chrdev->priv = priv;
+	chrdev->pages = *pages;
 	device_initialize(&chrdev->dev);
 	chrdev->dev.class = &pto_class;
-	chrdev->dev.devt = MKDEV(MAJOR(pto_devt), MINOR(pto_devt) + index);
+	chrdev->dev.devt = pto_index_devt(index);
 	chrdev->dev.release = pto_chrdev_release;
 	cdev_init(&chrdev->cdev, &pto_fops);
 	chrdev->cdev.owner = THIS_MODULE;

@@ -13,19 +13,19 @@
 #include <linux/slab.h>
 #include <linux/xarray.h>
 
-#include "pto_module.h"
+#include "mapping.h"
 
 /**
  * struct pto_mapping - one mmap(), and the areas that fork() and munmap() derive from it
  * @ref: number of areas; each also counts as a mapping of @bo
  * @bo: the buffer
- * @chrdev: the device; the area's file keeps it alive
+ * @source: the window's pages; the area's file keeps the device alive
  * @pages: pages that were inserted, by page index in the window
  */
 struct pto_mapping {
 	struct kref ref;
 	struct pto_bo *bo;
-	struct pto_chrdev *chrdev;
+	const struct pto_pages *source;
 	struct xarray pages;
 };
 
@@ -37,7 +37,7 @@ static void pto_mapping_release(struct kref *ref)
 
 	/* There may be millions of pages. */
 	xa_for_each(&mapping->pages, index, page) {
-		mapping->chrdev->pages->put(mapping->chrdev->priv, page);
+		mapping->source->ops->put(mapping->source->priv, page);
 		cond_resched();
 	}
 	xa_destroy(&mapping->pages);
@@ -65,19 +65,19 @@ static void pto_vma_close(struct vm_area_struct *vma)
 /* The page at an index: always the one that this mapping inserted first. */
 static struct page *pto_mapping_page(struct pto_mapping *mapping, pgoff_t index)
 {
-	const struct pto_pages_ops *pages = mapping->chrdev->pages;
+	const struct pto_pages *source = mapping->source;
 	struct page *page = xa_load(&mapping->pages, index);
 	struct page *other;
 
 	if (page)
 		return page;
-	page = pages->get(mapping->chrdev->priv, index);
+	page = source->ops->get(source->priv, index);
 	if (IS_ERR(page))
 		return page;
 	other = xa_cmpxchg(&mapping->pages, index, NULL, page, GFP_KERNEL_ACCOUNT);
 	if (!other)
 		return page;
-	pages->put(mapping->chrdev->priv, page);
+	source->ops->put(source->priv, page);
 	return xa_is_err(other) ? ERR_PTR(xa_err(other)) : other;
 }
 
@@ -128,14 +128,14 @@ static const struct vm_operations_struct pto_vm_ops = {
 
 /**
  * pto_mapping_create() - mmap() of /dev/ptoN
- * @chrdev: the device
+ * @pages: the pages of the device's window
  * @ctx: the context
  * @vma: the area
  *
  * Return: 0; -EINVAL for a private or executable mapping, or a range that is not within one
  * buffer; -ENODEV, -ENOMEM.
  */
-int pto_mapping_create(struct pto_chrdev *chrdev, struct pto_ctx *ctx,
+int pto_mapping_create(const struct pto_pages *pages, struct pto_ctx *ctx,
 		       struct vm_area_struct *vma)
 {
 	struct pto_mapping *mapping;
@@ -156,7 +156,7 @@ int pto_mapping_create(struct pto_chrdev *chrdev, struct pto_ctx *ctx,
 		return err;
 	}
 	kref_init(&mapping->ref);
-	mapping->chrdev = chrdev;
+	mapping->source = pages;
 	xa_init(&mapping->pages);
 	/* From here on vm_pgoff is the offset in the window, and so is vmf->pgoff. */
 	vma->vm_pgoff = window_offset >> PAGE_SHIFT;

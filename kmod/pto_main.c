@@ -1,45 +1,15 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0
 /*
- * pto.ko: the class, the device numbers, load and unload. Transports create the devices.
+ * pto.ko: load and unload. Transports create the devices.
  */
-#include <linux/idr.h>
 #include <linux/module.h>
 #include <linux/workqueue.h>
 
-#include "pto_module.h"
-
-static char *pto_devnode(PTO_DEVNODE_DEVICE *dev, umode_t *mode)
-{
-	if (mode)
-		*mode = 0660;
-	return NULL;
-}
-
-struct class pto_class = {
-	.name = "pto",
-	.devnode = pto_devnode,
-};
+#include "numbers.h"
+#include "pto_core.h"
+#include "vdev.h"
 
 struct workqueue_struct *pto_wq;
-dev_t pto_devt;
-static DEFINE_IDA(pto_indices);
-
-/** pto_index_get() - allocate an N for /dev/ptoN; -ENOSPC if there is none */
-int pto_index_get(u32 *index)
-{
-	int n = ida_alloc_max(&pto_indices, PTO_MINORS - 1, GFP_KERNEL);
-
-	if (n < 0)
-		return n;
-	*index = n;
-	return 0;
-}
-
-/** pto_index_put() - free the N of a /dev/ptoN that does not exist any more */
-void pto_index_put(u32 index)
-{
-	ida_free(&pto_indices, index);
-}
 
 static int __init pto_init(void)
 {
@@ -53,21 +23,16 @@ static int __init pto_init(void)
 	pto_wq = alloc_workqueue("pto", WQ_HIGHPRI | WQ_MEM_RECLAIM | WQ_UNBOUND, 0);
 	if (!pto_wq)
 		return -ENOMEM;
-	err = class_register(&pto_class);
+	err = pto_numbers_init();
 	if (err)
 		goto err_wq;
-	err = alloc_chrdev_region(&pto_devt, 0, PTO_MINORS, "pto");
-	if (err)
-		goto err_class;
 	err = pto_control_register();
 	if (err)
-		goto err_region;
+		goto err_numbers;
 	return 0;
 
-err_region:
-	unregister_chrdev_region(pto_devt, PTO_MINORS);
-err_class:
-	class_unregister(&pto_class);
+err_numbers:
+	pto_numbers_exit();
 err_wq:
 	destroy_workqueue(pto_wq);
 	return err;
@@ -77,9 +42,7 @@ err_wq:
 static void __exit pto_exit(void)
 {
 	pto_control_unregister();
-	unregister_chrdev_region(pto_devt, PTO_MINORS);
-	class_unregister(&pto_class);
-	ida_destroy(&pto_indices);
+	pto_numbers_exit();
 	destroy_workqueue(pto_wq);
 }
 

@@ -12,6 +12,8 @@
 #include <linux/slab.h>
 #include <linux/uaccess.h>
 
+#include "chrdev.h"
+#include "numbers.h"
 #include "timens.h"
 #include "vdev.h"
 
@@ -208,6 +210,7 @@ static void pto_vdev_end(struct pto_vdev *vdev, struct pto_device *pdev)
 static struct pto_chrdev *pto_vdev_bring_up(struct pto_vdev *vdev, struct file *interrupt,
 					    u32 index)
 {
+	const struct pto_pages pages = { .ops = &pto_vdev_pages_ops, .priv = vdev };
 	struct pto_chrdev *chrdev;
 	struct pto_device *pdev;
 	int err;
@@ -219,8 +222,7 @@ static struct pto_chrdev *pto_vdev_bring_up(struct pto_vdev *vdev, struct file *
 	}
 	vdev->pdev = pdev;
 	err = pto_vdev_listen(vdev, interrupt);
-	chrdev = err ? ERR_PTR(err) :
-		       pto_chrdev_create(pdev, index, &pto_vdev_pages_ops, vdev);
+	chrdev = err ? ERR_PTR(err) : pto_chrdev_create(pdev, index, &pages);
 	if (IS_ERR(chrdev))
 		pto_vdev_end(vdev, pdev);
 	else

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0 */
 /*
- * Virtual devices: a process that has /dev/pto-control open is the device.
+ * Virtual devices: a process that has /dev/pto-control open is the device. For the module's load
+ * and unload; the state of the transport is for vdev.c and vdev_window.c.
  */
 #ifndef PTO_VDEV_H
 #define PTO_VDEV_H
@@ -11,7 +12,8 @@
 #include <linux/workqueue.h>
 #include <linux/xarray.h>
 
-#include "pto_module.h"
+#include "mapping.h"
+#include "pto_core.h"
 
 struct eventfd_ctx;
 struct user_struct;
@@ -53,7 +55,12 @@ struct pto_vdev {
 	struct pto_device *pdev;
 };
 
+/* vdev.c */
+int pto_control_register(void);
+void pto_control_unregister(void);
+
 /* vdev_window.c */
+extern const struct pto_pages_ops pto_vdev_pages_ops;
 int pto_vdev_take_memory(struct pto_vdev *vdev, int fd);
 void pto_vdev_drop_memory(struct pto_vdev *vdev);
 void *pto_vdev_map(void *priv, u64 offset, u64 length);
