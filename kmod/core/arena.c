@@ -11,6 +11,7 @@
 #include "call.h"
 #include "ctx.h"
 #include "device.h"
+#include "ioctl.h"
 #include "mem.h"
 #include "queue.h"
 #include "reclaim.h"
@@ -407,12 +408,12 @@ int pto_arena_default(struct pto_ctx *ctx, bool only_first)
 }
 
 /**
- * pto_prewarm() - PTO_PREWARM
+ * pto_ioctl_prewarm() - PTO_PREWARM
  * @call: the call
  *
  * If the id cannot be copied to the caller, the arena stays in the context's cache.
  */
-int pto_prewarm(struct pto_call *call)
+int pto_ioctl_prewarm(struct pto_call *call)
 {
 	struct pto_ioc_prewarm *arg = call->arg;
 	struct pto_arena_config config;

@@ -17,6 +17,7 @@
 #include "ctx.h"
 #include "device.h"
 #include "ids.h"
+#include "ioctl.h"
 #include "mem.h"
 #include "queue.h"
 #include "reclaim.h"
@@ -99,7 +100,7 @@ static int pto_bo_map(struct pto_bo *bo)
 	return pto_reclaim_give(bo->ctx, &cmd, &bo->deferred);
 }
 
-/** pto_bo_map_all() - map all buffers in a new hardware context; see pto_ctx_reset() */
+/** pto_bo_map_all() - map all buffers in a new hardware context; see pto_ioctl_ctx_reset() */
 int pto_bo_map_all(struct pto_ctx *ctx)
 {
 	struct pto_bo *bo;
@@ -232,8 +233,8 @@ static int pto_bo_attach(struct pto_bo *bo, bool *known)
 	return err;
 }
 
-/** pto_bo_create() - PTO_BO_CREATE */
-int pto_bo_create(struct pto_call *call)
+/** pto_ioctl_bo_create() - PTO_BO_CREATE */
+int pto_ioctl_bo_create(struct pto_call *call)
 {
 	struct pto_ioc_bo_create *arg = call->arg;
 	struct pto_ctx *ctx = call->ctx;
@@ -275,8 +276,8 @@ int pto_bo_create(struct pto_call *call)
 	return err;
 }
 
-/** pto_bo_info() - PTO_BO_INFO */
-int pto_bo_info(struct pto_call *call)
+/** pto_ioctl_bo_info() - PTO_BO_INFO */
+int pto_ioctl_bo_info(struct pto_call *call)
 {
 	struct pto_ioc_bo_info *arg = call->arg;
 	struct pto_bo *bo;
@@ -296,8 +297,8 @@ int pto_bo_info(struct pto_call *call)
 	return pto_call_reply(call);
 }
 
-/** pto_bo_destroy() - PTO_BO_DESTROY */
-int pto_bo_destroy(struct pto_call *call)
+/** pto_ioctl_bo_destroy() - PTO_BO_DESTROY */
+int pto_ioctl_bo_destroy(struct pto_call *call)
 {
 	struct pto_ioc_bo_destroy *arg = call->arg;
 	struct pto_ctx *ctx = call->ctx;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0 */
 /*
- * Execution of ioctls: their common state, and the function of each.
+ * What ioctls have in common: the caller's struct, replies. For those who execute ioctls.
  */
 #ifndef PTO_CORE_CALL_H
 #define PTO_CORE_CALL_H
@@ -25,26 +25,9 @@ struct pto_call {
 	void *arg;
 };
 
+int pto_call_fetch(struct pto_call *call, void *buffer, u32 size, u32 min_size);
 int pto_call_fetch_wait(struct pto_call *call, struct pto_ioc_wait *arg);
 int pto_call_reply(struct pto_call *call);
 int pto_call_log(u64 log_ptr, u32 log_size, const u8 *text);
-
-/* One function for each ioctl, see the table in ioctl.c. */
-int pto_ctx_reset(struct pto_call *call);
-int pto_bo_create(struct pto_call *call);
-int pto_bo_info(struct pto_call *call);
-int pto_bo_destroy(struct pto_call *call);
-int pto_bo_copy(struct pto_call *call);
-int pto_image_create(struct pto_call *call);
-int pto_image_destroy(struct pto_call *call);
-int pto_prepare(struct pto_call *call);
-int pto_unprepare(struct pto_call *call);
-int pto_prewarm(struct pto_call *call);
-int pto_stream_create(struct pto_call *call);
-int pto_stream_destroy(struct pto_call *call);
-int pto_stream_wait(struct pto_call *call);
-int pto_run(struct pto_call *call);
-int pto_wait(struct pto_call *call);
-int pto_query(struct pto_call *call);
 
 #endif /* PTO_CORE_CALL_H */

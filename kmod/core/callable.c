@@ -18,6 +18,7 @@
 #include "ctx.h"
 #include "device.h"
 #include "image.h"
+#include "ioctl.h"
 #include "mem.h"
 #include "queue.h"
 #include "reclaim.h"
@@ -320,8 +321,8 @@ static void pto_callable_commit(struct pto_callable *cal, const struct pto_reply
 	spin_unlock(&ctx->lock);
 }
 
-/** pto_prepare() - PTO_PREPARE */
-int pto_prepare(struct pto_call *call)
+/** pto_ioctl_prepare() - PTO_PREPARE */
+int pto_ioctl_prepare(struct pto_call *call)
 {
 	struct pto_ioc_prepare *arg = call->arg;
 	struct pto_dev_report report;
@@ -365,8 +366,8 @@ static struct pto_callable *pto_slot_empty(struct pto_ctx *ctx, u32 cid, u32 gen
 	return cal;
 }
 
-/** pto_unprepare() - PTO_UNPREPARE */
-int pto_unprepare(struct pto_call *call)
+/** pto_ioctl_unprepare() - PTO_UNPREPARE */
+int pto_ioctl_unprepare(struct pto_call *call)
 {
 	struct pto_ioc_unprepare *arg = call->arg;
 	struct pto_ctx *ctx = call->ctx;

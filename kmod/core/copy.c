@@ -17,6 +17,7 @@
 #include "call.h"
 #include "ctx.h"
 #include "device.h"
+#include "ioctl.h"
 #include "mem.h"
 
 #define PTO_COPY_CHUNK (64 * 1024UL)
@@ -178,8 +179,8 @@ static int pto_copy_between(struct pto_device *pdev, const struct pto_ioc_bo_cop
 	}
 }
 
-/** pto_bo_copy() - PTO_BO_COPY */
-int pto_bo_copy(struct pto_call *call)
+/** pto_ioctl_bo_copy() - PTO_BO_COPY */
+int pto_ioctl_bo_copy(struct pto_call *call)
 {
 	const struct pto_ioc_bo_copy *arg = call->arg;
 	bool to = arg->direction == PTO_COPY_TO_DEVICE;

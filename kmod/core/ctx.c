@@ -19,6 +19,7 @@
 #include "ctx.h"
 #include "device.h"
 #include "image.h"
+#include "ioctl.h"
 #include "mem.h"
 #include "queue.h"
 #include "reclaim.h"
@@ -663,8 +664,8 @@ static int pto_ctx_renew(struct pto_ctx *ctx)
 	return err;
 }
 
-/** pto_ctx_reset() - PTO_CTX_RESET */
-int pto_ctx_reset(struct pto_call *call)
+/** pto_ioctl_ctx_reset() - PTO_CTX_RESET */
+int pto_ioctl_ctx_reset(struct pto_call *call)
 {
 	struct pto_ioc_ctx_reset *arg = call->arg;
 	struct pto_ctx *ctx = call->ctx;

@@ -17,6 +17,7 @@
 #include "device.h"
 #include "ids.h"
 #include "image.h"
+#include "ioctl.h"
 #include "mem.h"
 
 #define PTO_FETCH_CHUNK (64 * 1024UL)
@@ -295,8 +296,8 @@ static int pto_image_create_from(struct pto_call *call, struct pto_image_source 
 	return err;
 }
 
-/** pto_image_create() - PTO_IMAGE_CREATE */
-int pto_image_create(struct pto_call *call)
+/** pto_ioctl_image_create() - PTO_IMAGE_CREATE */
+int pto_ioctl_image_create(struct pto_call *call)
 {
 	struct pto_ioc_image_create *arg = call->arg;
 	struct pto_image_source source = { .size = arg->length };
@@ -316,8 +317,8 @@ int pto_image_create(struct pto_call *call)
 	return err;
 }
 
-/** pto_image_destroy() - PTO_IMAGE_DESTROY */
-int pto_image_destroy(struct pto_call *call)
+/** pto_ioctl_image_destroy() - PTO_IMAGE_DESTROY */
+int pto_ioctl_image_destroy(struct pto_call *call)
 {
 	struct pto_ioc_image_destroy *arg = call->arg;
 	struct pto_ctx *ctx = call->ctx;

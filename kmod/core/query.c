@@ -12,6 +12,7 @@
 #include "ctx.h"
 #include "device.h"
 #include "image.h"
+#include "ioctl.h"
 #include "queue.h"
 #include "reclaim.h"
 #include "stream.h"
@@ -201,10 +202,10 @@ static bool pto_query_needs_device(u32 item)
 }
 
 /**
- * pto_query() - PTO_QUERY
+ * pto_ioctl_query() - PTO_QUERY
  * @call: the call
  */
-int pto_query(struct pto_call *call)
+int pto_ioctl_query(struct pto_call *call)
 {
 	union {
 		u32 size;

@@ -18,6 +18,7 @@
 #include "callable.h"
 #include "ctx.h"
 #include "device.h"
+#include "ioctl.h"
 #include "mem.h"
 #include "queue.h"
 #include "stream.h"
@@ -364,8 +365,8 @@ static int pto_run_and_wait(struct pto_call *call, struct pto_stream *s)
 	return 0;
 }
 
-/** pto_run() - PTO_RUN */
-int pto_run(struct pto_call *call)
+/** pto_ioctl_run() - PTO_RUN */
+int pto_ioctl_run(struct pto_call *call)
 {
 	struct pto_ioc_run *arg = call->arg;
 	struct pto_stream *s;

@@ -9,6 +9,7 @@
 #include "ctx.h"
 #include "device.h"
 #include "ids.h"
+#include "ioctl.h"
 #include "queue.h"
 #include "stream.h"
 #include "timens.h"
@@ -326,8 +327,8 @@ static struct pto_stream *pto_stream_make(struct pto_ctx *ctx)
 	return s;
 }
 
-/** pto_stream_create() - PTO_STREAM_CREATE */
-int pto_stream_create(struct pto_call *call)
+/** pto_ioctl_stream_create() - PTO_STREAM_CREATE */
+int pto_ioctl_stream_create(struct pto_call *call)
 {
 	struct pto_ioc_stream_create *arg = call->arg;
 	struct pto_ctx *ctx = call->ctx;
@@ -382,8 +383,8 @@ static int pto_stream_retire(struct pto_stream *s)
 	return err;
 }
 
-/** pto_stream_destroy() - PTO_STREAM_DESTROY */
-int pto_stream_destroy(struct pto_call *call)
+/** pto_ioctl_stream_destroy() - PTO_STREAM_DESTROY */
+int pto_ioctl_stream_destroy(struct pto_call *call)
 {
 	struct pto_ioc_stream_destroy *arg = call->arg;
 	struct pto_ctx *ctx = call->ctx;
@@ -410,8 +411,8 @@ int pto_stream_destroy(struct pto_call *call)
 	return err;
 }
 
-/** pto_stream_wait() - PTO_STREAM_WAIT */
-int pto_stream_wait(struct pto_call *call)
+/** pto_ioctl_stream_wait() - PTO_STREAM_WAIT */
+int pto_ioctl_stream_wait(struct pto_call *call)
 {
 	struct pto_ioc_stream_wait *arg = call->arg;
 	struct pto_ctx *ctx = call->ctx;

@@ -7,6 +7,7 @@
 #include "call.h"
 #include "ctx.h"
 #include "device.h"
+#include "ioctl.h"
 #include "queue.h"
 #include "stream.h"
 #include "timens.h"
@@ -144,8 +145,8 @@ int pto_wait_for(struct pto_call *call, struct pto_stream *s)
 	return err;
 }
 
-/** pto_wait() - PTO_WAIT */
-int pto_wait(struct pto_call *call)
+/** pto_ioctl_wait() - PTO_WAIT */
+int pto_ioctl_wait(struct pto_call *call)
 {
 	const struct pto_ioc_wait *arg = call->arg;
 	struct pto_stream *s;
