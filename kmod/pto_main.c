@@ -9,8 +9,6 @@
 #include "pto_core.h"
 #include "vdev.h"
 
-struct workqueue_struct *pto_wq;
-
 static int __init pto_init(void)
 {
 	int err;

@@ -3,7 +3,6 @@
  * Arenas: the working memory of runs, one per ring configuration, a few per context.
  */
 #include <linux/err.h>
-#include <linux/log2.h>
 #include <linux/overflow.h>
 #include <linux/slab.h>
 
@@ -15,25 +14,11 @@
 #include "mem.h"
 #include "queue.h"
 #include "reclaim.h"
-#include "stream.h"
-
-/* Limits of struct pto_ioc_prewarm. */
-#define PTO_MIN_TASK_WINDOW	4
-#define PTO_MIN_HEAP		1024
-#define PTO_MIN_DEP_POOL	4
-#define PTO_MAX_ENTRIES		((1ULL << 31) - 1)
+#include "runs.h"
 
 static u64 pto_resolve(u64 value, u64 fallback)
 {
 	return value ? value : fallback;
-}
-
-/** pto_ring_ok() - check whether the sizes of a ring are within their limits */
-bool pto_ring_ok(u64 window, u64 heap, u64 deps)
-{
-	return window >= PTO_MIN_TASK_WINDOW && window <= PTO_MAX_ENTRIES &&
-	       is_power_of_2(window) && heap >= PTO_MIN_HEAP &&
-	       deps >= PTO_MIN_DEP_POOL && deps <= PTO_MAX_ENTRIES;
 }
 
 static int pto_arena_resolve(const struct pto_ctx *ctx, const struct pto_ioc_prewarm *arg,
@@ -250,31 +235,19 @@ static struct pto_arena *pto_arena_find_config(struct pto_ctx *ctx,
 	return NULL;
 }
 
-/* The lock of the stream's queue is held. */
-static bool pto_arena_in_flight(const struct pto_stream *s, u32 id)
-{
-	u64 n;
-
-	for (n = s->completed; n != s->submitted; n++) {
-		if (s->runs[n & s->run_mask].arena == id)
-			return true;
-	}
-	return false;
-}
-
 /* Return: true if no run in flight uses the arena. */
 static bool pto_arena_idle(struct pto_ctx *ctx, const struct pto_arena *arena)
 {
-	struct pto_stream *s;
+	struct pto_queue *q;
 	bool idle = true;
 
-	spin_lock(&ctx->lock);
-	list_for_each_entry(s, &ctx->stream_list, link) {
-		spin_lock(&s->queue.lock);
-		idle = idle && !pto_arena_in_flight(s, arena->id);
-		spin_unlock(&s->queue.lock);
+	spin_lock(&ctx->client.lock);
+	list_for_each_entry(q, &ctx->client.queues, link) {
+		spin_lock(&q->lock);
+		idle = idle && !pto_runs_use(q->runs, arena->id);
+		spin_unlock(&q->lock);
 	}
-	spin_unlock(&ctx->lock);
+	spin_unlock(&ctx->client.lock);
 	return idle;
 }
 

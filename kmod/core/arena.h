@@ -18,10 +18,6 @@
 #define PTO_IDLE_ARENA_IMAGES	16
 #define PTO_IDLE_ARENA_BYTES	(1024 * 1024UL)
 
-/* Ring sizes if neither the caller nor the device gives any. */
-#define PTO_USUAL_HEAP		(256ULL << 20)
-#define PTO_USUAL_ENTRIES	16384U
-
 /**
  * struct pto_arena_config - a ring configuration, with defaults in place of zeros
  * @task_window: task slots per depth
@@ -103,7 +99,6 @@ struct pto_arena_image *pto_arena_image_get(struct pto_ctx *ctx,
 void pto_arena_image_put(struct pto_device *pdev, struct pto_arena_image *image);
 void pto_arena_image_condemn(struct pto_device *pdev, struct pto_arena_image *image);
 bool pto_arena_idle_drop(struct pto_device *pdev);
-bool pto_ring_ok(u64 window, u64 heap, u64 deps);
 int pto_arena_default(struct pto_ctx *ctx, bool only_first);
 int pto_arena_bind_all(struct pto_ctx *ctx);
 struct pto_arena *pto_arena_find(struct pto_ctx *ctx, u32 id);

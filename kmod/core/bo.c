@@ -31,9 +31,9 @@ static void pto_bo_free(struct pto_bo *bo)
 {
 	struct pto_ctx *ctx = bo->ctx;
 
-	spin_lock(&ctx->lock);
+	spin_lock(&ctx->client.lock);
 	list_del(&bo->link);
-	spin_unlock(&ctx->lock);
+	spin_unlock(&ctx->client.lock);
 	atomic64_sub(bo->mem.length, &ctx->count.bo_bytes);
 	atomic_dec(&ctx->bo_count);
 	pto_ctx_free_mem(ctx, &bo->mem);
@@ -219,15 +219,15 @@ static int pto_bo_attach(struct pto_bo *bo, bool *known)
 	err = pto_ctx_begin_hw(ctx);
 	if (err)
 		return err;
-	spin_lock(&ctx->lock);
+	spin_lock(&ctx->client.lock);
 	list_add_tail(&bo->link, &ctx->bo_list);
-	spin_unlock(&ctx->lock);
+	spin_unlock(&ctx->client.lock);
 	err = pto_bo_map(bo);
 	*known = pto_reclaim_given(ctx, &bo->deferred);
 	if (!*known) {
-		spin_lock(&ctx->lock);
+		spin_lock(&ctx->client.lock);
 		list_del_init(&bo->link);
-		spin_unlock(&ctx->lock);
+		spin_unlock(&ctx->client.lock);
 	}
 	pto_ctx_end(ctx);
 	return err;

@@ -54,10 +54,10 @@ static void pto_callable_release(struct pto_deferred *d)
 	struct pto_callable *cal = container_of(d, struct pto_callable, deferred);
 	struct pto_ctx *ctx = cal->ctx;
 
-	spin_lock(&ctx->lock);
+	spin_lock(&ctx->client.lock);
 	list_del(&cal->link);
 	__clear_bit(cal->handle, ctx->handles);
-	spin_unlock(&ctx->lock);
+	spin_unlock(&ctx->client.lock);
 	pto_callable_free(cal);
 }
 
@@ -203,7 +203,7 @@ static u32 pto_next_generation(u32 generation)
 /* Reserve @cid, or the lowest free one. Return: the cid or an error. */
 static s32 pto_cid_take(struct pto_ctx *ctx, s32 cid)
 {
-	spin_lock(&ctx->lock);
+	spin_lock(&ctx->client.lock);
 	if (cid < 0) {
 		cid = find_first_zero_bit(ctx->cids_reserved, PTO_MAX_CALLABLES);
 		if (cid >= PTO_MAX_CALLABLES)
@@ -215,15 +215,15 @@ static s32 pto_cid_take(struct pto_ctx *ctx, s32 cid)
 	}
 	if (cid >= 0)
 		__set_bit(cid, ctx->cids_reserved);
-	spin_unlock(&ctx->lock);
+	spin_unlock(&ctx->client.lock);
 	return cid;
 }
 
 static void pto_cid_give_back(struct pto_ctx *ctx, u32 cid)
 {
-	spin_lock(&ctx->lock);
+	spin_lock(&ctx->client.lock);
 	__clear_bit(cid, ctx->cids_reserved);
-	spin_unlock(&ctx->lock);
+	spin_unlock(&ctx->client.lock);
 }
 
 /* Reserve a device handle for the callable. Return: false if all are in use. */
@@ -232,14 +232,14 @@ static bool pto_handle_take(struct pto_callable *cal)
 	struct pto_ctx *ctx = cal->ctx;
 	unsigned long handle;
 
-	spin_lock(&ctx->lock);
+	spin_lock(&ctx->client.lock);
 	handle = find_first_zero_bit(ctx->handles, PTO_DEV_MAX_HANDLES);
 	if (handle < PTO_DEV_MAX_HANDLES) {
 		__set_bit(handle, ctx->handles);
 		cal->handle = handle;
 		list_add_tail(&cal->link, &ctx->loaded);
 	}
-	spin_unlock(&ctx->lock);
+	spin_unlock(&ctx->client.lock);
 	return handle < PTO_DEV_MAX_HANDLES;
 }
 
@@ -314,11 +314,11 @@ static void pto_callable_commit(struct pto_callable *cal, const struct pto_reply
 	atomic64_inc(cal->orch ? &ctx->count.aicpu_dlopens : &ctx->count.host_dlopens);
 	atomic64_add(min_t(u64, reply->detail, cal->kernel_count), &ctx->count.kernel_loads);
 	atomic_inc(&ctx->count.callables_live);
-	spin_lock(&ctx->lock);
+	spin_lock(&ctx->client.lock);
 	ctx->generations[cal->cid] = cal->generation;
 	/* Pairs with pto_run_callable(): a reader sees the callable complete. */
 	smp_store_release(&ctx->callables[cal->cid], cal);
-	spin_unlock(&ctx->lock);
+	spin_unlock(&ctx->client.lock);
 }
 
 /** pto_ioctl_prepare() - PTO_PREPARE */
@@ -356,13 +356,13 @@ static struct pto_callable *pto_slot_empty(struct pto_ctx *ctx, u32 cid, u32 gen
 {
 	struct pto_callable *cal;
 
-	spin_lock(&ctx->lock);
+	spin_lock(&ctx->client.lock);
 	cal = ctx->callables[cid];
 	if (generation && (!cal || cal->generation != generation))
 		cal = ERR_PTR(-ENOENT);
 	else
 		WRITE_ONCE(ctx->callables[cid], NULL);
-	spin_unlock(&ctx->lock);
+	spin_unlock(&ctx->client.lock);
 	return cal;
 }
 

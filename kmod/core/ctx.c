@@ -57,7 +57,7 @@ int pto_ctx_begin_hw(struct pto_ctx *ctx)
 {
 	int err = pto_ctx_begin(ctx);
 
-	if (!err && READ_ONCE(ctx->lost)) {
+	if (!err && READ_ONCE(ctx->client.lost)) {
 		pto_ctx_end(ctx);
 		err = -EIO;
 	}
@@ -73,8 +73,8 @@ void pto_ctx_end(struct pto_ctx *ctx)
 /** pto_ctx_lose() - mark the context as lost: it needs PTO_CTX_RESET */
 void pto_ctx_lose(struct pto_ctx *ctx)
 {
-	WRITE_ONCE(ctx->lost, true);
-	wake_up_all(&ctx->wq);
+	WRITE_ONCE(ctx->client.lost, true);
+	wake_up_all(&ctx->client.wq);
 }
 
 /*
@@ -142,7 +142,7 @@ static int pto_ctx_call(struct pto_ctx *ctx, union pto_command *cmd, struct pto_
 		err = pto_status_errno(reply->status);
 	else if (err == -ETIMEDOUT)
 		pto_ctx_lose(ctx);
-	if (err && err != -ENODEV && err != -ERESTARTSYS && READ_ONCE(ctx->lost))
+	if (err && err != -ENODEV && err != -ERESTARTSYS && READ_ONCE(ctx->client.lost))
 		err = -EIO;
 	return err;
 }
@@ -188,19 +188,6 @@ int pto_ctx_admin(struct pto_ctx *ctx, const union pto_command *cmd, struct pto_
 	if (err && !reply->done)
 		pto_ctx_lose(ctx);
 	return err;
-}
-
-/** pto_ctx_busy() - are runs in flight, or completions of runs not taken yet? */
-bool pto_ctx_busy(struct pto_ctx *ctx)
-{
-	struct pto_stream *s;
-	bool busy = false;
-
-	spin_lock(&ctx->lock);
-	list_for_each_entry(s, &ctx->stream_list, link)
-		busy |= READ_ONCE(s->queue.sq_tail) != READ_ONCE(s->queue.cq_head);
-	spin_unlock(&ctx->lock);
-	return busy;
 }
 
 static bool pto_ctx_find_id(struct pto_ctx *ctx)
@@ -253,8 +240,8 @@ static int pto_ctx_open_control(struct pto_ctx *ctx)
 	err = pto_device_get_queue(ctx->pdev, &index);
 	if (err)
 		return err;
-	ctx->control.ctx = ctx;
-	ctx->control.wq = &ctx->wq;
+	ctx->control.client = &ctx->client;
+	ctx->control.wq = &ctx->client.wq;
 	err = pto_queue_open(&ctx->control, ctx->pdev, index);
 	if (err) {
 		pto_device_put_queue(ctx->pdev, index);
@@ -288,12 +275,8 @@ static struct pto_ctx *pto_ctx_alloc(struct pto_device *pdev)
 	ctx->user = current_euid();
 	ctx->next_arena = 1;
 	ctx->next_stream = PTO_STREAM_DEFAULT;
-	init_waitqueue_head(&ctx->wq);
-	spin_lock_init(&ctx->lock);
-	INIT_LIST_HEAD(&ctx->stream_list);
 	INIT_LIST_HEAD(&ctx->bo_list);
 	INIT_LIST_HEAD(&ctx->loaded);
-	INIT_LIST_HEAD(&ctx->link);
 	INIT_LIST_HEAD(&ctx->ended.link);
 	ctx->ended.finish = pto_ctx_bury;
 	xa_init_flags(&ctx->stream_ids, XA_FLAGS_ALLOC1 | XA_FLAGS_ACCOUNT);
@@ -317,7 +300,7 @@ static void pto_ctx_free(struct pto_ctx *ctx)
 	pto_arena_close(ctx);
 	pto_image_close(ctx);
 	pto_bo_close(ctx);
-	list_for_each_entry_safe(s, next, &ctx->stream_list, link)
+	list_for_each_entry_safe(s, next, &ctx->client.queues, queue.link)
 		pto_stream_unbind(s);
 	pto_ctx_close_control(ctx);
 	pto_ctx_drop_id(ctx);
@@ -331,7 +314,7 @@ static void pto_ctx_disarm(struct pto_ctx *ctx)
 {
 	struct pto_stream *s;
 
-	list_for_each_entry(s, &ctx->stream_list, link)
+	list_for_each_entry(s, &ctx->client.queues, queue.link)
 		pto_queue_disarm(&s->queue);
 	if (ctx->control.head)
 		pto_queue_disarm(&ctx->control);
@@ -342,13 +325,13 @@ static void pto_ctx_finish(struct pto_ctx *ctx)
 {
 	struct pto_device *pdev = ctx->pdev;
 
-	cancel_work_sync(&ctx->reclaim.work);
+	cancel_work_sync(&ctx->client.work);
 	pto_ctx_disarm(ctx);
 	/* A thread that wakes this context holds the mutex meanwhile. */
 	mutex_lock(&pdev->wake_mutex);
-	list_del(&ctx->link);
+	list_del(&ctx->client.link);
 	mutex_unlock(&pdev->wake_mutex);
-	cancel_work_sync(&ctx->reclaim.work);
+	cancel_work_sync(&ctx->client.work);
 	pto_queue_forget(&pdev->admin, &ctx->created);
 	pto_queue_forget(&pdev->admin, &ctx->ended.reply);
 	pto_ctx_free(ctx);
@@ -386,7 +369,7 @@ static int pto_ctx_kill_hw(struct pto_ctx *ctx)
 		{ .any = { .opcode = PTO_DEV_ABORT, .ctx = ctx->hw_id } },
 		{ .any = { .opcode = PTO_DEV_CTX_DESTROY, .ctx = ctx->hw_id } },
 	};
-	bool idle = !pto_ctx_busy(ctx) && !pto_queue_in_flight(&ctx->control);
+	bool idle = !pto_client_busy(&ctx->client) && !pto_queue_in_flight(&ctx->control);
 	int err;
 
 	ctx->ended.reply.posted = false;
@@ -502,7 +485,8 @@ struct pto_ctx *pto_ctx_open(struct pto_device *pdev)
 	if (!ctx)
 		return ERR_PTR(-ENOMEM);
 	mutex_lock(&pdev->wake_mutex);
-	list_add(&ctx->link, &pdev->contexts);
+	WRITE_ONCE(pdev->drop_idle, pto_arena_idle_drop);
+	list_add(&ctx->client.link, &pdev->clients);
 	mutex_unlock(&pdev->wake_mutex);
 	err = pto_ctx_setup(ctx);
 	if (err) {
@@ -516,7 +500,7 @@ struct pto_ctx *pto_ctx_open(struct pto_device *pdev)
 
 static bool pto_stream_idle(struct pto_queue *q, void *unused)
 {
-	return q->stream->completed == q->stream->submitted;
+	return q->runs->completed == q->runs->submitted;
 }
 
 /* Is the process of the running thread being killed? */
@@ -538,7 +522,7 @@ static void pto_ctx_drain(struct pto_ctx *ctx)
 	};
 	struct pto_stream *s;
 
-	list_for_each_entry(s, &ctx->stream_list, link) {
+	list_for_each_entry(s, &ctx->client.queues, queue.link) {
 		if (pto_queue_wait(&s->queue, pto_stream_idle, NULL, &how))
 			return;
 	}
@@ -548,7 +532,7 @@ void pto_ctx_close(struct pto_ctx *ctx)
 {
 	struct pto_device *pdev = ctx->pdev;
 
-	if (ctx->hw == PTO_HW_ALIVE && !READ_ONCE(ctx->lost) && !pto_ctx_killed())
+	if (ctx->hw == PTO_HW_ALIVE && !READ_ONCE(ctx->client.lost) && !pto_ctx_killed())
 		pto_ctx_drain(ctx);
 	atomic_dec(&pdev->context_count);
 	/* Not killable, so that device memory is free when a killed process has been reaped. */
@@ -557,7 +541,7 @@ void pto_ctx_close(struct pto_ctx *ctx)
 
 wait_queue_head_t *pto_ctx_waitqueue(struct pto_ctx *ctx)
 {
-	return &ctx->wq;
+	return &ctx->client.wq;
 }
 
 /* Request an interrupt, and take completions. Return: true if there is an unread result. */
@@ -566,10 +550,10 @@ static bool pto_stream_poll(struct pto_stream *s, unsigned int *taken)
 	bool readable;
 
 	spin_lock(&s->queue.lock);
-	if (s->submitted != s->completed)
+	if (s->runs.submitted != s->runs.completed)
 		pto_queue_arm(&s->queue);
 	*taken += pto_queue_reap(&s->queue);
-	readable = s->completed > (u64)atomic64_read(&s->read);
+	readable = s->runs.completed > (u64)atomic64_read(&s->runs.read);
 	spin_unlock(&s->queue.lock);
 	return readable;
 }
@@ -583,16 +567,16 @@ __poll_t pto_ctx_poll(struct pto_ctx *ctx)
 
 	if (!pto_section_enter(&section, ctx->pdev))
 		return EPOLLERR | EPOLLHUP;
-	/* The caller is in the wait queue before the flag is set: see pto_ctx_polled(). */
+	/* The caller is in the wait queue before the flag is set: see pto_client_polled(). */
 	smp_mb();
-	WRITE_ONCE(ctx->poll_armed, true);
-	spin_lock(&ctx->lock);
-	list_for_each_entry(s, &ctx->stream_list, link) {
+	WRITE_ONCE(ctx->client.poll_armed, true);
+	spin_lock(&ctx->client.lock);
+	list_for_each_entry(s, &ctx->client.queues, queue.link) {
 		if (pto_stream_poll(s, &taken))
 			mask |= EPOLLIN | EPOLLRDNORM;
 	}
-	spin_unlock(&ctx->lock);
-	if (READ_ONCE(ctx->lost))
+	spin_unlock(&ctx->client.lock);
+	if (READ_ONCE(ctx->client.lost))
 		mask |= EPOLLERR;
 	pto_queue_wake(&ctx->control, taken);
 	pto_section_leave(&section);
@@ -606,14 +590,14 @@ static void pto_ctx_stop_streams(struct pto_ctx *ctx)
 
 	if (!pto_section_enter(&section, ctx->pdev))
 		return;
-	spin_lock(&ctx->lock);
-	list_for_each_entry(s, &ctx->stream_list, link) {
+	spin_lock(&ctx->client.lock);
+	list_for_each_entry(s, &ctx->client.queues, queue.link) {
 		spin_lock(&s->queue.lock);
 		pto_queue_reap(&s->queue);
 		spin_unlock(&s->queue.lock);
 		pto_queue_stop(&s->queue);
 	}
-	spin_unlock(&ctx->lock);
+	spin_unlock(&ctx->client.lock);
 	pto_section_leave(&section);
 }
 
@@ -621,11 +605,11 @@ static void pto_ctx_cancel_runs(struct pto_ctx *ctx)
 {
 	struct pto_stream *s;
 
-	spin_lock(&ctx->lock);
-	list_for_each_entry(s, &ctx->stream_list, link)
+	spin_lock(&ctx->client.lock);
+	list_for_each_entry(s, &ctx->client.queues, queue.link)
 		pto_stream_cancel(s);
-	spin_unlock(&ctx->lock);
-	wake_up_all(&ctx->wq);
+	spin_unlock(&ctx->client.lock);
+	wake_up_all(&ctx->client.wq);
 }
 
 /* Create a new hardware context with the state of the old one. */
@@ -660,7 +644,7 @@ static int pto_ctx_renew(struct pto_ctx *ctx)
 	pto_reclaim_all(ctx);
 	err = pto_ctx_restore(ctx);
 	if (!err)
-		WRITE_ONCE(ctx->lost, false);
+		WRITE_ONCE(ctx->client.lost, false);
 	return err;
 }
 

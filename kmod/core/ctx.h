@@ -52,19 +52,18 @@ struct pto_deferred {
 
 /**
  * struct pto_reclaim - deferred objects of a context
- * @count: number of objects; also read without a lock
  * @freed: number of objects freed so far, modulo 2^32; also read without a lock
- * @busy: some objects wait for the work or the control queue only, not for runs (ctx->lock)
+ * @busy: some objects wait for the work or the control queue only, not for runs (ctx->client.lock)
  * @mutex: serialises freeing; not held while waiting for the device
- * @fresh: objects deferred since the last pass of the work (ctx->lock)
+ * @fresh: objects deferred since the last pass of the work (ctx->client.lock)
  * @waiting: objects that wait for runs, in the order of their run_seq (@mutex)
  * @posted: objects that wait for their commands, in the order of posting (@mutex)
  * @kept: objects that the device refused to give back; kept until the hardware context ends
  *	(@mutex)
- * @work: frees the objects
+ *
+ * pto_client.pending is their number, and pto_client.work frees them.
  */
 struct pto_reclaim {
-	atomic_t count;
 	atomic_t freed;
 	bool busy;
 	struct mutex mutex;
@@ -72,7 +71,6 @@ struct pto_reclaim {
 	struct list_head waiting;
 	struct list_head posted;
 	struct list_head kept;
-	struct work_struct work;
 };
 
 /**
@@ -100,7 +98,6 @@ struct pto_counters {
 	atomic64_t runs_completed;
 	atomic64_t runs_failed;
 	atomic64_t doorbells;
-	atomic64_t interrupts;
 	atomic64_t device_commands;
 	atomic64_t resets;
 	atomic_t streams_live;
@@ -125,15 +122,13 @@ enum pto_hw_state {
  * struct pto_ctx - a context
  * @pdev: the device; a reference
  * @user: the user that opened it. Images and arena images are shared among one user's contexts
- * @wq: waiters for any event of this context
+ * @client: what its queues and interrupts know of it
  * @default_stream: the stream that lives as long as the context
- * @callables: prepared callables by cid; written under @lock, read under any queue's lock
- * @arenas: arenas, NULL where there is none; written under @claim and @lock, read under
+ * @callables: prepared callables by cid; written under client.lock, read under any queue's lock
+ * @arenas: arenas, NULL where there is none; written under @claim and client.lock, read under
  *	either or under any queue's lock
  * @run_seq: number of the last run of any stream; raised under the stream's queue lock.
  *	PTO_PREWARM uses numbers, too
- * @poll_armed: a thread polls, so each submission asks for an interrupt
- * @lost: the device lost this context's state
  * @reclaim: its deferred objects
  * @hw_id: number of the hardware context
  * @hw: state of the hardware context (@claim)
@@ -143,26 +138,23 @@ enum pto_hw_state {
  * @ended: the command that destroys the hardware context (@claim)
  * @claim: bit %PTO_CTX_CLAIMED: a thread changes the configuration, that is the state of the
  *	hardware context as set by commands; from pto_ctx_begin() to pto_ctx_end()
- * @lock: see the other members
  * @control: control queue
- * @stream_list: bound streams (@lock)
  * @stream_ids: streams that have an id; ids are taken under @claim
  * @next_stream: start of the search for the next id (the lock of @stream_ids)
- * @bo_list: buffers that are mapped in the hardware context (@lock; only reclaiming removes)
+ * @bo_list: buffers that are mapped in the hardware context (client.lock; only reclaiming removes)
  * @bo_count: buffers that have memory, with an id or without
  * @bos: buffers that have an id
  * @next_bo: start of the search for the next id (the lock of @bos)
  * @bo_at: the same buffers by address, see bo.c
  * @images: images that have an id
  * @next_image: start of the search for the next id (the lock of @images)
- * @cids_reserved: cids in use or being filled (@lock)
- * @generations: generation of each cid (@lock)
- * @handles: device handles in use (@lock)
- * @loaded: callables that the hardware context has (@lock; only reclaiming removes)
+ * @cids_reserved: cids in use or being filled (client.lock)
+ * @generations: generation of each cid (client.lock)
+ * @handles: device handles in use (client.lock)
+ * @loaded: callables that the hardware context has (client.lock; only reclaiming removes)
  * @next_arena: id of the next arena (@claim)
  * @missing: bytes of the last request for device memory that failed since @claim was taken, 0 if
  *	none did (@claim)
- * @link: in pdev->contexts (pdev->wake_mutex)
  * @count: counters
  *
  * Lives from pto_ctx_open() to pto_ctx_close(), and longer if the device has not destroyed the
@@ -173,13 +165,11 @@ enum pto_hw_state {
 struct pto_ctx {
 	struct pto_device *pdev;
 	kuid_t user;
-	wait_queue_head_t wq;
+	struct pto_client client;
 	struct pto_stream *default_stream;
 	struct pto_callable *callables[PTO_MAX_CALLABLES];
 	struct pto_arena *arenas[PTO_MAX_ARENAS];
 	atomic64_t run_seq;
-	bool poll_armed;
-	bool lost;
 	struct pto_reclaim reclaim;
 
 	u32 hw_id;
@@ -188,9 +178,7 @@ struct pto_ctx {
 	struct pto_reply created;
 	struct pto_orphan ended;
 	unsigned long claim;
-	spinlock_t lock;
 	struct pto_queue control;
-	struct list_head stream_list;
 	struct xarray stream_ids;
 	u32 next_stream;
 	struct list_head bo_list;
@@ -206,7 +194,6 @@ struct pto_ctx {
 	struct list_head loaded;
 	u32 next_arena;
 	u64 missing;
-	struct list_head link;
 	struct pto_counters count;
 };
 
@@ -221,7 +208,6 @@ int pto_ctx_give(struct pto_ctx *ctx, union pto_command *cmd, struct pto_reply *
 int pto_ctx_admin(struct pto_ctx *ctx, const union pto_command *cmd, struct pto_reply *reply);
 void pto_ctx_lose(struct pto_ctx *ctx);
 void pto_ctx_free_mem(struct pto_ctx *ctx, struct pto_mem *mem);
-bool pto_ctx_busy(struct pto_ctx *ctx);
 void pto_ctx_explain(struct pto_ctx *ctx, const char *what, struct pto_dev_report *report);
 
 #endif /* PTO_CORE_CTX_H */

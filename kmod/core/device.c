@@ -1,140 +1,19 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0
 /*
- * Devices: identification, admin queue, interrupts, sections, end of service.
+ * Devices: begin and end of service, admin queue, interrupts.
  */
-#include <linux/delay.h>
+#include <linux/bitmap.h>
 #include <linux/err.h>
 #include <linux/hrtimer.h>
-#include <linux/log2.h>
 #include <linux/mm.h>
-#include <linux/overflow.h>
-#include <linux/printk.h>
 #include <linux/random.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
 
-#include "arena.h"
-#include "ctx.h"
 #include "device.h"
 #include "mem.h"
 #include "queue.h"
-#include "reclaim.h"
-
-#define PTO_CONTEXTS_MAX 4096
-#define PTO_QUEUES_MAX 65536
-
-unsigned int pto_close_ms = 2000;
-unsigned int pto_admin_ms = 10000;
-unsigned int pto_heartbeat_ms = 60000;
-
-/* The heartbeat counts as watched if its checks are not further apart than this. */
-#define PTO_WATCH_NS (3 * (u64)NSEC_PER_SEC)
-
-/**
- * pto_section_enter() - enter a section
- * @section: filled in
- * @pdev: the device; the caller has a reference
- *
- * Return: false if the device is gone; the section must not be left then.
- */
-bool pto_section_enter(struct pto_section *section, struct pto_device *pdev)
-{
-	section->srcu = srcu_read_lock(&pdev->srcu);
-	/* The caller leaves the section, which sparse would report. */
-	__release(&pdev->srcu);
-	section->pdev = pdev;
-	if (pto_device_is_gone(pdev)) {
-		pto_section_leave(section);
-		return false;
-	}
-	return true;
-}
-
-/** pto_section_leave() - leave a section, if the thread is in it */
-void pto_section_leave(struct pto_section *section)
-{
-	struct pto_device *pdev = section->pdev;
-
-	if (!pdev)
-		return;
-	section->pdev = NULL;
-	__acquire(&pdev->srcu);
-	srcu_read_unlock(&pdev->srcu, section->srcu);
-}
-
-static bool pto_ident_counts_ok(const struct pto_dev_ident *id)
-{
-	return (id->arch == PTO_ARCH_A2A3 || id->arch == PTO_ARCH_A5) &&
-	       id->cluster_count && id->aic_count && id->aiv_count && id->aicpu_threads &&
-	       id->max_contexts && id->max_contexts <= PTO_CONTEXTS_MAX &&
-	       id->queue_count >= 3 && id->queue_count <= PTO_QUEUES_MAX &&
-	       id->queue_depth >= 64 && id->queue_depth <= 4096 &&
-	       is_power_of_2(id->queue_depth);
-}
-
-static bool pto_ident_layout_ok(const struct pto_dev_ident *id, u64 window_size)
-{
-	u64 queues_end, last;
-
-	if (!IS_ALIGNED(id->queue_offset, PAGE_SIZE) || !IS_ALIGNED(id->queue_stride, PAGE_SIZE) ||
-	    !IS_ALIGNED(id->heap_offset, PAGE_SIZE) || !IS_ALIGNED(id->window_size, PAGE_SIZE) ||
-	    !IS_ALIGNED(id->memory_base, PAGE_SIZE))
-		return false;
-	if (id->queue_offset < PAGE_SIZE || id->queue_stride < PTO_DEV_QUEUE_BYTES(id->queue_depth))
-		return false;
-	if (check_add_overflow(id->queue_offset, (u64)id->queue_count * id->queue_stride,
-			       &queues_end))
-		return false;
-	if (check_add_overflow(id->memory_base, id->window_size, &last))
-		return false;
-	return queues_end <= id->heap_offset && id->heap_offset < id->window_size &&
-	       id->window_size <= window_size;
-}
-
-/* Take the default ring sizes from the identification page; 0 there selects the usual size. */
-static bool pto_device_take_rings(struct pto_device *pdev)
-{
-	const struct pto_dev_ident *id = &pdev->ident;
-
-	pdev->heap = id->default_heap ? id->default_heap : PTO_USUAL_HEAP;
-	pdev->task_window = id->default_task_window ? id->default_task_window : PTO_USUAL_ENTRIES;
-	pdev->dep_pool = id->default_dep_pool ? id->default_dep_pool : PTO_USUAL_ENTRIES;
-	if (pdev->heap > U64_MAX / PTO_RING_DEPTHS ||
-	    !pto_ring_ok(pdev->task_window, pdev->heap, pdev->dep_pool))
-		return false;
-	if (pdev->heap < PTO_USUAL_HEAP || pdev->task_window < PTO_USUAL_ENTRIES ||
-	    pdev->dep_pool < PTO_USUAL_ENTRIES)
-		pr_info("pto%u: rings are smaller by default, to fit its memory: heap %llu, task_window %u, dep_pool %u\n",
-			pdev->index, (unsigned long long)pdev->heap, pdev->task_window,
-			pdev->dep_pool);
-	return true;
-}
-
-static int pto_device_identify(struct pto_device *pdev, u64 window_size)
-{
-	u64 deadline = ktime_get_ns() + PTO_READY_NS;
-	struct pto_dev_ident *page;
-
-	page = pdev->ops->map(pdev->priv, 0, PAGE_SIZE);
-	if (!page)
-		return -ENOMEM;
-	pdev->ident_page = page;
-	while (READ_ONCE(page->state) == PTO_DEV_STATE_INIT && ktime_get_ns() < deadline)
-		usleep_range(100, 1000);
-	/* Pairs with the device's release of READY: the rest of the page is written. */
-	if (virt_load_acquire(&page->state) != PTO_DEV_STATE_READY)
-		return -ENODEV;
-	memcpy(&pdev->ident, page, sizeof(pdev->ident));
-	/* The checks below must read the copy, not the page, which the device may change. */
-	barrier();
-	if (pdev->ident.magic != PTO_DEV_MAGIC ||
-	    pdev->ident.abi_version >> 16 != PTO_DEV_ABI_MAJOR ||
-	    !pto_ident_counts_ok(&pdev->ident) || !pto_ident_layout_ok(&pdev->ident, window_size) ||
-	    !pto_device_take_rings(pdev))
-		return -ENODEV;
-	pdev->ident.name[sizeof(pdev->ident.name) - 1] = '\0';
-	return 0;
-}
+#include "runs.h"
 
 static int pto_device_alloc_ids(struct pto_device *pdev)
 {
@@ -192,7 +71,7 @@ static struct pto_device *pto_device_alloc(const struct pto_transport_ops *ops, 
 	spin_lock_init(&pdev->irq_lock);
 	INIT_LIST_HEAD(&pdev->leaks);
 	INIT_LIST_HEAD(&pdev->armed);
-	INIT_LIST_HEAD(&pdev->contexts);
+	INIT_LIST_HEAD(&pdev->clients);
 	INIT_LIST_HEAD(&pdev->arena_idle_list);
 	return pdev;
 }
@@ -253,39 +132,14 @@ void pto_device_put(struct pto_device *pdev)
 	kref_put(&pdev->ref, pto_device_release);
 }
 
-/* Queue the device's work, which has a reference to the device while it is queued or runs. */
-static void pto_device_start_work(struct pto_device *pdev)
-{
-	pto_device_get(pdev);
-	if (!queue_work(pto_wq, &pdev->work))
-		/* The caller has a reference, too, so this is not the last one. */
-		pto_device_put(pdev);
-}
-
-/**
- * pto_device_fail() - take a device out of service
- * @pdev: the device
- * @why: the reason, for the log; NULL if the home has called pto_device_gone()
- *
- * Does not sleep. The device's work wakes all threads that wait for the device.
- */
-void pto_device_fail(struct pto_device *pdev, const char *why)
-{
-	if (atomic_xchg(&pdev->gone, 1))
-		return;
-	if (why)
-		pr_warn("pto%u: %s: device taken out of service\n", pdev->index, why);
-	pto_device_start_work(pdev);
-}
-
 static void pto_device_wake_all(struct pto_device *pdev)
 {
-	struct pto_ctx *ctx;
+	struct pto_client *client;
 
 	mutex_lock(&pdev->wake_mutex);
 	wake_up_all(&pdev->wq);
-	list_for_each_entry(ctx, &pdev->contexts, link)
-		wake_up_all(&ctx->wq);
+	list_for_each_entry(client, &pdev->clients, link)
+		wake_up_all(&client->wq);
 	mutex_unlock(&pdev->wake_mutex);
 }
 
@@ -352,28 +206,6 @@ static void pto_device_work(struct work_struct *work)
 	pto_device_put(pdev);
 }
 
-/**
- * pto_device_adopt() - leave an admin command that was not answered in time to the device's work
- * @pdev: the device
- * @orphan: the command; its reply was passed to pto_device_ask() or pto_queue_post(). Owned by
- *	the device until @orphan->finish is called
- */
-void pto_device_adopt(struct pto_device *pdev, struct pto_orphan *orphan)
-{
-	spin_lock(&pdev->orphan_lock);
-	list_add_tail(&orphan->link, &pdev->orphans);
-	spin_unlock(&pdev->orphan_lock);
-	pto_device_start_work(pdev);
-}
-
-/** pto_device_answered() - start the device's work if a completed admin command may be an orphan */
-void pto_device_answered(struct pto_device *pdev)
-{
-	/* An orphan that comes meanwhile starts the work itself. */
-	if (!list_empty(&pdev->orphans))
-		pto_device_start_work(pdev);
-}
-
 void pto_device_gone(struct pto_device *pdev)
 {
 	pto_device_fail(pdev, NULL);
@@ -381,33 +213,7 @@ void pto_device_gone(struct pto_device *pdev)
 	/* Orphans are adopted outside of sections, so some may have come since. */
 	pto_device_start_work(pdev);
 	flush_work(&pdev->work);
-	pto_arena_idle_drop(pdev);
-}
-
-/* Has the heartbeat stood still for too long? */
-static bool pto_device_stopped(struct pto_device *pdev)
-{
-	u64 bound = (u64)READ_ONCE(pto_heartbeat_ms) * NSEC_PER_MSEC;
-	u32 beat = READ_ONCE(pdev->ident_page->heartbeat);
-	u64 now = ktime_get_ns();
-	bool watched = now - READ_ONCE(pdev->look_ns) < PTO_WATCH_NS;
-
-	WRITE_ONCE(pdev->look_ns, now);
-	if (!watched || beat != READ_ONCE(pdev->beat)) {
-		WRITE_ONCE(pdev->beat, beat);
-		WRITE_ONCE(pdev->beat_ns, now);
-		return false;
-	}
-	return bound && now - READ_ONCE(pdev->beat_ns) >= bound;
-}
-
-/** pto_device_check() - fail the device if it reports a failure or has stopped; in a section */
-void pto_device_check(struct pto_device *pdev)
-{
-	if (READ_ONCE(pdev->ident_page->state) != PTO_DEV_STATE_READY)
-		pto_device_fail(pdev, "it reports a failure");
-	else if (pto_device_stopped(pdev))
-		pto_device_fail(pdev, "its heartbeat has stopped");
+	pto_mem_drop_idle(pdev);
 }
 
 void pto_device_watch(struct pto_device *pdev)
@@ -419,19 +225,6 @@ void pto_device_watch(struct pto_device *pdev)
 	pto_device_check(pdev);
 	pto_section_leave(&section);
 	pto_device_interrupt(pdev);
-}
-
-/*
- * Clear poll_armed if no thread polls any more. A thread that polls is in the wait queue before it
- * sets the flag.
- */
-static void pto_ctx_polled(struct pto_ctx *ctx)
-{
-	if (READ_ONCE(ctx->poll_armed)) {
-		WRITE_ONCE(ctx->poll_armed, false);
-		if (wq_has_sleeper(&ctx->wq))
-			WRITE_ONCE(ctx->poll_armed, true);
-	}
 }
 
 /*
@@ -447,11 +240,11 @@ static bool pto_queue_announced(const struct pto_queue *q)
 
 /*
  * Process one queue of the list @looking, which holds the queues that were armed when the interrupt
- * came. *wq: the wait queue to be woken, or NULL; *ctx: its context. pdev->wake_mutex, which is
+ * came. *wq: the wait queue to be woken, or NULL; *client: its client. pdev->wake_mutex, which is
  * held, keeps them alive. Return: false if the list is empty.
  */
 static bool pto_interrupt_next(struct pto_device *pdev, struct list_head *looking,
-			       wait_queue_head_t **wq, struct pto_ctx **ctx)
+			       wait_queue_head_t **wq, struct pto_client **client)
 {
 	struct pto_queue *q;
 
@@ -463,7 +256,7 @@ static bool pto_interrupt_next(struct pto_device *pdev, struct list_head *lookin
 		q->armed = false;
 		WRITE_ONCE(q->head->cq_flags, 0);
 		*wq = q->wq;
-		*ctx = q->ctx;
+		*client = q->client;
 	} else if (q) {
 		list_move_tail(&q->armed_link, &pdev->armed);
 	}
@@ -473,25 +266,24 @@ static bool pto_interrupt_next(struct pto_device *pdev, struct list_head *lookin
 
 void pto_device_interrupt(struct pto_device *pdev)
 {
+	struct pto_client *client;
 	wait_queue_head_t *wq;
-	struct pto_ctx *ctx;
 	LIST_HEAD(looking);
 
 	mutex_lock(&pdev->wake_mutex);
 	spin_lock(&pdev->irq_lock);
 	list_splice_init(&pdev->armed, &looking);
 	spin_unlock(&pdev->irq_lock);
-	while (pto_interrupt_next(pdev, &looking, &wq, &ctx)) {
+	while (pto_interrupt_next(pdev, &looking, &wq, &client)) {
 		if (!wq)
 			continue;
 		wake_up_all(wq);
-		if (!ctx) {
+		if (!client) {
 			pto_device_answered(pdev);
 			continue;
 		}
-		if (pto_reclaim_pending(ctx))
-			pto_reclaim_start(ctx);
-		pto_ctx_polled(ctx);
+		pto_client_start(client);
+		pto_client_polled(client);
 	}
 	mutex_unlock(&pdev->wake_mutex);
 }

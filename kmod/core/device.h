@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0 */
 /*
- * A device in service: its state, its locks, and the sections in which threads may access it.
+ * A device in service: its state, its locks, and the sections in which threads may access it. For
+ * the whole core.
  *
  * Lock order, outermost first; a thread that holds one may take those below it:
  *
@@ -8,14 +9,14 @@
  *   pto_ctx.claim		configuration of one hardware context; a bit lock
  *   pto_reclaim.mutex		freeing deferred objects of the context
  *   pto_device.mutex		numbers of contexts and queues
- *   pto_device.wake_mutex	list of contexts; waking
+ *   pto_device.wake_mutex	list of clients; waking
  *   xa_lock of an xarray	ids
  *   pto_device.arena_lock	table of arena images
  *   pto_device.image_lock	table of images
- *   pto_ctx.lock		callable table, lists of the context
+ *   pto_client.lock		callable table, lists of the context
  *   pto_queue.lock		one queue pair
  *   pto_device.irq_lock	armed queues
- *   pto_ctx.wq, pto_device.wq
+ *   pto_client.wq, pto_device.wq
  *
  * Under mmap_lock only the spinlocks are taken. No lock of the driver is held over
  * copy_*_user(), nor across a wait for runs. pto_ctx.claim, and only it, is held across the
@@ -49,6 +50,10 @@ struct gen_pool;
 
 #define PTO_IMAGE_BUCKETS	4096
 #define PTO_ARENA_BUCKETS	1024
+
+/* Ring sizes if neither the caller nor the device gives any. */
+#define PTO_USUAL_HEAP		(256ULL << 20)
+#define PTO_USUAL_ENTRIES	16384U
 
 /* How long a new device may take to become ready. */
 #define PTO_READY_NS		(2 * (u64)NSEC_PER_SEC)
@@ -98,6 +103,8 @@ struct pto_orphan {
  * @pool: device memory, by window offset
  * @heap_size: bytes of device memory
  * @memory_used: bytes allocated
+ * @drop_idle: frees memory that is only kept for later use, and returns whether there was any. Set
+ *	by the first context, so that it is set before there is such memory (@wake_mutex)
  * @leaks: memory that a hardware context which was not destroyed may still write to (@mutex)
  * @admin: admin queue
  * @wq: waiters for the admin queue
@@ -110,8 +117,8 @@ struct pto_orphan {
  * @queue_ids: queue pairs in use
  * @irq_lock: protects @armed
  * @armed: queues whose interrupt is requested
- * @wake_mutex: protects @contexts; a context cannot be freed while it is held to wake it
- * @contexts: open contexts, and closed ones that have not ended yet
+ * @wake_mutex: protects @clients; a client cannot be freed while it is held to wake it
+ * @clients: those of open contexts, and of closed ones that have not ended yet
  * @context_count: number of open contexts
  * @contexts_opened: number of contexts opened so far
  * @ending: closed contexts whose hardware contexts have not been destroyed yet
@@ -153,6 +160,7 @@ struct pto_device {
 	struct gen_pool *pool;
 	u64 heap_size;
 	atomic64_t memory_used;
+	bool (*drop_idle)(struct pto_device *pdev);
 	struct list_head leaks;
 	struct pto_queue admin;
 	wait_queue_head_t wq;
@@ -165,7 +173,7 @@ struct pto_device {
 	spinlock_t irq_lock;
 	struct list_head armed;
 	struct mutex wake_mutex;
-	struct list_head contexts;
+	struct list_head clients;
 	atomic_t context_count;
 	atomic64_t contexts_opened;
 	atomic_t ending;
@@ -186,18 +194,26 @@ struct pto_device {
 	u64 arena_idle_bytes;
 };
 
+/* service.c */
 bool pto_section_enter(struct pto_section *section, struct pto_device *pdev);
 void pto_section_leave(struct pto_section *section);
 void pto_device_fail(struct pto_device *pdev, const char *why);
 void pto_device_check(struct pto_device *pdev);
+void pto_device_start_work(struct pto_device *pdev);
+void pto_device_adopt(struct pto_device *pdev, struct pto_orphan *orphan);
+void pto_device_answered(struct pto_device *pdev);
+
+/* ident.c */
+bool pto_ring_ok(u64 window, u64 heap, u64 deps);
+int pto_device_identify(struct pto_device *pdev, u64 window_size);
+
+/* device.c */
 int pto_device_ask(struct pto_device *pdev, const union pto_command *cmd,
 		   struct pto_reply *reply);
 int pto_device_call(struct pto_device *pdev, const union pto_command *cmd,
 		    struct pto_reply *reply);
-void pto_device_adopt(struct pto_device *pdev, struct pto_orphan *orphan);
 void pto_device_ended(struct pto_device *pdev);
 int pto_device_await_end(struct pto_device *pdev, u32 ended, u64 deadline_ns);
-void pto_device_answered(struct pto_device *pdev);
 int pto_device_get_queue(struct pto_device *pdev, u32 *index);
 void pto_device_put_queue(struct pto_device *pdev, u32 index);
 

@@ -9,8 +9,8 @@
 #include <linux/overflow.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
+#include <linux/string.h>
 
-#include "arena.h"
 #include "device.h"
 #include "mem.h"
 
@@ -88,12 +88,25 @@ void pto_mem_exit(struct pto_device *pdev)
 }
 
 /**
+ * pto_mem_drop_idle() - free memory that is only kept for later use. May sleep
+ * @pdev: the device
+ *
+ * Return: true if there was any.
+ */
+bool pto_mem_drop_idle(struct pto_device *pdev)
+{
+	bool (*drop)(struct pto_device *pdev) = READ_ONCE(pdev->drop_idle);
+
+	return drop && drop(pdev);
+}
+
+/**
  * pto_mem_alloc() - allocate device memory. May sleep
  * @pdev: the device
  * @length: bytes; rounded up to pages
  * @mem: filled in on success
  *
- * Frees idle arena images if memory is short.
+ * Frees memory that is only kept for later use if memory is short.
  *
  * Return: 0, -EOVERFLOW or -ENOMEM.
  */
@@ -107,7 +120,7 @@ int pto_mem_alloc(struct pto_device *pdev, u64 length, struct pto_mem *mem)
 	if (rounded > pdev->heap_size)
 		return -ENOMEM;
 	mem->offset = gen_pool_alloc(pdev->pool, rounded);
-	if (!mem->offset && pto_arena_idle_drop(pdev))
+	if (!mem->offset && pto_mem_drop_idle(pdev))
 		mem->offset = gen_pool_alloc(pdev->pool, rounded);
 	if (!mem->offset)
 		return -ENOMEM;

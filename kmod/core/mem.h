@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0 */
 /*
- * Device memory: pieces of a device's window.
+ * Device memory: pieces of a device's window. For the whole core.
  */
 #ifndef PTO_CORE_MEM_H
 #define PTO_CORE_MEM_H
@@ -23,6 +23,7 @@ struct pto_mem {
 
 int pto_mem_init(struct pto_device *pdev);
 void pto_mem_exit(struct pto_device *pdev);
+bool pto_mem_drop_idle(struct pto_device *pdev);
 int pto_mem_alloc(struct pto_device *pdev, u64 length, struct pto_mem *mem);
 int pto_mem_clear(struct pto_device *pdev, const struct pto_mem *mem);
 void pto_mem_free(struct pto_device *pdev, struct pto_mem *mem);

@@ -32,8 +32,8 @@ extern unsigned int pto_admin_ms;
 extern unsigned int pto_heartbeat_ms;
 
 /*
- * The driver's workqueue. The home creates it before the first device, and destroys it after the
- * last one is freed. Work items may sleep, and must not depend on running concurrently: the
+ * The driver's workqueue. The home sets it before the first device, and destroys it after the last
+ * one is freed. Work items may sleep, and must not depend on running concurrently: the
  * simulator executes them one after the other.
  */
 extern struct workqueue_struct *pto_wq;

@@ -59,27 +59,27 @@ static void pto_query_streams(struct pto_ctx *ctx, struct pto_context_stats *sta
 {
 	struct pto_stream *s;
 
-	spin_lock(&ctx->lock);
+	spin_lock(&ctx->client.lock);
 	stats->arena_hits = atomic64_read(&ctx->count.arena_hits);
 	stats->runs_submitted = atomic64_read(&ctx->count.runs_submitted);
 	stats->runs_completed = atomic64_read(&ctx->count.runs_completed);
 	stats->runs_failed = atomic64_read(&ctx->count.runs_failed);
-	list_for_each_entry(s, &ctx->stream_list, link) {
+	list_for_each_entry(s, &ctx->client.queues, queue.link) {
 		spin_lock(&s->queue.lock);
-		stats->arena_hits += s->arena_hits;
-		stats->runs_submitted += s->submitted;
-		stats->runs_completed += s->completed;
-		stats->runs_failed += s->failed;
+		stats->arena_hits += s->runs.arena_hits;
+		stats->runs_submitted += s->runs.submitted;
+		stats->runs_completed += s->runs.completed;
+		stats->runs_failed += s->runs.failed;
 		spin_unlock(&s->queue.lock);
 	}
-	spin_unlock(&ctx->lock);
+	spin_unlock(&ctx->client.lock);
 }
 
 static u32 pto_query_state(struct pto_ctx *ctx)
 {
 	if (pto_device_is_gone(ctx->pdev))
 		return PTO_CTX_GONE;
-	return READ_ONCE(ctx->lost) ? PTO_CTX_LOST : PTO_CTX_OK;
+	return READ_ONCE(ctx->client.lost) ? PTO_CTX_LOST : PTO_CTX_OK;
 }
 
 /*
@@ -183,15 +183,15 @@ static void pto_query_debug(struct pto_ctx *ctx, struct pto_debug_stats *stats)
 
 	*stats = (struct pto_debug_stats){
 		.size = sizeof(*stats),
-		.interrupts = atomic64_read(&ctx->count.interrupts),
+		.interrupts = atomic64_read(&ctx->client.interrupts),
 		.device_commands = atomic64_read(&ctx->count.device_commands),
 	};
-	spin_lock(&ctx->lock);
+	spin_lock(&ctx->client.lock);
 	stats->doorbells = atomic64_read(&ctx->count.doorbells);
-	list_for_each_entry(s, &ctx->stream_list, link)
+	list_for_each_entry(s, &ctx->client.queues, queue.link)
 		stats->doorbells += pto_queue_doorbells(&s->queue);
 	stats->doorbells += pto_queue_doorbells(&ctx->control);
-	spin_unlock(&ctx->lock);
+	spin_unlock(&ctx->client.lock);
 	pto_query_costs(ctx, stats);
 }
 

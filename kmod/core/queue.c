@@ -13,12 +13,11 @@
 #include <linux/hrtimer.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
+#include <linux/string.h>
 
-#include "ctx.h"
 #include "device.h"
 #include "queue.h"
-#include "reclaim.h"
-#include "stream.h"
+#include "runs.h"
 
 /*
  * A waiter spins for PTO_SPIN_NS, then also yields until PTO_YIELD_NS, then sleeps. The times are a
@@ -42,9 +41,32 @@ static void pto_copy_words(void *to, const void *from, size_t bytes)
 		target[i] = READ_ONCE(source[i]);
 }
 
+/** pto_client_init() - initialise a client that has no queues yet */
+void pto_client_init(struct pto_client *client, void (*work)(struct work_struct *work))
+{
+	init_waitqueue_head(&client->wq);
+	spin_lock_init(&client->lock);
+	INIT_LIST_HEAD(&client->queues);
+	INIT_LIST_HEAD(&client->link);
+	INIT_WORK(&client->work, work);
+}
+
+/** pto_client_busy() - are runs in flight, or completions of runs not taken yet? */
+bool pto_client_busy(struct pto_client *client)
+{
+	struct pto_queue *q;
+	bool busy = false;
+
+	spin_lock(&client->lock);
+	list_for_each_entry(q, &client->queues, link)
+		busy |= READ_ONCE(q->sq_tail) != READ_ONCE(q->cq_head);
+	spin_unlock(&client->lock);
+	return busy;
+}
+
 /**
  * pto_queue_open() - map a queue pair
- * @q: zeroed but for the members that the owner sets (@ctx, @wq, @stream)
+ * @q: zeroed but for the members that the owner sets (@client, @wq, @runs)
  * @pdev: the device
  * @index: number of the pair
  *
@@ -56,7 +78,7 @@ int pto_queue_open(struct pto_queue *q, struct pto_device *pdev, u32 index)
 	u64 bytes = PTO_DEV_QUEUE_BYTES(id->queue_depth);
 	u8 *base;
 
-	if (!q->stream) {
+	if (!q->runs) {
 		q->replies = kvcalloc(id->queue_depth, sizeof(*q->replies), GFP_KERNEL_ACCOUNT);
 		if (!q->replies)
 			return -ENOMEM;
@@ -119,6 +141,22 @@ void pto_queue_reset(struct pto_queue *q)
 	WRITE_ONCE(q->cq_head, 0);
 	WRITE_ONCE(q->stopped, false);
 	spin_unlock(&q->lock);
+}
+
+/**
+ * pto_client_polled() - clear poll_armed if no thread polls any more
+ * @client: the client, which has just been woken
+ *
+ * A thread that polls is in the wait queue before it
+ * sets the flag.
+ */
+void pto_client_polled(struct pto_client *client)
+{
+	if (READ_ONCE(client->poll_armed)) {
+		WRITE_ONCE(client->poll_armed, false);
+		if (wq_has_sleeper(&client->wq))
+			WRITE_ONCE(client->poll_armed, true);
+	}
 }
 
 /** pto_queue_stop() - accept no more commands, detach all replies, and wake the waiters */
@@ -192,11 +230,11 @@ static void pto_queue_take(struct pto_queue *q, const struct pto_dev_cqe *cqe)
 		copy.text[sizeof(copy.text) - 1] = '\0';
 		if (copy.flags & PTO_DEV_REPORT_VALID && copy.id == cqe->id)
 			report = &copy;
-		if (q->ctx && (cqe->status == PTO_DEV_FAULT || cqe->status == PTO_DEV_ABORTED))
-			WRITE_ONCE(q->ctx->lost, true);
+		if (q->client && (cqe->status == PTO_DEV_FAULT || cqe->status == PTO_DEV_ABORTED))
+			WRITE_ONCE(q->client->lost, true);
 	}
-	if (q->stream)
-		pto_stream_complete(q->stream, cqe, report);
+	if (q->runs)
+		pto_runs_complete(q->runs, cqe, report);
 	else
 		pto_queue_reply(q, cqe, report);
 }
@@ -257,10 +295,10 @@ void pto_queue_wake(struct pto_queue *q, unsigned int taken)
 		return;
 	if (wq_has_sleeper(q->wq))
 		wake_up_all(q->wq);
-	if (!q->ctx)
+	if (!q->client)
 		pto_device_answered(q->pdev);
-	else if (pto_reclaim_pending(q->ctx))
-		pto_reclaim_start(q->ctx);
+	else
+		pto_client_start(q->client);
 }
 
 /**
@@ -299,7 +337,7 @@ void pto_queue_disarm(struct pto_queue *q)
 
 static void pto_queue_set_replies(struct pto_queue *q, struct pto_reply *reply)
 {
-	if (q->stream)
+	if (q->runs)
 		return;
 	q->replies[q->sq_tail & q->mask] = reply;
 	if (reply) {
@@ -407,7 +445,7 @@ static bool pto_queue_overdue(struct pto_queue *q, struct pto_wait_how *how)
 
 	if (now < how->deadline_ns)
 		return false;
-	if (!how->patience_ns || !pto_ctx_busy(q->ctx))
+	if (!how->patience_ns || !pto_client_busy(q->client))
 		return true;
 	how->deadline_ns = now + how->patience_ns;
 	return false;
@@ -451,8 +489,8 @@ static int pto_queue_sleep(struct pto_queue *q, pto_queue_cond cond, void *arg,
 	if (!ret) {
 		ktime_t expires = pto_queue_expiry(how->deadline_ns);
 
-		if (schedule_hrtimeout(&expires, HRTIMER_MODE_ABS) && q->ctx)
-			atomic64_inc(&q->ctx->count.interrupts);
+		if (schedule_hrtimeout(&expires, HRTIMER_MODE_ABS) && q->client)
+			atomic64_inc(&q->client->interrupts);
 	}
 	finish_wait(q->wq, &wait);
 	return ret;
@@ -584,32 +622,4 @@ int pto_queue_ask(struct pto_queue *q, const union pto_command *cmd, struct pto_
 	if (err)
 		return err;
 	return reply->done ? pto_status_errno(reply->status) : -EIO;
-}
-
-/** pto_status_errno() - convert the status of a completion to an errno */
-int pto_status_errno(u32 status)
-{
-	switch (status) {
-	case PTO_DEV_OK:
-		return 0;
-	case PTO_DEV_INVALID:
-		return -EINVAL;
-	case PTO_DEV_NOEXEC:
-		return -ENOEXEC;
-	case PTO_DEV_NOMEM:
-		return -ENOMEM;
-	case PTO_DEV_NOSPACE:
-		return -ENOSPC;
-	case PTO_DEV_TIMEOUT:
-		return -ETIMEDOUT;
-	case PTO_DEV_ABORTED:
-		return -ECANCELED;
-	case PTO_DEV_PROGRAM:
-		return -EREMOTEIO;
-	case PTO_DEV_UNSUPPORTED:
-		return -EOPNOTSUPP;
-	default:
-		/* PTO_DEV_FAULT, and invalid values */
-		return -EIO;
-	}
 }

@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0 */
 /*
- * Queue pairs, and waiting for completions.
+ * Queue pairs, and waiting for completions. For the whole core.
  */
 #ifndef PTO_CORE_QUEUE_H
 #define PTO_CORE_QUEUE_H
 
+#include <linux/atomic.h>
 #include <linux/ktime.h>
 #include <linux/list.h>
 #include <linux/spinlock.h>
 #include <linux/types.h>
 #include <linux/wait.h>
+#include <linux/workqueue.h>
 
 #include "pto_core.h"
 
-struct pto_ctx;
 struct pto_device;
-struct pto_stream;
+struct pto_runs;
 
 /**
  * union pto_command - a command to the device, in each of its layouts
@@ -61,6 +62,32 @@ struct pto_reply {
 };
 
 /**
+ * struct pto_client - a hardware context, as its queues and the device's interrupts know it
+ * @wq: waiters for any event of it
+ * @lost: the device lost its state
+ * @poll_armed: a thread polls, so each submission asks for an interrupt
+ * @pending: number of its objects that wait for completions; also read without a lock
+ * @work: started when completions were taken, or have arrived, while @pending is not 0
+ * @interrupts: number of waits that an interrupt or another thread ended
+ * @lock: protects @queues, and what its owner puts under it
+ * @queues: its bound queues of runs
+ * @link: in pdev->clients (pdev->wake_mutex)
+ *
+ * Part of the structure that owns it, and of which the floors below know no more than this.
+ */
+struct pto_client {
+	wait_queue_head_t wq;
+	bool lost;
+	bool poll_armed;
+	atomic_t pending;
+	struct work_struct work;
+	atomic64_t interrupts;
+	spinlock_t lock;
+	struct list_head queues;
+	struct list_head link;
+};
+
+/**
  * struct pto_queue - a queue pair
  * @lock: protects indices, @stopped, @replies, @doorbells, and the owner's records
  * @sq_tail: commands posted
@@ -73,10 +100,11 @@ struct pto_reply {
  * @sq: submission entries in the window
  * @cq: completion entries in the window
  * @reports: failure reports in the window
- * @stream: the stream it belongs to; NULL for the admin and control queues
- * @replies: for a queue without stream: the reply for the command in each slot, or NULL
+ * @runs: its runs; NULL for the admin and control queues
+ * @replies: for a queue without runs: the reply for the command in each slot, or NULL
  * @pdev: the device
- * @ctx: the context; NULL for the admin queue
+ * @client: the client; NULL for the admin queue
+ * @link: in client->queues if it has runs (client->lock)
  * @wq: wait queue of its waiters
  * @index: number of the pair
  * @armed: an interrupt is requested (@pdev->irq_lock)
@@ -97,10 +125,11 @@ struct pto_queue {
 	union pto_command *sq;
 	struct pto_dev_cqe *cq;
 	struct pto_dev_report *reports;
-	struct pto_stream *stream;
+	struct pto_runs *runs;
 	struct pto_reply **replies;
 	struct pto_device *pdev;
-	struct pto_ctx *ctx;
+	struct pto_client *client;
+	struct list_head link;
 	wait_queue_head_t *wq;
 	u32 index;
 	bool armed;
@@ -112,7 +141,7 @@ struct pto_queue {
  * struct pto_wait_how - how to wait for an event of a queue
  * @deadline_ns: absolute time, PTO_WAIT_FOREVER for none; 0: check once, do not wait
  * @state: TASK_* in which to sleep
- * @patience_ns: extension of an expired deadline while the queue's context has runs in flight;
+ * @patience_ns: extension of an expired deadline while the queue's client has runs in flight;
  *	0: no extension
  *
  * The caller must not be in a section, and must keep the queue and the condition's argument alive.
@@ -125,6 +154,9 @@ struct pto_wait_how {
 
 typedef bool (*pto_queue_cond)(struct pto_queue *q, void *arg);
 
+void pto_client_init(struct pto_client *client, void (*work)(struct work_struct *work));
+bool pto_client_busy(struct pto_client *client);
+void pto_client_polled(struct pto_client *client);
 int pto_queue_open(struct pto_queue *q, struct pto_device *pdev, u32 index);
 void pto_queue_close(struct pto_queue *q);
 void pto_queue_reset(struct pto_queue *q);
@@ -147,7 +179,13 @@ int pto_queue_wait(struct pto_queue *q, pto_queue_cond cond, void *arg,
 		   struct pto_wait_how *how);
 ktime_t pto_queue_expiry(u64 deadline_ns);
 bool pto_queue_replied(struct pto_queue *q, void *reply);
-int pto_status_errno(u32 status);
+
+/* Start the client's work if objects wait for completions. Does not sleep. */
+static inline void pto_client_start(struct pto_client *client)
+{
+	if (unlikely(atomic_read(&client->pending)))
+		queue_work(pto_wq, &client->work);
+}
 
 /* Number of commands or runs in flight; only a hint without the queue's lock. */
 static inline u32 pto_queue_in_flight(struct pto_queue *q)

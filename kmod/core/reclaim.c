@@ -20,7 +20,7 @@
 #include "device.h"
 #include "queue.h"
 #include "reclaim.h"
-#include "stream.h"
+#include "runs.h"
 
 /* How long a thread that needs memory or a handle waits for objects that are being freed. */
 #define PTO_SETTLE_NS (2 * (u64)NSEC_PER_SEC)
@@ -28,7 +28,7 @@
 /** pto_reclaim_start() - queue the work that frees deferred objects. Does not sleep */
 void pto_reclaim_start(struct pto_ctx *ctx)
 {
-	queue_work(pto_wq, &ctx->reclaim.work);
+	queue_work(pto_wq, &ctx->client.work);
 }
 
 /**
@@ -40,30 +40,30 @@ void pto_reclaim_start(struct pto_ctx *ctx)
 void pto_defer(struct pto_ctx *ctx, struct pto_deferred *d, const struct pto_deferred_ops *ops)
 {
 	d->ops = ops;
-	spin_lock(&ctx->lock);
+	spin_lock(&ctx->client.lock);
 	list_add_tail(&d->link, &ctx->reclaim.fresh);
-	atomic_inc(&ctx->reclaim.count);
+	atomic_inc(&ctx->client.pending);
 	WRITE_ONCE(ctx->reclaim.busy, true);
-	spin_unlock(&ctx->lock);
+	spin_unlock(&ctx->client.lock);
 	pto_reclaim_start(ctx);
 }
 
 /** pto_reclaim_reap() - take the completions of all queues of the context; in a section */
 void pto_reclaim_reap(struct pto_ctx *ctx)
 {
-	struct pto_stream *s;
+	struct pto_queue *q;
 	unsigned int taken = 0;
 
-	spin_lock(&ctx->lock);
-	list_for_each_entry(s, &ctx->stream_list, link) {
-		spin_lock(&s->queue.lock);
-		taken += pto_queue_reap(&s->queue);
-		spin_unlock(&s->queue.lock);
+	spin_lock(&ctx->client.lock);
+	list_for_each_entry(q, &ctx->client.queues, link) {
+		spin_lock(&q->lock);
+		taken += pto_queue_reap(q);
+		spin_unlock(&q->lock);
 	}
 	spin_lock(&ctx->control.lock);
 	taken += pto_queue_reap(&ctx->control);
 	spin_unlock(&ctx->control.lock);
-	spin_unlock(&ctx->lock);
+	spin_unlock(&ctx->client.lock);
 	pto_queue_wake(&ctx->control, taken);
 }
 
@@ -71,18 +71,18 @@ void pto_reclaim_reap(struct pto_ctx *ctx)
 static void pto_reclaim_sort(struct pto_ctx *ctx)
 {
 	struct pto_deferred *d;
-	struct pto_stream *s;
+	struct pto_queue *q;
 	LIST_HEAD(fresh);
 	u64 run_seq;
 
-	spin_lock(&ctx->lock);
+	spin_lock(&ctx->client.lock);
 	list_splice_init(&ctx->reclaim.fresh, &fresh);
-	list_for_each_entry(s, &ctx->stream_list, link) {
-		spin_lock(&s->queue.lock);
-		spin_unlock(&s->queue.lock);
+	list_for_each_entry(q, &ctx->client.queues, link) {
+		spin_lock(&q->lock);
+		spin_unlock(&q->lock);
 	}
 	run_seq = atomic64_read(&ctx->run_seq);
-	spin_unlock(&ctx->lock);
+	spin_unlock(&ctx->client.lock);
 	list_for_each_entry(d, &fresh, link)
 		d->run_seq = run_seq;
 	list_splice_tail_init(&fresh, &ctx->reclaim.waiting);
@@ -95,20 +95,18 @@ static void pto_reclaim_sort(struct pto_ctx *ctx)
 static u64 pto_oldest_run(struct pto_ctx *ctx, u64 wanted)
 {
 	u64 oldest = U64_MAX, seq;
-	struct pto_stream *s;
+	struct pto_queue *q;
 
-	spin_lock(&ctx->lock);
-	list_for_each_entry(s, &ctx->stream_list, link) {
-		spin_lock(&s->queue.lock);
-		if (s->submitted != s->completed) {
-			seq = s->runs[s->completed & s->run_mask].ctx_seq;
-			oldest = min(oldest, seq);
-			if (seq <= wanted)
-				pto_queue_arm(&s->queue);
-		}
-		spin_unlock(&s->queue.lock);
+	spin_lock(&ctx->client.lock);
+	list_for_each_entry(q, &ctx->client.queues, link) {
+		spin_lock(&q->lock);
+		seq = pto_runs_oldest(q->runs);
+		oldest = min(oldest, seq);
+		if (seq <= wanted)
+			pto_queue_arm(q);
+		spin_unlock(&q->lock);
 	}
-	spin_unlock(&ctx->lock);
+	spin_unlock(&ctx->client.lock);
 	return oldest;
 }
 
@@ -155,7 +153,7 @@ static void pto_reclaim_release(struct pto_ctx *ctx, struct pto_deferred *d)
 	d->ops->release(d);
 	atomic_inc(&ctx->reclaim.freed);
 	/* Fully ordered: a thread that reads the new count also finds the resources free. */
-	atomic_dec_return(&ctx->reclaim.count);
+	atomic_dec_return(&ctx->client.pending);
 }
 
 /*
@@ -214,7 +212,7 @@ static void pto_reclaim_pass(struct pto_ctx *ctx)
 	bool any;
 
 	do {
-		if (READ_ONCE(ctx->lost) || !pto_reclaim_look(ctx))
+		if (READ_ONCE(ctx->client.lost) || !pto_reclaim_look(ctx))
 			return;
 		pto_reclaim_sort(ctx);
 		any = pto_reclaim_waiting(ctx);
@@ -229,13 +227,13 @@ static void pto_reclaim_calm(struct pto_ctx *ctx)
 {
 	bool calm;
 
-	spin_lock(&ctx->lock);
+	spin_lock(&ctx->client.lock);
 	calm = list_empty(&ctx->reclaim.fresh) &&
-	       (list_empty(&ctx->reclaim.posted) || READ_ONCE(ctx->lost));
+	       (list_empty(&ctx->reclaim.posted) || READ_ONCE(ctx->client.lost));
 	WRITE_ONCE(ctx->reclaim.busy, !calm);
-	spin_unlock(&ctx->lock);
-	if (calm && wq_has_sleeper(&ctx->wq))
-		wake_up_all(&ctx->wq);
+	spin_unlock(&ctx->client.lock);
+	if (calm && wq_has_sleeper(&ctx->client.wq))
+		wake_up_all(&ctx->client.wq);
 }
 
 /* A pass, and what it left. Does not wait for the device. */
@@ -250,12 +248,12 @@ static void pto_reclaim_now(struct pto_ctx *ctx)
 
 static void pto_reclaim_work(struct work_struct *work)
 {
-	pto_reclaim_now(container_of(work, struct pto_ctx, reclaim.work));
+	pto_reclaim_now(container_of(work, struct pto_ctx, client.work));
 }
 
 static bool pto_reclaim_is_calm(struct pto_ctx *ctx)
 {
-	return !READ_ONCE(ctx->reclaim.busy) || READ_ONCE(ctx->lost) ||
+	return !READ_ONCE(ctx->reclaim.busy) || READ_ONCE(ctx->client.lost) ||
 	       pto_device_is_gone(ctx->pdev);
 }
 
@@ -286,12 +284,12 @@ bool pto_reclaim_settle(struct pto_ctx *ctx, int before)
 		ktime_t expires = pto_queue_expiry(deadline_ns);
 		bool woken = true;
 
-		prepare_to_wait(&ctx->wq, &wait, TASK_KILLABLE | TASK_FREEZABLE);
+		prepare_to_wait(&ctx->client.wq, &wait, TASK_KILLABLE | TASK_FREEZABLE);
 		again = !pto_reclaim_is_calm(ctx) && ktime_get_ns() < deadline_ns &&
 			!signal_pending_state(TASK_KILLABLE, current);
 		if (again)
 			woken = schedule_hrtimeout(&expires, HRTIMER_MODE_ABS);
-		finish_wait(&ctx->wq, &wait);
+		finish_wait(&ctx->client.wq, &wait);
 		/* The interrupt that starts the work may be lost. */
 		if (!woken)
 			pto_reclaim_start(ctx);
@@ -360,12 +358,12 @@ void pto_reclaim_init(struct pto_ctx *ctx)
 {
 	struct pto_reclaim *r = &ctx->reclaim;
 
+	pto_client_init(&ctx->client, pto_reclaim_work);
 	mutex_init(&r->mutex);
 	INIT_LIST_HEAD(&r->fresh);
 	INIT_LIST_HEAD(&r->waiting);
 	INIT_LIST_HEAD(&r->posted);
 	INIT_LIST_HEAD(&r->kept);
-	INIT_WORK(&r->work, pto_reclaim_work);
 }
 
 /**
@@ -379,9 +377,9 @@ void pto_reclaim_all(struct pto_ctx *ctx)
 	LIST_HEAD(todo);
 
 	mutex_lock(&r->mutex);
-	spin_lock(&ctx->lock);
+	spin_lock(&ctx->client.lock);
 	list_splice_init(&r->fresh, &todo);
-	spin_unlock(&ctx->lock);
+	spin_unlock(&ctx->client.lock);
 	list_splice_init(&r->waiting, &todo);
 	list_splice_init(&r->posted, &todo);
 	list_splice_init(&r->kept, &todo);

@@ -37,7 +37,7 @@ void pto_reclaim_all(struct pto_ctx *ctx);
 /* Are there deferred objects? Asked after completions were taken, which may let some go. */
 static inline bool pto_reclaim_pending(struct pto_ctx *ctx)
 {
-	return unlikely(atomic_read(&ctx->reclaim.count));
+	return unlikely(atomic_read(&ctx->client.pending));
 }
 
 /* Called before an allocation or command that may fail for want of what is being freed. */

@@ -98,16 +98,16 @@ static u32 pto_arena_next_epoch(struct pto_arena *arena)
 static void pto_run_record(struct pto_stream *s, const struct pto_run_entry *entry,
 			   struct pto_arena *arena, u64 now)
 {
-	struct pto_run_record *run = &s->runs[s->submitted & s->run_mask];
-	u64 seq = atomic64_inc_return(&s->queue.ctx->run_seq);
+	struct pto_run_record *run = &s->runs.records[s->runs.submitted & s->runs.mask];
+	u64 seq = atomic64_inc_return(&s->ctx->run_seq);
 
 	run->user_data = entry->user_data;
 	run->submit_ns = now;
 	run->ctx_seq = seq;
 	run->arena = arena->id;
 	WRITE_ONCE(arena->last_run, seq);
-	s->arena_hits++;
-	WRITE_ONCE(s->submitted, s->submitted + 1);
+	s->runs.arena_hits++;
+	WRITE_ONCE(s->runs.submitted, s->runs.submitted + 1);
 }
 
 /*
@@ -116,7 +116,7 @@ static void pto_run_record(struct pto_stream *s, const struct pto_run_entry *ent
  */
 static int pto_run_one(struct pto_stream *s, const struct pto_run_entry *entry, u64 now)
 {
-	struct pto_ctx *ctx = s->queue.ctx;
+	struct pto_ctx *ctx = s->ctx;
 	struct pto_dev_cmd_run *cmd;
 	struct pto_callable *cal;
 	struct pto_arena *arena;
@@ -164,7 +164,7 @@ static u32 pto_run_some(struct pto_stream *s, const struct pto_run_entry *entrie
 			u64 *first, int *err)
 {
 	struct pto_queue *q = &s->queue;
-	struct pto_ctx *ctx = q->ctx;
+	struct pto_ctx *ctx = s->ctx;
 	u64 now = ktime_get_ns();
 	unsigned int taken = 0;
 	u32 done = 0;
@@ -174,11 +174,11 @@ static u32 pto_run_some(struct pto_stream *s, const struct pto_run_entry *entrie
 	if (unlikely(q->sq_tail - q->cq_head + count > q->mask + 1))
 		taken = pto_queue_reap(q);
 	/* If the context is not lost, the queue is stopped because the stream was destroyed. */
-	if (unlikely(READ_ONCE(ctx->lost)))
+	if (unlikely(READ_ONCE(ctx->client.lost)))
 		*err = -EIO;
 	else if (unlikely(q->stopped))
 		*err = -ENOENT;
-	*first = s->submitted + 1;
+	*first = s->runs.submitted + 1;
 	while (!*err && done < count) {
 		*err = pto_run_one(s, &entries[done], now);
 		done += !*err;
@@ -186,7 +186,7 @@ static u32 pto_run_some(struct pto_stream *s, const struct pto_run_entry *entrie
 	if (done) {
 		pto_queue_kick(q);
 		/* The kick was a full barrier: see pto_ctx_poll(). */
-		if (unlikely(READ_ONCE(ctx->poll_armed))) {
+		if (unlikely(READ_ONCE(ctx->client.poll_armed))) {
 			pto_queue_arm(q);
 			/* Completions before pto_queue_arm() cause no interrupt. */
 			taken += pto_queue_reap(q);
@@ -240,7 +240,7 @@ static int pto_run_make_arena(struct pto_ctx *ctx)
 static u32 pto_run_chunk(struct pto_stream *s, const struct pto_run_entry *entries, u32 count,
 			 u64 *first, int *err)
 {
-	struct pto_ctx *ctx = s->queue.ctx;
+	struct pto_ctx *ctx = s->ctx;
 	struct pto_section section;
 	u64 again;
 	u32 done;

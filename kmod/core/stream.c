@@ -17,7 +17,7 @@
 
 static int pto_stream_bind(struct pto_stream *s, u16 opcode, struct pto_reply *reply)
 {
-	struct pto_ctx *ctx = s->queue.ctx;
+	struct pto_ctx *ctx = s->ctx;
 	union pto_command cmd = { .queue = {
 		.opcode = opcode,
 		.ctx = ctx->hw_id,
@@ -43,7 +43,7 @@ int pto_stream_bind_all(struct pto_ctx *ctx)
 	int err;
 
 	/* The list changes only under ctx->claim. */
-	list_for_each_entry_safe(s, next, &ctx->stream_list, link) {
+	list_for_each_entry_safe(s, next, &ctx->client.queues, queue.link) {
 		if (READ_ONCE(s->doomed)) {
 			pto_stream_unbind(s);
 			continue;
@@ -57,36 +57,32 @@ int pto_stream_bind_all(struct pto_ctx *ctx)
 
 static void pto_stream_free(struct pto_stream *s)
 {
-	kvfree(s->reports);
-	kvfree(s->runs);
+	pto_runs_exit(&s->runs);
 	kfree(s);
 }
 
 static struct pto_stream *pto_stream_alloc(struct pto_ctx *ctx)
 {
-	u32 records = 2 * ctx->pdev->ident.queue_depth;
 	struct pto_stream *s = kzalloc(sizeof(*s), GFP_KERNEL_ACCOUNT);
 
 	if (!s)
 		return NULL;
-	s->runs = kvcalloc(records, sizeof(*s->runs), GFP_KERNEL_ACCOUNT);
-	s->reports = kvcalloc(PTO_DEV_REPORTS, sizeof(*s->reports), GFP_KERNEL_ACCOUNT);
-	if (!s->runs || !s->reports) {
-		pto_stream_free(s);
+	if (pto_runs_init(&s->runs, ctx->pdev->ident.queue_depth)) {
+		kfree(s);
 		return NULL;
 	}
-	s->run_mask = records - 1;
-	s->queue.stream = s;
-	s->queue.ctx = ctx;
-	s->queue.wq = &ctx->wq;
+	s->queue.runs = &s->runs;
+	s->ctx = ctx;
+	s->queue.client = &ctx->client;
+	s->queue.wq = &ctx->client.wq;
 	kref_init(&s->ref);
-	INIT_LIST_HEAD(&s->link);
+	INIT_LIST_HEAD(&s->queue.link);
 	return s;
 }
 
 static int pto_stream_open_queue(struct pto_stream *s)
 {
-	struct pto_device *pdev = s->queue.ctx->pdev;
+	struct pto_device *pdev = s->ctx->pdev;
 	u32 index;
 	int err;
 
@@ -102,7 +98,7 @@ static int pto_stream_open_queue(struct pto_stream *s)
 static void pto_stream_release(struct kref *ref)
 {
 	struct pto_stream *s = container_of(ref, struct pto_stream, ref);
-	struct pto_ctx *ctx = s->queue.ctx;
+	struct pto_ctx *ctx = s->ctx;
 
 	pto_queue_close(&s->queue);
 	if (!ctx->leaking)
@@ -112,18 +108,18 @@ static void pto_stream_release(struct kref *ref)
 
 static int pto_stream_take_id(struct pto_stream *s)
 {
-	struct pto_ctx *ctx = s->queue.ctx;
+	struct pto_ctx *ctx = s->ctx;
 
 	return pto_id_reserve(&ctx->stream_ids, &ctx->next_stream, U16_MAX, &s->id);
 }
 
 static void pto_stream_add(struct pto_stream *s)
 {
-	struct pto_ctx *ctx = s->queue.ctx;
+	struct pto_ctx *ctx = s->ctx;
 
-	spin_lock(&ctx->lock);
-	list_add_tail(&s->link, &ctx->stream_list);
-	spin_unlock(&ctx->lock);
+	spin_lock(&ctx->client.lock);
+	list_add_tail(&s->queue.link, &ctx->client.queues);
+	spin_unlock(&ctx->client.lock);
 	atomic_inc(&ctx->pdev->stream_count);
 	atomic_inc(&ctx->count.streams_live);
 }
@@ -141,7 +137,7 @@ static int pto_stream_attach(struct pto_stream *s)
 	err = pto_stream_bind(s, PTO_DEV_QUEUE_BIND, &reply);
 	if (!err)
 		return 0;
-	xa_release(&s->queue.ctx->stream_ids, s->id);
+	xa_release(&s->ctx->stream_ids, s->id);
 	if (!reply.done) {
 		WRITE_ONCE(s->doomed, true);
 		return err;
@@ -180,12 +176,12 @@ struct pto_stream *pto_stream_new(struct pto_ctx *ctx)
 /* Add the stream's counters to those of the context. */
 static void pto_stream_settle(struct pto_stream *s)
 {
-	struct pto_counters *count = &s->queue.ctx->count;
+	struct pto_counters *count = &s->ctx->count;
 
-	atomic64_add(s->submitted, &count->runs_submitted);
-	atomic64_add(s->completed, &count->runs_completed);
-	atomic64_add(s->failed, &count->runs_failed);
-	atomic64_add(s->arena_hits, &count->arena_hits);
+	atomic64_add(s->runs.submitted, &count->runs_submitted);
+	atomic64_add(s->runs.completed, &count->runs_completed);
+	atomic64_add(s->runs.failed, &count->runs_failed);
+	atomic64_add(s->runs.arena_hits, &count->arena_hits);
 	atomic64_add(s->queue.doorbells, &count->doorbells);
 }
 
@@ -196,12 +192,12 @@ static void pto_stream_settle(struct pto_stream *s)
  */
 void pto_stream_unbind(struct pto_stream *s)
 {
-	struct pto_ctx *ctx = s->queue.ctx;
+	struct pto_ctx *ctx = s->ctx;
 
-	spin_lock(&ctx->lock);
-	list_del(&s->link);
+	spin_lock(&ctx->client.lock);
+	list_del(&s->queue.link);
 	pto_stream_settle(s);
-	spin_unlock(&ctx->lock);
+	spin_unlock(&ctx->client.lock);
 	atomic_dec(&ctx->pdev->stream_count);
 	atomic_dec(&ctx->count.streams_live);
 	kref_put(&s->ref, pto_stream_release);
@@ -229,39 +225,6 @@ void pto_stream_put(struct pto_ctx *ctx, struct pto_stream *s)
 		kref_put(&s->ref, pto_stream_release);
 }
 
-/**
- * pto_stream_complete() - record the end of the stream's oldest run in flight
- * @s: its stream; the queue's lock is held
- * @cqe: the completion
- * @report: why it failed, or NULL
- */
-void pto_stream_complete(struct pto_stream *s, const struct pto_dev_cqe *cqe,
-			 const struct pto_dev_report *report)
-{
-	struct pto_run_record *run = &s->runs[s->completed & s->run_mask];
-	u64 seq = s->completed + 1;
-
-	run->status = pto_status_errno(cqe->status);
-	run->start_ns = cqe->start_ns;
-	run->end_ns = cqe->end_ns;
-	run->detail = 0;
-	if (unlikely(cqe->status != PTO_DEV_OK)) {
-		s->failed++;
-		if (cqe->status == PTO_DEV_PROGRAM || cqe->status == PTO_DEV_TIMEOUT)
-			run->detail = cqe->detail;
-	}
-	if (unlikely(report)) {
-		struct pto_run_report *copy = &s->reports[seq % PTO_DEV_REPORTS];
-
-		copy->seq = seq;
-		copy->task = report->task;
-		copy->func_id = report->func_id;
-		copy->core = report->core;
-		memcpy(copy->text, report->text, sizeof(copy->text));
-	}
-	WRITE_ONCE(s->completed, seq);
-}
-
 /** pto_stream_cancel() - end the runs in flight, which the device will not complete any more */
 void pto_stream_cancel(struct pto_stream *s)
 {
@@ -270,8 +233,8 @@ void pto_stream_cancel(struct pto_stream *s)
 	spin_lock(&s->queue.lock);
 	cqe.start_ns = ktime_get_ns();
 	cqe.end_ns = cqe.start_ns;
-	while (s->completed != s->submitted)
-		pto_stream_complete(s, &cqe, NULL);
+	while (s->runs.completed != s->runs.submitted)
+		pto_runs_complete(&s->runs, &cqe, NULL);
 	WRITE_ONCE(s->queue.cq_head, s->queue.sq_tail);
 	spin_unlock(&s->queue.lock);
 }
@@ -282,7 +245,7 @@ void pto_stream_cancel(struct pto_stream *s)
  */
 static void pto_stream_drop(struct pto_stream *s)
 {
-	struct pto_ctx *ctx = s->queue.ctx;
+	struct pto_ctx *ctx = s->ctx;
 	struct pto_reply reply;
 	int err = 0;
 
@@ -302,7 +265,7 @@ static void pto_stream_drop_doomed(struct pto_ctx *ctx)
 	struct pto_stream *s, *next;
 
 	/* The list changes only under ctx->claim. */
-	list_for_each_entry_safe(s, next, &ctx->stream_list, link) {
+	list_for_each_entry_safe(s, next, &ctx->client.queues, queue.link) {
 		if (READ_ONCE(s->doomed))
 			pto_stream_drop(s);
 	}
@@ -317,7 +280,7 @@ static struct pto_stream *pto_stream_make(struct pto_ctx *ctx)
 	if (err)
 		return ERR_PTR(err);
 	pto_stream_drop_doomed(ctx);
-	if (READ_ONCE(ctx->lost))
+	if (READ_ONCE(ctx->client.lost))
 		s = ERR_PTR(-EIO);
 	else if (atomic_read(&ctx->count.streams_live) > PTO_MAX_STREAMS)
 		s = ERR_PTR(-ENOSPC);
@@ -373,7 +336,7 @@ static int pto_stream_retire(struct pto_stream *s)
 		return -ENODEV;
 	spin_lock(&q->lock);
 	taken = pto_queue_reap(q);
-	if (s->submitted != s->completed)
+	if (s->runs.submitted != s->runs.completed)
 		err = -EBUSY;
 	else
 		WRITE_ONCE(q->stopped, true);
@@ -427,7 +390,7 @@ int pto_ioctl_stream_wait(struct pto_call *call)
 	s = pto_stream_get(ctx, arg->id);
 	if (!s)
 		return -ENOENT;
-	last = READ_ONCE(s->submitted);
+	last = READ_ONCE(s->runs.submitted);
 	err = pto_queue_wait(&s->queue, pto_wait_ended, &last, &how);
 	pto_stream_put(ctx, s);
 	return err;

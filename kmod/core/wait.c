@@ -9,6 +9,7 @@
 #include "device.h"
 #include "ioctl.h"
 #include "queue.h"
+#include "runs.h"
 #include "stream.h"
 #include "timens.h"
 #include "wait.h"
@@ -38,25 +39,25 @@ static void pto_wait_no_report(struct pto_run_report *report)
 /** pto_wait_ended() - condition for waits: has the run with the number at @seq ended? */
 bool pto_wait_ended(struct pto_queue *q, void *seq)
 {
-	return q->stream->completed >= *(u64 *)seq;
+	return q->runs->completed >= *(u64 *)seq;
 }
 
 /* Like pto_wait_ended(), but also copies the result while the lock is held. */
 static bool pto_wait_fetch(struct pto_queue *q, void *arg)
 {
-	struct pto_stream *s = q->stream;
+	const struct pto_runs *r = q->runs;
 	struct pto_wanted *wanted = arg;
 	u64 seq = wanted->seq;
 
-	if (s->completed < seq)
+	if (r->completed < seq)
 		return false;
-	wanted->stale = s->completed - seq > q->mask;
+	wanted->stale = r->completed - seq > q->mask;
 	if (wanted->stale)
 		return true;
-	wanted->run = s->runs[(seq - 1) & s->run_mask];
+	wanted->run = r->records[(seq - 1) & r->mask];
 	pto_wait_no_report(&wanted->report);
 	if (unlikely(wanted->run.status)) {
-		const struct pto_run_report *report = &s->reports[seq % PTO_DEV_REPORTS];
+		const struct pto_run_report *report = &r->reports[seq % PTO_DEV_REPORTS];
 
 		if (report->seq == seq)
 			wanted->report = *report;
@@ -72,17 +73,17 @@ static int pto_wait_run(struct pto_stream *s, u64 timeout_ns, struct pto_wanted 
 	};
 	int err = -ENOENT;
 
-	if (likely(wanted->seq && wanted->seq <= READ_ONCE(s->submitted)))
+	if (likely(wanted->seq && wanted->seq <= READ_ONCE(s->runs.submitted)))
 		err = pto_queue_wait(&s->queue, pto_wait_fetch, wanted, &how);
 	return !err && wanted->stale ? -ESTALE : err;
 }
 
 static void pto_wait_mark_read(struct pto_stream *s, u64 seq)
 {
-	s64 old = atomic64_read(&s->read);
+	s64 old = atomic64_read(&s->runs.read);
 
 	while (old < (s64)seq) {
-		s64 seen = atomic64_cmpxchg(&s->read, old, seq);
+		s64 seen = atomic64_cmpxchg(&s->runs.read, old, seq);
 
 		if (seen == old)
 			break;

@@ -258,8 +258,6 @@ struct workqueue_struct {
 
 unsigned long sim_locks;
 struct workqueue_struct sim_workqueue;
-struct workqueue_struct *pto_wq = &sim_workqueue;
-
 static struct work_struct *first_work(void)
 {
 	return list_first_entry_or_null(&sim_workqueue.queue, struct work_struct, link);
@@ -547,9 +545,10 @@ bool machine_explored(const void *p)
 
 	if (!m.exploring)
 		return false;
-	return queue_of(p) || device_explored(p) || p == &m.irqs || p == &ctx->wq.head.next ||
-	       p == &ctx->poll_armed || p == &ctx->lost || p == &ctx->run_seq ||
-	       p == &ctx->reclaim.count || p == &ctx->reclaim.freed ||
+	return queue_of(p) || device_explored(p) || p == &m.irqs ||
+	       p == &ctx->client.wq.head.next || p == &ctx->client.poll_armed ||
+	       p == &ctx->client.lost || p == &ctx->client.pending || p == &ctx->run_seq ||
+	       p == &ctx->reclaim.freed ||
 	       of_queue(&ctx->control, p) ||
 	       of_queue(&ctx->default_stream->queue, p) ||
 	       within(p, machine_task, sizeof(machine_task));
@@ -905,6 +904,7 @@ static void make_device(void)
 	fill_ident();
 	memset(machine_queue(0), 0, sizeof(struct pto_dev_queue));
 	ring_always();
+	pto_wq = &sim_workqueue;
 	m.pdev = pto_device_create(&machine_ops, &m, 0, WINDOW_SIZE);
 	if (IS_ERR(m.pdev))
 		abort();

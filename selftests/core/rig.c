@@ -110,8 +110,6 @@ static void unlock(struct rig *rig)
 	pthread_mutex_unlock(&rig->inside->lock);
 }
 
-struct workqueue_struct *pto_wq = &sim_workqueue;
-
 struct pto_dev_queue *rig_queue(struct rig *rig, uint32_t queue)
 {
 	return (struct pto_dev_queue *)(void *)(rig->window + PAGE_SIZE + queue * QUEUE_BYTES);
@@ -797,7 +795,10 @@ void rig_join(struct rig_thread *thread)
 
 int rig_start(struct rig *rig)
 {
-	struct pto_device *pdev = pto_device_create(&rig_ops, rig, 0, rig->window_size);
+	struct pto_device *pdev;
+
+	pto_wq = &sim_workqueue;
+	pdev = pto_device_create(&rig_ops, rig, 0, rig->window_size);
 
 	if (IS_ERR(pdev))
 		return (int)PTR_ERR(pdev);

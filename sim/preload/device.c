@@ -38,8 +38,6 @@ struct sim_device {
 	uint64_t baseline;
 };
 
-struct workqueue_struct *pto_wq = &sim_workqueue;
-
 static struct sim_device devices[SIM_MAX_DEVICES] = {
 	[0 ... SIM_MAX_DEVICES - 1] = { .lock = PTHREAD_MUTEX_INITIALIZER },
 };

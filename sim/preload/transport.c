@@ -8,6 +8,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/falloc.h>
+#include <linux/workqueue.h>
+#include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -268,14 +270,21 @@ static int transport_start(struct sim_transport *t, struct ptodev_config *config
 	return 0;
 }
 
+static void give_workqueue(void)
+{
+	pto_wq = &sim_workqueue;
+}
+
 int sim_transport_create(struct ptodev_config *config, unsigned int index,
 			 struct pto_device **pdev, struct sim_transport **out)
 {
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct sim_transport *t = calloc(1, sizeof(*t));
 	int ret;
 
 	if (!t)
 		return -ENOMEM;
+	pthread_once(&once, give_workqueue);
 	ret = transport_start(t, config);
 	if (ret) {
 		free(t);

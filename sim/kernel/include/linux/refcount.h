@@ -37,6 +37,12 @@ static inline bool refcount_inc_not_zero(refcount_t *r)
 	return true;
 }
 
+/* For a reference that is known not to be the last one. */
+static inline void refcount_dec(refcount_t *r)
+{
+	WARN_ON(__atomic_fetch_sub(&r->refs.counter, 1, __ATOMIC_RELEASE) <= 1);
+}
+
 static inline bool refcount_dec_and_test(refcount_t *r)
 {
 	int old = __atomic_fetch_sub(&r->refs.counter, 1, __ATOMIC_ACQ_REL);
