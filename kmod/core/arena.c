@@ -5,26 +5,40 @@
 #include <linux/err.h>
 #include <linux/overflow.h>
 #include <linux/slab.h>
+#include <linux/string.h>
 
 #include "arena.h"
-#include "call.h"
-#include "ctx.h"
+#include "channel.h"
 #include "device.h"
-#include "ioctl.h"
 #include "mem.h"
 #include "queue.h"
 #include "reclaim.h"
 #include "runs.h"
+
+/** pto_arena_table_init() - no arenas yet; @table is zero */
+void pto_arena_table_init(struct pto_arena_table *table, struct pto_channel *ch)
+{
+	table->ch = ch;
+	table->next = 1;
+}
 
 static u64 pto_resolve(u64 value, u64 fallback)
 {
 	return value ? value : fallback;
 }
 
-static int pto_arena_resolve(const struct pto_ctx *ctx, const struct pto_ioc_prewarm *arg,
-			     struct pto_arena_config *config)
+/**
+ * pto_arena_resolve() - fill in a configuration, with the device's defaults in place of zeros
+ * @table: the arenas of the context that needs it
+ * @arg: the caller's sizes
+ * @config: filled in
+ *
+ * Return: 0, -EINVAL, -EOVERFLOW.
+ */
+int pto_arena_resolve(const struct pto_arena_table *table, const struct pto_ioc_prewarm *arg,
+		      struct pto_arena_config *config)
 {
-	const struct pto_device *pdev = ctx->pdev;
+	const struct pto_device *pdev = table->ch->pdev;
 	u64 heaps = 0;
 	int i;
 
@@ -41,14 +55,14 @@ static int pto_arena_resolve(const struct pto_ctx *ctx, const struct pto_ioc_pre
 		config->heap[i] = heap;
 		config->dep_pool[i] = deps;
 	}
-	config->user = __kuid_val(ctx->user);
+	config->user = __kuid_val(table->ch->user);
 	return 0;
 }
 
 static bool pto_arena_is_default(const struct pto_arena *arena)
 {
 	const struct pto_arena_config *config = &arena->image->config;
-	const struct pto_device *pdev = arena->ctx->pdev;
+	const struct pto_device *pdev = arena->table->ch->pdev;
 	int i;
 
 	for (i = 0; i < PTO_RING_DEPTHS; i++) {
@@ -63,7 +77,7 @@ static void pto_arena_map_command(struct pto_arena *arena, u16 opcode, union pto
 {
 	cmd->map = (struct pto_dev_cmd_map){
 		.opcode = opcode,
-		.addr = pto_mem_addr(arena->ctx->pdev, &arena->mem),
+		.addr = pto_mem_addr(arena->table->ch->pdev, &arena->mem),
 		.length = arena->mem.length,
 	};
 	if (opcode == PTO_DEV_MAP)
@@ -72,7 +86,7 @@ static void pto_arena_map_command(struct pto_arena *arena, u16 opcode, union pto
 
 static void pto_arena_bind_command(struct pto_arena *arena, u16 opcode, union pto_command *cmd)
 {
-	struct pto_device *pdev = arena->ctx->pdev;
+	struct pto_device *pdev = arena->table->ch->pdev;
 
 	cmd->arena = (struct pto_dev_cmd_arena){
 		.opcode = opcode,
@@ -99,8 +113,8 @@ static void pto_arena_release(struct pto_deferred *d)
 {
 	struct pto_arena *arena = container_of(d, struct pto_arena, deferred);
 
-	pto_ctx_free_mem(arena->ctx, &arena->mem);
-	pto_arena_image_put(arena->ctx->pdev, arena->image);
+	pto_channel_free_mem(arena->table->ch, &arena->mem);
+	pto_arena_image_put(arena->table->ch->pdev, arena->image);
 	kfree(arena);
 }
 
@@ -111,20 +125,20 @@ static const struct pto_deferred_ops pto_arena_deferred_ops = {
 
 /**
  * pto_arena_close() - free the arenas of a context that ends
- * @ctx: the context, not counted as open any more
+ * @table: the arenas of a context that is not counted as open any more
  *
  * The last context frees the idle images, too: a device without contexts uses no memory.
  */
-void pto_arena_close(struct pto_ctx *ctx)
+void pto_arena_close(struct pto_arena_table *table)
 {
 	int i;
 
 	for (i = 0; i < PTO_MAX_ARENAS; i++) {
-		if (ctx->arenas[i])
-			pto_arena_release(&ctx->arenas[i]->deferred);
+		if (table->slots[i])
+			pto_arena_release(&table->slots[i]->deferred);
 	}
-	if (!atomic_read(&ctx->pdev->context_count))
-		pto_arena_idle_drop(ctx->pdev);
+	if (!atomic_read(&table->ch->pdev->context_count))
+		pto_arena_idle_drop(table->ch->pdev);
 }
 
 /**
@@ -149,71 +163,71 @@ static int pto_arena_attach(struct pto_arena *arena, struct pto_attached *attach
 	int err;
 
 	pto_arena_map_command(arena, PTO_DEV_MAP, &cmd);
-	err = pto_reclaim_give(arena->ctx, &cmd, &arena->deferred);
-	attached->known = pto_reclaim_given(arena->ctx, &arena->deferred);
+	err = pto_reclaim_give(arena->table->ch, &cmd, &arena->deferred);
+	attached->known = pto_reclaim_given(arena->table->ch, &arena->deferred);
 	attached->refused = false;
 	if (err)
 		return err;
 	pto_arena_bind_command(arena, PTO_DEV_ARENA_BIND, &cmd);
-	err = pto_reclaim_command(arena->ctx, &cmd, &reply);
+	err = pto_reclaim_command(arena->table->ch, &cmd, &reply);
 	attached->refused = err && reply.done && reply.status == PTO_DEV_INVALID;
 	if (!attached->refused)
 		return err;
-	pto_arena_image_condemn(arena->ctx->pdev, arena->image);
+	pto_arena_image_condemn(arena->table->ch->pdev, arena->image);
 	return -EIO;
 }
 
 /* Invalidate the arena's id, and free the arena when the runs that use it have ended. */
-static void pto_arena_evict(struct pto_ctx *ctx, int place)
+static void pto_arena_evict(struct pto_arena_table *table, int place)
 {
-	struct pto_arena *arena = ctx->arenas[place];
+	struct pto_arena *arena = table->slots[place];
 
 	if (!arena)
 		return;
-	WRITE_ONCE(ctx->arenas[place], NULL);
-	pto_defer(ctx, &arena->deferred, &pto_arena_deferred_ops);
+	WRITE_ONCE(table->slots[place], NULL);
+	pto_defer(table->ch, &arena->deferred, &pto_arena_deferred_ops);
 }
 
 /**
  * pto_arena_bind_all() - give the arenas to a new hardware context
- * @ctx: the context; ctx->claim is held
+ * @table: the context's arenas; the channel is claimed
  *
  * An arena whose image the device rejects is evicted. PTO_PREWARM can create it again.
  *
  * Return: 0 or an error.
  */
-int pto_arena_bind_all(struct pto_ctx *ctx)
+int pto_arena_bind_all(struct pto_arena_table *table)
 {
-	struct pto_device *pdev = ctx->pdev;
+	struct pto_channel *ch = table->ch;
 	int i, err;
 
 	for (i = 0; i < PTO_MAX_ARENAS; i++) {
-		struct pto_arena *arena = ctx->arenas[i];
+		struct pto_arena *arena = table->slots[i];
 		struct pto_attached attached = { 0 };
 
 		if (!arena)
 			continue;
-		err = pto_mem_clear(pdev, &arena->mem);
+		err = pto_mem_clear(ch->pdev, &arena->mem);
 		if (!err)
 			err = pto_arena_attach(arena, &attached);
 		if (err && !attached.refused)
 			return err;
 		if (err)
-			pto_arena_evict(ctx, i);
+			pto_arena_evict(table, i);
 		else
-			atomic64_inc(&ctx->count.arena_rebinds);
+			atomic64_inc(&ch->count.arena_rebinds);
 	}
 	return 0;
 }
 
 /** pto_arena_find() - find the arena with an id, 0 for the default arena; or NULL */
-struct pto_arena *pto_arena_find(struct pto_ctx *ctx, u32 id)
+struct pto_arena *pto_arena_find(struct pto_arena_table *table, u32 id)
 {
 	int i;
 
 	for (i = 0; i < PTO_MAX_ARENAS; i++) {
 		/* Pairs with the release that makes the arena visible. */
-		struct pto_arena *arena = smp_load_acquire(&ctx->arenas[i]);
+		struct pto_arena *arena = smp_load_acquire(&table->slots[i]);
 
 		if (arena && (id ? arena->id == id : arena->is_default))
 			return arena;
@@ -221,13 +235,13 @@ struct pto_arena *pto_arena_find(struct pto_ctx *ctx, u32 id)
 	return NULL;
 }
 
-static struct pto_arena *pto_arena_find_config(struct pto_ctx *ctx,
+static struct pto_arena *pto_arena_find_config(struct pto_arena_table *table,
 					       const struct pto_arena_config *config)
 {
 	int i;
 
 	for (i = 0; i < PTO_MAX_ARENAS; i++) {
-		struct pto_arena *arena = ctx->arenas[i];
+		struct pto_arena *arena = table->slots[i];
 
 		if (arena && !memcmp(&arena->image->config, config, sizeof(*config)))
 			return arena;
@@ -236,18 +250,18 @@ static struct pto_arena *pto_arena_find_config(struct pto_ctx *ctx,
 }
 
 /* Return: true if no run in flight uses the arena. */
-static bool pto_arena_idle(struct pto_ctx *ctx, const struct pto_arena *arena)
+static bool pto_arena_idle(struct pto_channel *ch, const struct pto_arena *arena)
 {
 	struct pto_queue *q;
 	bool idle = true;
 
-	spin_lock(&ctx->client.lock);
-	list_for_each_entry(q, &ctx->client.queues, link) {
+	spin_lock(&ch->client.lock);
+	list_for_each_entry(q, &ch->client.queues, link) {
 		spin_lock(&q->lock);
 		idle = idle && !pto_runs_use(q->runs, arena->id);
 		spin_unlock(&q->lock);
 	}
-	spin_unlock(&ctx->client.lock);
+	spin_unlock(&ch->client.lock);
 	return idle;
 }
 
@@ -260,17 +274,17 @@ static u64 pto_arena_last_use(const struct pto_arena *arena)
  * Find a place for a new arena: a free one, or else that of the least recently used arena, where
  * idle arenas come before busy ones. A busy arena is freed when its runs have ended.
  */
-static int pto_arena_place(struct pto_ctx *ctx)
+static int pto_arena_place(struct pto_arena_table *table)
 {
 	bool idle, best_idle = false;
 	u64 use, best_use = 0;
 	int i, best = -1;
 
 	for (i = 0; i < PTO_MAX_ARENAS; i++) {
-		if (!ctx->arenas[i])
+		if (!table->slots[i])
 			return i;
-		idle = pto_arena_idle(ctx, ctx->arenas[i]);
-		use = pto_arena_last_use(ctx->arenas[i]);
+		idle = pto_arena_idle(table->ch, table->slots[i]);
+		use = pto_arena_last_use(table->slots[i]);
 		if (best < 0 || idle > best_idle || (idle == best_idle && use < best_use)) {
 			best = i;
 			best_idle = idle;
@@ -280,30 +294,31 @@ static int pto_arena_place(struct pto_ctx *ctx)
 	return best;
 }
 
-/* A request for an arena counts as a use, like a run. The run numbers serve as a clock. */
-static void pto_arena_name(struct pto_arena *arena)
+/** pto_arena_name() - count a request for an arena as a use, like a run. Run numbers are the clock */
+void pto_arena_name(struct pto_arena *arena)
 {
-	arena->last_named = atomic64_inc_return(&arena->ctx->run_seq);
+	arena->last_named = atomic64_inc_return(&arena->table->ch->run_seq);
 }
 
-static struct pto_arena *pto_arena_alloc(struct pto_ctx *ctx,
+static struct pto_arena *pto_arena_alloc(struct pto_arena_table *table,
 					 const struct pto_arena_config *config)
 {
+	struct pto_channel *ch = table->ch;
 	struct pto_arena *arena = kzalloc(sizeof(*arena), GFP_KERNEL_ACCOUNT);
 	int err;
 
 	if (!arena)
 		return ERR_PTR(-ENOMEM);
-	arena->ctx = ctx;
-	arena->image = pto_arena_image_get(ctx, config, &arena->built);
+	arena->table = table;
+	arena->image = pto_arena_image_get(ch, config, &arena->built);
 	if (IS_ERR(arena->image)) {
 		err = PTR_ERR(arena->image);
 		kfree(arena);
 		return ERR_PTR(err);
 	}
-	err = pto_reclaim_alloc(ctx, arena->image->arena_size, &arena->mem);
+	err = pto_reclaim_alloc(ch, arena->image->arena_size, &arena->mem);
 	if (err == -ENOMEM)
-		ctx->missing = arena->image->arena_size;
+		ch->missing = arena->image->arena_size;
 	if (err) {
 		pto_arena_release(&arena->deferred);
 		return ERR_PTR(err);
@@ -312,108 +327,78 @@ static struct pto_arena *pto_arena_alloc(struct pto_ctx *ctx,
 	return arena;
 }
 
-static void pto_arena_install(struct pto_ctx *ctx, struct pto_arena *arena, int place)
+static void pto_arena_install(struct pto_arena_table *table, struct pto_arena *arena, int place)
 {
-	arena->id = ctx->next_arena;
-	ctx->next_arena = arena->id + 1 ? arena->id + 1 : 1;
+	struct pto_channel *ch = table->ch;
+
+	arena->id = table->next;
+	table->next = arena->id + 1 ? arena->id + 1 : 1;
 	pto_arena_name(arena);
-	atomic64_inc(&ctx->count.arena_misses);
+	atomic64_inc(&ch->count.arena_misses);
 	if (!arena->built)
-		atomic64_inc(&ctx->count.arena_rebinds);
+		atomic64_inc(&ch->count.arena_rebinds);
 	/* Pairs with pto_arena_find(): a reader sees the arena complete. */
-	smp_store_release(&ctx->arenas[place], arena);
+	smp_store_release(&table->slots[place], arena);
 }
 
-/*
- * ctx->claim is held; the arena stays in the table at least as long. If memory is short, the arena
+/**
+ * pto_arena_get() - find or create the arena of a configuration
+ * @table: the context's arenas; the channel is claimed
+ * @config: the configuration
+ *
+ * The arena stays in the table as long as the channel is claimed. If memory is short, the arena
  * to be evicted is freed first. It stays evicted even if its memory is not enough.
  */
-static struct pto_arena *pto_arena_get(struct pto_ctx *ctx,
-				       const struct pto_arena_config *config)
+struct pto_arena *pto_arena_get(struct pto_arena_table *table,
+				const struct pto_arena_config *config)
 {
-	struct pto_arena *arena = pto_arena_find_config(ctx, config);
+	struct pto_arena *arena = pto_arena_find_config(table, config);
+	struct pto_channel *ch = table->ch;
 	struct pto_attached attached;
 	int place, err;
 
 	if (arena)
 		return arena;
-	arena = pto_arena_alloc(ctx, config);
-	place = pto_arena_place(ctx);
-	if (PTR_ERR_OR_ZERO(arena) == -ENOMEM && ctx->arenas[place]) {
-		pto_arena_evict(ctx, place);
-		pto_reclaim_settle(ctx, pto_reclaim_mark(ctx));
-		arena = pto_arena_alloc(ctx, config);
+	arena = pto_arena_alloc(table, config);
+	place = pto_arena_place(table);
+	if (PTR_ERR_OR_ZERO(arena) == -ENOMEM && table->slots[place]) {
+		pto_arena_evict(table, place);
+		pto_reclaim_settle(ch, pto_reclaim_mark(ch));
+		arena = pto_arena_alloc(table, config);
 	}
 	if (IS_ERR(arena))
 		return arena;
 	err = pto_arena_attach(arena, &attached);
 	if (err) {
 		if (attached.known)
-			pto_defer(ctx, &arena->deferred, &pto_arena_deferred_ops);
+			pto_defer(ch, &arena->deferred, &pto_arena_deferred_ops);
 		else
 			pto_arena_release(&arena->deferred);
 		return ERR_PTR(err);
 	}
-	pto_arena_evict(ctx, place);
-	pto_arena_install(ctx, arena, place);
+	pto_arena_evict(table, place);
+	pto_arena_install(table, arena, place);
 	return arena;
 }
 
 /**
  * pto_arena_default() - create the default arena if the context does not have it
- * @ctx: the context; between pto_ctx_begin_hw() and pto_ctx_end()
+ * @table: the context's arenas; the channel is between pto_channel_begin_hw() and
+ *	pto_channel_end()
  * @only_first: do nothing if the context has any arena
  *
  * Return: 0 or an error.
  */
-int pto_arena_default(struct pto_ctx *ctx, bool only_first)
+int pto_arena_default(struct pto_arena_table *table, bool only_first)
 {
 	static const struct pto_ioc_prewarm defaults;
 	struct pto_arena_config config;
 	int i;
 
 	for (i = 0; only_first && i < PTO_MAX_ARENAS; i++) {
-		if (ctx->arenas[i])
+		if (table->slots[i])
 			return 0;
 	}
-	pto_arena_resolve(ctx, &defaults, &config);
-	return PTR_ERR_OR_ZERO(pto_arena_get(ctx, &config));
-}
-
-/**
- * pto_ioctl_prewarm() - PTO_PREWARM
- * @call: the call
- *
- * If the id cannot be copied to the caller, the arena stays in the context's cache.
- */
-int pto_ioctl_prewarm(struct pto_call *call)
-{
-	struct pto_ioc_prewarm *arg = call->arg;
-	struct pto_arena_config config;
-	struct pto_dev_report report;
-	struct pto_arena *arena;
-	int err;
-
-	if (arg->flags)
-		return -EOPNOTSUPP;
-	if (arg->pad || arg->pad2)
-		return -EINVAL;
-	err = pto_arena_resolve(call->ctx, arg, &config);
-	if (err)
-		return err;
-	err = pto_ctx_begin_hw(call->ctx);
-	if (err)
-		return err;
-	arena = pto_arena_get(call->ctx, &config);
-	if (!IS_ERR(arena)) {
-		pto_arena_name(arena);
-		arg->arena = arena->id;
-		arg->arena_size = arena->mem.length;
-	} else if (PTR_ERR(arena) == -ENOMEM) {
-		pto_ctx_explain(call->ctx, "an arena", &report);
-	}
-	pto_ctx_end(call->ctx);
-	if (PTR_ERR_OR_ZERO(arena) == -ENOMEM)
-		pto_call_log(arg->log_ptr, arg->log_size, report.text);
-	return IS_ERR(arena) ? PTR_ERR(arena) : pto_call_reply(call);
+	pto_arena_resolve(table, &defaults, &config);
+	return PTR_ERR_OR_ZERO(pto_arena_get(table, &config));
 }

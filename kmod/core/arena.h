@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0 */
 /*
- * Arenas, and the images that the device builds for ring configurations.
+ * Arenas, and the images that the device builds for ring configurations. For contexts and ioctls.
  */
 #ifndef PTO_CORE_ARENA_H
 #define PTO_CORE_ARENA_H
@@ -10,9 +10,11 @@
 #include <linux/list.h>
 #include <linux/types.h>
 
-#include "ctx.h"
+#include "channel.h"
 #include "device.h"
 #include "mem.h"
+
+#define PTO_MAX_ARENAS		4	/* that a context caches */
 
 /* Bounds for the idle arena images of a device: those that no arena is bound to. */
 #define PTO_IDLE_ARENA_IMAGES	16
@@ -68,7 +70,7 @@ struct pto_arena_image {
 
 /**
  * struct pto_arena - working memory of runs
- * @ctx: the context
+ * @table: the arenas of its context
  * @image: the image it is bound to; counted in the image's users
  * @mem: the memory
  * @deferred: for dropping it
@@ -77,12 +79,12 @@ struct pto_arena_image {
  * @built: its image was built for this arena, not found
  * @epoch: number of runs that have used it
  * @last_run: number of the last run that used it, 0 if none has
- * @last_named: run number at the time of the last PTO_PREWARM for it (ctx->claim)
+ * @last_named: run number at the time of the last PTO_PREWARM for it (claim of the channel)
  *
- * In ctx->arenas until it is dropped; freed when the runs before that have ended.
+ * In its table until it is dropped; freed when the runs before that have ended.
  */
 struct pto_arena {
-	struct pto_ctx *ctx;
+	struct pto_arena_table *table;
 	struct pto_arena_image *image;
 	struct pto_mem mem;
 	struct pto_deferred deferred;
@@ -94,14 +96,36 @@ struct pto_arena {
 	u64 last_named;
 };
 
-struct pto_arena_image *pto_arena_image_get(struct pto_ctx *ctx,
+/**
+ * struct pto_arena_table - the arenas of a context
+ * @ch: the channel
+ * @slots: arenas, NULL where there is none; written under claim and lock of the channel, read under
+ *	either or under any queue's lock
+ * @next: id of the next arena (claim of the channel)
+ */
+struct pto_arena_table {
+	struct pto_channel *ch;
+	struct pto_arena *slots[PTO_MAX_ARENAS];
+	u32 next;
+};
+
+/* arena_image.c */
+struct pto_arena_image *pto_arena_image_get(struct pto_channel *ch,
 					    const struct pto_arena_config *config, bool *built);
 void pto_arena_image_put(struct pto_device *pdev, struct pto_arena_image *image);
 void pto_arena_image_condemn(struct pto_device *pdev, struct pto_arena_image *image);
 bool pto_arena_idle_drop(struct pto_device *pdev);
-int pto_arena_default(struct pto_ctx *ctx, bool only_first);
-int pto_arena_bind_all(struct pto_ctx *ctx);
-struct pto_arena *pto_arena_find(struct pto_ctx *ctx, u32 id);
-void pto_arena_close(struct pto_ctx *ctx);
+
+/* arena.c */
+void pto_arena_table_init(struct pto_arena_table *table, struct pto_channel *ch);
+int pto_arena_resolve(const struct pto_arena_table *table, const struct pto_ioc_prewarm *arg,
+		      struct pto_arena_config *config);
+struct pto_arena *pto_arena_get(struct pto_arena_table *table,
+				const struct pto_arena_config *config);
+void pto_arena_name(struct pto_arena *arena);
+int pto_arena_default(struct pto_arena_table *table, bool only_first);
+int pto_arena_bind_all(struct pto_arena_table *table);
+struct pto_arena *pto_arena_find(struct pto_arena_table *table, u32 id);
+void pto_arena_close(struct pto_arena_table *table);
 
 #endif /* PTO_CORE_ARENA_H */

@@ -15,9 +15,10 @@
  */
 #include <linux/err.h>
 #include <linux/slab.h>
+#include <linux/string.h>
 
 #include "arena.h"
-#include "ctx.h"
+#include "channel.h"
 #include "device.h"
 #include "mem.h"
 #include "queue.h"
@@ -34,9 +35,9 @@ static int pto_plan_write(struct pto_device *pdev, struct pto_arena_image *image
 }
 
 /* Read the plan that the device completed. The device is not trusted: check its sizes. */
-static int pto_plan_read(struct pto_ctx *ctx, struct pto_arena_image *image)
+static int pto_plan_read(struct pto_channel *ch, struct pto_arena_image *image)
 {
-	struct pto_device *pdev = ctx->pdev;
+	struct pto_device *pdev = ch->pdev;
 	struct pto_dev_arena_plan plan;
 	int err;
 
@@ -46,7 +47,7 @@ static int pto_plan_read(struct pto_ctx *ctx, struct pto_arena_image *image)
 	if (!plan.arena_size || !plan.image_size)
 		return -EIO;
 	if (plan.arena_size > pdev->heap_size || plan.image_size > pdev->heap_size) {
-		ctx->missing = max(plan.arena_size, plan.image_size);
+		ch->missing = max(plan.arena_size, plan.image_size);
 		return -ENOMEM;
 	}
 	image->arena_size = plan.arena_size;
@@ -66,15 +67,15 @@ static u64 pto_arena_least(const struct pto_arena_config *config)
 }
 
 /* One ARENA_BUILD with @room bytes for the image. Return: -ENOSPC if they are too few. */
-static int pto_arena_image_try(struct pto_ctx *ctx, struct pto_arena_image *image, u64 room)
+static int pto_arena_image_try(struct pto_channel *ch, struct pto_arena_image *image, u64 room)
 {
 	union pto_command cmd = { .arena = { .opcode = PTO_DEV_ARENA_BUILD } };
-	struct pto_device *pdev = ctx->pdev;
+	struct pto_device *pdev = ch->pdev;
 	int err, unfit;
 
-	err = pto_reclaim_alloc(ctx, sizeof(struct pto_dev_arena_plan) + room, &image->mem);
+	err = pto_reclaim_alloc(ch, sizeof(struct pto_dev_arena_plan) + room, &image->mem);
 	if (err == -ENOMEM)
-		ctx->missing = sizeof(struct pto_dev_arena_plan) + room;
+		ch->missing = sizeof(struct pto_dev_arena_plan) + room;
 	if (err)
 		return err;
 	err = pto_plan_write(pdev, image);
@@ -82,14 +83,14 @@ static int pto_arena_image_try(struct pto_ctx *ctx, struct pto_arena_image *imag
 		return err;
 	cmd.arena.addr = pto_mem_addr(pdev, &image->mem);
 	cmd.arena.size = image->mem.length;
-	atomic64_inc(&ctx->count.device_commands);
+	atomic64_inc(&ch->count.device_commands);
 	err = pto_device_ask(pdev, &cmd, &image->build.reply);
 	/* With NOMEM the device could not lay out the arena, and gave no size. */
-	if (err == -ENOMEM && !ctx->missing)
-		ctx->missing = pto_arena_least(&image->config);
+	if (err == -ENOMEM && !ch->missing)
+		ch->missing = pto_arena_least(&image->config);
 	if (err && err != -ENOSPC)
 		return err;
-	unfit = pto_plan_read(ctx, image);
+	unfit = pto_plan_read(ch, image);
 	if (!unfit && !err &&
 	    image->image_size > image->mem.length - sizeof(struct pto_dev_arena_plan))
 		unfit = -EIO;
@@ -97,15 +98,15 @@ static int pto_arena_image_try(struct pto_ctx *ctx, struct pto_arena_image *imag
 }
 
 /* The first ARENA_BUILD may only determine the image's size. */
-static int pto_arena_image_build(struct pto_ctx *ctx, struct pto_arena_image *image)
+static int pto_arena_image_build(struct pto_channel *ch, struct pto_arena_image *image)
 {
 	int err;
 
-	err = pto_arena_image_try(ctx, image, 0);
+	err = pto_arena_image_try(ch, image, 0);
 	if (err != -ENOSPC)
 		return err;
-	pto_mem_free(ctx->pdev, &image->mem);
-	err = pto_arena_image_try(ctx, image, image->image_size);
+	pto_mem_free(ch->pdev, &image->mem);
+	err = pto_arena_image_try(ch, image, image->image_size);
 	return err == -ENOSPC ? -EIO : err;
 }
 
@@ -183,19 +184,19 @@ static void pto_arena_image_abandon(struct pto_arena_image *image)
  * Build an image, called by the thread that has put it into the table. On failure it leaves the
  * table, so that no more threads wait for it.
  */
-static int pto_arena_image_make(struct pto_ctx *ctx, struct pto_arena_image *image)
+static int pto_arena_image_make(struct pto_channel *ch, struct pto_arena_image *image)
 {
-	struct pto_device *pdev = ctx->pdev;
+	struct pto_device *pdev = ch->pdev;
 	int err;
 
-	err = pto_arena_image_build(ctx, image);
+	err = pto_arena_image_build(ch, image);
 	if (err) {
 		pto_arena_image_condemn(pdev, image);
 		image->failed = true;
 	} else {
 		atomic64_inc(&pdev->arena_image_count);
 		atomic64_add(image->mem.length, &pdev->arena_image_bytes);
-		atomic64_inc(&ctx->count.arena_builds);
+		atomic64_inc(&ch->count.arena_builds);
 	}
 	complete_all(&image->made);
 	if (err)
@@ -238,10 +239,10 @@ static struct pto_arena_image *pto_arena_image_alloc(struct pto_device *pdev,
  *
  * Return: the image, with one more user, or ERR_PTR.
  */
-struct pto_arena_image *pto_arena_image_get(struct pto_ctx *ctx,
+struct pto_arena_image *pto_arena_image_get(struct pto_channel *ch,
 					    const struct pto_arena_config *config, bool *built)
 {
-	struct pto_device *pdev = ctx->pdev;
+	struct pto_device *pdev = ch->pdev;
 	struct pto_arena_image *fresh = pto_arena_image_alloc(pdev, config);
 	struct pto_arena_image *image;
 	int err;
@@ -252,7 +253,7 @@ struct pto_arena_image *pto_arena_image_get(struct pto_ctx *ctx,
 	do {
 		image = pto_arena_image_enter(pdev, fresh);
 		*built = image == fresh;
-		err = *built ? pto_arena_image_make(ctx, image) :
+		err = *built ? pto_arena_image_make(ch, image) :
 			       pto_arena_image_await(pdev, image);
 	} while (!*built && err == -EAGAIN);
 	if (!*built)

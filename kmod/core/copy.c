@@ -1,43 +1,20 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0
 /*
- * PTO_BO_COPY: between user memory and buffers, and between buffers.
+ * Copies between user memory and device memory, and within device memory.
  *
  * User memory is faulted in outside of the section, and copied inside it without page faults. So
  * neither a userfault handler nor a slow file system can keep a thread inside the section.
  */
 #include <linux/err.h>
 #include <linux/mm.h>
-#include <linux/nospec.h>
-#include <linux/overflow.h>
 #include <linux/pagemap.h>
 #include <linux/sched/signal.h>
 #include <linux/uaccess.h>
 
-#include "bo.h"
-#include "call.h"
-#include "ctx.h"
 #include "device.h"
-#include "ioctl.h"
 #include "mem.h"
 
 #define PTO_COPY_CHUNK (64 * 1024UL)
-
-/* Check a range of a buffer. *@offset: not beyond the buffer even if the processor speculates. */
-static int pto_copy_check(u32 id, const struct pto_bo *bo, u64 *offset, u64 length)
-{
-	u64 end;
-
-	if (!id)
-		return *offset ? -EINVAL : 0;
-	if (check_add_overflow(*offset, length, &end))
-		return -EOVERFLOW;
-	if (end > bo->mem.length)
-		return -EINVAL;
-	if (length)
-		*offset = array_index_nospec((unsigned long)*offset,
-					     (unsigned long)bo->mem.length);
-	return 0;
-}
 
 /* Copy what can be copied without a fault. Return: bytes, or -errno. */
 static ssize_t pto_copy_present(struct pto_device *pdev, u64 window_offset, void __user *user,
@@ -65,10 +42,21 @@ static ssize_t pto_copy_present(struct pto_device *pdev, u64 window_offset, void
 	return length - left;
 }
 
-static int pto_copy_user(struct pto_device *pdev, const struct pto_bo *bo, u64 offset,
-			 u64 user_addr, u64 length, bool to_device)
+/**
+ * pto_mem_copy_user() - copy between user memory and device memory. May sleep
+ * @pdev: the device
+ * @mem: the memory, which contains the whole range
+ * @offset: offset in @mem
+ * @user_addr: address in user memory
+ * @length: number of bytes
+ * @to_device: direction
+ *
+ * Return: 0, -EFAULT, -ENODEV, -EINTR if the thread is being killed, or the transport's error.
+ */
+int pto_mem_copy_user(struct pto_device *pdev, const struct pto_mem *mem, u64 offset,
+		      u64 user_addr, u64 length, bool to_device)
 {
-	u64 window_offset = bo->mem.offset + offset;
+	u64 window_offset = mem->offset + offset;
 
 	while (length) {
 		char __user *user = u64_to_user_ptr(user_addr);
@@ -121,8 +109,18 @@ static int pto_copy_within(struct pto_device *pdev, u64 dst, u64 src, size_t len
 	return PTR_ERR_OR_ZERO(to);
 }
 
-/* Copy page by page; from the end if the destination begins inside the source. */
-static int pto_copy_device(struct pto_device *pdev, u64 dst, u64 src, u64 length)
+/**
+ * pto_mem_move() - copy within the window. May sleep
+ * @pdev: the device
+ * @dst: offset in the window
+ * @src: offset in the window
+ * @length: number of bytes
+ *
+ * Copies page by page; from the end if the destination begins inside the source.
+ *
+ * Return: 0, -ENODEV, -EINTR if the thread is being killed, or the transport's error.
+ */
+int pto_mem_move(struct pto_device *pdev, u64 dst, u64 src, u64 length)
 {
 	bool backward = dst > src && dst < src + length;
 	struct pto_section section;
@@ -155,52 +153,4 @@ static int pto_copy_device(struct pto_device *pdev, u64 dst, u64 src, u64 length
 		cond_resched();
 	}
 	return 0;
-}
-
-static int pto_copy_between(struct pto_device *pdev, const struct pto_ioc_bo_copy *arg,
-			    const struct pto_bo *dst, const struct pto_bo *src)
-{
-	u64 dst_offset = arg->dst_offset, src_offset = arg->src_offset;
-	int err;
-
-	err = pto_copy_check(arg->dst_id, dst, &dst_offset, arg->length);
-	if (!err)
-		err = pto_copy_check(arg->src_id, src, &src_offset, arg->length);
-	if (err || !arg->length)
-		return err;
-	switch (arg->direction) {
-	case PTO_COPY_TO_DEVICE:
-		return pto_copy_user(pdev, dst, dst_offset, arg->user_ptr, arg->length, true);
-	case PTO_COPY_FROM_DEVICE:
-		return pto_copy_user(pdev, src, src_offset, arg->user_ptr, arg->length, false);
-	default:
-		return pto_copy_device(pdev, dst->mem.offset + dst_offset,
-				       src->mem.offset + src_offset, arg->length);
-	}
-}
-
-/** pto_ioctl_bo_copy() - PTO_BO_COPY */
-int pto_ioctl_bo_copy(struct pto_call *call)
-{
-	const struct pto_ioc_bo_copy *arg = call->arg;
-	bool to = arg->direction == PTO_COPY_TO_DEVICE;
-	bool from = arg->direction == PTO_COPY_FROM_DEVICE;
-	struct pto_bo *dst = NULL, *src = NULL;
-	int err = -ENOENT;
-
-	if (!to && !from && arg->direction != PTO_COPY_DEVICE)
-		return -EOPNOTSUPP;
-	if ((from && arg->dst_id) || (to && arg->src_id) || (!to && !from && arg->user_ptr))
-		return -EINVAL;
-	if (!from)
-		dst = pto_bo_find(call->ctx, arg->dst_id);
-	if (!to)
-		src = pto_bo_find(call->ctx, arg->src_id);
-	if ((from || dst) && (to || src))
-		err = pto_copy_between(call->ctx->pdev, arg, dst, src);
-	if (src)
-		pto_bo_put(src);
-	if (dst)
-		pto_bo_put(dst);
-	return err;
 }

@@ -1,161 +1,28 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0 */
 /*
- * Contexts: the state of an open file.
+ * Contexts: the state of an open file. For contexts and ioctls.
  */
 #ifndef PTO_CORE_CTX_H
 #define PTO_CORE_CTX_H
 
-#include <linux/atomic.h>
-#include <linux/bitmap.h>
-#include <linux/list.h>
-#include <linux/mutex.h>
-#include <linux/spinlock.h>
 #include <linux/types.h>
-#include <linux/uidgid.h>
-#include <linux/wait.h>
-#include <linux/workqueue.h>
-#include <linux/xarray.h>
 
-#include "device.h"
+#include "arena.h"
+#include "bo.h"
+#include "callable.h"
+#include "channel.h"
+#include "image.h"
 #include "pto_core.h"
-#include "queue.h"
-
-struct pto_arena;
-struct pto_callable;
-struct pto_deferred_ops;
-struct pto_stream;
-
-#define PTO_MAX_ARENAS		4	/* that a context caches */
-
-/**
- * struct pto_deferred - an object that is freed when the runs that may use it have ended
- * @link: in a list of the context, see reclaim.c
- * @ops: how to free it
- * @run_seq: it waits for the context's runs up to this number
- * @opcode: opcode of the last command that takes it from the hardware context
- * @reply: completion of that command
- * @given: completion of the command that gave the object to the hardware context. It stays known
- *	to the queue until it arrives, even if nobody waits for it. If the device refused the
- *	command, there is nothing to take back
- *
- * Part of the object, so that deferring needs no memory. @link is protected by the list's lock,
- * @given as struct pto_reply says, the rest by pto_reclaim.mutex.
- */
-struct pto_deferred {
-	struct list_head link;
-	const struct pto_deferred_ops *ops;
-	u64 run_seq;
-	u16 opcode;
-	struct pto_reply reply;
-	struct pto_reply given;
-};
-
-/**
- * struct pto_reclaim - deferred objects of a context
- * @freed: number of objects freed so far, modulo 2^32; also read without a lock
- * @busy: some objects wait for the work or the control queue only, not for runs (ctx->client.lock)
- * @mutex: serialises freeing; not held while waiting for the device
- * @fresh: objects deferred since the last pass of the work (ctx->client.lock)
- * @waiting: objects that wait for runs, in the order of their run_seq (@mutex)
- * @posted: objects that wait for their commands, in the order of posting (@mutex)
- * @kept: objects that the device refused to give back; kept until the hardware context ends
- *	(@mutex)
- *
- * pto_client.pending is their number, and pto_client.work frees them.
- */
-struct pto_reclaim {
-	atomic_t freed;
-	bool busy;
-	struct mutex mutex;
-	struct list_head fresh;
-	struct list_head waiting;
-	struct list_head posted;
-	struct list_head kept;
-};
-
-/**
- * struct pto_counters - counters of structs pto_context_stats and pto_debug_stats
- *
- * These are not on the warm path. Streams have their own counters there, which a query sums up;
- * a stream that is destroyed adds its counters to these.
- */
-struct pto_counters {
-	atomic64_t streams_created;
-	atomic64_t bo_bytes;
-	atomic64_t prepares;
-	atomic64_t unprepares;
-	atomic64_t aicpu_dlopens;
-	atomic64_t host_dlopens;
-	atomic64_t kernel_loads;
-	atomic64_t image_uploads;
-	atomic64_t image_upload_bytes;
-	atomic64_t image_dedup_hits;
-	atomic64_t arena_hits;
-	atomic64_t arena_misses;
-	atomic64_t arena_builds;
-	atomic64_t arena_rebinds;
-	atomic64_t runs_submitted;
-	atomic64_t runs_completed;
-	atomic64_t runs_failed;
-	atomic64_t doorbells;
-	atomic64_t device_commands;
-	atomic64_t resets;
-	atomic_t streams_live;
-	atomic_t callables_live;
-	atomic_t bo_live;
-	atomic_t images_live;
-};
-
-/**
- * enum pto_hw_state - state of a hardware context
- * @PTO_HW_NONE: the device does not have it
- * @PTO_HW_ALIVE: its creation was posted; the device may have it
- * @PTO_HW_ENDING: its destruction was posted; the device has not answered
- */
-enum pto_hw_state {
-	PTO_HW_NONE,
-	PTO_HW_ALIVE,
-	PTO_HW_ENDING,
-};
+#include "stream.h"
 
 /**
  * struct pto_ctx - a context
- * @pdev: the device; a reference
- * @user: the user that opened it. Images and arena images are shared among one user's contexts
- * @client: what its queues and interrupts know of it
- * @default_stream: the stream that lives as long as the context
- * @callables: prepared callables by cid; written under client.lock, read under any queue's lock
- * @arenas: arenas, NULL where there is none; written under @claim and client.lock, read under
- *	either or under any queue's lock
- * @run_seq: number of the last run of any stream; raised under the stream's queue lock.
- *	PTO_PREWARM uses numbers, too
- * @reclaim: its deferred objects
- * @hw_id: number of the hardware context
- * @hw: state of the hardware context (@claim)
- * @leaking: the device did not destroy the hardware context, so all that was given to it must
- *	not be reused (@claim; the work reads it without)
- * @created: completion of the command that creates the hardware context (@claim)
- * @ended: the command that destroys the hardware context (@claim)
- * @claim: bit %PTO_CTX_CLAIMED: a thread changes the configuration, that is the state of the
- *	hardware context as set by commands; from pto_ctx_begin() to pto_ctx_end()
- * @control: control queue
- * @stream_ids: streams that have an id; ids are taken under @claim
- * @next_stream: start of the search for the next id (the lock of @stream_ids)
- * @bo_list: buffers that are mapped in the hardware context (client.lock; only reclaiming removes)
- * @bo_count: buffers that have memory, with an id or without
- * @bos: buffers that have an id
- * @next_bo: start of the search for the next id (the lock of @bos)
- * @bo_at: the same buffers by address, see bo.c
- * @images: images that have an id
- * @next_image: start of the search for the next id (the lock of @images)
- * @cids_reserved: cids in use or being filled (client.lock)
- * @generations: generation of each cid (client.lock)
- * @handles: device handles in use (client.lock)
- * @loaded: callables that the hardware context has (client.lock; only reclaiming removes)
- * @next_arena: id of the next arena (@claim)
- * @missing: bytes of the last request for device memory that failed since @claim was taken, 0 if
- *	none did (@claim)
- * @count: counters
+ * @ch: its hardware context
+ * @streams: its streams
+ * @callables: its prepared callables
+ * @arenas: its arenas
+ * @bos: its buffers
+ * @images: its images
  *
  * Lives from pto_ctx_open() to pto_ctx_close(), and longer if the device has not destroyed the
  * hardware context by then: it is the device's orphan then. It has no reference count. The open
@@ -163,51 +30,15 @@ enum pto_hw_state {
  * ended.
  */
 struct pto_ctx {
-	struct pto_device *pdev;
-	kuid_t user;
-	struct pto_client client;
-	struct pto_stream *default_stream;
-	struct pto_callable *callables[PTO_MAX_CALLABLES];
-	struct pto_arena *arenas[PTO_MAX_ARENAS];
-	atomic64_t run_seq;
-	struct pto_reclaim reclaim;
-
-	u32 hw_id;
-	enum pto_hw_state hw;
-	bool leaking;
-	struct pto_reply created;
-	struct pto_orphan ended;
-	unsigned long claim;
-	struct pto_queue control;
-	struct xarray stream_ids;
-	u32 next_stream;
-	struct list_head bo_list;
-	atomic_t bo_count;
-	struct xarray bos;
-	u32 next_bo;
-	struct xarray bo_at;
-	struct xarray images;
-	u32 next_image;
-	DECLARE_BITMAP(cids_reserved, PTO_MAX_CALLABLES);
-	u32 generations[PTO_MAX_CALLABLES];
-	DECLARE_BITMAP(handles, PTO_DEV_MAX_HANDLES);
-	struct list_head loaded;
-	u32 next_arena;
-	u64 missing;
-	struct pto_counters count;
+	struct pto_channel ch;
+	struct pto_stream_table streams;
+	struct pto_callable_table callables;
+	struct pto_arena_table arenas;
+	struct pto_bo_table bos;
+	struct pto_image_table images;
 };
 
-/* The bit of pto_ctx.claim */
-#define PTO_CTX_CLAIMED	0
-
-int pto_ctx_begin(struct pto_ctx *ctx);
-int pto_ctx_begin_hw(struct pto_ctx *ctx);
-void pto_ctx_end(struct pto_ctx *ctx);
-int pto_ctx_command(struct pto_ctx *ctx, union pto_command *cmd, struct pto_reply *reply);
-int pto_ctx_give(struct pto_ctx *ctx, union pto_command *cmd, struct pto_reply *reply);
-int pto_ctx_admin(struct pto_ctx *ctx, const union pto_command *cmd, struct pto_reply *reply);
-void pto_ctx_lose(struct pto_ctx *ctx);
-void pto_ctx_free_mem(struct pto_ctx *ctx, struct pto_mem *mem);
-void pto_ctx_explain(struct pto_ctx *ctx, const char *what, struct pto_dev_report *report);
+int pto_ctx_reset(struct pto_ctx *ctx);
+u32 pto_ctx_reap(struct pto_ctx *ctx);
 
 #endif /* PTO_CORE_CTX_H */

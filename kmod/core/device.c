@@ -317,7 +317,7 @@ int pto_device_call(struct pto_device *pdev, const union pto_command *cmd,
 {
 	int err = pto_device_ask(pdev, cmd, reply);
 
-	/* As in pto_ctx_call(): a completion that arrived after the end of the wait counts. */
+	/* As in pto_channel_call(): a completion that arrived after the end of the wait counts. */
 	return pto_queue_forget(&pdev->admin, reply) ? pto_status_errno(reply->status) : err;
 }
 

@@ -6,7 +6,7 @@
  * Lock order, outermost first; a thread that holds one may take those below it:
  *
  *   mmap_lock			held by the kernel around mmap and the mapping callbacks
- *   pto_ctx.claim		configuration of one hardware context; a bit lock
+ *   pto_channel.claim		configuration of one hardware context; a bit lock
  *   pto_reclaim.mutex		freeing deferred objects of the context
  *   pto_device.mutex		numbers of contexts and queues
  *   pto_device.wake_mutex	list of clients; waking
@@ -19,8 +19,8 @@
  *   pto_client.wq, pto_device.wq
  *
  * Under mmap_lock only the spinlocks are taken. No lock of the driver is held over
- * copy_*_user(), nor across a wait for runs. pto_ctx.claim, and only it, is held across the
- * wait for a command of its own context. Threads that wait for the device, or for pto_ctx.claim,
+ * copy_*_user(), nor across a wait for runs. pto_channel.claim, and only it, is held across the
+ * wait for a command of its own context. Threads that wait for the device, or for pto_channel.claim,
  * are freezable. No thread is woken under irq_lock.
  *
  * Sections. A thread that accesses the device's window is in a section (struct pto_section): an

@@ -8,31 +8,15 @@
  * waits only for the image that it needs, and not for one that is being freed.
  */
 #include <linux/err.h>
-#include <linux/sched/signal.h>
+#include <linux/sched.h>
 #include <linux/slab.h>
-#include <linux/uaccess.h>
+#include <linux/string.h>
 
-#include "call.h"
-#include "ctx.h"
+#include "channel.h"
 #include "device.h"
 #include "ids.h"
 #include "image.h"
-#include "ioctl.h"
 #include "mem.h"
-
-#define PTO_FETCH_CHUNK (64 * 1024UL)
-
-/**
- * struct pto_image_source - contents that an application passes
- * @data: kernel copy of the bytes
- * @size: number of bytes
- * @key: Build-ID and digest
- */
-struct pto_image_source {
-	u8 *data;
-	u64 size;
-	struct pto_image_key key;
-};
 
 /*
  * The bucket of the contents, whoever the user is. Applications can choose Build-IDs and contents:
@@ -46,26 +30,19 @@ static struct hlist_head *pto_image_bucket(struct pto_device *pdev,
 	return &pdev->images[hash % PTO_IMAGE_BUCKETS];
 }
 
-/* Copy the bytes, and compute their digest. */
-static int pto_image_fetch(struct pto_image_source *source, u64 user_addr)
+/** pto_image_table_init() - no images yet; @table is zero */
+void pto_image_table_init(struct pto_image_table *table, struct pto_channel *ch)
 {
-	struct sha256_state state;
-	u64 done = 0;
+	table->ch = ch;
+	xa_init_flags(&table->ids, XA_FLAGS_ALLOC1 | XA_FLAGS_ACCOUNT);
+}
 
-	sha256_init(&state);
-	while (done < source->size) {
-		unsigned int n = min_t(u64, source->size - done, PTO_FETCH_CHUNK);
-
-		if (copy_from_user(source->data + done, u64_to_user_ptr(user_addr + done), n))
-			return -EFAULT;
-		sha256_update(&state, source->data + done, n);
-		done += n;
-		if (fatal_signal_pending(current))
-			return -EINTR;
-		cond_resched();
-	}
-	sha256_final(&state, source->key.digest);
-	return 0;
+/** pto_image_place() - where the object is on the device, how large it is, and its number there */
+void pto_image_place(const struct pto_image *image, u64 *addr, u64 *size, u64 *number)
+{
+	*addr = pto_mem_addr(image->pdev, &image->mem);
+	*size = image->size;
+	*number = image->number;
 }
 
 static struct pto_image *pto_image_alloc(struct pto_device *pdev,
@@ -149,7 +126,7 @@ void pto_image_put(struct pto_image *image)
  * Upload an image, called by the thread that has put it into the table. On failure it leaves the
  * table, so that no more threads wait for it.
  */
-static int pto_image_make(struct pto_image *image, const struct pto_image_source *source)
+static int pto_image_upload(struct pto_image *image, const struct pto_image_source *source)
 {
 	struct pto_device *pdev = image->pdev;
 	int err;
@@ -192,7 +169,7 @@ static struct pto_image *pto_image_get(struct pto_device *pdev,
 	do {
 		image = pto_image_enter(pdev, fresh);
 		*shared = image != fresh;
-		err = *shared ? pto_image_await(image) : pto_image_make(image, source);
+		err = *shared ? pto_image_await(image) : pto_image_upload(image, source);
 		if (err)
 			pto_image_put(image);
 	} while (*shared && err == -EAGAIN);
@@ -202,132 +179,88 @@ static struct pto_image *pto_image_get(struct pto_device *pdev,
 }
 
 /** pto_image_find() - find the image with an id, and take a reference; or NULL */
-struct pto_image *pto_image_find(struct pto_ctx *ctx, u32 id)
+struct pto_image *pto_image_find(struct pto_image_table *table, u32 id)
 {
 	struct pto_image *image;
 
-	xa_lock(&ctx->images);
-	image = xa_load(&ctx->images, id);
+	xa_lock(&table->ids);
+	image = xa_load(&table->ids, id);
 	if (image)
 		kref_get(&image->ref);
-	xa_unlock(&ctx->images);
+	xa_unlock(&table->ids);
 	return image;
 }
 
 /** pto_image_close() - drop the references of a context that ends */
-void pto_image_close(struct pto_ctx *ctx)
+void pto_image_close(struct pto_image_table *table)
 {
 	struct pto_image *image;
 	unsigned long id;
 
-	xa_for_each(&ctx->images, id, image)
+	xa_for_each(&table->ids, id, image)
 		pto_image_put(image);
-	xa_destroy(&ctx->images);
+	xa_destroy(&table->ids);
 }
 
-static int pto_image_check(const struct pto_ioc_image_create *arg)
+/**
+ * pto_image_make() - reserve an id, and find or make the image with these contents
+ * @table: the context's images
+ * @source: the contents
+ * @id: out: the id, not visible yet
+ * @shared: out: another thread has made it, now or before
+ *
+ * Return: the image, with a reference, for pto_image_publish() or pto_image_abandon(); or ERR_PTR.
+ */
+struct pto_image *pto_image_make(struct pto_image_table *table,
+				 const struct pto_image_source *source, u32 *id, bool *shared)
 {
-	if (arg->flags)
-		return -EOPNOTSUPP;
-	if (arg->pad || !arg->length || arg->build_id_len > PTO_BUILD_ID_MAX ||
-	    memchr_inv(arg->build_id + arg->build_id_len, 0,
-		       PTO_BUILD_ID_MAX - arg->build_id_len))
-		return -EINVAL;
-	return arg->length > PTO_MAX_IMAGE_SIZE ? -EFBIG : 0;
-}
-
-/* Reserve an id, and find or make the image. The bytes have been copied. */
-static struct pto_image *pto_image_bring(struct pto_call *call,
-					 const struct pto_image_source *source)
-{
-	struct pto_ioc_image_create *arg = call->arg;
-	struct pto_ctx *ctx = call->ctx;
 	struct pto_image *image;
-	bool shared;
 	int err;
 
-	err = pto_id_reserve(&ctx->images, &ctx->next_image, PTO_MAX_IMAGES, &arg->id);
+	err = pto_id_reserve(&table->ids, &table->next, PTO_MAX_IMAGES, id);
 	if (err)
 		return ERR_PTR(err);
-	image = pto_image_get(ctx->pdev, source, &shared);
+	image = pto_image_get(table->ch->pdev, source, shared);
 	if (IS_ERR(image))
-		xa_release(&ctx->images, arg->id);
-	arg->shared = shared;
+		xa_release(&table->ids, *id);
 	return image;
 }
 
-static int pto_image_publish(struct pto_ctx *ctx, u32 id, struct pto_image *image, bool shared)
+/** pto_image_abandon() - drop an image whose id has not become visible */
+void pto_image_abandon(struct pto_image_table *table, u32 id, struct pto_image *image)
 {
+	xa_release(&table->ids, id);
+	pto_image_put(image);
+}
+
+/** pto_image_remove() - drop the id of an image. Return: 0 or -ENOENT */
+int pto_image_remove(struct pto_image_table *table, u32 id)
+{
+	struct pto_image *image = pto_id_take(&table->ids, id);
+
+	if (!image)
+		return -ENOENT;
+	atomic_dec(&table->ch->count.images_live);
+	pto_image_put(image);
+	return 0;
+}
+
+/** pto_image_publish() - make the id visible. Return: 0 or -EIO, see pto_id_publish() */
+int pto_image_publish(struct pto_image_table *table, u32 id, struct pto_image *image, bool shared)
+{
+	struct pto_channel *ch = table->ch;
 	u64 size = image->size;
 	int err;
 
-	atomic_inc(&ctx->count.images_live);
-	err = pto_id_publish(&ctx->images, id, image);
+	atomic_inc(&ch->count.images_live);
+	err = pto_id_publish(&table->ids, id, image);
 	if (err) {
-		atomic_dec(&ctx->count.images_live);
+		atomic_dec(&ch->count.images_live);
 	} else if (shared) {
-		atomic64_inc(&ctx->count.image_dedup_hits);
+		atomic64_inc(&ch->count.image_dedup_hits);
 	} else {
-		atomic64_inc(&ctx->count.image_uploads);
-		atomic64_add(size, &ctx->count.image_upload_bytes);
+		atomic64_inc(&ch->count.image_uploads);
+		atomic64_add(size, &ch->count.image_upload_bytes);
 	}
 	return err;
-}
-
-static int pto_image_create_from(struct pto_call *call, struct pto_image_source *source)
-{
-	struct pto_ioc_image_create *arg = call->arg;
-	struct pto_image *image;
-	int err;
-
-	err = pto_image_fetch(source, arg->data_ptr);
-	if (err)
-		return err;
-	image = pto_image_bring(call, source);
-	if (IS_ERR(image))
-		return PTR_ERR(image);
-	err = pto_call_reply(call);
-	if (!err)
-		err = pto_image_publish(call->ctx, arg->id, image, arg->shared);
-	if (err) {
-		xa_release(&call->ctx->images, arg->id);
-		pto_image_put(image);
-	}
-	return err;
-}
-
-/** pto_ioctl_image_create() - PTO_IMAGE_CREATE */
-int pto_ioctl_image_create(struct pto_call *call)
-{
-	struct pto_ioc_image_create *arg = call->arg;
-	struct pto_image_source source = { .size = arg->length };
-	int err;
-
-	err = pto_image_check(arg);
-	if (err)
-		return err;
-	memcpy(source.key.build_id, arg->build_id, PTO_BUILD_ID_MAX);
-	source.key.build_id_len = arg->build_id_len;
-	source.key.user = __kuid_val(call->ctx->user);
-	source.data = kvmalloc(source.size, GFP_KERNEL_ACCOUNT);
-	if (!source.data)
-		return -ENOMEM;
-	err = pto_image_create_from(call, &source);
-	kvfree(source.data);
-	return err;
-}
-
-/** pto_ioctl_image_destroy() - PTO_IMAGE_DESTROY */
-int pto_ioctl_image_destroy(struct pto_call *call)
-{
-	struct pto_ioc_image_destroy *arg = call->arg;
-	struct pto_ctx *ctx = call->ctx;
-	struct pto_image *image;
-
-	image = pto_id_take(&ctx->images, arg->id);
-	if (!image)
-		return -ENOENT;
-	atomic_dec(&ctx->count.images_live);
-	pto_image_put(image);
-	return 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0 */
 /*
- * Images: objects on the device, shared by content.
+ * Images: objects on the device, shared by content. For callables, contexts and ioctls.
  */
 #ifndef PTO_CORE_IMAGE_H
 #define PTO_CORE_IMAGE_H
@@ -9,9 +9,10 @@
 #include <linux/kref.h>
 #include <linux/list.h>
 #include <linux/types.h>
+#include <linux/xarray.h>
 #include <crypto/sha2.h>
 
-#include "ctx.h"
+#include "channel.h"
 #include "mem.h"
 
 #define PTO_MAX_IMAGES		4096	/* of a context */
@@ -60,8 +61,39 @@ struct pto_image {
 	u64 number;
 };
 
-struct pto_image *pto_image_find(struct pto_ctx *ctx, u32 id);
+/**
+ * struct pto_image_source - contents that an application passes
+ * @data: kernel copy of the bytes
+ * @size: number of bytes
+ * @key: Build-ID and digest
+ */
+struct pto_image_source {
+	u8 *data;
+	u64 size;
+	struct pto_image_key key;
+};
+
+/**
+ * struct pto_image_table - the images of a context
+ * @ch: the channel
+ * @ids: images that have an id
+ * @next: start of the search for the next id (the lock of @ids)
+ */
+struct pto_image_table {
+	struct pto_channel *ch;
+	struct xarray ids;
+	u32 next;
+};
+
+void pto_image_table_init(struct pto_image_table *table, struct pto_channel *ch);
+struct pto_image *pto_image_make(struct pto_image_table *table,
+				 const struct pto_image_source *source, u32 *id, bool *shared);
+int pto_image_publish(struct pto_image_table *table, u32 id, struct pto_image *image, bool shared);
+void pto_image_abandon(struct pto_image_table *table, u32 id, struct pto_image *image);
+int pto_image_remove(struct pto_image_table *table, u32 id);
+struct pto_image *pto_image_find(struct pto_image_table *table, u32 id);
+void pto_image_place(const struct pto_image *image, u64 *addr, u64 *size, u64 *number);
 void pto_image_put(struct pto_image *image);
-void pto_image_close(struct pto_ctx *ctx);
+void pto_image_close(struct pto_image_table *table);
 
 #endif /* PTO_CORE_IMAGE_H */

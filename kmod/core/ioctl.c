@@ -93,7 +93,7 @@ long pto_ctx_ioctl(struct pto_ctx *ctx, unsigned int cmd, void __user *arg)
 
 	if (unlikely(!op))
 		return -ENOTTY;
-	if (unlikely(pto_device_is_gone(ctx->pdev) && cmd != PTO_QUERY))
+	if (unlikely(pto_device_is_gone(ctx->ch.pdev) && cmd != PTO_QUERY))
 		return -ENODEV;
 	err = pto_call_fetch(&call, &buffer, op->size, op->min_size);
 	return unlikely(err) ? err : op->execute(&call);

@@ -7,7 +7,7 @@
 #include <linux/slab.h>
 
 #include "callable.h"
-#include "ctx.h"
+#include "channel.h"
 #include "device.h"
 #include "image.h"
 #include "mem.h"
@@ -17,7 +17,6 @@
 static void pto_desc_fill(const struct pto_callable *cal, struct pto_dev_load *desc,
 			  struct pto_dev_kernel *kernels)
 {
-	struct pto_device *pdev = cal->ctx->pdev;
 	u32 i;
 
 	*desc = (struct pto_dev_load){
@@ -26,11 +25,8 @@ static void pto_desc_fill(const struct pto_callable *cal, struct pto_dev_load *d
 		.kernel_count = cal->kernel_count,
 		.flags = cal->load_flags,
 	};
-	if (cal->orch) {
-		desc->image_addr = pto_mem_addr(pdev, &cal->orch->mem);
-		desc->image_size = cal->orch->size;
-		desc->image_id = cal->orch->number;
-	}
+	if (cal->orch)
+		pto_image_place(cal->orch, &desc->image_addr, &desc->image_size, &desc->image_id);
 	memcpy(desc->entry, cal->entry, sizeof(desc->entry));
 	memcpy(desc->config, cal->config, sizeof(desc->config));
 	for (i = 0; i < cal->kernel_count; i++) {
@@ -39,10 +35,9 @@ static void pto_desc_fill(const struct pto_callable *cal, struct pto_dev_load *d
 		kernels[i] = (struct pto_dev_kernel){
 			.func_id = k->func_id,
 			.core_type = k->core_type,
-			.image_addr = pto_mem_addr(pdev, &k->image->mem),
-			.image_size = k->image->size,
-			.image_id = k->image->number,
 		};
+		pto_image_place(k->image, &kernels[i].image_addr, &kernels[i].image_size,
+				&kernels[i].image_id);
 	}
 }
 
@@ -55,7 +50,7 @@ static u64 pto_desc_size(const struct pto_callable *cal)
 
 static int pto_desc_write(struct pto_callable *cal)
 {
-	struct pto_device *pdev = cal->ctx->pdev;
+	struct pto_device *pdev = cal->table->ch->pdev;
 	u64 size = pto_desc_size(cal);
 	struct pto_dev_load *desc;
 	int err;
@@ -64,9 +59,9 @@ static int pto_desc_write(struct pto_callable *cal)
 	if (!desc)
 		return -ENOMEM;
 	pto_desc_fill(cal, desc, (struct pto_dev_kernel *)(desc + 1));
-	err = pto_reclaim_alloc(cal->ctx, size, &cal->desc);
+	err = pto_reclaim_alloc(cal->table->ch, size, &cal->desc);
 	if (err == -ENOMEM)
-		cal->ctx->missing = size;
+		cal->table->ch->missing = size;
 	if (!err)
 		err = pto_mem_write(pdev, &cal->desc, 0, desc, size);
 	kvfree(desc);
@@ -76,20 +71,20 @@ static int pto_desc_write(struct pto_callable *cal)
 /* Devices before minor version 3 may insist on 0. */
 static u32 pto_callable_label(const struct pto_callable *cal)
 {
-	return (cal->ctx->pdev->ident.abi_version & U16_MAX) < 3 ? 0 : cal->cid + 1;
+	return (cal->table->ch->pdev->ident.abi_version & U16_MAX) < 3 ? 0 : cal->cid + 1;
 }
 
 /**
- * pto_callable_load() - have a callable loaded under its handle
- * @cal: the callable; between pto_ctx_begin_hw() and pto_ctx_end()
+ * pto_callable_give() - have a callable loaded under its handle
+ * @cal: the callable; between pto_channel_begin_hw() and pto_channel_end()
  * @reply: the completion of LOAD
  *
  * Return: 0 or an error. If @reply->done is false after an error, the device may still load the
  * callable later, so the description is not freed.
  */
-int pto_callable_load(struct pto_callable *cal, struct pto_reply *reply)
+int pto_callable_give(struct pto_callable *cal, struct pto_reply *reply)
 {
-	struct pto_device *pdev = cal->ctx->pdev;
+	struct pto_device *pdev = cal->table->ch->pdev;
 	union pto_command cmd = { .load = {
 		.opcode = PTO_DEV_LOAD,
 		.handle = cal->handle,
@@ -101,7 +96,7 @@ int pto_callable_load(struct pto_callable *cal, struct pto_reply *reply)
 	err = pto_desc_write(cal);
 	if (!err) {
 		cmd.load.desc_addr = pto_mem_addr(pdev, &cal->desc);
-		err = pto_reclaim_command(cal->ctx, &cmd, reply);
+		err = pto_reclaim_command(cal->table->ch, &cmd, reply);
 		if (!reply->done)
 			return err;
 	}
@@ -110,25 +105,26 @@ int pto_callable_load(struct pto_callable *cal, struct pto_reply *reply)
 }
 
 /**
- * pto_callable_load_all() - load the prepared callables into a new hardware context
- * @ctx: the context; ctx->claim is held
+ * pto_callable_give_all() - load the prepared callables into a new hardware context
+ * @table: the context's callables; the channel is claimed
  */
-int pto_callable_load_all(struct pto_ctx *ctx)
+int pto_callable_give_all(struct pto_callable_table *table)
 {
+	struct pto_channel *ch = table->ch;
 	struct pto_reply reply = { .report = NULL };
 	struct pto_callable *cal;
 	int err;
 
-	list_for_each_entry(cal, &ctx->loaded, link) {
+	list_for_each_entry(cal, &table->loaded, link) {
 		/* Set if a LOAD of the old hardware context was not answered. */
-		pto_mem_free(ctx->pdev, &cal->desc);
-		err = pto_callable_load(cal, &reply);
+		pto_mem_free(ch->pdev, &cal->desc);
+		err = pto_callable_give(cal, &reply);
 		if (err)
 			return err;
 		if (cal->orch)
-			atomic64_inc(&ctx->count.aicpu_dlopens);
+			atomic64_inc(&ch->count.aicpu_dlopens);
 		atomic64_add(min_t(u64, reply.detail, cal->kernel_count),
-			     &ctx->count.kernel_loads);
+			     &ch->count.kernel_loads);
 	}
 	return 0;
 }

@@ -14,12 +14,11 @@
 #include "image.h"
 #include "ioctl.h"
 #include "queue.h"
-#include "reclaim.h"
 #include "stream.h"
 
 static void pto_query_device(struct pto_ctx *ctx, struct pto_device_info *info)
 {
-	struct pto_device *pdev = ctx->pdev;
+	struct pto_device *pdev = ctx->ch.pdev;
 	const struct pto_dev_ident *id = &pdev->ident;
 
 	*info = (struct pto_device_info){
@@ -54,87 +53,11 @@ static void pto_query_device(struct pto_ctx *ctx, struct pto_device_info *info)
 	memcpy(info->name, id->name, sizeof(info->name));
 }
 
-/* Add the counters of the existing streams. The queue's lock keeps those of a stream consistent. */
-static void pto_query_streams(struct pto_ctx *ctx, struct pto_context_stats *stats)
-{
-	struct pto_stream *s;
-
-	spin_lock(&ctx->client.lock);
-	stats->arena_hits = atomic64_read(&ctx->count.arena_hits);
-	stats->runs_submitted = atomic64_read(&ctx->count.runs_submitted);
-	stats->runs_completed = atomic64_read(&ctx->count.runs_completed);
-	stats->runs_failed = atomic64_read(&ctx->count.runs_failed);
-	list_for_each_entry(s, &ctx->client.queues, queue.link) {
-		spin_lock(&s->queue.lock);
-		stats->arena_hits += s->runs.arena_hits;
-		stats->runs_submitted += s->runs.submitted;
-		stats->runs_completed += s->runs.completed;
-		stats->runs_failed += s->runs.failed;
-		spin_unlock(&s->queue.lock);
-	}
-	spin_unlock(&ctx->client.lock);
-}
-
-static u32 pto_query_state(struct pto_ctx *ctx)
-{
-	if (pto_device_is_gone(ctx->pdev))
-		return PTO_CTX_GONE;
-	return READ_ONCE(ctx->client.lost) ? PTO_CTX_LOST : PTO_CTX_OK;
-}
-
-/*
- * Take completions, so that runs which have ended count as completed. Sends nothing to the device.
- * Return: the control queue's progress, 0 if the device is gone.
- */
-static u32 pto_query_reap(struct pto_ctx *ctx)
-{
-	struct pto_section section;
-	u32 progress;
-
-	if (!pto_section_enter(&section, ctx->pdev))
-		return 0;
-	pto_reclaim_reap(ctx);
-	progress = READ_ONCE(ctx->control.head->progress);
-	pto_section_leave(&section);
-	return progress;
-}
-
-void pto_ctx_stats(struct pto_ctx *ctx, struct pto_context_stats *stats)
-{
-	struct pto_counters *count = &ctx->count;
-	u32 progress = pto_query_reap(ctx);
-
-	*stats = (struct pto_context_stats){
-		.size = sizeof(*stats),
-		.state = pto_query_state(ctx),
-		.streams_created = atomic64_read(&count->streams_created),
-		.streams_live = atomic_read(&count->streams_live),
-		.callables_live = atomic_read(&count->callables_live),
-		.bo_live = atomic_read(&count->bo_live),
-		.bo_bytes = atomic64_read(&count->bo_bytes),
-		.images_live = atomic_read(&count->images_live),
-		.prepares = atomic64_read(&count->prepares),
-		.unprepares = atomic64_read(&count->unprepares),
-		.aicpu_dlopen_count = atomic64_read(&count->aicpu_dlopens),
-		.kernel_load_count = atomic64_read(&count->kernel_loads),
-		.image_uploads = atomic64_read(&count->image_uploads),
-		.image_upload_bytes = atomic64_read(&count->image_upload_bytes),
-		.image_dedup_hits = atomic64_read(&count->image_dedup_hits),
-		.arena_misses = atomic64_read(&count->arena_misses),
-		.arena_builds = atomic64_read(&count->arena_builds),
-		.arena_rebinds = atomic64_read(&count->arena_rebinds),
-		.resets = atomic64_read(&count->resets),
-		.host_dlopen_count = atomic64_read(&count->host_dlopens),
-		.progress = progress,
-	};
-	pto_query_streams(ctx, stats);
-}
-
 static void pto_query_usage(struct pto_ctx *ctx, struct pto_device_usage *usage)
 {
-	struct pto_device *pdev = ctx->pdev;
+	struct pto_device *pdev = ctx->ch.pdev;
 
-	pto_query_reap(ctx);
+	pto_ctx_reap(ctx);
 	*usage = (struct pto_device_usage){
 		.size = sizeof(*usage),
 		.contexts = atomic_read(&pdev->context_count),
@@ -165,9 +88,9 @@ static void pto_query_costs(struct pto_ctx *ctx, struct pto_debug_stats *stats)
 	const struct pto_dev_costs *costs;
 	struct pto_section section;
 
-	if (!pto_section_enter(&section, ctx->pdev))
+	if (!pto_section_enter(&section, ctx->ch.pdev))
 		return;
-	costs = &ctx->control.head->costs;
+	costs = &ctx->ch.control.head->costs;
 	stats->hand_over_ns = READ_ONCE(costs->hand_over_ns);
 	stats->hand_over_tensor_ns = READ_ONCE(costs->tensor_ns);
 	stats->catch_up_ns = READ_ONCE(costs->catch_up_ns);
@@ -179,19 +102,19 @@ static void pto_query_costs(struct pto_ctx *ctx, struct pto_debug_stats *stats)
 /* Not part of the stable interface. Takes no completions, as that could change the counters. */
 static void pto_query_debug(struct pto_ctx *ctx, struct pto_debug_stats *stats)
 {
-	struct pto_stream *s;
+	struct pto_queue *q;
 
 	*stats = (struct pto_debug_stats){
 		.size = sizeof(*stats),
-		.interrupts = atomic64_read(&ctx->client.interrupts),
-		.device_commands = atomic64_read(&ctx->count.device_commands),
+		.interrupts = atomic64_read(&ctx->ch.client.interrupts),
+		.device_commands = atomic64_read(&ctx->ch.count.device_commands),
 	};
-	spin_lock(&ctx->client.lock);
-	stats->doorbells = atomic64_read(&ctx->count.doorbells);
-	list_for_each_entry(s, &ctx->client.queues, queue.link)
-		stats->doorbells += pto_queue_doorbells(&s->queue);
-	stats->doorbells += pto_queue_doorbells(&ctx->control);
-	spin_unlock(&ctx->client.lock);
+	spin_lock(&ctx->ch.client.lock);
+	stats->doorbells = atomic64_read(&ctx->ch.count.doorbells);
+	list_for_each_entry(q, &ctx->ch.client.queues, link)
+		stats->doorbells += pto_queue_doorbells(q);
+	stats->doorbells += pto_queue_doorbells(&ctx->ch.control);
+	spin_unlock(&ctx->ch.client.lock);
 	pto_query_costs(ctx, stats);
 }
 
@@ -220,7 +143,7 @@ int pto_ioctl_query(struct pto_call *call)
 
 	if (arg->pad)
 		return -EINVAL;
-	if (pto_query_needs_device(arg->item) && pto_device_is_gone(ctx->pdev))
+	if (pto_query_needs_device(arg->item) && pto_device_is_gone(ctx->ch.pdev))
 		return -ENODEV;
 	/* It tells what other contexts do. */
 	if (arg->item == PTO_QUERY_USAGE && !perfmon_capable())

@@ -172,6 +172,20 @@ void pto_queue_stop(struct pto_queue *q)
 	wake_up_all(q->wq);
 }
 
+/** pto_queue_cancel() - end the runs in flight, which the device will not complete any more */
+void pto_queue_cancel(struct pto_queue *q)
+{
+	struct pto_dev_cqe cqe = { .status = PTO_DEV_ABORTED };
+
+	spin_lock(&q->lock);
+	cqe.start_ns = ktime_get_ns();
+	cqe.end_ns = cqe.start_ns;
+	while (q->runs->completed != q->runs->submitted)
+		pto_runs_complete(q->runs, &cqe, NULL);
+	WRITE_ONCE(q->cq_head, q->sq_tail);
+	spin_unlock(&q->lock);
+}
+
 /**
  * pto_queue_slot() - get the slot for the next command
  * @q: the queue; its lock is held

@@ -161,6 +161,7 @@ int pto_queue_open(struct pto_queue *q, struct pto_device *pdev, u32 index);
 void pto_queue_close(struct pto_queue *q);
 void pto_queue_reset(struct pto_queue *q);
 void pto_queue_stop(struct pto_queue *q);
+void pto_queue_cancel(struct pto_queue *q);
 union pto_command *pto_queue_slot(struct pto_queue *q);
 void pto_queue_publish(struct pto_queue *q);
 void pto_queue_kick(struct pto_queue *q);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0 */
 /*
- * Deferred freeing of objects that runs may still be using.
+ * Deferred freeing of objects that runs may still be using. For objects and contexts.
  */
 #ifndef PTO_CORE_RECLAIM_H
 #define PTO_CORE_RECLAIM_H
@@ -9,7 +9,7 @@
 #include <linux/list.h>
 #include <linux/types.h>
 
-#include "ctx.h"
+#include "channel.h"
 
 #define PTO_DEFERRED_COMMANDS 2
 
@@ -23,27 +23,27 @@ struct pto_deferred_ops {
 	void (*release)(struct pto_deferred *d);
 };
 
-void pto_defer(struct pto_ctx *ctx, struct pto_deferred *d, const struct pto_deferred_ops *ops);
-void pto_reclaim_init(struct pto_ctx *ctx);
-void pto_reclaim_start(struct pto_ctx *ctx);
-void pto_reclaim_reap(struct pto_ctx *ctx);
-bool pto_reclaim_settle(struct pto_ctx *ctx, int before);
-int pto_reclaim_alloc(struct pto_ctx *ctx, u64 length, struct pto_mem *mem);
-int pto_reclaim_command(struct pto_ctx *ctx, union pto_command *cmd, struct pto_reply *reply);
-int pto_reclaim_give(struct pto_ctx *ctx, union pto_command *cmd, struct pto_deferred *d);
-bool pto_reclaim_given(struct pto_ctx *ctx, const struct pto_deferred *d);
-void pto_reclaim_all(struct pto_ctx *ctx);
+void pto_defer(struct pto_channel *ch, struct pto_deferred *d, const struct pto_deferred_ops *ops);
+void pto_reclaim_init(struct pto_channel *ch);
+void pto_reclaim_start(struct pto_channel *ch);
+void pto_reclaim_reap(struct pto_channel *ch);
+bool pto_reclaim_settle(struct pto_channel *ch, int before);
+int pto_reclaim_alloc(struct pto_channel *ch, u64 length, struct pto_mem *mem);
+int pto_reclaim_command(struct pto_channel *ch, union pto_command *cmd, struct pto_reply *reply);
+int pto_reclaim_give(struct pto_channel *ch, union pto_command *cmd, struct pto_deferred *d);
+bool pto_reclaim_given(struct pto_channel *ch, const struct pto_deferred *d);
+void pto_reclaim_all(struct pto_channel *ch);
 
 /* Are there deferred objects? Asked after completions were taken, which may let some go. */
-static inline bool pto_reclaim_pending(struct pto_ctx *ctx)
+static inline bool pto_reclaim_pending(struct pto_channel *ch)
 {
-	return unlikely(atomic_read(&ctx->client.pending));
+	return unlikely(atomic_read(&ch->client.pending));
 }
 
 /* Called before an allocation or command that may fail for want of what is being freed. */
-static inline int pto_reclaim_mark(struct pto_ctx *ctx)
+static inline int pto_reclaim_mark(struct pto_channel *ch)
 {
-	return atomic_read(&ctx->reclaim.freed);
+	return atomic_read(&ch->reclaim.freed);
 }
 
 #endif /* PTO_CORE_RECLAIM_H */

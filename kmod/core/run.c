@@ -6,7 +6,6 @@
  */
 #include <linux/math64.h>
 #include <linux/mm.h>
-#include <linux/nospec.h>
 #include <linux/overflow.h>
 #include <linux/sched/signal.h>
 #include <linux/stddef.h>
@@ -28,18 +27,6 @@
 #define PTO_RUN_ENTRY_MIN offsetofend(struct pto_run_entry, user_data)
 #define PTO_RUN_CHUNK 6		/* entries copied at a time; they take half a KiB of stack */
 
-static struct pto_callable *pto_run_callable(struct pto_ctx *ctx,
-					     const struct pto_run_entry *entry)
-{
-	u32 cid = array_index_nospec((u32)entry->cid, PTO_MAX_CALLABLES);
-	/* Pairs with the release in pto_callable_commit(). */
-	struct pto_callable *cal = smp_load_acquire(&ctx->callables[cid]);
-
-	if (!cal || (entry->generation && entry->generation != cal->generation))
-		return NULL;
-	return cal;
-}
-
 /* Device address of a part of a buffer, 0 for none. */
 static int pto_run_addr(struct pto_ctx *ctx, u32 id, u64 offset, u32 size, u64 *addr)
 {
@@ -51,28 +38,27 @@ static int pto_run_addr(struct pto_ctx *ctx, u32 id, u64 offset, u32 size, u64 *
 		return size || offset ? -EINVAL : 0;
 	if (!size || !IS_ALIGNED(offset, 64))
 		return -EINVAL;
-	bo = xa_load(&ctx->bos, id);
+	bo = pto_bo_peek(&ctx->bos, id);
 	if (!bo)
 		return -ENOENT;
 	if (check_add_overflow(offset, (u64)size, &end))
 		return -EOVERFLOW;
 	if (end > bo->mem.length)
 		return -EINVAL;
-	*addr = pto_mem_addr(ctx->pdev, &bo->mem) + offset;
+	*addr = pto_mem_addr(ctx->ch.pdev, &bo->mem) + offset;
 	return 0;
 }
 
 /* Device addresses of the arguments and the graph. PTO_KIND_HOST_GRAPH alone needs a graph. */
-static int pto_run_addrs(struct pto_callable *cal, const struct pto_run_entry *entry, u64 *args,
-			 u64 *graph)
+static int pto_run_addrs(struct pto_ctx *ctx, struct pto_callable *cal,
+			 const struct pto_run_entry *entry, u64 *args, u64 *graph)
 {
 	int err;
 
-	err = pto_run_addr(cal->ctx, entry->args_bo, entry->args_offset, entry->args_size, args);
+	err = pto_run_addr(ctx, entry->args_bo, entry->args_offset, entry->args_size, args);
 	if (unlikely(err))
 		return err;
-	err = pto_run_addr(cal->ctx, entry->graph_bo, entry->graph_offset, entry->graph_size,
-			   graph);
+	err = pto_run_addr(ctx, entry->graph_bo, entry->graph_offset, entry->graph_size, graph);
 	if (unlikely(err))
 		return err;
 	return !*graph == (cal->kind == PTO_KIND_HOST_GRAPH) ? -EINVAL : 0;
@@ -99,7 +85,7 @@ static void pto_run_record(struct pto_stream *s, const struct pto_run_entry *ent
 			   struct pto_arena *arena, u64 now)
 {
 	struct pto_run_record *run = &s->runs.records[s->runs.submitted & s->runs.mask];
-	u64 seq = atomic64_inc_return(&s->ctx->run_seq);
+	u64 seq = atomic64_inc_return(&s->table->ch->run_seq);
 
 	run->user_data = entry->user_data;
 	run->submit_ns = now;
@@ -114,9 +100,9 @@ static void pto_run_record(struct pto_stream *s, const struct pto_run_entry *ent
  * Queue one run. The queue's lock is held, so objects found here stay until the run has ended: see
  * reclaim.c. -ENXIO: there is no default arena yet.
  */
-static int pto_run_one(struct pto_stream *s, const struct pto_run_entry *entry, u64 now)
+static int pto_run_one(struct pto_ctx *ctx, struct pto_stream *s,
+		       const struct pto_run_entry *entry, u64 now)
 {
-	struct pto_ctx *ctx = s->ctx;
 	struct pto_dev_cmd_run *cmd;
 	struct pto_callable *cal;
 	struct pto_arena *arena;
@@ -127,13 +113,13 @@ static int pto_run_one(struct pto_stream *s, const struct pto_run_entry *entry, 
 		return -EOPNOTSUPP;
 	if (unlikely(entry->cid < 0 || entry->cid >= PTO_MAX_CALLABLES))
 		return -EINVAL;
-	cal = pto_run_callable(ctx, entry);
+	cal = pto_callable_peek(&ctx->callables, entry->cid, entry->generation);
 	if (unlikely(!cal))
 		return -ENOENT;
-	err = pto_run_addrs(cal, entry, &args_addr, &graph_addr);
+	err = pto_run_addrs(ctx, cal, entry, &args_addr, &graph_addr);
 	if (unlikely(err))
 		return err;
-	arena = pto_arena_find(ctx, entry->arena);
+	arena = pto_arena_find(&ctx->arenas, entry->arena);
 	if (unlikely(!arena))
 		return entry->arena ? -ENOENT : -ENXIO;
 	cmd = (struct pto_dev_cmd_run *)pto_queue_slot(&s->queue);
@@ -142,12 +128,12 @@ static int pto_run_one(struct pto_stream *s, const struct pto_run_entry *entry, 
 	*cmd = (struct pto_dev_cmd_run){
 		.opcode = PTO_DEV_RUN,
 		.id = s->queue.sq_tail,
-		.ctx = ctx->hw_id,
+		.ctx = ctx->ch.hw_id,
 		.handle = cal->handle,
 		.args_addr = args_addr,
 		.args_size = entry->args_size,
 		.epoch = pto_arena_next_epoch(arena),
-		.arena_addr = pto_mem_addr(ctx->pdev, &arena->mem),
+		.arena_addr = pto_mem_addr(ctx->ch.pdev, &arena->mem),
 		.graph_addr = graph_addr,
 		.graph_size = entry->graph_size,
 		.timeout_ms = pto_run_ms(entry->timeout_ns),
@@ -160,11 +146,10 @@ static int pto_run_one(struct pto_stream *s, const struct pto_run_entry *entry, 
 }
 
 /* Queue runs until the first error, which goes to *err. Return: the number of queued runs. */
-static u32 pto_run_some(struct pto_stream *s, const struct pto_run_entry *entries, u32 count,
-			u64 *first, int *err)
+static u32 pto_run_some(struct pto_ctx *ctx, struct pto_stream *s,
+			const struct pto_run_entry *entries, u32 count, u64 *first, int *err)
 {
 	struct pto_queue *q = &s->queue;
-	struct pto_ctx *ctx = s->ctx;
 	u64 now = ktime_get_ns();
 	unsigned int taken = 0;
 	u32 done = 0;
@@ -174,19 +159,19 @@ static u32 pto_run_some(struct pto_stream *s, const struct pto_run_entry *entrie
 	if (unlikely(q->sq_tail - q->cq_head + count > q->mask + 1))
 		taken = pto_queue_reap(q);
 	/* If the context is not lost, the queue is stopped because the stream was destroyed. */
-	if (unlikely(READ_ONCE(ctx->client.lost)))
+	if (unlikely(READ_ONCE(ctx->ch.client.lost)))
 		*err = -EIO;
 	else if (unlikely(q->stopped))
 		*err = -ENOENT;
 	*first = s->runs.submitted + 1;
 	while (!*err && done < count) {
-		*err = pto_run_one(s, &entries[done], now);
+		*err = pto_run_one(ctx, s, &entries[done], now);
 		done += !*err;
 	}
 	if (done) {
 		pto_queue_kick(q);
 		/* The kick was a full barrier: see pto_ctx_poll(). */
-		if (unlikely(READ_ONCE(ctx->client.poll_armed))) {
+		if (unlikely(READ_ONCE(ctx->ch.client.poll_armed))) {
 			pto_queue_arm(q);
 			/* Completions before pto_queue_arm() cause no interrupt. */
 			taken += pto_queue_reap(q);
@@ -228,38 +213,38 @@ static int pto_run_make_arena(struct pto_ctx *ctx)
 {
 	int err;
 
-	err = pto_ctx_begin_hw(ctx);
+	err = pto_channel_begin_hw(&ctx->ch);
 	if (err)
 		return err;
-	err = pto_arena_default(ctx, false);
-	pto_ctx_end(ctx);
+	err = pto_arena_default(&ctx->arenas, false);
+	pto_channel_end(&ctx->ch);
 	return err;
 }
 
 /* Queue one chunk of the caller's array, and create the default arena if needed. */
-static u32 pto_run_chunk(struct pto_stream *s, const struct pto_run_entry *entries, u32 count,
-			 u64 *first, int *err)
+static u32 pto_run_chunk(struct pto_ctx *ctx, struct pto_stream *s,
+			 const struct pto_run_entry *entries, u32 count, u64 *first, int *err)
 {
-	struct pto_ctx *ctx = s->ctx;
 	struct pto_section section;
 	u64 again;
 	u32 done;
 
-	if (!pto_section_enter(&section, ctx->pdev)) {
+	if (!pto_section_enter(&section, ctx->ch.pdev)) {
 		*err = -ENODEV;
 		return 0;
 	}
-	done = pto_run_some(s, entries, count, first, err);
+	done = pto_run_some(ctx, s, entries, count, first, err);
 	pto_section_leave(&section);
 	while (unlikely(*err == -ENXIO)) {
 		*err = pto_run_make_arena(ctx);
 		if (*err)
 			break;
-		if (!pto_section_enter(&section, ctx->pdev)) {
+		if (!pto_section_enter(&section, ctx->ch.pdev)) {
 			*err = -ENODEV;
 			break;
 		}
-		done += pto_run_some(s, entries + done, count - done, done ? &again : first, err);
+		done += pto_run_some(ctx, s, entries + done, count - done, done ? &again : first,
+				     err);
 		pto_section_leave(&section);
 	}
 	return done;
@@ -271,7 +256,7 @@ static int pto_run_check(const struct pto_call *call)
 
 	if (unlikely(arg->flags))
 		return -EOPNOTSUPP;
-	if (unlikely(!arg->count || arg->count > call->ctx->pdev->ident.queue_depth ||
+	if (unlikely(!arg->count || arg->count > call->ctx->ch.pdev->ident.queue_depth ||
 		     arg->stride < PTO_RUN_ENTRY_MIN || arg->pad))
 		return -EINVAL;
 	if (unlikely(arg->stride > PAGE_SIZE))
@@ -313,7 +298,7 @@ static int pto_run_submit(struct pto_call *call, struct pto_stream *s)
 		err = pto_run_fetch(arg, accepted, count, entries);
 		if (unlikely(err))
 			break;
-		done = pto_run_chunk(s, entries, count, &chunk_first, &err);
+		done = pto_run_chunk(call->ctx, s, entries, count, &chunk_first, &err);
 		if (!accepted && done)
 			first = (u64)s->id << PTO_RUN_STREAM_SHIFT | chunk_first;
 		accepted += done;
@@ -375,11 +360,11 @@ int pto_ioctl_run(struct pto_call *call)
 	err = pto_run_check(call);
 	if (unlikely(err))
 		return err;
-	s = pto_stream_get(call->ctx, arg->stream);
+	s = pto_stream_get(&call->ctx->streams, arg->stream);
 	if (unlikely(!s))
 		return -ENOENT;
 	arg->wait_error = 0;
 	err = arg->wait_ptr ? pto_run_and_wait(call, s) : pto_run_submit(call, s);
-	pto_stream_put(call->ctx, s);
+	pto_stream_put(s);
 	return err;
 }

@@ -156,10 +156,10 @@ int pto_ioctl_wait(struct pto_call *call)
 	err = pto_wait_check(call);
 	if (unlikely(err))
 		return err;
-	s = pto_stream_get(call->ctx, arg->run >> PTO_RUN_STREAM_SHIFT);
+	s = pto_stream_get(&call->ctx->streams, arg->run >> PTO_RUN_STREAM_SHIFT);
 	if (unlikely(!s))
 		return -ENOENT;
 	err = pto_wait_for(call, s);
-	pto_stream_put(call->ctx, s);
+	pto_stream_put(s);
 	return err;
 }

@@ -19,26 +19,26 @@ void inside_age(struct pto_ctx *ctx)
 	int i;
 
 	for (i = 0; i < PTO_MAX_CALLABLES; i++)
-		ctx->generations[i] = U32_MAX;
+		ctx->callables.generations[i] = U32_MAX;
 	for (i = 0; i < PTO_MAX_ARENAS; i++)
-		if (ctx->arenas[i])
-			atomic_set(&ctx->arenas[i]->epoch, -1);
-	ctx->next_arena = U32_MAX;
+		if (ctx->arenas.slots[i])
+			atomic_set(&ctx->arenas.slots[i]->epoch, -1);
+	ctx->arenas.next = U32_MAX;
 }
 
 int inside_claims(struct pto_ctx *ctx)
 {
-	return pto_ctx_begin(ctx);
+	return pto_channel_begin(&ctx->ch);
 }
 
 void inside_claims_no_more(struct pto_ctx *ctx)
 {
-	pto_ctx_end(ctx);
+	pto_channel_end(&ctx->ch);
 }
 
 void inside_count_bos(struct pto_ctx *ctx, int more)
 {
-	atomic_add(more, &ctx->bo_count);
+	atomic_add(more, &ctx->bos.count);
 }
 
 void inside_exits(bool exits, int code)

@@ -546,11 +546,11 @@ bool machine_explored(const void *p)
 	if (!m.exploring)
 		return false;
 	return queue_of(p) || device_explored(p) || p == &m.irqs ||
-	       p == &ctx->client.wq.head.next || p == &ctx->client.poll_armed ||
-	       p == &ctx->client.lost || p == &ctx->client.pending || p == &ctx->run_seq ||
-	       p == &ctx->reclaim.freed ||
-	       of_queue(&ctx->control, p) ||
-	       of_queue(&ctx->default_stream->queue, p) ||
+	       p == &ctx->ch.client.wq.head.next || p == &ctx->ch.client.poll_armed ||
+	       p == &ctx->ch.client.lost || p == &ctx->ch.client.pending ||
+	       p == &ctx->ch.run_seq || p == &ctx->ch.reclaim.freed ||
+	       of_queue(&ctx->ch.control, p) ||
+	       of_queue(&ctx->streams.main->queue, p) ||
 	       within(p, machine_task, sizeof(machine_task));
 }
 
