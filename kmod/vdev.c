@@ -14,7 +14,7 @@
 
 #include "chrdev.h"
 #include "numbers.h"
-#include "timens.h"
+#include "base/timens.h"
 #include "vdev.h"
 
 /**

@@ -5,7 +5,7 @@
 #
 #   OBJCOPY=PROGRAM   default: the one that belongs to $(CC)
 
-SIM_CORE_SRC := $(wildcard kmod/core/*.c)
+SIM_CORE_SRC := $(wildcard kmod/core/*/*.c)
 SIM_KERNEL_SRC := $(wildcard sim/kernel/*.c)
 SIM_DEVICE_SRC := $(wildcard sim/device/*.c) $(wildcard libpto/runtime/*.c)
 SIM_PRELOAD_SRC := $(wildcard sim/preload/*.c)
@@ -19,8 +19,7 @@ FLAG_DIRS += kmod/core sim/kernel sim/device sim/preload sim/ptod
 SIM_KERNEL_FLAGS := -Isim/kernel/include -Isim/kernel -Ikmod/core -fno-strict-aliasing
 CFLAGS-kmod/core := $(SIM_KERNEL_FLAGS)
 CFLAGS-sim/kernel := $(SIM_KERNEL_FLAGS)
-# sim/device comes first: kmod/core has a device.h, too. Fortification would replace the functions
-# that the interposer defines.
+# Fortification would replace the functions that the interposer defines.
 CFLAGS-sim/preload := -Isim/device $(SIM_KERNEL_FLAGS) -U_FORTIFY_SOURCE
 CFLAGS-sim/ptod := -Isim/device
 
@@ -34,8 +33,8 @@ SIM_FLAGS += $(if $(findstring thread,$(SAN)),-Wl$(comma)-z$(comma)initfirst)
 
 $(eval $(call shared,libptosim.so,$(SIM_SRC),$(SIM_LIBS),$$(SIM_FLAGS),$(SIM_MAP)))
 
-# The archive is one object in which only the interposed functions are global: the driver's core
-# and the task runtime have functions with the same names as libpto, and possibly the application.
+# The archive is one object in which only the interposed functions are global: libpto has the task
+# runtime, too, and the names of the rest are nobody else's business.
 OBJCOPY ?= $(shell $(CC) -print-prog-name=objcopy)
 # With -flto, gcc must be told to generate machine code here; clang with its own linker does so.
 RELOCATABLE = $(shell $(CC) -flinker-output=nolto-rel -E -x c /dev/null >/dev/null 2>&1 && \

@@ -85,6 +85,6 @@ fresh: ## make demo, build, the module for both of Debian's kernels, a virtual m
 	@tools/test/fresh-root -- tools/test/first-steps
 
 .PHONY: check-style
-check-style: ## checkpatch, sparse, header tests, shellcheck, man pages, licence lines
+check-style: ## checkpatch, sparse, floors, header tests, shellcheck, man pages, licence lines
 	@tools/setup/deps.sh build module style
 	@tools/style/check --build $(O)

@@ -6,11 +6,11 @@
 #include <linux/string.h>
 #include <linux/wait.h>
 
-#include "arena.h"
-#include "ctx.h"
-#include "device.h"
-#include "image.h"
-#include "mem.h"
+#include "object/arena.h"
+#include "context/ctx.h"
+#include "device/device.h"
+#include "object/image.h"
+#include "device/mem.h"
 
 #include "inside.h"
 

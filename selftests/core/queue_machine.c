@@ -16,8 +16,8 @@
 #include <linux/srcu.h>
 
 #include <pto_core.h>
-#include <ctx.h>
-#include <stream.h>
+#include <context/ctx.h>
+#include <object/stream.h>
 #include <internal.h>
 #include <sim_kernel.h>
 

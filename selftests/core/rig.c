@@ -10,7 +10,7 @@
 #include <linux/nospec.h>
 #include <linux/workqueue.h>
 
-#include <mem.h>
+#include <device/mem.h>
 #include <pto_core.h>
 #include <sim_clock.h>
 #include <sim_kernel.h>

@@ -7,7 +7,7 @@
 /^ *-: *0:Source:/ {
 	file = $0
 	sub(/^ *-: *0:Source:/, "", file)
-	wanted = file !~ /selftests\// && match(file, /(kmod\/core|libpto|libpto\/runtime|sim\/device)\/[^\/]*\.[ch]$/)
+	wanted = file !~ /selftests\// && match(file, /(kmod\/core\/[a-z]+|libpto|libpto\/runtime|sim\/device)\/[^\/]*\.[ch]$/)
 	file = substr(file, RSTART)
 	next
 }

@@ -1,0 +1,347 @@
+// SPDX-License-Identifier: MIT OR GPL-2.0
+/*
+ * Buffer objects: device memory with an id, an address, and user mappings.
+ *
+ * A buffer's mmap offset is its offset in the window. pto_bo_table.at serves to find the buffer
+ * that contains an offset. Its index is the *distance* of a buffer's first page from the end of the
+ * window, so the first entry at or after a page's distance is the last buffer that begins at or
+ * before that page.
+ */
+#include <linux/err.h>
+#include <linux/sched/signal.h>
+#include <linux/mm.h>
+#include <linux/slab.h>
+
+#include "base/ids.h"
+#include "channel/channel.h"
+#include "channel/reclaim.h"
+#include "device/device.h"
+#include "device/mem.h"
+#include "device/queue.h"
+#include "object/bo.h"
+
+/** pto_bo_table_init() - no buffers yet; @table is zero */
+void pto_bo_table_init(struct pto_bo_table *table, struct pto_channel *ch)
+{
+	table->ch = ch;
+	INIT_LIST_HEAD(&table->list);
+	xa_init_flags(&table->ids, XA_FLAGS_ALLOC1 | XA_FLAGS_ACCOUNT);
+	xa_init_flags(&table->at, XA_FLAGS_ACCOUNT);
+}
+
+static unsigned long pto_bo_distance(struct pto_bo_table *table, u64 offset)
+{
+	return (table->ch->pdev->ident.window_size >> PAGE_SHIFT) - 1 - (offset >> PAGE_SHIFT);
+}
+
+static void pto_bo_free(struct pto_bo *bo)
+{
+	struct pto_channel *ch = bo->table->ch;
+
+	spin_lock(&ch->client.lock);
+	list_del(&bo->link);
+	spin_unlock(&ch->client.lock);
+	atomic64_sub(bo->mem.length, &ch->count.bo_bytes);
+	atomic_dec(&bo->table->count);
+	pto_channel_free_mem(ch, &bo->mem);
+	kfree(bo);
+}
+
+static void pto_bo_command(struct pto_bo *bo, u16 opcode, union pto_command *cmd)
+{
+	cmd->map = (struct pto_dev_cmd_map){
+		.opcode = opcode,
+		.addr = pto_mem_addr(bo->table->ch->pdev, &bo->mem),
+		.length = bo->mem.length,
+		.prot = opcode == PTO_DEV_MAP ? PTO_DEV_PROT_READ | PTO_DEV_PROT_WRITE : 0,
+	};
+}
+
+static unsigned int pto_bo_unmap_commands(struct pto_deferred *d, union pto_command *cmd)
+{
+	pto_bo_command(container_of(d, struct pto_bo, deferred), PTO_DEV_UNMAP, cmd);
+	return 1;
+}
+
+static void pto_bo_deferred_release(struct pto_deferred *d)
+{
+	pto_bo_free(container_of(d, struct pto_bo, deferred));
+}
+
+static const struct pto_deferred_ops pto_bo_deferred_ops = {
+	.commands = pto_bo_unmap_commands,
+	.release = pto_bo_deferred_release,
+};
+
+static void pto_bo_release(struct kref *ref)
+{
+	struct pto_bo *bo = container_of(ref, struct pto_bo, ref);
+
+	pto_defer(bo->table->ch, &bo->deferred, &pto_bo_deferred_ops);
+}
+
+/** pto_bo_put() - drop a reference. Does not sleep */
+void pto_bo_put(struct pto_bo *bo)
+{
+	kref_put(&bo->ref, pto_bo_release);
+}
+
+/** pto_bo_find() - find the buffer with an id, and take a reference; or NULL */
+struct pto_bo *pto_bo_find(struct pto_bo_table *table, u32 id)
+{
+	struct pto_bo *bo;
+
+	xa_lock(&table->ids);
+	bo = xa_load(&table->ids, id);
+	if (bo)
+		kref_get(&bo->ref);
+	xa_unlock(&table->ids);
+	return bo;
+}
+
+static int pto_bo_map(struct pto_bo *bo)
+{
+	union pto_command cmd;
+
+	pto_bo_command(bo, PTO_DEV_MAP, &cmd);
+	return pto_reclaim_give(bo->table->ch, &cmd, &bo->deferred);
+}
+
+/** pto_bo_map_all() - map all buffers in a new hardware context; see pto_ctx_reset() */
+int pto_bo_map_all(struct pto_bo_table *table)
+{
+	struct pto_bo *bo;
+	int err;
+
+	list_for_each_entry(bo, &table->list, link) {
+		/* There can be many, and pto_bo_map() checks for signals only when it sleeps. */
+		if (fatal_signal_pending(current))
+			return -EINTR;
+		err = pto_bo_map(bo);
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/** pto_bo_close() - free all buffers of a context that ends */
+void pto_bo_close(struct pto_bo_table *table)
+{
+	struct pto_bo *bo, *next;
+
+	list_for_each_entry_safe(bo, next, &table->list, link) {
+		WARN_ON(atomic_read(&bo->mappings));
+		pto_bo_free(bo);
+	}
+	xa_destroy(&table->at);
+	xa_destroy(&table->ids);
+}
+
+/* Reserve the entries for the id and the address. The buffer is not visible there yet. */
+static int pto_bo_reserve(struct pto_bo *bo)
+{
+	struct pto_bo_table *table = bo->table;
+	int err;
+
+	err = pto_id_reserve(&table->ids, &table->next, PTO_MAX_BOS, &bo->id);
+	if (err)
+		return err;
+	err = xa_reserve(&table->at, pto_bo_distance(table, bo->mem.offset), GFP_KERNEL_ACCOUNT);
+	if (err)
+		xa_release(&table->ids, bo->id);
+	return err;
+}
+
+/* Release those entries that are still reserved. */
+static void pto_bo_unreserve(struct pto_bo *bo)
+{
+	xa_release(&bo->table->at, pto_bo_distance(bo->table, bo->mem.offset));
+	xa_release(&bo->table->ids, bo->id);
+}
+
+/**
+ * pto_bo_publish() - make a buffer visible; the last step of creating it
+ * @bo: as pto_bo_make() returned it
+ *
+ * The address first: a thread that finds the id may call mmap().
+ *
+ * Return: 0 or -EIO, see pto_id_publish().
+ */
+int pto_bo_publish(struct pto_bo *bo)
+{
+	struct pto_bo_table *table = bo->table;
+	unsigned long distance = pto_bo_distance(table, bo->mem.offset);
+	int err;
+
+	err = pto_id_publish(&table->at, distance, bo);
+	if (err)
+		return err;
+	atomic_inc(&table->ch->count.bo_live);
+	err = pto_id_publish(&table->ids, bo->id, bo);
+	if (err) {
+		atomic_dec(&table->ch->count.bo_live);
+		pto_id_take(&table->at, distance);
+	}
+	return err;
+}
+
+/* Buffers that are being freed count, too. This bounds their number. */
+static bool pto_bo_count(struct pto_bo_table *table)
+{
+	if (atomic_inc_return(&table->count) <= PTO_MAX_BOS)
+		return true;
+	atomic_dec(&table->count);
+	return false;
+}
+
+static struct pto_bo *pto_bo_new(struct pto_bo_table *table, u64 length, u32 placement)
+{
+	struct pto_channel *ch = table->ch;
+	struct pto_bo *bo = kzalloc(sizeof(*bo), GFP_KERNEL_ACCOUNT);
+	int before, err;
+
+	if (!bo)
+		return ERR_PTR(-ENOMEM);
+	kref_init(&bo->ref);
+	INIT_LIST_HEAD(&bo->link);
+	bo->table = table;
+	bo->placement = placement;
+	err = pto_reclaim_alloc(ch, length, &bo->mem);
+	if (err)
+		goto err_free;
+	before = pto_reclaim_mark(ch);
+	if (!pto_bo_count(table) && !(pto_reclaim_settle(ch, before) && pto_bo_count(table))) {
+		err = -ENOSPC;
+		goto err_mem;
+	}
+	atomic64_add(bo->mem.length, &ch->count.bo_bytes);
+	return bo;
+
+err_mem:
+	pto_mem_free(ch->pdev, &bo->mem);
+err_free:
+	kfree(bo);
+	return ERR_PTR(err);
+}
+
+/* Map the buffer in the hardware context. *@known: it may be mapped, even after an error. */
+static int pto_bo_attach(struct pto_bo *bo, bool *known)
+{
+	struct pto_channel *ch = bo->table->ch;
+	int err;
+
+	*known = false;
+	err = pto_channel_begin_hw(ch);
+	if (err)
+		return err;
+	spin_lock(&ch->client.lock);
+	list_add_tail(&bo->link, &bo->table->list);
+	spin_unlock(&ch->client.lock);
+	err = pto_bo_map(bo);
+	*known = pto_reclaim_given(ch, &bo->deferred);
+	if (!*known) {
+		spin_lock(&ch->client.lock);
+		list_del_init(&bo->link);
+		spin_unlock(&ch->client.lock);
+	}
+	pto_channel_end(ch);
+	return err;
+}
+
+/**
+ * pto_bo_make() - create a buffer
+ * @table: the context's buffers
+ * @length: bytes
+ * @placement: PTO_PLACE_*
+ *
+ * Return: the buffer, mapped in the hardware context, with an id that is not visible yet, for
+ * pto_bo_publish() or pto_bo_abandon(); or ERR_PTR.
+ */
+struct pto_bo *pto_bo_make(struct pto_bo_table *table, u64 length, u32 placement)
+{
+	struct pto_bo *bo = pto_bo_new(table, length, placement);
+	bool known;
+	int err;
+
+	if (IS_ERR(bo))
+		return bo;
+	err = pto_bo_reserve(bo);
+	if (err) {
+		pto_bo_free(bo);
+		return ERR_PTR(err);
+	}
+	err = pto_bo_attach(bo, &known);
+	if (!err)
+		return bo;
+	pto_bo_unreserve(bo);
+	if (known)
+		pto_bo_put(bo);
+	else
+		pto_bo_free(bo);
+	return ERR_PTR(err);
+}
+
+/** pto_bo_abandon() - drop a buffer that has not become visible */
+void pto_bo_abandon(struct pto_bo *bo)
+{
+	pto_bo_unreserve(bo);
+	pto_bo_put(bo);
+}
+
+/** pto_bo_remove() - drop the id of a buffer. Return: 0 or -ENOENT */
+int pto_bo_remove(struct pto_bo_table *table, u32 id)
+{
+	struct pto_bo *bo = pto_id_take(&table->ids, id);
+
+	if (!bo)
+		return -ENOENT;
+	pto_id_take(&table->at, pto_bo_distance(table, bo->mem.offset));
+	atomic_dec(&table->ch->count.bo_live);
+	pto_bo_put(bo);
+	return 0;
+}
+
+/* The buffer that begins last at or before a window offset, with a reference; or NULL. */
+static struct pto_bo *pto_bo_find_at(struct pto_bo_table *table, u64 offset)
+{
+	unsigned long distance = pto_bo_distance(table, offset);
+	struct pto_bo *bo;
+
+	xa_lock(&table->at);
+	bo = xa_find(&table->at, &distance, ULONG_MAX, XA_PRESENT);
+	if (bo)
+		kref_get(&bo->ref);
+	xa_unlock(&table->at);
+	return bo;
+}
+
+/** pto_bo_mmap() - see pto_ctx_mmap() */
+struct pto_bo *pto_bo_mmap(struct pto_bo_table *table, u64 offset, u64 length, u64 *window_offset)
+{
+	u64 window_size = table->ch->pdev->ident.window_size;
+	struct pto_bo *bo;
+
+	bo = offset < window_size ? pto_bo_find_at(table, offset) : NULL;
+	if (!bo)
+		return ERR_PTR(-EINVAL);
+	if (!length || offset - bo->mem.offset >= bo->mem.length ||
+	    length > bo->mem.length - (offset - bo->mem.offset)) {
+		pto_bo_put(bo);
+		return ERR_PTR(-EINVAL);
+	}
+	atomic_inc(&bo->mappings);
+	*window_offset = offset;
+	return bo;
+}
+
+void pto_bo_mapped(struct pto_bo *bo)
+{
+	kref_get(&bo->ref);
+	atomic_inc(&bo->mappings);
+}
+
+void pto_bo_unmapped(struct pto_bo *bo)
+{
+	atomic_dec(&bo->mappings);
+	pto_bo_put(bo);
+}

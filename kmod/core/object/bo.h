@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0 */
+/*
+ * Buffer objects. For contexts and ioctls.
+ */
+#ifndef PTO_CORE_BO_H
+#define PTO_CORE_BO_H
+
+#include <linux/atomic.h>
+#include <linux/kref.h>
+#include <linux/list.h>
+#include <linux/types.h>
+#include <linux/xarray.h>
+
+#include "channel/channel.h"
+#include "device/mem.h"
+
+#define PTO_MAX_BOS		65536	/* of a context */
+
+/**
+ * struct pto_bo_table - the buffers of a context
+ * @ch: the channel
+ * @list: buffers that are mapped in the hardware context (lock of the channel; only reclaiming
+ *	removes)
+ * @count: buffers that have memory, with an id or without
+ * @ids: buffers that have an id
+ * @next: start of the search for the next id (the lock of @ids)
+ * @at: the same buffers by address, see bo.c
+ */
+struct pto_bo_table {
+	struct pto_channel *ch;
+	struct list_head list;
+	atomic_t count;
+	struct xarray ids;
+	u32 next;
+	struct xarray at;
+};
+
+/**
+ * struct pto_bo - a buffer object
+ * @ref: one reference of the id, one of each mapping, short ones of ioctls
+ * @table: the buffers of its context
+ * @mem: its memory
+ * @id: its id
+ * @placement: PTO_PLACE_*
+ * @mappings: user mappings
+ * @link: in table->list while the hardware context knows it (claim and lock of the channel)
+ * @deferred: for freeing it, after the last reference is dropped and the runs before that
+ *	have ended
+ *
+ * Runs hold no references: pto_defer() waits for them.
+ */
+struct pto_bo {
+	struct kref ref;
+	struct pto_bo_table *table;
+	struct pto_mem mem;
+	u32 id;
+	u32 placement;
+	atomic_t mappings;
+	struct list_head link;
+	struct pto_deferred deferred;
+};
+
+void pto_bo_table_init(struct pto_bo_table *table, struct pto_channel *ch);
+struct pto_bo *pto_bo_make(struct pto_bo_table *table, u64 length, u32 placement);
+int pto_bo_publish(struct pto_bo *bo);
+void pto_bo_abandon(struct pto_bo *bo);
+int pto_bo_remove(struct pto_bo_table *table, u32 id);
+struct pto_bo *pto_bo_find(struct pto_bo_table *table, u32 id);
+void pto_bo_put(struct pto_bo *bo);
+int pto_bo_map_all(struct pto_bo_table *table);
+struct pto_bo *pto_bo_mmap(struct pto_bo_table *table, u64 offset, u64 length, u64 *window_offset);
+void pto_bo_close(struct pto_bo_table *table);
+
+/* The buffer with an id, or NULL. It stays while the caller holds the lock of a queue of runs. */
+static inline struct pto_bo *pto_bo_peek(struct pto_bo_table *table, u32 id)
+{
+	return xa_load(&table->ids, id);
+}
+
+#endif /* PTO_CORE_BO_H */
