@@ -33,9 +33,4 @@ int pto_mem_write(struct pto_device *pdev, const struct pto_mem *mem, u64 offset
 int pto_mem_read(struct pto_device *pdev, const struct pto_mem *mem, u64 offset, void *to,
 		 u64 length);
 
-/* copy.c */
-int pto_mem_copy_user(struct pto_device *pdev, const struct pto_mem *mem, u64 offset,
-		      u64 user_addr, u64 length, bool to_device);
-int pto_mem_move(struct pto_device *pdev, u64 dst, u64 src, u64 length);
-
 #endif /* PTO_CORE_MEM_H */

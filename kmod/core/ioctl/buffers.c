@@ -9,9 +9,9 @@
 #include "base/call.h"
 #include "context/ctx.h"
 #include "device/device.h"
-#include "device/mem.h"
 #include "ioctl/ioctl.h"
 #include "object/bo.h"
+#include "object/memory.h"
 
 /** pto_ioctl_bo_create() - PTO_BO_CREATE */
 int pto_ioctl_bo_create(struct pto_call *call)
@@ -33,8 +33,8 @@ int pto_ioctl_bo_create(struct pto_call *call)
 	if (IS_ERR(bo))
 		return PTR_ERR(bo);
 	arg->id = bo->id;
-	arg->device_addr = pto_mem_addr(pdev, &bo->mem);
-	arg->mmap_offset = bo->mem.offset;
+	arg->device_addr = bo->addr;
+	arg->mmap_offset = pto_bo_window_offset(bo);
 	err = pto_call_reply(call);
 	if (!err)
 		err = pto_bo_publish(bo);
@@ -54,9 +54,9 @@ int pto_ioctl_bo_info(struct pto_call *call)
 	bo = pto_bo_find(&call->ctx->bos, arg->id);
 	if (!bo)
 		return -ENOENT;
-	arg->length = bo->mem.length;
-	arg->device_addr = pto_mem_addr(call->ctx->ch.pdev, &bo->mem);
-	arg->mmap_offset = bo->mem.offset;
+	arg->length = bo->length;
+	arg->device_addr = bo->addr;
+	arg->mmap_offset = pto_bo_window_offset(bo);
 	arg->placement = bo->placement;
 	arg->references = kref_read(&bo->ref) - 1;
 	arg->mappings = atomic_read(&bo->mappings);
@@ -81,16 +81,16 @@ static int pto_copy_check(u32 id, const struct pto_bo *bo, u64 *offset, u64 leng
 		return *offset ? -EINVAL : 0;
 	if (check_add_overflow(*offset, length, &end))
 		return -EOVERFLOW;
-	if (end > bo->mem.length)
+	if (end > bo->length)
 		return -EINVAL;
 	if (length)
 		*offset = array_index_nospec((unsigned long)*offset,
-					     (unsigned long)bo->mem.length);
+					     (unsigned long)bo->length);
 	return 0;
 }
 
-static int pto_copy_between(struct pto_device *pdev, const struct pto_ioc_bo_copy *arg,
-			    const struct pto_bo *dst, const struct pto_bo *src)
+static int pto_copy_between(const struct pto_ioc_bo_copy *arg, const struct pto_bo *dst,
+			    const struct pto_bo *src)
 {
 	u64 dst_offset = arg->dst_offset, src_offset = arg->src_offset;
 	int err;
@@ -102,14 +102,14 @@ static int pto_copy_between(struct pto_device *pdev, const struct pto_ioc_bo_cop
 		return err;
 	switch (arg->direction) {
 	case PTO_COPY_TO_DEVICE:
-		return pto_mem_copy_user(pdev, &dst->mem, dst_offset, arg->user_ptr,
-					 arg->length, true);
+		return pto_memory_copy_user(dst->memory, dst_offset, arg->user_ptr,
+					    arg->length, true);
 	case PTO_COPY_FROM_DEVICE:
-		return pto_mem_copy_user(pdev, &src->mem, src_offset, arg->user_ptr,
-					 arg->length, false);
+		return pto_memory_copy_user(src->memory, src_offset, arg->user_ptr,
+					    arg->length, false);
 	default:
-		return pto_mem_move(pdev, dst->mem.offset + dst_offset,
-				    src->mem.offset + src_offset, arg->length);
+		return pto_memory_copy(dst->memory, dst_offset, src->memory,
+				       src_offset, arg->length);
 	}
 }
 
@@ -131,7 +131,7 @@ int pto_ioctl_bo_copy(struct pto_call *call)
 	if (!to)
 		src = pto_bo_find(&call->ctx->bos, arg->src_id);
 	if ((from || dst) && (to || src))
-		err = pto_copy_between(call->ctx->ch.pdev, arg, dst, src);
+		err = pto_copy_between(arg, dst, src);
 	if (src)
 		pto_bo_put(src);
 	if (dst)

@@ -43,9 +43,9 @@ static int pto_run_addr(struct pto_ctx *ctx, u32 id, u64 offset, u32 size, u64 *
 		return -ENOENT;
 	if (check_add_overflow(offset, (u64)size, &end))
 		return -EOVERFLOW;
-	if (end > bo->mem.length)
+	if (end > bo->length)
 		return -EINVAL;
-	*addr = pto_mem_addr(ctx->ch.pdev, &bo->mem) + offset;
+	*addr = bo->addr + offset;
 	return 0;
 }
 

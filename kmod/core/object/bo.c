@@ -16,9 +16,9 @@
 #include "channel/channel.h"
 #include "channel/reclaim.h"
 #include "device/device.h"
-#include "device/mem.h"
 #include "device/queue.h"
 #include "object/bo.h"
+#include "object/memory.h"
 
 /** pto_bo_table_init() - no buffers yet; @table is zero */
 void pto_bo_table_init(struct pto_bo_table *table, struct pto_channel *ch)
@@ -27,6 +27,12 @@ void pto_bo_table_init(struct pto_bo_table *table, struct pto_channel *ch)
 	INIT_LIST_HEAD(&table->list);
 	xa_init_flags(&table->ids, XA_FLAGS_ALLOC1 | XA_FLAGS_ACCOUNT);
 	xa_init_flags(&table->at, XA_FLAGS_ACCOUNT);
+}
+
+/** pto_bo_window_offset() - where the buffer's memory is in the window */
+u64 pto_bo_window_offset(const struct pto_bo *bo)
+{
+	return bo->addr - bo->table->ch->pdev->ident.memory_base;
 }
 
 static unsigned long pto_bo_distance(struct pto_bo_table *table, u64 offset)
@@ -41,9 +47,12 @@ static void pto_bo_free(struct pto_bo *bo)
 	spin_lock(&ch->client.lock);
 	list_del(&bo->link);
 	spin_unlock(&ch->client.lock);
-	atomic64_sub(bo->mem.length, &ch->count.bo_bytes);
+	atomic64_sub(bo->length, &ch->count.bo_bytes);
 	atomic_dec(&bo->table->count);
-	pto_channel_free_mem(ch, &bo->mem);
+	if (READ_ONCE(ch->leaking))
+		pto_memory_put_leaking(bo->memory);
+	else
+		pto_memory_put(bo->memory);
 	kfree(bo);
 }
 
@@ -51,8 +60,8 @@ static void pto_bo_command(struct pto_bo *bo, u16 opcode, union pto_command *cmd
 {
 	cmd->map = (struct pto_dev_cmd_map){
 		.opcode = opcode,
-		.addr = pto_mem_addr(bo->table->ch->pdev, &bo->mem),
-		.length = bo->mem.length,
+		.addr = bo->addr,
+		.length = bo->length,
 		.prot = opcode == PTO_DEV_MAP ? PTO_DEV_PROT_READ | PTO_DEV_PROT_WRITE : 0,
 	};
 }
@@ -146,7 +155,7 @@ static int pto_bo_reserve(struct pto_bo *bo)
 	err = pto_id_reserve(&table->ids, &table->next, PTO_MAX_BOS, &bo->id);
 	if (err)
 		return err;
-	err = xa_reserve(&table->at, pto_bo_distance(table, bo->mem.offset), GFP_KERNEL_ACCOUNT);
+	err = xa_reserve(&table->at, pto_bo_distance(table, pto_bo_window_offset(bo)), GFP_KERNEL_ACCOUNT);
 	if (err)
 		xa_release(&table->ids, bo->id);
 	return err;
@@ -155,7 +164,7 @@ static int pto_bo_reserve(struct pto_bo *bo)
 /* Release those entries that are still reserved. */
 static void pto_bo_unreserve(struct pto_bo *bo)
 {
-	xa_release(&bo->table->at, pto_bo_distance(bo->table, bo->mem.offset));
+	xa_release(&bo->table->at, pto_bo_distance(bo->table, pto_bo_window_offset(bo)));
 	xa_release(&bo->table->ids, bo->id);
 }
 
@@ -170,7 +179,7 @@ static void pto_bo_unreserve(struct pto_bo *bo)
 int pto_bo_publish(struct pto_bo *bo)
 {
 	struct pto_bo_table *table = bo->table;
-	unsigned long distance = pto_bo_distance(table, bo->mem.offset);
+	unsigned long distance = pto_bo_distance(table, pto_bo_window_offset(bo));
 	int err;
 
 	err = pto_id_publish(&table->at, distance, bo);
@@ -206,19 +215,23 @@ static struct pto_bo *pto_bo_new(struct pto_bo_table *table, u64 length, u32 pla
 	INIT_LIST_HEAD(&bo->link);
 	bo->table = table;
 	bo->placement = placement;
-	err = pto_reclaim_alloc(ch, length, &bo->mem);
-	if (err)
+	bo->memory = pto_memory_create(ch, length);
+	if (IS_ERR(bo->memory)) {
+		err = PTR_ERR(bo->memory);
 		goto err_free;
+	}
+	bo->addr = bo->memory->addr;
+	bo->length = bo->memory->length;
 	before = pto_reclaim_mark(ch);
 	if (!pto_bo_count(table) && !(pto_reclaim_settle(ch, before) && pto_bo_count(table))) {
 		err = -ENOSPC;
-		goto err_mem;
+		goto err_memory;
 	}
-	atomic64_add(bo->mem.length, &ch->count.bo_bytes);
+	atomic64_add(bo->length, &ch->count.bo_bytes);
 	return bo;
 
-err_mem:
-	pto_mem_free(ch->pdev, &bo->mem);
+err_memory:
+	pto_memory_put(bo->memory);
 err_free:
 	kfree(bo);
 	return ERR_PTR(err);
@@ -295,7 +308,7 @@ int pto_bo_remove(struct pto_bo_table *table, u32 id)
 
 	if (!bo)
 		return -ENOENT;
-	pto_id_take(&table->at, pto_bo_distance(table, bo->mem.offset));
+	pto_id_take(&table->at, pto_bo_distance(table, pto_bo_window_offset(bo)));
 	atomic_dec(&table->ch->count.bo_live);
 	pto_bo_put(bo);
 	return 0;
@@ -324,8 +337,8 @@ struct pto_bo *pto_bo_mmap(struct pto_bo_table *table, u64 offset, u64 length, u
 	bo = offset < window_size ? pto_bo_find_at(table, offset) : NULL;
 	if (!bo)
 		return ERR_PTR(-EINVAL);
-	if (!length || offset - bo->mem.offset >= bo->mem.length ||
-	    length > bo->mem.length - (offset - bo->mem.offset)) {
+	if (!length || offset - pto_bo_window_offset(bo) >= bo->length ||
+	    length > bo->length - (offset - pto_bo_window_offset(bo))) {
 		pto_bo_put(bo);
 		return ERR_PTR(-EINVAL);
 	}

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT OR GPL-2.0 */
 /*
- * Buffer objects. For contexts and ioctls.
+ * Buffer objects: what a context has of memory objects. For contexts and ioctls.
  */
 #ifndef PTO_CORE_BO_H
 #define PTO_CORE_BO_H
@@ -12,9 +12,10 @@
 #include <linux/xarray.h>
 
 #include "channel/channel.h"
-#include "device/mem.h"
 
 #define PTO_MAX_BOS		65536	/* of a context */
+
+struct pto_memory;
 
 /**
  * struct pto_bo_table - the buffers of a context
@@ -36,10 +37,12 @@ struct pto_bo_table {
 };
 
 /**
- * struct pto_bo - a buffer object
+ * struct pto_bo - a buffer object: the attachment of a memory object to a context
  * @ref: one reference of the id, one of each mapping, short ones of ioctls
  * @table: the buffers of its context
- * @mem: its memory
+ * @memory: what it is an attachment of; a reference
+ * @addr: address of @memory on the device
+ * @length: bytes of @memory
  * @id: its id
  * @placement: PTO_PLACE_*
  * @mappings: user mappings
@@ -52,7 +55,9 @@ struct pto_bo_table {
 struct pto_bo {
 	struct kref ref;
 	struct pto_bo_table *table;
-	struct pto_mem mem;
+	struct pto_memory *memory;
+	u64 addr;
+	u64 length;
 	u32 id;
 	u32 placement;
 	atomic_t mappings;
@@ -63,6 +68,7 @@ struct pto_bo {
 void pto_bo_table_init(struct pto_bo_table *table, struct pto_channel *ch);
 struct pto_bo *pto_bo_make(struct pto_bo_table *table, u64 length, u32 placement);
 int pto_bo_publish(struct pto_bo *bo);
+u64 pto_bo_window_offset(const struct pto_bo *bo);
 void pto_bo_abandon(struct pto_bo *bo);
 int pto_bo_remove(struct pto_bo_table *table, u32 id);
 struct pto_bo *pto_bo_find(struct pto_bo_table *table, u32 id);

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT OR GPL-2.0 */
+/*
+ * Memory objects: what buffers are attachments of. For buffers, contexts and ioctls.
+ */
+#ifndef PTO_CORE_MEMORY_H
+#define PTO_CORE_MEMORY_H
+
+#include <linux/kref.h>
+#include <linux/types.h>
+
+struct pto_channel;
+struct pto_device;
+struct pto_memory;
+
+/**
+ * struct pto_memory_ops - what a kind of memory can do
+ * @access: short mapping for a copy: returns a pointer to @offset, and sets *@length to the number
+ *	of bytes that may be used there, as pto_transport_ops.access does. Called in a section of
+ *	the memory's device
+ * @access_end: end a mapping of @access
+ * @release: free it. May sleep
+ *
+ * A kind says what its memory is made of; who uses memory does not know of which kind it is.
+ */
+struct pto_memory_ops {
+	void *(*access)(struct pto_memory *memory, u64 offset, size_t *length);
+	void (*access_end)(struct pto_memory *memory, void *addr);
+	void (*release)(struct pto_memory *memory);
+};
+
+/**
+ * struct pto_memory - a piece of memory that a device can reach
+ * @ref: references
+ * @ops: its kind
+ * @pdev: the device; a reference
+ * @addr: its address on the device
+ * @length: bytes, whole pages
+ * @leaking: a hardware context that has it may not have ended, so it must not be reused; set
+ *	before that context's reference is dropped, and never cleared
+ *
+ * Reads as zero when it is created. It knows no context, so it may outlive the one for which it was
+ * created. Immutable but for @ref and @leaking.
+ */
+struct pto_memory {
+	struct kref ref;
+	const struct pto_memory_ops *ops;
+	struct pto_device *pdev;
+	u64 addr;
+	u64 length;
+	bool leaking;
+};
+
+struct pto_memory *pto_memory_create(struct pto_channel *ch, u64 length);
+void pto_memory_put(struct pto_memory *memory);
+void pto_memory_put_leaking(struct pto_memory *memory);
+
+/* copy.c */
+int pto_memory_copy_user(struct pto_memory *memory, u64 offset, u64 user_addr, u64 length,
+			 bool to_device);
+int pto_memory_copy(struct pto_memory *dst, u64 dst_offset, struct pto_memory *src,
+		    u64 src_offset, u64 length);
+
+#endif /* PTO_CORE_MEMORY_H */
