@@ -13,10 +13,10 @@
 #include "ptotest.h"
 #include "rig.h"
 
-#define PAGE	4096u
-#define COUNT	30
-#define IDS	65536	/* of buffers of a context, which cannot have more */
-#define WINDOW	(RIG_HEAP + (1ull << 20))	/* more than the rig's is */
+#define PAGE		4096u
+#define COUNT		30
+#define IDS		65536	/* of buffers of a context, which cannot have more */
+#define AREAS_END	(4096ull << 32)	/* of the offsets that mean something */
 
 FIXTURE(buffers) {
 	struct rig *rig;
@@ -194,7 +194,7 @@ TEST(device_without_host_memory)
 TEST_F(buffers, what_can_be_mapped)
 {
 	struct pto_ioc_bo_create bos[COUNT];
-	uint64_t lengths[COUNT], at, length, where;
+	uint64_t lengths[COUNT], at, length, where, expected;
 	struct pto_bo *bo;
 	bool within;
 	int i;
@@ -208,13 +208,17 @@ TEST_F(buffers, what_can_be_mapped)
 		ASSERT_EQ(0, rig_bo_destroy(self->ctx, bos[i].id));
 		lengths[i] = 0;
 	}
-	for (at = bos[0].mmap_offset - 2 * PAGE; at < bos[COUNT - 1].mmap_offset + 8 * PAGE;
-	     at += PAGE) {
+	for (at = 0; at < bos[COUNT - 1].mmap_offset + 8 * PAGE; at += PAGE) {
 		for (length = 0; length <= 5 * PAGE; length += PAGE) {
 			within = false;
-			for (i = 0; i < COUNT; i++)
-				within |= lengths[i] && length && at >= bos[i].mmap_offset &&
-					  at + length <= bos[i].mmap_offset + lengths[i];
+			for (i = 0; i < COUNT; i++) {
+				if (!lengths[i] || !length || at < bos[i].mmap_offset ||
+				    at + length > bos[i].mmap_offset + lengths[i])
+					continue;
+				within = true;
+				expected = bos[i].device_addr - (uintptr_t)self->rig->window +
+					   at - bos[i].mmap_offset;
+			}
 			ASSERT_EQ(within ? 0 : -EINVAL,
 				  inside_mmap(self->ctx, at, length, &bo, &where)) {
 				TH_LOG("%llu bytes at %llu", (unsigned long long)length,
@@ -222,11 +226,12 @@ TEST_F(buffers, what_can_be_mapped)
 			}
 			if (!within)
 				continue;
-			ASSERT_EQ(at, where);
+			ASSERT_EQ(expected, where);
 			inside_munmap(bo);
 		}
 	}
-	EXPECT_EQ(-EINVAL, inside_mmap(self->ctx, WINDOW, PAGE, &bo, &where));
+	EXPECT_EQ(-EINVAL, inside_mmap(self->ctx, AREAS_END - PAGE, PAGE, &bo, &where));
+	EXPECT_EQ(-EINVAL, inside_mmap(self->ctx, AREAS_END, PAGE, &bo, &where));
 	EXPECT_EQ(-EINVAL, inside_mmap(self->ctx, -4096ull, PAGE, &bo, &where));
 	for (i = 0; i < COUNT; i++)
 		ASSERT_EQ(lengths[i] ? 0 : -ENOENT, rig_bo_destroy(self->ctx, bos[i].id));
@@ -238,6 +243,23 @@ static int info(struct pto_ctx *ctx, uint32_t id, struct pto_ioc_bo_info *arg)
 {
 	*arg = (struct pto_ioc_bo_info){ .size = sizeof(*arg), .id = id };
 	return rig_ioctl(ctx, PTO_BO_INFO, arg);
+}
+
+/* What is passed to the wrong context is refused, as long as nobody has very much memory. */
+TEST_F(buffers, offsets_of_another_context)
+{
+	struct pto_ioc_bo_create ours, theirs;
+	struct pto_ctx *other;
+	uint64_t where;
+	struct pto_bo *bo;
+
+	ASSERT_EQ(0, rig_open(self->rig, &other));
+	ASSERT_EQ(0, rig_bo(self->ctx, 2 * PAGE, &ours));
+	ASSERT_EQ(0, rig_bo(other, 2 * PAGE, &theirs));
+	EXPECT_EQ(-EINVAL, inside_mmap(other, ours.mmap_offset, PAGE, &bo, &where));
+	EXPECT_EQ(-EINVAL, inside_mmap(self->ctx, theirs.mmap_offset, PAGE, &bo, &where));
+	rig_close(other);
+	ASSERT_EQ(0, rig_bo_destroy(self->ctx, ours.id));
 }
 
 /* The buffer lives as long as something shows it, and nobody else can find it any more. */

@@ -2,10 +2,13 @@
 #include <linux/atomic.h>
 #include <linux/err.h>
 #include <linux/kernel.h>
+#include <linux/mm.h>
 #include <linux/sched.h>
+#include <linux/slab.h>
 #include <linux/string.h>
 #include <linux/wait.h>
 
+#include "object/area.h"
 #include "object/arena.h"
 #include "context/ctx.h"
 #include "device/device.h"
@@ -94,6 +97,61 @@ int inside_mmap(struct pto_ctx *ctx, uint64_t offset, uint64_t length, struct pt
 	*bo = pto_ctx_mmap(ctx, offset, length, &where);
 	*window_offset = where;
 	return PTR_ERR_OR_ZERO(*bo);
+}
+
+struct pto_area_table *inside_areas(void)
+{
+	struct pto_area_table *areas = kzalloc(sizeof(*areas), GFP_KERNEL);
+
+	if (areas)
+		pto_area_table_init(areas);
+	return areas;
+}
+
+void inside_areas_free(struct pto_area_table *areas)
+{
+	pto_area_table_exit(areas);
+	kfree(areas);
+}
+
+int inside_area_reserve(struct pto_area_table *areas, uint64_t length, struct pto_area **area,
+			uint64_t *offset)
+{
+	int err;
+
+	*area = kzalloc(sizeof(**area), GFP_KERNEL);
+	if (!*area)
+		return -ENOMEM;
+	err = pto_area_reserve(areas, *area, length, 1);
+	if (err)
+		kfree(*area);
+	else
+		*offset = (*area)->page << PAGE_SHIFT;
+	return err;
+}
+
+void inside_area_publish(struct pto_area_table *areas, struct pto_area *area)
+{
+	pto_area_publish(areas, area);
+}
+
+void inside_area_release(struct pto_area_table *areas, struct pto_area *area)
+{
+	pto_area_release(areas, area);
+	kfree(area);
+}
+
+struct pto_area *inside_area_find(struct pto_area_table *areas, uint64_t offset, uint64_t length,
+				  uint64_t *within)
+{
+	struct pto_area *area;
+	u64 at = 0;
+
+	xa_lock(&areas->areas);
+	area = pto_area_find(areas, offset, length, &at);
+	xa_unlock(&areas->areas);
+	*within = at;
+	return area;
 }
 
 void inside_mapped(struct pto_bo *bo)

@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct pto_area;
+struct pto_area_table;
 struct pto_bo;
 struct pto_ctx;
 struct pto_device;
@@ -39,6 +41,20 @@ int inside_has_memory(struct pto_device *pdev, uint64_t length);
 /** inside_mmap() - what a home does for mmap(). Return: 0 or what the driver says */
 int inside_mmap(struct pto_ctx *ctx, uint64_t offset, uint64_t length, struct pto_bo **bo,
 		uint64_t *window_offset);
+
+/** inside_areas() - areas of a context's file, without a context; NULL without memory */
+struct pto_area_table *inside_areas(void);
+void inside_areas_free(struct pto_area_table *areas);
+
+/** inside_area_reserve() - an area of so many bytes; *offset: the offset that is mapped by it */
+int inside_area_reserve(struct pto_area_table *areas, uint64_t length, struct pto_area **area,
+			uint64_t *offset);
+void inside_area_publish(struct pto_area_table *areas, struct pto_area *area);
+void inside_area_release(struct pto_area_table *areas, struct pto_area *area);
+
+/** inside_area_find() - the area in which a range lies, or NULL; *within: where in it */
+struct pto_area *inside_area_find(struct pto_area_table *areas, uint64_t offset, uint64_t length,
+				  uint64_t *within);
 
 /** inside_mapped() - one more mapping shows the buffer */
 void inside_mapped(struct pto_bo *bo);

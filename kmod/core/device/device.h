@@ -10,6 +10,7 @@
  *   pto_reclaim.mutex		freeing deferred objects of the context
  *   pto_device.mutex		numbers of contexts and queues
  *   pto_device.wake_mutex	list of clients; waking
+ *   pto_area_table.mutex	room in the context's file
  *   xa_lock of an xarray	ids
  *   pto_device.arena_lock	table of arena images
  *   pto_device.image_lock	table of images

@@ -34,7 +34,7 @@ int pto_ioctl_bo_create(struct pto_call *call)
 		return PTR_ERR(bo);
 	arg->id = bo->id;
 	arg->device_addr = bo->addr;
-	arg->mmap_offset = pto_bo_window_offset(bo);
+	arg->mmap_offset = pto_bo_mmap_offset(bo);
 	err = pto_call_reply(call);
 	if (!err)
 		err = pto_bo_publish(bo);
@@ -56,7 +56,7 @@ int pto_ioctl_bo_info(struct pto_call *call)
 		return -ENOENT;
 	arg->length = bo->length;
 	arg->device_addr = bo->addr;
-	arg->mmap_offset = pto_bo_window_offset(bo);
+	arg->mmap_offset = pto_bo_mmap_offset(bo);
 	arg->placement = bo->placement;
 	arg->references = kref_read(&bo->ref) - 1;
 	arg->mappings = atomic_read(&bo->mappings);

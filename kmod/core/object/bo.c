@@ -1,11 +1,6 @@
 // SPDX-License-Identifier: MIT OR GPL-2.0
 /*
- * Buffer objects: device memory with an id, an address, and user mappings.
- *
- * A buffer's mmap offset is its offset in the window. pto_bo_table.at serves to find the buffer
- * that contains an offset. Its index is the *distance* of a buffer's first page from the end of the
- * window, so the first entry at or after a page's distance is the last buffer that begins at or
- * before that page.
+ * Buffer objects: memory objects with an id, an address, and user mappings.
  */
 #include <linux/err.h>
 #include <linux/sched/signal.h>
@@ -26,18 +21,19 @@ void pto_bo_table_init(struct pto_bo_table *table, struct pto_channel *ch)
 	table->ch = ch;
 	INIT_LIST_HEAD(&table->list);
 	xa_init_flags(&table->ids, XA_FLAGS_ALLOC1 | XA_FLAGS_ACCOUNT);
-	xa_init_flags(&table->at, XA_FLAGS_ACCOUNT);
+	pto_area_table_init(&table->areas);
 }
 
-/** pto_bo_window_offset() - where the buffer's memory is in the window */
-u64 pto_bo_window_offset(const struct pto_bo *bo)
+/* Where the buffer's memory is in the window. */
+static u64 pto_bo_window_offset(const struct pto_bo *bo)
 {
 	return bo->addr - bo->table->ch->pdev->ident.memory_base;
 }
 
-static unsigned long pto_bo_distance(struct pto_bo_table *table, u64 offset)
+/** pto_bo_mmap_offset() - the offset by which the buffer is mapped */
+u64 pto_bo_mmap_offset(const struct pto_bo *bo)
 {
-	return (table->ch->pdev->ident.window_size >> PAGE_SHIFT) - 1 - (offset >> PAGE_SHIFT);
+	return bo->area.page << PAGE_SHIFT;
 }
 
 static void pto_bo_free(struct pto_bo *bo)
@@ -142,11 +138,21 @@ void pto_bo_close(struct pto_bo_table *table)
 		WARN_ON(atomic_read(&bo->mappings));
 		pto_bo_free(bo);
 	}
-	xa_destroy(&table->at);
+	pto_area_table_exit(&table->areas);
 	xa_destroy(&table->ids);
 }
 
-/* Reserve the entries for the id and the address. The buffer is not visible there yet. */
+/*
+ * Where the buffers of a context begin in its file: elsewhere for each, so that the offset of a
+ * buffer seldom means something in another context's file. There are pages enough for 4096 contexts,
+ * and no device has more.
+ */
+static u64 pto_bo_first_page(struct pto_bo_table *table)
+{
+	return 1 + ((u64)(table->ch->hw_id - 1) << 20);
+}
+
+/* Reserve id and area. The buffer is not visible there yet. */
 static int pto_bo_reserve(struct pto_bo *bo)
 {
 	struct pto_bo_table *table = bo->table;
@@ -155,16 +161,15 @@ static int pto_bo_reserve(struct pto_bo *bo)
 	err = pto_id_reserve(&table->ids, &table->next, PTO_MAX_BOS, &bo->id);
 	if (err)
 		return err;
-	err = xa_reserve(&table->at, pto_bo_distance(table, pto_bo_window_offset(bo)), GFP_KERNEL_ACCOUNT);
+	err = pto_area_reserve(&table->areas, &bo->area, bo->length, pto_bo_first_page(table));
 	if (err)
 		xa_release(&table->ids, bo->id);
 	return err;
 }
 
-/* Release those entries that are still reserved. */
 static void pto_bo_unreserve(struct pto_bo *bo)
 {
-	xa_release(&bo->table->at, pto_bo_distance(bo->table, pto_bo_window_offset(bo)));
+	pto_area_release(&bo->table->areas, &bo->area);
 	xa_release(&bo->table->ids, bo->id);
 }
 
@@ -172,25 +177,20 @@ static void pto_bo_unreserve(struct pto_bo *bo)
  * pto_bo_publish() - make a buffer visible; the last step of creating it
  * @bo: as pto_bo_make() returned it
  *
- * The address first: a thread that finds the id may call mmap().
+ * The area first: a thread that finds the id may call mmap().
  *
  * Return: 0 or -EIO, see pto_id_publish().
  */
 int pto_bo_publish(struct pto_bo *bo)
 {
 	struct pto_bo_table *table = bo->table;
-	unsigned long distance = pto_bo_distance(table, pto_bo_window_offset(bo));
 	int err;
 
-	err = pto_id_publish(&table->at, distance, bo);
-	if (err)
-		return err;
+	pto_area_publish(&table->areas, &bo->area);
 	atomic_inc(&table->ch->count.bo_live);
 	err = pto_id_publish(&table->ids, bo->id, bo);
-	if (err) {
+	if (err)
 		atomic_dec(&table->ch->count.bo_live);
-		pto_id_take(&table->at, distance);
-	}
 	return err;
 }
 
@@ -308,42 +308,29 @@ int pto_bo_remove(struct pto_bo_table *table, u32 id)
 
 	if (!bo)
 		return -ENOENT;
-	pto_id_take(&table->at, pto_bo_distance(table, pto_bo_window_offset(bo)));
+	pto_area_release(&table->areas, &bo->area);
 	atomic_dec(&table->ch->count.bo_live);
 	pto_bo_put(bo);
 	return 0;
 }
 
-/* The buffer that begins last at or before a window offset, with a reference; or NULL. */
-static struct pto_bo *pto_bo_find_at(struct pto_bo_table *table, u64 offset)
-{
-	unsigned long distance = pto_bo_distance(table, offset);
-	struct pto_bo *bo;
-
-	xa_lock(&table->at);
-	bo = xa_find(&table->at, &distance, ULONG_MAX, XA_PRESENT);
-	if (bo)
-		kref_get(&bo->ref);
-	xa_unlock(&table->at);
-	return bo;
-}
-
 /** pto_bo_mmap() - see pto_ctx_mmap() */
 struct pto_bo *pto_bo_mmap(struct pto_bo_table *table, u64 offset, u64 length, u64 *window_offset)
 {
-	u64 window_size = table->ch->pdev->ident.window_size;
-	struct pto_bo *bo;
+	struct pto_bo *bo = NULL;
+	struct pto_area *area;
+	u64 within;
 
-	bo = offset < window_size ? pto_bo_find_at(table, offset) : NULL;
+	xa_lock(&table->areas.areas);
+	area = pto_area_find(&table->areas, offset, length, &within);
+	if (area) {
+		bo = container_of(area, struct pto_bo, area);
+		pto_bo_mapped(bo);
+	}
+	xa_unlock(&table->areas.areas);
 	if (!bo)
 		return ERR_PTR(-EINVAL);
-	if (!length || offset - pto_bo_window_offset(bo) >= bo->length ||
-	    length > bo->length - (offset - pto_bo_window_offset(bo))) {
-		pto_bo_put(bo);
-		return ERR_PTR(-EINVAL);
-	}
-	atomic_inc(&bo->mappings);
-	*window_offset = offset;
+	*window_offset = pto_bo_window_offset(bo) + within;
 	return bo;
 }
 

@@ -12,6 +12,7 @@
 #include <linux/xarray.h>
 
 #include "channel/channel.h"
+#include "object/area.h"
 
 #define PTO_MAX_BOS		65536	/* of a context */
 
@@ -25,7 +26,7 @@ struct pto_memory;
  * @count: buffers that have memory, with an id or without
  * @ids: buffers that have an id
  * @next: start of the search for the next id (the lock of @ids)
- * @at: the same buffers by address, see bo.c
+ * @areas: areas of the context's file, of the same buffers
  */
 struct pto_bo_table {
 	struct pto_channel *ch;
@@ -33,7 +34,7 @@ struct pto_bo_table {
 	atomic_t count;
 	struct xarray ids;
 	u32 next;
-	struct xarray at;
+	struct pto_area_table areas;
 };
 
 /**
@@ -45,6 +46,7 @@ struct pto_bo_table {
  * @length: bytes of @memory
  * @id: its id
  * @placement: PTO_PLACE_*
+ * @area: its area of the context's file
  * @mappings: user mappings
  * @link: in table->list while the hardware context knows it (claim and lock of the channel)
  * @deferred: for freeing it, after the last reference is dropped and the runs before that
@@ -60,6 +62,7 @@ struct pto_bo {
 	u64 length;
 	u32 id;
 	u32 placement;
+	struct pto_area area;
 	atomic_t mappings;
 	struct list_head link;
 	struct pto_deferred deferred;
@@ -68,7 +71,7 @@ struct pto_bo {
 void pto_bo_table_init(struct pto_bo_table *table, struct pto_channel *ch);
 struct pto_bo *pto_bo_make(struct pto_bo_table *table, u64 length, u32 placement);
 int pto_bo_publish(struct pto_bo *bo);
-u64 pto_bo_window_offset(const struct pto_bo *bo);
+u64 pto_bo_mmap_offset(const struct pto_bo *bo);
 void pto_bo_abandon(struct pto_bo *bo);
 int pto_bo_remove(struct pto_bo_table *table, u32 id);
 struct pto_bo *pto_bo_find(struct pto_bo_table *table, u32 id);
