@@ -149,7 +149,7 @@ static int live(struct rig *rig, end_func ending)
 	if (!err)
 		err = rig_wait(ctx, id, PTO_WAIT_FOREVER, &wait);
 	if (!err) {
-		memset(rig->window + bo.mmap_offset, MARK, 3 * PAGE);
+		memset((void *)(uintptr_t)bo.device_addr, MARK, 3 * PAGE);
 		for (queue = 1; queue <= 2; queue++)
 			memset(entries(rig, queue), MARK, ENTRIES_BYTES);
 		err = ending(rig, ctx, bo.id);
@@ -189,7 +189,7 @@ static unsigned int dirty_pages(struct rig *rig, struct pto_ctx *ctx, unsigned i
 	unsigned int dirty = 0;
 
 	for (*pages = 0; !rig_bo(ctx, PAGE, &bo); ++*pages)
-		dirty += !is_zero(rig->window + bo.mmap_offset, PAGE);
+		dirty += !is_zero((const void *)(uintptr_t)bo.device_addr, PAGE);
 	return dirty;
 }
 
