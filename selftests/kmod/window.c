@@ -163,6 +163,7 @@ TEST(pages_are_accounted)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE), first, second;
 	struct rlimit limit = { LIMIT_PAGES * page, LIMIT_PAGES * page };
+	struct pto_ioc_bo_info info = { .size = sizeof(info) };
 	struct fake fake;
 	struct pt_buf buf;
 	char byte = 'x';
@@ -191,9 +192,11 @@ TEST(pages_are_accounted)
 		.length = 1,
 	}));
 
+	info.id = buf.id;
+	ASSERT_EQ(0, pt_ioctl(fd, PTO_BO_INFO, &info));
 	ASSERT_EQ(0, munmap(buf.map, buf.bytes));
 	buf.map = mmap(NULL, buf.bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd,
-		       (off_t)(buf.addr - (1ULL << 32)));
+		       (off_t)info.mmap_offset);
 	ASSERT_NE(MAP_FAILED, buf.map);
 	second = touch(buf.map, buf.bytes, page);
 	EXPECT_EQ(first, second);
