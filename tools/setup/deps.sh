@@ -28,7 +28,7 @@ USAGE
 packages()
 {
 	case $1 in
-	build) echo gcc libc6-dev make pkg-config libelf-dev nettle-dev ;;
+	build) echo gcc libc6-dev make pkg-config libelf-dev nettle-dev libdrm-dev ;;
 	# (kernel.sh unpacks the kernels' packages, so what they depend on is not installed with them.)
 	module) echo gcc-12 make libelf-dev pahole ;;
 	fetch) echo binutils xz-utils zstd ;;
@@ -46,7 +46,7 @@ packages()
 reason()
 {
 	case $1 in
-	build) echo "to compile (libelf reads callables, nettle has SHA-256)" ;;
+	build) echo "to compile (libelf reads callables, nettle has SHA-256, libdrm shares buffers)" ;;
 	module) echo "to compile the module" ;;
 	fetch) echo "to unpack kernels" ;;
 	test) echo "to run the tests on the simulator" ;;
