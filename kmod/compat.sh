@@ -65,3 +65,9 @@ probe PTO_HAVE_SHA256_CTX "$@" <<'END'
 void f(struct sha256_ctx *state);
 void f(struct sha256_ctx *state) { sha256_init(state); }
 END
+
+# 6.13: the name of a namespace is a string.
+probe PTO_HAVE_IMPORT_NS_TOKEN "$@" <<'END'
+#include <linux/module.h>
+MODULE_IMPORT_NS(DMA_BUF);
+END

@@ -39,4 +39,11 @@ static inline void vm_flags_clear(struct vm_area_struct *vma, unsigned long flag
 #define sha256_state sha256_ctx
 #endif
 
+/* The namespace of dma-buf's symbols, for MODULE_IMPORT_NS() */
+#ifdef PTO_HAVE_IMPORT_NS_TOKEN
+#define PTO_NS_DMA_BUF DMA_BUF
+#else
+#define PTO_NS_DMA_BUF "DMA_BUF"
+#endif
+
 #endif /* PTO_COMPAT_H */

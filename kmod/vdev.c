@@ -13,6 +13,7 @@
 #include <linux/uaccess.h>
 
 #include "chrdev.h"
+#include "dmabuf.h"
 #include "numbers.h"
 #include "base/timens.h"
 #include "vdev.h"
@@ -46,6 +47,21 @@ static s64 pto_vdev_clock(void *priv)
 	return vdev->clock_ns;
 }
 
+static int pto_vdev_export(void *priv, struct pto_memory *memory,
+			   int (*tell)(struct pto_call *call, int fd), struct pto_call *call)
+{
+	const struct pto_pages pages = { .ops = &pto_vdev_pages_ops, .priv = priv };
+
+	return pto_dmabuf_export(memory, &pages, tell, call);
+}
+
+static struct pto_memory *pto_vdev_import(void *priv, int fd)
+{
+	const struct pto_vdev *vdev = priv;
+
+	return pto_dmabuf_import(vdev->pdev, fd);
+}
+
 static void pto_vdev_free(struct pto_vdev *vdev)
 {
 	if (!IS_ERR_OR_NULL(vdev->interrupt))
@@ -70,6 +86,8 @@ static const struct pto_transport_ops pto_vdev_ops = {
 	.clear = pto_vdev_clear,
 	.clock = pto_vdev_clock,
 	.kick = pto_vdev_kick,
+	.export = pto_vdev_export,
+	.import = pto_vdev_import,
 	.release = pto_vdev_release,
 };
 

@@ -15,6 +15,8 @@
 struct pto_device;
 struct pto_ctx;
 struct pto_bo;
+struct pto_call;
+struct pto_memory;
 struct workqueue_struct;
 
 /*
@@ -55,9 +57,17 @@ extern struct workqueue_struct *pto_wq;
  * @clock: offset of the device's CLOCK_MONOTONIC to the kernel's, in nanoseconds; NULL if there
  *	is none. Called once, when the device is created
  * @kick: ring the doorbell for queue @queue. Called in any context; must not sleep
+ * @export: make a file that shares memory with others, and a descriptor of it. Calls @tell with the
+ *	number before the descriptor can be used; if that fails, nothing is left. The file has a
+ *	reference of its own to the memory. NULL: the transport has no such files, and the device
+ *	no PTO_FEATURE_DMABUF. May sleep
+ * @import: the memory of a file of @export, with a reference. ERR_PTR(-EBADF) if it is no open
+ *	file, -EINVAL if none that shares memory, -EOPNOTSUPP if the device cannot reach that
+ *	memory. There is one if there is @export. May sleep
  * @release: free @priv; called when the last reference to the device is dropped
  *
- * After pto_device_gone() has returned, only @unmap and @release are called.
+ * After pto_device_gone() has returned, only @unmap and @release are called, and by calls that had
+ * begun before @export and @import.
  */
 struct pto_transport_ops {
 	const char *name;
@@ -69,6 +79,9 @@ struct pto_transport_ops {
 	int (*clear)(void *priv, u64 offset, u64 length);
 	s64 (*clock)(void *priv);
 	void (*kick)(void *priv, u32 queue);
+	int (*export)(void *priv, struct pto_memory *memory,
+		      int (*tell)(struct pto_call *call, int fd), struct pto_call *call);
+	struct pto_memory *(*import)(void *priv, int fd);
 	void (*release)(void *priv);
 };
 
@@ -168,5 +181,17 @@ void pto_bo_mapped(struct pto_bo *bo);
 
 /** pto_bo_unmapped() - count one mapping less, and drop its reference */
 void pto_bo_unmapped(struct pto_bo *bo);
+
+/*
+ * Memory that is shared: for @export and @import of the transport, and the files that they make.
+ *
+ * pto_memory_get() takes a reference. pto_memory_put() drops one, and may sleep. The others are
+ * what they say; offsets are those in the device's window.
+ */
+struct pto_memory *pto_memory_get(struct pto_memory *memory);
+void pto_memory_put(struct pto_memory *memory);
+struct pto_device *pto_memory_device(const struct pto_memory *memory);
+u64 pto_memory_offset(const struct pto_memory *memory);
+u64 pto_memory_length(const struct pto_memory *memory);
 
 #endif /* PTO_CORE_H */

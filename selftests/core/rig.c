@@ -72,6 +72,7 @@ struct failure {
  * @pulse: the heartbeat
  * @later: calls @later_func
  * @later_func: what a test wants to happen
+ * @files: memory that files share, NULL where there is none
  * @fd: the window
  * @pages: the window once more, for access: nothing lies between one page and the next but a
  *	page that nobody may touch
@@ -95,6 +96,7 @@ struct rig_inside {
 	struct sim_timer pulse;
 	struct sim_timer later;
 	void (*later_func)(struct rig *rig);
+	struct pto_memory *files[RIG_FILES];
 	int fd;
 	char *pages;
 	bool shown[WINDOW_MAX / PAGE_SIZE];
@@ -221,12 +223,17 @@ static bool overlaps(const struct mapping *m, uint64_t addr, uint64_t length)
 	return addr < m->addr + m->length && m->addr < addr + length;
 }
 
-static void expect_unmapped(struct rig *rig, uint64_t addr, uint64_t length)
+/* By a context, or (0) by any */
+static void expect_unmapped(struct rig *rig, uint32_t ctx, uint64_t addr, uint64_t length)
 {
 	unsigned int i;
 
-	for (i = 0; i < rig->inside->mapping_count; i++)
-		rig->inside->early += overlaps(&rig->inside->mappings[i], addr, length);
+	for (i = 0; i < rig->inside->mapping_count; i++) {
+		const struct mapping *m = &rig->inside->mappings[i];
+
+		if (!ctx || m->ctx == ctx)
+			rig->inside->early += overlaps(m, addr, length);
+	}
 }
 
 static void map_memory(struct rig *rig, const struct pto_dev_cmd *generic)
@@ -236,7 +243,8 @@ static void map_memory(struct rig *rig, const struct pto_dev_cmd *generic)
 
 	if (in->mapping_count == MAPPINGS)
 		abort();
-	expect_unmapped(rig, cmd->addr, cmd->length);
+	/* Several contexts may have what is shared, but none has it twice. */
+	expect_unmapped(rig, rig->shares ? cmd->ctx : 0, cmd->addr, cmd->length);
 	in->mappings[in->mapping_count++] = (struct mapping){ cmd->ctx, cmd->addr, cmd->length };
 }
 
@@ -568,7 +576,7 @@ static int rig_clear(void *priv, u64 offset, u64 length)
 	struct rig *rig = priv;
 
 	lock(rig);
-	expect_unmapped(rig, rig->ident->memory_base + offset, length);
+	expect_unmapped(rig, 0, rig->ident->memory_base + offset, length);
 	unlock(rig);
 	if (rig->clearing)
 		rig->clearing(rig);
@@ -598,6 +606,42 @@ void rig_callers_ahead(int64_t ns)
 	sim_time_offset = ns;
 }
 
+/* The application's thread that exports has the file when the call returns, and not before. */
+static int rig_share(void *priv, struct pto_memory *memory,
+		     int (*tell)(struct pto_call *call, int fd), struct pto_call *call)
+{
+	struct rig *rig = priv;
+	int i, err;
+
+	for (i = 0; i < RIG_FILES && rig->inside->files[i]; i++)
+		;
+	if (i == RIG_FILES)
+		return -EMFILE;
+	err = tell(call, RIG_FIRST_FD + i);
+	if (!err)
+		rig->inside->files[i] = pto_memory_get(memory);
+	return err;
+}
+
+static struct pto_memory *rig_shared(void *priv, int fd)
+{
+	struct rig *rig = priv;
+	int i = fd - RIG_FIRST_FD;
+
+	if (i < 0 || i >= RIG_FILES || !rig->inside->files[i])
+		return ERR_PTR(-EBADF);
+	return pto_memory_get(rig->inside->files[i]);
+}
+
+void rig_unshare(struct rig *rig, int fd)
+{
+	struct pto_memory **file = &rig->inside->files[fd - RIG_FIRST_FD];
+
+	if (*file)
+		pto_memory_put(*file);
+	*file = NULL;
+}
+
 static const struct pto_transport_ops rig_ops = {
 	.name = "rig",
 	.map = rig_map,
@@ -607,6 +651,20 @@ static const struct pto_transport_ops rig_ops = {
 	.clear = rig_clear,
 	.clock = rig_clock,
 	.kick = rig_kick,
+	.release = rig_release_transport,
+};
+
+static const struct pto_transport_ops rig_sharing_ops = {
+	.name = "rig",
+	.map = rig_map,
+	.unmap = rig_unmap,
+	.access = rig_access,
+	.access_end = rig_access_end,
+	.clear = rig_clear,
+	.clock = rig_clock,
+	.kick = rig_kick,
+	.export = rig_share,
+	.import = rig_shared,
 	.release = rig_release_transport,
 };
 
@@ -798,7 +856,8 @@ int rig_start(struct rig *rig)
 	struct pto_device *pdev;
 
 	pto_wq = &sim_workqueue;
-	pdev = pto_device_create(&rig_ops, rig, 0, rig->window_size);
+	pdev = pto_device_create(rig->shares ? &rig_sharing_ops : &rig_ops, rig, 0,
+				 rig->window_size);
 
 	if (IS_ERR(pdev))
 		return (int)PTR_ERR(pdev);
@@ -982,6 +1041,21 @@ int rig_bo(struct pto_ctx *ctx, uint64_t length, struct pto_ioc_bo_create *arg)
 {
 	*arg = (struct pto_ioc_bo_create){ .size = sizeof(*arg), .length = length };
 	return rig_ioctl(ctx, PTO_BO_CREATE, arg);
+}
+
+int rig_export(struct pto_ctx *ctx, uint32_t id, int *fd)
+{
+	struct pto_ioc_bo_export arg = { .size = sizeof(arg), .id = id };
+	int err = rig_ioctl(ctx, PTO_BO_EXPORT, &arg);
+
+	*fd = arg.fd;
+	return err;
+}
+
+int rig_import(struct pto_ctx *ctx, int fd, struct pto_ioc_bo_import *arg)
+{
+	*arg = (struct pto_ioc_bo_import){ .size = sizeof(*arg), .fd = fd };
+	return rig_ioctl(ctx, PTO_BO_IMPORT, arg);
 }
 
 int rig_bo_destroy(struct pto_ctx *ctx, uint32_t id)

@@ -33,6 +33,8 @@ struct task_struct;
 #define RIG_ARENA_SIZE	8192
 #define RIG_IMAGE_SIZE	6000	/* does not fit the first try */
 #define RIG_RULES	16
+#define RIG_FILES	8
+#define RIG_FIRST_FD	100
 #define RIG_START_NS	1000000000000ULL	/* when virtual time begins */
 #define RIG_SECOND	1000000000ULL
 
@@ -100,6 +102,8 @@ struct rig_rule {
  * @clock_ns: how far the device's clock is ahead of the driver's, set before rig_start()
  * @no_pulse: the heartbeat stands still
  * @stubborn: an ABORT changes nothing
+ * @shares: the transport has files that share memory, set before rig_start(). Their descriptors
+ *	are numbers from RIG_FIRST_FD on
  * @clear_fails: clearing memory fails
  * @cleared: bytes that were cleared
  * @accessed: bytes that the driver read or wrote itself
@@ -128,6 +132,7 @@ struct rig {
 	int64_t clock_ns;
 	bool no_pulse;
 	bool stubborn;
+	bool shares;
 	bool clear_fails;
 	uint64_t cleared;
 	uint64_t accessed;
@@ -240,6 +245,9 @@ void rig_bounds(unsigned int close_ms, unsigned int admin_ms, unsigned int heart
 /** rig_watch() - what the home of the driver does once a second */
 void rig_watch(struct rig *rig);
 
+/** rig_unshare() - close a file that shares memory, if it is open */
+void rig_unshare(struct rig *rig, int fd);
+
 /** rig_gone() - the transport finds the device gone */
 void rig_gone(struct rig *rig);
 
@@ -293,6 +301,8 @@ unsigned int rig_poll(struct pto_ctx *ctx);
 /* Ioctls in short. Return: 0 or what the driver says. */
 int rig_bo(struct pto_ctx *ctx, uint64_t length, struct pto_ioc_bo_create *arg);
 int rig_bo_destroy(struct pto_ctx *ctx, uint32_t id);
+int rig_export(struct pto_ctx *ctx, uint32_t id, int *fd);
+int rig_import(struct pto_ctx *ctx, int fd, struct pto_ioc_bo_import *arg);
 int rig_image(struct pto_ctx *ctx, const char *bytes, uint32_t *id);
 int rig_image_destroy(struct pto_ctx *ctx, uint32_t id);
 int rig_prepare(struct pto_ctx *ctx, int cid, uint32_t image);

@@ -46,8 +46,6 @@
  *    Fields are only ever appended; 0 in a new field selects the previous behaviour.
  *
  * The type byte 0xd7 is unassigned in the kernel's ioctl-number.rst (6.12).
- * Numbers 0x0a and 0x0b are reserved for the export and import of dma-bufs; they
- * return ENOTTY while PTO_FEATURE_DMABUF is absent.
  */
 #ifndef _UAPI_LINUX_PTO_H
 #define _UAPI_LINUX_PTO_H
@@ -62,6 +60,8 @@
 #define PTO_BO_INFO		_IO(PTO_IOC_TYPE, 0x07)
 #define PTO_BO_DESTROY		_IO(PTO_IOC_TYPE, 0x08)
 #define PTO_BO_COPY		_IO(PTO_IOC_TYPE, 0x09)
+#define PTO_BO_EXPORT		_IO(PTO_IOC_TYPE, 0x0a)
+#define PTO_BO_IMPORT		_IO(PTO_IOC_TYPE, 0x0b)
 #define PTO_STREAM_CREATE	_IO(PTO_IOC_TYPE, 0x10)
 #define PTO_STREAM_DESTROY	_IO(PTO_IOC_TYPE, 0x11)
 #define PTO_STREAM_WAIT		_IO(PTO_IOC_TYPE, 0x12)
@@ -415,6 +415,57 @@ struct pto_ioc_bo_copy {
 	__u64 src_offset;
 	__u64 user_ptr;
 	__u64 length;
+};
+
+/**
+ * struct pto_ioc_bo_export - argument of PTO_BO_EXPORT: make a dma-buf of a buffer
+ * @size: sizeof(struct pto_ioc_bo_export)
+ * @flags: must be 0; else EOPNOTSUPP
+ * @id: the buffer; ENOENT if there is none
+ * @fd: out: a descriptor of the dma-buf, close-on-exec. It can be mapped for reading and writing
+ *
+ * The dma-buf has the buffer's memory, and keeps it: also when the buffer, the context and
+ * the device are gone. It can be imported by any driver and by PTO_BO_IMPORT, and be handed to
+ * other processes. Nothing is copied. Each call makes another dma-buf.
+ *
+ * Nothing orders the accesses of others with runs: wait for the runs first, or use fences.
+ * ENOTTY without PTO_FEATURE_DMABUF. EMFILE, ENFILE: too many open files; ENOMEM.
+ */
+struct pto_ioc_bo_export {
+	__u32 size;
+	__u32 flags;
+	__u32 id;
+	__s32 fd;
+};
+
+/**
+ * struct pto_ioc_bo_import - argument of PTO_BO_IMPORT: make a buffer of a dma-buf
+ * @size: sizeof(struct pto_ioc_bo_import)
+ * @flags: must be 0; else EOPNOTSUPP
+ * @fd: a descriptor of the dma-buf. The buffer does not need it after the call. EBADF if it is
+ *	none, EINVAL if it is that of something else
+ * @id: out: the buffer's id
+ * @length: out: bytes, whole pages
+ * @device_addr: out: its address on the device, constant for its lifetime
+ * @mmap_offset: out: offset for mmap() on the context's file
+ *
+ * The buffer is like one of PTO_BO_CREATE with PTO_PLACE_DEVICE, but its memory is that of the
+ * dma-buf. Nothing is copied. A dma-buf of PTO_BO_EXPORT, of any context of the same device, gives
+ * the same memory at the same address. If this context has the memory already, the new id is
+ * another one of the same buffer: it has to be destroyed, too, and address and offset are the same.
+ *
+ * ENOTTY without PTO_FEATURE_DMABUF. EOPNOTSUPP if the device cannot reach the memory: so far,
+ * that of other devices and drivers. EBUSY if this context has destroyed its last id of the same
+ * memory, and mappings or runs still use it. ENOSPC and ENOMEM as for PTO_BO_CREATE.
+ */
+struct pto_ioc_bo_import {
+	__u32 size;
+	__u32 flags;
+	__s32 fd;
+	__u32 id;
+	__u64 length;
+	__u64 device_addr;
+	__u64 mmap_offset;
 };
 
 /**
@@ -837,6 +888,8 @@ PTO_ABI_SIZE(pto_ioc_bo_create, 40);
 PTO_ABI_SIZE(pto_ioc_bo_info, 48);
 PTO_ABI_SIZE(pto_ioc_bo_destroy, 8);
 PTO_ABI_SIZE(pto_ioc_bo_copy, 48);
+PTO_ABI_SIZE(pto_ioc_bo_export, 16);
+PTO_ABI_SIZE(pto_ioc_bo_import, 40);
 PTO_ABI_SIZE(pto_ioc_stream_create, 16);
 PTO_ABI_SIZE(pto_ioc_stream_destroy, 8);
 PTO_ABI_SIZE(pto_ioc_stream_wait, 16);

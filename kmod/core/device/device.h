@@ -8,6 +8,9 @@
  *   mmap_lock			held by the kernel around mmap and the mapping callbacks
  *   pto_channel.claim		configuration of one hardware context; a bit lock
  *   pto_reclaim.mutex		freeing deferred objects of the context
+ *   dma_resv			the kernel's, held by importers of dma-bufs around the callbacks of
+ *				dmabuf.c
+ *   pto_export.lock		attachments of a dma-buf
  *   pto_device.mutex		numbers of contexts and queues
  *   pto_device.wake_mutex	list of clients; waking
  *   pto_area_table.mutex	room in the context's file
@@ -15,6 +18,7 @@
  *   pto_device.arena_lock	table of arena images
  *   pto_device.image_lock	table of images
  *   pto_client.lock		callable table, lists of the context
+ *   pto_memory.lock		buffers that attach a memory object
  *   pto_queue.lock		one queue pair
  *   pto_device.irq_lock	armed queues
  *   pto_client.wq, pto_device.wq

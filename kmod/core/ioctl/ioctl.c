@@ -18,6 +18,8 @@ union pto_arg {
 	struct pto_ioc_bo_info bo_info;
 	struct pto_ioc_bo_destroy bo_destroy;
 	struct pto_ioc_bo_copy bo_copy;
+	struct pto_ioc_bo_export bo_export;
+	struct pto_ioc_bo_import bo_import;
 	struct pto_ioc_stream_create stream_create;
 	struct pto_ioc_stream_destroy stream_destroy;
 	struct pto_ioc_stream_wait stream_wait;
@@ -36,22 +38,25 @@ union pto_arg {
  * @cmd: its number; 0: there is none
  * @size: bytes of the driver's struct
  * @min_size: size of the struct's first version
+ * @sharing: a device without PTO_FEATURE_DMABUF does not have it
  * @execute: executes the ioctl
  */
 struct pto_op {
 	unsigned int cmd;
 	u32 size;
 	u32 min_size;
+	bool sharing;
 	int (*execute)(struct pto_call *call);
 };
 
-#define PTO_OP(_cmd, _execute, _struct, _last) \
+#define PTO_OP(_cmd, _execute, _struct, _last, ...) \
 	[_IOC_NR(_cmd)] = { \
 		.cmd = _cmd, \
 		.size = sizeof(struct _struct) + \
 			BUILD_BUG_ON_ZERO(sizeof(union pto_arg) < sizeof(struct _struct)), \
 		.min_size = offsetofend(struct _struct, _last), \
 		.execute = _execute, \
+		__VA_ARGS__ \
 	}
 
 static const struct pto_op pto_ops[] = {
@@ -60,6 +65,8 @@ static const struct pto_op pto_ops[] = {
 	PTO_OP(PTO_BO_INFO, pto_ioctl_bo_info, pto_ioc_bo_info, pad),
 	PTO_OP(PTO_BO_DESTROY, pto_ioctl_bo_destroy, pto_ioc_bo_destroy, id),
 	PTO_OP(PTO_BO_COPY, pto_ioctl_bo_copy, pto_ioc_bo_copy, length),
+	PTO_OP(PTO_BO_EXPORT, pto_ioctl_bo_export, pto_ioc_bo_export, fd, .sharing = true),
+	PTO_OP(PTO_BO_IMPORT, pto_ioctl_bo_import, pto_ioc_bo_import, mmap_offset, .sharing = true),
 	PTO_OP(PTO_STREAM_CREATE, pto_ioctl_stream_create, pto_ioc_stream_create, pad),
 	PTO_OP(PTO_STREAM_DESTROY, pto_ioctl_stream_destroy, pto_ioc_stream_destroy, id),
 	PTO_OP(PTO_STREAM_WAIT, pto_ioctl_stream_wait, pto_ioc_stream_wait, timeout_ns),
@@ -91,7 +98,7 @@ long pto_ctx_ioctl(struct pto_ctx *ctx, unsigned int cmd, void __user *arg)
 	union pto_arg buffer;
 	int err;
 
-	if (unlikely(!op))
+	if (unlikely(!op || (op->sharing && !ctx->ch.pdev->ops->export)))
 		return -ENOTTY;
 	if (unlikely(pto_device_is_gone(ctx->ch.pdev) && cmd != PTO_QUERY))
 		return -ENODEV;

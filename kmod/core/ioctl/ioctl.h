@@ -12,6 +12,8 @@ int pto_ioctl_bo_create(struct pto_call *call);
 int pto_ioctl_bo_info(struct pto_call *call);
 int pto_ioctl_bo_destroy(struct pto_call *call);
 int pto_ioctl_bo_copy(struct pto_call *call);
+int pto_ioctl_bo_export(struct pto_call *call);
+int pto_ioctl_bo_import(struct pto_call *call);
 int pto_ioctl_image_create(struct pto_call *call);
 int pto_ioctl_image_destroy(struct pto_call *call);
 int pto_ioctl_prepare(struct pto_call *call);

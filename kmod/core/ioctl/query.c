@@ -25,6 +25,7 @@ static void pto_query_device(struct pto_ctx *ctx, struct pto_device_info *info)
 		.size = sizeof(*info),
 		.arch = id->arch,
 		.features = PTO_FEATURE_RUN_WAIT |
+			    (pdev->ops->export ? PTO_FEATURE_DMABUF : 0) |
 			    (id->features & (PTO_FEATURE_UNIFIED | PTO_FEATURE_ISOLATED |
 					     PTO_FEATURE_SIMULATED | PTO_FEATURE_HOST_GRAPH)),
 		.index = pdev->index,

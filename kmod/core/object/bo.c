@@ -24,25 +24,23 @@ void pto_bo_table_init(struct pto_bo_table *table, struct pto_channel *ch)
 	pto_area_table_init(&table->areas);
 }
 
-/* Where the buffer's memory is in the window. */
-static u64 pto_bo_window_offset(const struct pto_bo *bo)
-{
-	return bo->addr - bo->table->ch->pdev->ident.memory_base;
-}
-
 /** pto_bo_mmap_offset() - the offset by which the buffer is mapped */
 u64 pto_bo_mmap_offset(const struct pto_bo *bo)
 {
 	return bo->area.page << PAGE_SHIFT;
 }
 
-static void pto_bo_free(struct pto_bo *bo)
+/** pto_bo_free() - free a buffer that the hardware context does not have, or not any more */
+void pto_bo_free(struct pto_bo *bo)
 {
 	struct pto_channel *ch = bo->table->ch;
 
 	spin_lock(&ch->client.lock);
 	list_del(&bo->link);
 	spin_unlock(&ch->client.lock);
+	spin_lock(&bo->memory->lock);
+	list_del(&bo->attached);
+	spin_unlock(&bo->memory->lock);
 	atomic64_sub(bo->length, &ch->count.bo_bytes);
 	atomic_dec(&bo->table->count);
 	if (READ_ONCE(ch->leaking))
@@ -89,6 +87,24 @@ static void pto_bo_release(struct kref *ref)
 void pto_bo_put(struct pto_bo *bo)
 {
 	kref_put(&bo->ref, pto_bo_release);
+}
+
+/**
+ * pto_bo_drop_id() - drop the reference of an id that is not, or not any more, in the table
+ * @bo: the buffer
+ *
+ * The buffer's offset means nothing any more when its last id is gone. Does not sleep.
+ */
+void pto_bo_drop_id(struct pto_bo *bo)
+{
+	bool last;
+
+	spin_lock(&bo->memory->lock);
+	last = !--bo->ids;
+	spin_unlock(&bo->memory->lock);
+	if (last)
+		pto_area_release(&bo->table->areas, &bo->area);
+	pto_bo_put(bo);
 }
 
 /** pto_bo_find() - find the buffer with an id, and take a reference; or NULL */
@@ -152,16 +168,30 @@ static u64 pto_bo_first_page(struct pto_bo_table *table)
 	return 1 + ((u64)(table->ch->hw_id - 1) << 20);
 }
 
-/* Reserve id and area. The buffer is not visible there yet. */
+/** pto_bo_reserve_id() - reserve an id, see pto_id_reserve() */
+int pto_bo_reserve_id(struct pto_bo_table *table, u32 *id)
+{
+	return pto_id_reserve(&table->ids, &table->next, PTO_MAX_BOS, id);
+}
+
+/** pto_bo_reserve_area() - reserve the buffer's area. Nobody finds it there yet */
+int pto_bo_reserve_area(struct pto_bo *bo)
+{
+	struct pto_bo_table *table = bo->table;
+
+	return pto_area_reserve(&table->areas, &bo->area, bo->length, pto_bo_first_page(table));
+}
+
+/* Reserve id and area. */
 static int pto_bo_reserve(struct pto_bo *bo)
 {
 	struct pto_bo_table *table = bo->table;
 	int err;
 
-	err = pto_id_reserve(&table->ids, &table->next, PTO_MAX_BOS, &bo->id);
+	err = pto_bo_reserve_id(table, &bo->id);
 	if (err)
 		return err;
-	err = pto_area_reserve(&table->areas, &bo->area, bo->length, pto_bo_first_page(table));
+	err = pto_bo_reserve_area(bo);
 	if (err)
 		xa_release(&table->ids, bo->id);
 	return err;
@@ -174,6 +204,25 @@ static void pto_bo_unreserve(struct pto_bo *bo)
 }
 
 /**
+ * pto_bo_publish_id() - make a buffer visible under an id; the last step of creating that
+ * @bo: the buffer, whose area is visible
+ * @id: reserved for it; it has the reference
+ *
+ * Return: 0 or -EIO, see pto_id_publish().
+ */
+int pto_bo_publish_id(struct pto_bo *bo, u32 id)
+{
+	struct pto_bo_table *table = bo->table;
+	int err;
+
+	atomic_inc(&table->ch->count.bo_live);
+	err = pto_id_publish(&table->ids, id, bo);
+	if (err)
+		atomic_dec(&table->ch->count.bo_live);
+	return err;
+}
+
+/**
  * pto_bo_publish() - make a buffer visible; the last step of creating it
  * @bo: as pto_bo_make() returned it
  *
@@ -183,15 +232,8 @@ static void pto_bo_unreserve(struct pto_bo *bo)
  */
 int pto_bo_publish(struct pto_bo *bo)
 {
-	struct pto_bo_table *table = bo->table;
-	int err;
-
-	pto_area_publish(&table->areas, &bo->area);
-	atomic_inc(&table->ch->count.bo_live);
-	err = pto_id_publish(&table->ids, bo->id, bo);
-	if (err)
-		atomic_dec(&table->ch->count.bo_live);
-	return err;
+	pto_area_publish(&bo->table->areas, &bo->area);
+	return pto_bo_publish_id(bo, bo->id);
 }
 
 /* Buffers that are being freed count, too. This bounds their number. */
@@ -203,50 +245,68 @@ static bool pto_bo_count(struct pto_bo_table *table)
 	return false;
 }
 
-static struct pto_bo *pto_bo_new(struct pto_bo_table *table, u64 length, u32 placement)
+/**
+ * pto_bo_of() - a buffer of memory
+ * @table: the context's buffers
+ * @memory: the memory; the buffer takes over the caller's reference
+ * @placement: PTO_PLACE_*
+ *
+ * Return: the buffer, which the hardware context does not have yet, and without id and area; or
+ * ERR_PTR(-ENOMEM, -ENOSPC), and the caller keeps the reference.
+ */
+struct pto_bo *pto_bo_of(struct pto_bo_table *table, struct pto_memory *memory, u32 placement)
 {
-	struct pto_channel *ch = table->ch;
 	struct pto_bo *bo = kzalloc(sizeof(*bo), GFP_KERNEL_ACCOUNT);
-	int before, err;
+	struct pto_channel *ch = table->ch;
+	int before;
 
 	if (!bo)
 		return ERR_PTR(-ENOMEM);
+	before = pto_reclaim_mark(ch);
+	if (!pto_bo_count(table) && !(pto_reclaim_settle(ch, before) && pto_bo_count(table))) {
+		kfree(bo);
+		return ERR_PTR(-ENOSPC);
+	}
 	kref_init(&bo->ref);
 	INIT_LIST_HEAD(&bo->link);
 	bo->table = table;
+	bo->memory = memory;
+	bo->addr = memory->addr;
+	bo->length = memory->length;
+	bo->ids = 1;
 	bo->placement = placement;
-	bo->memory = pto_memory_create(ch, length);
-	if (IS_ERR(bo->memory)) {
-		err = PTR_ERR(bo->memory);
-		goto err_free;
-	}
-	bo->addr = bo->memory->addr;
-	bo->length = bo->memory->length;
-	before = pto_reclaim_mark(ch);
-	if (!pto_bo_count(table) && !(pto_reclaim_settle(ch, before) && pto_bo_count(table))) {
-		err = -ENOSPC;
-		goto err_memory;
-	}
 	atomic64_add(bo->length, &ch->count.bo_bytes);
+	spin_lock(&memory->lock);
+	list_add_tail(&bo->attached, &memory->attached);
+	spin_unlock(&memory->lock);
 	return bo;
-
-err_memory:
-	pto_memory_put(bo->memory);
-err_free:
-	kfree(bo);
-	return ERR_PTR(err);
 }
 
-/* Map the buffer in the hardware context. *@known: it may be mapped, even after an error. */
-static int pto_bo_attach(struct pto_bo *bo, bool *known)
+static struct pto_bo *pto_bo_new(struct pto_bo_table *table, u64 length, u32 placement)
+{
+	struct pto_memory *memory = pto_memory_create(table->ch, length);
+	struct pto_bo *bo;
+
+	if (IS_ERR(memory))
+		return ERR_CAST(memory);
+	bo = pto_bo_of(table, memory, placement);
+	if (IS_ERR(bo))
+		pto_memory_put(memory);
+	return bo;
+}
+
+/**
+ * pto_bo_attach_claimed() - map a buffer in the hardware context
+ * @bo: the buffer; the caller has the claim of the channel
+ * @known: out: it may be mapped, even after an error: then it is not to be freed at once
+ *
+ * Return: 0 or what the device says.
+ */
+int pto_bo_attach_claimed(struct pto_bo *bo, bool *known)
 {
 	struct pto_channel *ch = bo->table->ch;
 	int err;
 
-	*known = false;
-	err = pto_channel_begin_hw(ch);
-	if (err)
-		return err;
 	spin_lock(&ch->client.lock);
 	list_add_tail(&bo->link, &bo->table->list);
 	spin_unlock(&ch->client.lock);
@@ -257,7 +317,19 @@ static int pto_bo_attach(struct pto_bo *bo, bool *known)
 		list_del_init(&bo->link);
 		spin_unlock(&ch->client.lock);
 	}
-	pto_channel_end(ch);
+	return err;
+}
+
+static int pto_bo_attach(struct pto_bo *bo, bool *known)
+{
+	int err;
+
+	*known = false;
+	err = pto_channel_begin_hw(bo->table->ch);
+	if (err)
+		return err;
+	err = pto_bo_attach_claimed(bo, known);
+	pto_channel_end(bo->table->ch);
 	return err;
 }
 
@@ -308,9 +380,8 @@ int pto_bo_remove(struct pto_bo_table *table, u32 id)
 
 	if (!bo)
 		return -ENOENT;
-	pto_area_release(&table->areas, &bo->area);
 	atomic_dec(&table->ch->count.bo_live);
-	pto_bo_put(bo);
+	pto_bo_drop_id(bo);
 	return 0;
 }
 
@@ -330,7 +401,7 @@ struct pto_bo *pto_bo_mmap(struct pto_bo_table *table, u64 offset, u64 length, u
 	xa_unlock(&table->areas.areas);
 	if (!bo)
 		return ERR_PTR(-EINVAL);
-	*window_offset = pto_bo_window_offset(bo) + within;
+	*window_offset = pto_memory_offset(bo->memory) + within;
 	return bo;
 }
 

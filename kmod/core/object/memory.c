@@ -55,6 +55,18 @@ static const struct pto_memory_ops pto_window_ops = {
 	.release = pto_window_release,
 };
 
+static void pto_memory_init(struct pto_memory *memory, const struct pto_memory_ops *ops,
+			    struct pto_device *pdev, const struct pto_mem *mem)
+{
+	kref_init(&memory->ref);
+	memory->ops = ops;
+	memory->pdev = pto_device_get(pdev);
+	memory->addr = pto_mem_addr(pdev, mem);
+	memory->length = mem->length;
+	spin_lock_init(&memory->lock);
+	INIT_LIST_HEAD(&memory->attached);
+}
+
 /**
  * pto_memory_create() - allocate memory in the device's window
  * @ch: the channel of the context that needs it; waits for what that frees if memory is short
@@ -74,11 +86,7 @@ struct pto_memory *pto_memory_create(struct pto_channel *ch, u64 length)
 		kfree(window);
 		return ERR_PTR(err);
 	}
-	kref_init(&window->memory.ref);
-	window->memory.ops = &pto_window_ops;
-	window->memory.pdev = pto_device_get(ch->pdev);
-	window->memory.addr = pto_mem_addr(ch->pdev, &window->mem);
-	window->memory.length = window->mem.length;
+	pto_memory_init(&window->memory, &pto_window_ops, ch->pdev, &window->mem);
 	return &window->memory;
 }
 
@@ -91,10 +99,30 @@ static void pto_memory_release(struct kref *ref)
 	pto_device_put(pdev);
 }
 
-/** pto_memory_put() - drop a reference. May sleep */
+struct pto_memory *pto_memory_get(struct pto_memory *memory)
+{
+	kref_get(&memory->ref);
+	return memory;
+}
+
 void pto_memory_put(struct pto_memory *memory)
 {
 	kref_put(&memory->ref, pto_memory_release);
+}
+
+struct pto_device *pto_memory_device(const struct pto_memory *memory)
+{
+	return memory->pdev;
+}
+
+u64 pto_memory_offset(const struct pto_memory *memory)
+{
+	return memory->addr - memory->pdev->ident.memory_base;
+}
+
+u64 pto_memory_length(const struct pto_memory *memory)
+{
+	return memory->length;
 }
 
 /** pto_memory_put_leaking() - drop the reference of a hardware context that may still use it */

@@ -6,11 +6,13 @@
 #define PTO_CORE_MEMORY_H
 
 #include <linux/kref.h>
+#include <linux/list.h>
+#include <linux/spinlock.h>
 #include <linux/types.h>
 
+#include "pto_core.h"
+
 struct pto_channel;
-struct pto_device;
-struct pto_memory;
 
 /**
  * struct pto_memory_ops - what a kind of memory can do
@@ -30,16 +32,20 @@ struct pto_memory_ops {
 
 /**
  * struct pto_memory - a piece of memory that a device can reach
- * @ref: references
+ * @ref: one reference of each buffer that attaches it, one of each file that shares it, short ones
+ *	of calls
  * @ops: its kind
  * @pdev: the device; a reference
  * @addr: its address on the device
  * @length: bytes, whole pages
  * @leaking: a hardware context that has it may not have ended, so it must not be reused; set
  *	before that context's reference is dropped, and never cleared
+ * @lock: protects @attached
+ * @attached: the buffers that attach it, of any context of the device; for bo.c
  *
  * Reads as zero when it is created. It knows no context, so it may outlive the one for which it was
- * created. Immutable but for @ref and @leaking.
+ * created, and its last reference may be dropped by any thread, also long after the device is gone.
+ * Immutable but for @ref, @leaking and @attached.
  */
 struct pto_memory {
 	struct kref ref;
@@ -48,10 +54,11 @@ struct pto_memory {
 	u64 addr;
 	u64 length;
 	bool leaking;
+	spinlock_t lock;
+	struct list_head attached;
 };
 
 struct pto_memory *pto_memory_create(struct pto_channel *ch, u64 length);
-void pto_memory_put(struct pto_memory *memory);
 void pto_memory_put_leaking(struct pto_memory *memory);
 
 /* copy.c */
