@@ -21,6 +21,15 @@ static void link_buffer(struct pto_buffer *buf)
 	pthread_mutex_unlock(&ctx->lock);
 }
 
+/* The driver has the buffer: from here on it is one of the context's. */
+static void begin_buffer(struct pto_context *ctx, struct pto_buffer *buf)
+{
+	buf->state = PTO_LIVE(PTO_TYPE_BUFFER);
+	buf->serial = ctx->serial;
+	buf->ctx = ctx;
+	link_buffer(buf);
+}
+
 static void unlink_buffer(struct pto_buffer *buf)
 {
 	struct pto_context *ctx = buf->ctx;
@@ -87,14 +96,11 @@ static int alloc_buffer(struct pto_context *ctx, size_t bytes, uint32_t placemen
 		free(buf);
 		return pto_fail(ctx, rc, "size of buffer %u: %s", create.id, pto_errno_name(rc));
 	}
-	buf->state = PTO_LIVE(PTO_TYPE_BUFFER);
-	buf->serial = ctx->serial;
-	buf->ctx = ctx;
 	buf->id = create.id;
 	buf->size = info.length;
 	buf->device_addr = create.device_addr;
 	buf->mmap_offset = create.mmap_offset;
-	link_buffer(buf);
+	begin_buffer(ctx, buf);
 	*out = buf;
 	return 0;
 }
@@ -205,6 +211,76 @@ PTO_API void *pto_buffer_map(struct pto_buffer *buf)
 		return NULL;
 	map = map_buffer(buf);
 	return pto_end(buf->ctx, 0) ? NULL : map;
+}
+
+static int export_buffer(struct pto_buffer *buf, int *fd)
+{
+	struct pto_ioc_bo_export arg = { .size = sizeof(arg), .id = buf->id };
+	struct pto_context *ctx = buf->ctx;
+	int rc = pto_ioctl(ctx, PTO_BO_EXPORT, &arg);
+
+	if (rc == -ENOTTY)
+		return pto_fail(ctx, -EOPNOTSUPP, "%s cannot share buffers", ctx->path);
+	if (rc)
+		return pto_fail(ctx, rc, "exporting buffer %u: %s", buf->id, pto_errno_name(rc));
+	*fd = arg.fd;
+	return 0;
+}
+
+PTO_API int pto_buffer_export(struct pto_buffer *buf, int *fd)
+{
+	PTO_KEEP_ERRNO;
+	int rc = enter_buffer(buf);
+
+	return rc ? rc : pto_end(buf->ctx, export_buffer(buf, fd));
+}
+
+static int import_failed(struct pto_context *ctx, int rc, int fd)
+{
+	switch (rc) {
+	case -ENOTTY:
+		return pto_fail(ctx, -EOPNOTSUPP, "%s cannot share buffers", ctx->path);
+	case -EOPNOTSUPP:
+		return pto_fail(ctx, rc, "%s cannot reach the memory of descriptor %d", ctx->path,
+				fd);
+	case -EINVAL:
+		return pto_fail(ctx, rc, "descriptor %d is not that of a dma-buf", fd);
+	case -EBUSY:
+		return pto_fail(ctx, rc, "the memory of descriptor %d is still being given back: %s",
+				fd, "runs or mappings use its last buffer");
+	default:
+		return pto_fail(ctx, rc, "importing descriptor %d: %s", fd, pto_errno_name(rc));
+	}
+}
+
+static int import_buffer(struct pto_context *ctx, int fd, struct pto_buffer **out)
+{
+	struct pto_ioc_bo_import arg = { .size = sizeof(arg), .fd = fd };
+	struct pto_buffer *buf = calloc(1, sizeof(*buf));
+	int rc;
+
+	if (!buf)
+		return pto_fail(ctx, -ENOMEM, "out of memory for a buffer handle");
+	rc = pto_ioctl(ctx, PTO_BO_IMPORT, &arg);
+	if (rc) {
+		free(buf);
+		return import_failed(ctx, rc, fd);
+	}
+	buf->id = arg.id;
+	buf->size = arg.length;
+	buf->device_addr = arg.device_addr;
+	buf->mmap_offset = arg.mmap_offset;
+	begin_buffer(ctx, buf);
+	*out = buf;
+	return 0;
+}
+
+PTO_API int pto_buffer_import(struct pto_context *ctx, int fd, struct pto_buffer **out)
+{
+	PTO_KEEP_ERRNO;
+	int rc = pto_enter(ctx);
+
+	return rc ? rc : pto_end(ctx, import_buffer(ctx, fd, out));
 }
 
 /* 0 instead of a property of a freed buffer */

@@ -461,6 +461,43 @@ TEST_F(failures, of_buffers)
 	pto_buffer_free(buffer);
 }
 
+/* What the driver says of a descriptor, in words */
+TEST_F(failures, of_sharing)
+{
+	static const struct {
+		int error, result;
+		const char *words;
+	} imports[] = {
+		{ -ENOTTY, -EOPNOTSUPP, "cannot share buffers" },
+		{ -EOPNOTSUPP, -EOPNOTSUPP, "cannot reach the memory of descriptor 1077" },
+		{ -EINVAL, -EINVAL, "descriptor 1077 is not that of a dma-buf" },
+		{ -EBUSY, -EBUSY, "the memory of descriptor 1077 is still being given back" },
+		{ -EBADF, -EBADF, "importing descriptor 1077: EBADF" },
+	};
+	struct pto_buffer *buffer, *other = NULL;
+	int fd = -1;
+	size_t i;
+
+	ASSERT_EQ(0, pto_buffer_alloc(self->ctx, 10000, PTO_PLACE_DEVICE, &buffer));
+	let_refuse(PTO_BO_EXPORT, -ENOTTY, NULL);
+	EXPECT_EQ(-EOPNOTSUPP, pto_buffer_export(buffer, &fd));
+	CONTEXT_SAYS("cannot share buffers");
+	let_refuse(PTO_BO_EXPORT, -EMFILE, NULL);
+	EXPECT_EQ(-EMFILE, pto_buffer_export(buffer, &fd));
+	CONTEXT_SAYS("exporting buffer");
+	EXPECT_EQ(-1, fd);
+	for (i = 0; i < sizeof(imports) / sizeof(imports[0]); i++) {
+		let_refuse(PTO_BO_IMPORT, imports[i].error, NULL);
+		EXPECT_EQ(imports[i].result, pto_buffer_import(self->ctx, 1077, &other));
+		CONTEXT_SAYS(imports[i].words);
+	}
+	EXPECT_EQ(NULL, other);
+	EXPECT_EQ(1, rehearsal.buffers);
+	pto_buffer_free(buffer);
+	EXPECT_EQ(-EBADF, pto_buffer_export(buffer, &fd));
+	EXPECT_EQ(-EINVAL, pto_buffer_export(NULL, &fd));
+}
+
 /* --- callables ----------------------------------------------------------------------- */
 
 static void expect_unprepared(struct __test_metadata *_metadata, FIXTURE_DATA(failures) *self,

@@ -132,9 +132,9 @@ static int first(int before, int now)
 
 static int use_buffers(struct pto_context *ctx)
 {
-	struct pto_buffer *a = NULL, *b = NULL, *c = NULL;
+	struct pto_buffer *a = NULL, *b = NULL, *c = NULL, *d = NULL;
 	char bytes[100] = "";
-	int rc;
+	int rc, fd;
 
 	rc = pto_buffer_alloc(ctx, 5000, PTO_PLACE_DEVICE, &a);
 	if (!rc)
@@ -149,9 +149,14 @@ static int use_buffers(struct pto_context *ctx)
 		rc = pto_buffer_copy(b, 0, a, 10, sizeof(bytes));
 	if (!rc)
 		rc = pto_buffer_read(b, 0, bytes, sizeof(bytes));
+	if (!rc)
+		rc = pto_buffer_export(a, &fd);
+	if (!rc)
+		rc = pto_buffer_import(ctx, fd, &d);
 	/* From the middle, from the end, and what is left. */
 	pto_buffer_free(b);
 	pto_buffer_free(a);
+	pto_buffer_free(d);
 	pto_buffer_free(c);
 	return rc;
 }

@@ -176,6 +176,32 @@ static int bo_destroy(struct context *ctx, const struct pto_ioc_bo_destroy *arg)
 	return 0;
 }
 
+/* Descriptors are numbers, and what is imported is memory of the same size. */
+static int bo_export(struct context *ctx, struct pto_ioc_bo_export *arg)
+{
+	if (!buffer(ctx, arg->id))
+		return -ENOENT;
+	arg->fd = REHEARSED_FD + (int)arg->id;
+	return 0;
+}
+
+static int bo_import(struct context *ctx, struct pto_ioc_bo_import *arg)
+{
+	const struct buffer *buf = buffer(ctx, (uint32_t)(arg->fd - REHEARSED_FD));
+	struct pto_ioc_bo_create create = { .size = sizeof(create) };
+	int err;
+
+	if (!buf)
+		return -EBADF;
+	create.length = buf->size;
+	err = bo_create(ctx, &create);
+	arg->id = create.id;
+	arg->length = create.length;
+	arg->device_addr = create.device_addr;
+	arg->mmap_offset = create.mmap_offset;
+	return err;
+}
+
 static bool within(const struct buffer *buf, uint64_t offset, uint64_t size)
 {
 	return buf && offset <= buf->size && size <= buf->size - offset;
@@ -528,6 +554,10 @@ static int execute(struct context *ctx, unsigned long nr, void *arg)
 		return bo_destroy(ctx, arg);
 	case PTO_BO_COPY:
 		return bo_copy(ctx, arg);
+	case PTO_BO_EXPORT:
+		return bo_export(ctx, arg);
+	case PTO_BO_IMPORT:
+		return bo_import(ctx, arg);
 	case PTO_STREAM_CREATE:
 		return stream_create(ctx, arg);
 	case PTO_STREAM_DESTROY:

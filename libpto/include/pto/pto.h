@@ -237,6 +237,31 @@ int pto_buffer_read(struct pto_buffer *buf, size_t offset, void *dst, size_t byt
 int pto_buffer_copy(struct pto_buffer *dst, size_t dst_offset, struct pto_buffer *src,
 		    size_t src_offset, size_t bytes);
 
+/**
+ * pto_buffer_export() - make a dma-buf of a buffer, to share its memory without a copy
+ * @buf: the buffer
+ * @fd: the dma-buf's descriptor, close-on-exec; to be closed by the caller
+ *
+ * The dma-buf keeps the memory when the buffer is freed and the context is closed. Other drivers,
+ * other processes and pto_buffer_import() take it. Accesses of others are not ordered with runs.
+ *
+ * Return: 0; -EOPNOTSUPP if the device cannot share buffers (PTO_FEATURE_DMABUF); -EMFILE, -ENFILE,
+ * -ENOMEM.
+ */
+int pto_buffer_export(struct pto_buffer *buf, int *fd);
+
+/**
+ * pto_buffer_import() - make a buffer of a dma-buf
+ * @ctx: the context
+ * @fd: the dma-buf's descriptor, which is not needed afterwards
+ * @out: the buffer; to be freed like any other, however often the same memory is imported
+ *
+ * Return: 0; -EOPNOTSUPP if the device cannot share buffers, or cannot reach this memory; -EBADF,
+ * -EINVAL if @fd is not that of a dma-buf; -EBUSY if the last buffer of this context with the same
+ * memory has been freed, and runs still use it; -ENOSPC, -ENOMEM as pto_buffer_alloc().
+ */
+int pto_buffer_import(struct pto_context *ctx, int fd, struct pto_buffer **out);
+
 /* --- callables ------------------------------------------------------------- */
 
 /**
