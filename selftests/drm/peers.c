@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -14,6 +15,7 @@
 #include <linux/udmabuf.h>
 #include <xf86drm.h>
 
+#include "module/pto_peer.h"
 #include "peers.h"
 
 #define MAX_CARDS	16
@@ -216,6 +218,96 @@ int peer_heap_new(size_t bytes)
 	return err ? err : (int)arg.fd;
 }
 
+/* --- an importer that shows what it finds --------------------------------------------------- */
+
+int peer_importer_open(void)
+{
+	return peer_drm_open(PTO_PEER_NAME);
+}
+
+static int importer_copy(int importer, int dmabuf, enum peer_way way, size_t offset,
+			 uintptr_t memory, size_t bytes, bool write)
+{
+	struct pto_peer_copy arg = {
+		.fd = dmabuf,
+		.how = way == PEER_DMA ? PTO_PEER_DMA : PTO_PEER_VMAP,
+		.write = write,
+		.offset = offset,
+		.length = bytes,
+		.user_ptr = memory,
+	};
+
+	return call(importer, DRM_IOCTL_PTO_PEER_COPY, &arg);
+}
+
+int peer_importer_read(int importer, int dmabuf, enum peer_way way, size_t offset, void *to,
+		       size_t bytes)
+{
+	return importer_copy(importer, dmabuf, way, offset, (uintptr_t)to, bytes, false);
+}
+
+int peer_importer_write(int importer, int dmabuf, enum peer_way way, size_t offset,
+			const void *from, size_t bytes)
+{
+	return importer_copy(importer, dmabuf, way, offset, (uintptr_t)from, bytes, true);
+}
+
+/* Odd sizes and places, across the borders of pages */
+static int importer_parts(int importer, int dmabuf, enum peer_way way, char *map, size_t bytes,
+			  char *buffer)
+{
+	size_t at = PEER_PAGE - 3, n = bytes - at - 5;
+	int err;
+
+	memset(buffer, 0xa5, n);
+	err = peer_importer_write(importer, dmabuf, way, at, buffer, n);
+	if (err)
+		return err;
+	if (memcmp(map + at, buffer, n) || map[at - 1] != 0x5a || map[at + n] != 0x5a)
+		return 1;
+	memset(map + at, 0x77, n);
+	err = peer_importer_read(importer, dmabuf, way, at - 1, buffer, n + 2);
+	if (err)
+		return err;
+	return memcmp(map + at - 1, buffer, n + 2) != 0;
+}
+
+static int importer_way(int importer, int dmabuf, enum peer_way way, void *map, size_t bytes,
+			void *buffer)
+{
+	int err;
+
+	peer_fill(map, bytes, 100 + way);
+	memset(buffer, 0, bytes);
+	err = peer_importer_read(importer, dmabuf, way, 0, buffer, bytes);
+	if (err)
+		return err;
+	if (peer_wrong(buffer, bytes, 100 + way))
+		return 1;
+	peer_fill(buffer, bytes, 200 + way);
+	err = peer_importer_write(importer, dmabuf, way, 0, buffer, bytes);
+	if (err)
+		return err;
+	if (peer_wrong(map, bytes, 200 + way))
+		return 1;
+	memset(map, 0x5a, bytes);
+	return importer_parts(importer, dmabuf, way, map, bytes, buffer);
+}
+
+int peer_importer_check(int importer, int dmabuf, void *map, size_t bytes, bool vmap)
+{
+	void *buffer = malloc(bytes);
+	int err;
+
+	if (!buffer)
+		return -ENOMEM;
+	err = importer_way(importer, dmabuf, PEER_DMA, map, bytes, buffer);
+	if (!err && vmap)
+		err = importer_way(importer, dmabuf, PEER_VMAP, map, bytes, buffer);
+	free(buffer);
+	return err;
+}
+
 /* --- dma-bufs ----------------------------------------------------------------------------- */
 
 long long peer_dmabuf_size(int dmabuf)
@@ -361,6 +453,71 @@ int peer_dmabuf_fence(int dmabuf, bool write)
 	int err = call(dmabuf, DMA_BUF_IOCTL_EXPORT_SYNC_FILE, &arg);
 
 	return err ? err : arg.fd;
+}
+
+static int pending_of_timeline(struct peer_pending *pending)
+{
+	pending->timeline = peer_timeline_new();
+	if (pending->timeline < 0)
+		return pending->timeline;
+	pending->fence = peer_timeline_fence(pending->timeline, 1);
+	return pending->fence < 0 ? pending->fence : 0;
+}
+
+static int pending_of_vgem(struct peer_pending *pending)
+{
+	int drm = peer_drm_open("vgem");
+	int dmabuf, err;
+
+	if (drm < 0)
+		return drm;
+	err = peer_dumb_new(drm, PEER_PAGE, &pending->dumb);
+	if (err) {
+		close(drm);
+		return err;
+	}
+	err = peer_vgem_fence_attach(&pending->dumb, true, &pending->number);
+	if (err)
+		return err;
+	dmabuf = peer_dumb_export(&pending->dumb);
+	if (dmabuf < 0)
+		return dmabuf;
+	pending->fence = peer_dmabuf_fence(dmabuf, false);
+	close(dmabuf);
+	return pending->fence < 0 ? pending->fence : 0;
+}
+
+int peer_pending_new(struct peer_pending *pending)
+{
+	int err;
+
+	*pending = (struct peer_pending){ .fence = -1, .timeline = -1 };
+	err = pending_of_timeline(pending);
+	if (err == -ENOENT)
+		err = pending_of_vgem(pending);
+	if (err)
+		peer_pending_free(pending);
+	return err;
+}
+
+int peer_pending_signal(struct peer_pending *pending)
+{
+	if (pending->timeline >= 0)
+		return peer_timeline_advance(pending->timeline, 1);
+	return peer_vgem_fence_signal(pending->dumb.drm, pending->number);
+}
+
+void peer_pending_free(struct peer_pending *pending)
+{
+	int drm = pending->dumb.handle ? pending->dumb.drm : -1;
+
+	peer_dumb_free(&pending->dumb);
+	if (drm >= 0)
+		close(drm);
+	if (pending->timeline >= 0)
+		close(pending->timeline);
+	if (pending->fence >= 0)
+		close(pending->fence);
 }
 
 /* --- syncobjs ------------------------------------------------------------------------------- */

@@ -63,6 +63,32 @@ int peer_udmabuf_new(size_t bytes, void **map);
 /** peer_heap_new() - a dma-buf of the system heap. Return: fd */
 int peer_heap_new(size_t bytes);
 
+/* --- an importer that shows what it finds (module/pto_peer.c) ------------------------------ */
+
+/** peer_importer_open() - open it. Return: fd */
+int peer_importer_open(void);
+
+/** enum peer_way - how it gets at the memory of a dma-buf */
+enum peer_way {
+	PEER_DMA,	/* as a device, by DMA addresses */
+	PEER_VMAP,	/* as the kernel, by a mapping */
+};
+
+/** peer_importer_read(), peer_importer_write() - import a dma-buf, copy, and give it back */
+int peer_importer_read(int importer, int dmabuf, enum peer_way way, size_t offset, void *to,
+		       size_t bytes);
+int peer_importer_write(int importer, int dmabuf, enum peer_way way, size_t offset,
+			const void *from, size_t bytes);
+
+/**
+ * peer_importer_check() - does it find the memory at @map, and this what it writes, both ways?
+ * @map: a mapping of the memory; its contents change
+ * @vmap: by a mapping of the kernel, too. (udmabuf has none before 6.2.)
+ *
+ * Return: 0; 1: something else was found; or a negative errno.
+ */
+int peer_importer_check(int importer, int dmabuf, void *map, size_t bytes, bool vmap);
+
 /* --- dma-bufs ----------------------------------------------------------------------------- */
 
 /** peer_dmabuf_size() - bytes of a dma-buf, or -errno */
@@ -115,6 +141,27 @@ int peer_vgem_fence_signal(int drm, uint32_t fence);
 
 /** peer_dmabuf_fence() - a sync_file of what a reader, or a writer, has to wait for. Return: fd */
 int peer_dmabuf_fence(int dmabuf, bool write);
+
+/**
+ * struct peer_pending - a fence that signals when the test says so; of sw_sync, or else of vgem
+ * @fence: it, as a sync_file
+ * @timeline: the timeline of sw_sync, or -1
+ * @dumb: the buffer of vgem to which it is attached
+ * @number: vgem's number for it
+ */
+struct peer_pending {
+	int fence;
+	int timeline;
+	struct peer_dumb dumb;
+	uint32_t number;
+};
+
+/** peer_pending_new() - make one. vgem's ends by itself, as failed, after ten seconds */
+int peer_pending_new(struct peer_pending *pending);
+
+/** peer_pending_signal() - let it signal */
+int peer_pending_signal(struct peer_pending *pending);
+void peer_pending_free(struct peer_pending *pending);
 
 /* --- syncobjs ------------------------------------------------------------------------------- */
 

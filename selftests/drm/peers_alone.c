@@ -91,6 +91,19 @@ PT_TEST_F(vgem, own)
 	close(dmabuf);
 }
 
+PT_TEST_F(vgem, to_importer)
+{
+	int importer = peer_importer_open();
+	int dmabuf;
+
+	NEED(importer, "importer of ours");
+	dmabuf = peer_dumb_export(&self->dumb);
+	ASSERT_GE(dmabuf, 0);
+	EXPECT_EQ(0, peer_importer_check(importer, dmabuf, self->map, BYTES, true));
+	close(dmabuf);
+	close(importer);
+}
+
 /* The memory outlives its handle, its file and its dma-buf as long as something maps it. */
 PT_TEST_F(vgem, outlives)
 {
@@ -165,6 +178,37 @@ TEST(udmabuf_to_vgem)
 	import(_metadata, dmabuf, memory);
 	munmap(memory, BYTES);
 	close(dmabuf);
+}
+
+TEST(udmabuf_to_importer)
+{
+	int importer = peer_importer_open();
+	void *memory;
+	int dmabuf;
+
+	NEED(importer, "importer of ours");
+	dmabuf = peer_udmabuf_new(BYTES, &memory);
+	NEED(dmabuf, "udmabuf");
+	EXPECT_EQ(0, peer_importer_check(importer, dmabuf, memory, BYTES, false));
+	munmap(memory, BYTES);
+	close(dmabuf);
+	close(importer);
+}
+
+TEST(heap_to_importer)
+{
+	int importer = peer_importer_open();
+	int dmabuf;
+	void *map;
+
+	NEED(importer, "importer of ours");
+	dmabuf = peer_heap_new(BYTES);
+	NEED(dmabuf, "dma-heap");
+	ASSERT_EQ(0, peer_dmabuf_map(dmabuf, BYTES, &map));
+	EXPECT_EQ(0, peer_importer_check(importer, dmabuf, map, BYTES, true));
+	munmap(map, BYTES);
+	close(dmabuf);
+	close(importer);
 }
 
 TEST(heap_to_vgem)
@@ -266,22 +310,21 @@ FIXTURE_TEARDOWN(syncobj)
 /* In: a syncobj takes the fence of a sync_file. Out: it gives a sync_file of its fence. */
 PT_TEST_F(syncobj, sync_file)
 {
-	int timeline, in, out;
+	struct peer_pending pending;
+	int err = peer_pending_new(&pending);
+	int out;
 
-	timeline = peer_timeline_new();
-	NEED(timeline, "sw_sync");
-	in = peer_timeline_fence(timeline, 1);
-	ASSERT_GE(in, 0);
-	EXPECT_EQ(0, drmSyncobjImportSyncFile(self->fd, self->handle, in));
+	NEED(err, "fences of sw_sync or vgem");
+	EXPECT_EQ(0, drmSyncobjImportSyncFile(self->fd, self->handle, pending.fence));
 	EXPECT_EQ(0, drmSyncobjExportSyncFile(self->fd, self->handle, &out));
 	EXPECT_NE(0, drmSyncobjWait(self->fd, &self->handle, 1, 0, 0, NULL));
 	EXPECT_EQ(0, peer_fence_status(out));
-	EXPECT_EQ(0, peer_timeline_advance(timeline, 1));
+	EXPECT_EQ(0, peer_pending_signal(&pending));
+	EXPECT_EQ(0, peer_fence_wait(out, 60000));
 	EXPECT_EQ(1, peer_fence_status(out));
 	EXPECT_EQ(0, drmSyncobjWait(self->fd, &self->handle, 1, 0, 0, NULL));
 	close(out);
-	close(in);
-	close(timeline);
+	peer_pending_free(&pending);
 }
 
 /* Points of a timeline: signalled by the host, queried, and carried over to another syncobj. */

@@ -301,6 +301,12 @@ TEST(outlives_device)
 	munmap(buf.map, BYTES);
 	close(fd);
 	EXPECT_EQ(0, peer_wrong(other, BYTES, 5));
+	fd = peer_importer_open();
+	if (fd >= 0) {
+		EXPECT_EQ(0, peer_importer_check(fd, dmabuf, other, BYTES, true));
+		close(fd);
+	}
+	peer_fill(other, BYTES, 5);
 	munmap(other, BYTES);
 	/* Only now is it mapped for the first time: its pages are still there. */
 	ASSERT_EQ(0, peer_dmabuf_map(dmabuf, BYTES, &other));
@@ -365,6 +371,47 @@ PT_TEST_F(share, vgem_keeps)
 	munmap(other, BYTES);
 	peer_dumb_free(&dumb);
 	close(drm);
+}
+
+#define NEED_IMPORTER(importer) do { \
+	(importer) = peer_importer_open(); \
+	if ((importer) == -ENOENT) \
+		SKIP(return, "this kernel has no importer of ours"); \
+	ASSERT_GE(importer, 0); \
+} while (0)
+
+/* Another device finds the buffer's memory at its DMA addresses, the kernel where it maps it. */
+PT_TEST_F(share, to_importer)
+{
+	int importer;
+
+	NEED_IMPORTER(importer);
+	EXPECT_EQ(0, peer_importer_check(importer, self->dmabuf, self->buf.map, BYTES, true));
+	close(importer);
+}
+
+/* Memory that nobody has touched reads as zero, and is given back like any other. */
+PT_TEST_F(share, untouched)
+{
+	uint32_t words[BYTES / sizeof(uint32_t)];
+	struct pt_buf buf;
+	int importer, dmabuf;
+	size_t i, wrong = 0;
+
+	NEED_IMPORTER(importer);
+	peer_fill(self->buf.map, BYTES, 15);
+	ASSERT_EQ(0, pt_buf_new(self->fd, BYTES, &buf));
+	dmabuf = export(self->fd, buf.id);
+	ASSERT_GE(dmabuf, 0);
+	memset(words, 0xff, sizeof(words));
+	ASSERT_EQ(0, peer_importer_read(importer, dmabuf, PEER_DMA, 0, words, BYTES));
+	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		wrong += words[i] != 0;
+	EXPECT_EQ(0, wrong);
+	EXPECT_EQ(0, peer_importer_check(importer, dmabuf, buf.map, BYTES, true));
+	close(dmabuf);
+	pt_buf_free(self->fd, &buf);
+	close(importer);
 }
 
 /* Memory that the device cannot reach yet is refused, and that costs nothing. */

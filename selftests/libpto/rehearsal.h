@@ -20,7 +20,7 @@
 #define REHEARSED_DEVICE	"/dev/pto0"
 #define REHEARSED_MEMFD		"memfd:pto-rehearsal"	/* what its mappings are called */
 #define REHEARSED_BASE		0x100000000ull		/* device address of the first byte */
-#define REHEARSED_FD		1000			/* and the id: what a buffer is exported as */
+#define REHEARSED_FD		1000	/* and the id: what is exported */
 #define REHEARSED_MEMORY	(16u << 20)
 #define REHEARSED_STREAMS	4
 #define REHEARSED_DEPTH		8
