@@ -66,6 +66,7 @@ install: libs tools modules-if-possible ## DESTDIR= PREFIX= KDIR=: library, head
 	$(INSTALL) -m 644 $(filter %.a,$(INSTALL_LIBS)) $(DESTDIR)$(LIBDIR)
 	ln -sf libpto.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/libpto.so
 	ln -sf libpto-ffi.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/libpto-ffi.so
+	ln -sf libpto-drm.so.$(SOVERSION) $(DESTDIR)$(LIBDIR)/libpto-drm.so
 	$(INSTALL) -m 644 $(INSTALL_HEADERS) $(DESTDIR)$(INCLUDEDIR)/pto
 	$(INSTALL) -m 644 uapi/linux/pto.h uapi/linux/pto_device.h $(DESTDIR)$(INCLUDEDIR)/linux
 	for pc in $(INSTALL_PKGCONFIG); do \
@@ -86,7 +87,7 @@ install: libs tools modules-if-possible ## DESTDIR= PREFIX= KDIR=: library, head
 
 .PHONY: uninstall
 uninstall: ## DESTDIR= PREFIX= KDIR=: remove what install with the same variables has put there
-	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,$(notdir $(INSTALL_LIBS)) libpto.so libpto-ffi.so \
+	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,$(notdir $(INSTALL_LIBS)) libpto.so libpto-ffi.so libpto-drm.so \
 			$(addprefix pkgconfig/,$(notdir $(INSTALL_PKGCONFIG)))) \
 		$(addprefix $(DESTDIR)$(INCLUDEDIR)/pto/,$(notdir $(INSTALL_HEADERS))) \
 		$(addprefix $(DESTDIR)$(INCLUDEDIR)/linux/,pto.h pto_device.h) \

@@ -41,6 +41,19 @@ $(eval $(call shared,$(LIBPTO_FFI),libpto/ffi/ffi.c,,$$(FFI_FLAGS),libpto/ffi/li
 $(O)/lib/libpto-ffi.so: $(O)/lib/$(LIBPTO_FFI)
 	$(call quiet,LN,ln -sf $(LIBPTO_FFI) $@)
 
+# --- libpto-drm: buffers and fences of DRM devices, so that libpto does not need libdrm --------
+
+LIBPTO_DRM := libpto-drm.so.$(SOVERSION)
+DRM_CFLAGS := $(shell pkg-config --cflags libdrm 2>/dev/null)
+DRM_FLAGS := -Wl,-soname,$(LIBPTO_DRM) -Wl,--version-script=libpto/drm/libpto-drm.map -L$(O)/lib
+FLAG_DIRS += libpto/drm
+CFLAGS-libpto/drm := $(DRM_CFLAGS)
+
+$(eval $(call shared,$(LIBPTO_DRM),libpto/drm/drm.c,-lpto -ldrm,$$(DRM_FLAGS),libpto/drm/libpto-drm.map $(O)/lib/libpto.so))
+
+$(O)/lib/libpto-drm.so: $(O)/lib/$(LIBPTO_DRM)
+	$(call quiet,LN,ln -sf $(LIBPTO_DRM) $@)
+
 # --- manual pages -----------------------------------------------------------------------
 
 # A page describes several functions; the others' pages only lead to it. Names are those
@@ -56,15 +69,20 @@ LIBPTO_ALIASES += $(patsubst %,$(O)/man/%.3,$(call page_names,$(1)))
 endef
 $(foreach page,$(LIBPTO_PAGES),$(eval $(call page_aliases,$(page))))
 
-LIBS += $(O)/lib/libpto.so $(O)/lib/libpto.a $(O)/lib/libpto-ffi.so $(LIBPTO_ALIASES)
-INSTALL_LIBS += $(O)/lib/$(LIBPTO_SO) $(O)/lib/$(LIBPTO_FFI) $(O)/lib/libpto.a
+LIBS += $(O)/lib/libpto.so $(O)/lib/libpto.a $(O)/lib/libpto-ffi.so $(O)/lib/libpto-drm.so \
+	$(LIBPTO_ALIASES)
+INSTALL_LIBS += $(O)/lib/$(LIBPTO_SO) $(O)/lib/$(LIBPTO_FFI) $(O)/lib/$(LIBPTO_DRM) $(O)/lib/libpto.a
 INSTALL_HEADERS += $(wildcard libpto/include/pto/*.h)
 INSTALL_PKGCONFIG += $(patsubst %.in,%,$(wildcard libpto/*.pc.in))
 INSTALL_MANS += $(wildcard libpto/man/*.[0-9]) $(LIBPTO_ALIASES)
 
+# $(call same_symbols,LIBRARY,LIST): a command
+same_symbols = nm -D --defined-only --with-symbol-versions $(1) | \
+	awk '$$2 == "T" { sub("@@", " ", $$3); print $$3 }' | sort | \
+	diff -u $(2) - --ignore-matching-lines='^\#' || \
+	{ echo "$(1): exports differ from $(2)" >&2; exit 1; }
+
 .PHONY: check-symbols
-check-symbols: $(O)/lib/$(LIBPTO_SO)
-	@nm -D --defined-only --with-symbol-versions $< | \
-		awk '$$2 == "T" { sub("@@", " ", $$3); print $$3 }' | sort | \
-		diff -u libpto/libpto.symbols - --ignore-matching-lines='^#' || \
-		{ echo "$<: exports differ from libpto/libpto.symbols" >&2; exit 1; }
+check-symbols: $(O)/lib/$(LIBPTO_SO) $(O)/lib/$(LIBPTO_DRM)
+	@$(call same_symbols,$(O)/lib/$(LIBPTO_SO),libpto/libpto.symbols)
+	@$(call same_symbols,$(O)/lib/$(LIBPTO_DRM),libpto/drm/libpto-drm.symbols)

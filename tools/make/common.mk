@@ -52,8 +52,9 @@ obj_flags = $(foreach d,$(FLAG_DIRS),$(if $(filter $(d)/%,$(1)),$(CFLAGS-$(d))))
 # Before the first object, so that who lacks something is told what to do about it
 .PHONY: compiler
 compiler:
-	@$(CC) -E -include gelf.h -include nettle/sha2.h -x c /dev/null >/dev/null 2>&1 || { \
-		echo "$(CC), or the headers of libelf or nettle, are missing;" \
+	@$(CC) -E -include gelf.h -include nettle/sha2.h $(DRM_CFLAGS) -include xf86drm.h -x c /dev/null \
+		>/dev/null 2>&1 || { \
+		echo "$(CC), or the headers of libelf, nettle or libdrm, are missing;" \
 			"on Debian, tools/setup/deps.sh build installs them." >&2; exit 1; }
 
 $(O)/obj/%.o: %.c tools/make/common.mk | compiler
