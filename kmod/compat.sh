@@ -66,6 +66,13 @@ void f(struct sha256_ctx *state);
 void f(struct sha256_ctx *state) { sha256_init(state); }
 END
 
+# 6.2: an importer that does not hold the reservation lock says so.
+probe PTO_HAVE_DMA_BUF_UNLOCKED "$@" <<'END'
+#include <linux/dma-buf.h>
+int f(struct dma_buf *dmabuf, struct iosys_map *map);
+int f(struct dma_buf *dmabuf, struct iosys_map *map) { return dma_buf_vmap_unlocked(dmabuf, map); }
+END
+
 # 6.13: the name of a namespace is a string.
 probe PTO_HAVE_IMPORT_NS_TOKEN "$@" <<'END'
 #include <linux/module.h>

@@ -19,6 +19,7 @@
 
 #include "dmabuf.h"
 #include "held.h"
+#include "imports.h"
 #include "pto_core.h"
 
 MODULE_IMPORT_NS(PTO_NS_DMA_BUF);
@@ -316,9 +317,14 @@ static struct dma_buf *pto_dmabuf_new(struct pto_memory *memory, const struct pt
 int pto_dmabuf_export(struct pto_memory *memory, const struct pto_pages *pages,
 		      int (*tell)(struct pto_call *call, int fd), struct pto_call *call)
 {
-	struct dma_buf *dmabuf = pto_dmabuf_new(memory, pages);
+	struct dma_buf *dmabuf = pto_import_dmabuf(memory);
 	int fd, err;
 
+	/* What came in goes out as it was. */
+	if (dmabuf)
+		get_dma_buf(dmabuf);
+	else
+		dmabuf = pto_dmabuf_new(memory, pages);
 	if (IS_ERR(dmabuf))
 		return PTR_ERR(dmabuf);
 	/* From here on the dma-buf owns everything. */
@@ -334,27 +340,35 @@ int pto_dmabuf_export(struct pto_memory *memory, const struct pto_pages *pages,
 	return 0;
 }
 
+/* The memory of a dma-buf of this device, with a reference; or NULL */
+static struct pto_memory *pto_dmabuf_own(struct dma_buf *dmabuf, struct pto_device *pdev)
+{
+	struct pto_export *export = dmabuf->priv;
+
+	if (dmabuf->ops != &pto_dmabuf_ops || pto_memory_device(export->memory) != pdev)
+		return NULL;
+	return pto_memory_get(export->memory);
+}
+
 /**
  * pto_dmabuf_import() - the memory of a dma-buf
+ * @imports: imports of the device; NULL: it can only have memory of its own
  * @pdev: the device that is to reach it
  * @fd: a descriptor of the dma-buf
  *
  * Return: the memory, with a reference; ERR_PTR(-EBADF) if it is no descriptor, -EINVAL if not of a
- * dma-buf, -EOPNOTSUPP if it is not memory of @pdev.
+ * dma-buf, -EOPNOTSUPP if the device cannot reach it, -ENOMEM.
  */
-struct pto_memory *pto_dmabuf_import(struct pto_device *pdev, int fd)
+struct pto_memory *pto_dmabuf_import(struct pto_imports *imports, struct pto_device *pdev, int fd)
 {
 	struct dma_buf *dmabuf = dma_buf_get(fd);
-	struct pto_memory *memory = NULL;
-	struct pto_export *export;
+	struct pto_memory *memory;
 
 	if (IS_ERR(dmabuf))
 		return ERR_CAST(dmabuf);
-	if (dmabuf->ops == &pto_dmabuf_ops) {
-		export = dmabuf->priv;
-		if (pto_memory_device(export->memory) == pdev)
-			memory = pto_memory_get(export->memory);
-	}
+	memory = pto_dmabuf_own(dmabuf, pdev);
+	if (!memory && imports)
+		return pto_imports_add(imports, pdev, dmabuf);
 	dma_buf_put(dmabuf);
 	return memory ? memory : ERR_PTR(-EOPNOTSUPP);
 }

@@ -6,6 +6,7 @@
 #include <linux/pagemap.h>
 #include <linux/slab.h>
 
+#include "imports.h"
 #include "mapping.h"
 
 /**
@@ -85,7 +86,10 @@ int pto_mapping_create(const struct pto_pages *pages, struct pto_ctx *ctx,
 		       struct vm_area_struct *vma)
 {
 	struct pto_mapping *mapping;
+	struct pto_memory *memory;
+	struct dma_buf *dmabuf;
 	u64 window_offset;
+	int err;
 
 	if (pto_held_check_area(vma))
 		return -EINVAL;
@@ -95,8 +99,16 @@ int pto_mapping_create(const struct pto_pages *pages, struct pto_ctx *ctx,
 	mapping->bo = pto_ctx_mmap(ctx, (u64)vma->vm_pgoff << PAGE_SHIFT,
 				   vma->vm_end - vma->vm_start, &window_offset);
 	if (IS_ERR(mapping->bo)) {
-		int err = PTR_ERR(mapping->bo);
-
+		err = PTR_ERR(mapping->bo);
+		kfree(mapping);
+		return err;
+	}
+	memory = pto_bo_memory(mapping->bo);
+	dmabuf = pto_import_dmabuf(memory);
+	if (dmabuf) {
+		err = pto_import_mmap(dmabuf, window_offset - pto_memory_offset(memory), vma);
+		/* The area is the exporter's, who keeps the memory. */
+		pto_bo_unmapped(mapping->bo);
 		kfree(mapping);
 		return err;
 	}

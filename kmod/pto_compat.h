@@ -39,6 +39,15 @@ static inline void vm_flags_clear(struct vm_area_struct *vma, unsigned long flag
 #define sha256_state sha256_ctx
 #endif
 
+/* To be called without the reservation lock */
+#ifdef PTO_HAVE_DMA_BUF_UNLOCKED
+#define pto_dma_buf_vmap dma_buf_vmap_unlocked
+#define pto_dma_buf_vunmap dma_buf_vunmap_unlocked
+#else
+#define pto_dma_buf_vmap dma_buf_vmap
+#define pto_dma_buf_vunmap dma_buf_vunmap
+#endif
+
 /* The namespace of dma-buf's symbols, for MODULE_IMPORT_NS() */
 #ifdef PTO_HAVE_IMPORT_NS_TOKEN
 #define PTO_NS_DMA_BUF DMA_BUF

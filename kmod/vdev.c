@@ -14,6 +14,7 @@
 
 #include "chrdev.h"
 #include "dmabuf.h"
+#include "imports.h"
 #include "numbers.h"
 #include "base/timens.h"
 #include "vdev.h"
@@ -59,7 +60,7 @@ static struct pto_memory *pto_vdev_import(void *priv, int fd)
 {
 	const struct pto_vdev *vdev = priv;
 
-	return pto_dmabuf_import(vdev->pdev, fd);
+	return pto_dmabuf_import(vdev->imports, vdev->pdev, fd);
 }
 
 static void pto_vdev_free(struct pto_vdev *vdev)
@@ -68,6 +69,8 @@ static void pto_vdev_free(struct pto_vdev *vdev)
 		eventfd_ctx_put(vdev->interrupt);
 	if (!IS_ERR_OR_NULL(vdev->doorbell))
 		eventfd_ctx_put(vdev->doorbell);
+	if (!IS_ERR(vdev->imports))
+		pto_imports_put(vdev->imports);
 	pto_vdev_drop_memory(vdev);
 	kfree(vdev);
 }
@@ -190,6 +193,15 @@ static int pto_vdev_take_events(struct pto_vdev *vdev, int doorbell, struct file
 	return vdev->doorbell == vdev->interrupt ? -EINVAL : 0;
 }
 
+/* The last thing to take: a file that has been taken cannot be taken again. */
+static int pto_vdev_take_imports(struct pto_vdev *vdev, int fd)
+{
+	if (!fd)
+		return 0;
+	vdev->imports = pto_imports_take(fd);
+	return PTR_ERR_OR_ZERO(vdev->imports);
+}
+
 /* Each fd is looked up once, so that another thread cannot exchange the file in between. */
 static struct pto_vdev *pto_vdev_create(const struct pto_control_create *arg,
 					struct file *interrupt)
@@ -205,6 +217,8 @@ static struct pto_vdev *pto_vdev_create(const struct pto_control_create *arg,
 	err = pto_vdev_take_memory(vdev, arg->memory_fd);
 	if (!err)
 		err = pto_vdev_take_events(vdev, arg->doorbell_fd, interrupt);
+	if (!err)
+		err = pto_vdev_take_imports(vdev, arg->imports_fd);
 	if (err) {
 		pto_vdev_free(vdev);
 		return ERR_PTR(err);
@@ -312,6 +326,8 @@ static int pto_control_create(struct pto_control *control, void __user *user)
 		return err;
 	if (arg.flags)
 		return -EOPNOTSUPP;
+	if (arg.pad)
+		return -EINVAL;
 	interrupt = fget(arg.interrupt_fd);
 	if (!interrupt)
 		return -EBADF;
@@ -344,11 +360,13 @@ static long pto_control_ioctl(struct file *file, unsigned int cmd, unsigned long
 {
 	int err;
 
-	if (cmd != PTO_CONTROL_CREATE)
+	if (cmd != PTO_CONTROL_CREATE && cmd != PTO_CONTROL_IMPORTS)
 		return -ENOTTY;
 	err = pto_control_allowed();
 	if (err)
 		return err;
+	if (cmd == PTO_CONTROL_IMPORTS)
+		return pto_imports_open();
 	return pto_control_create(file->private_data, (void __user *)arg);
 }
 

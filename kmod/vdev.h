@@ -16,6 +16,7 @@
 #include "pto_core.h"
 
 struct eventfd_ctx;
+struct pto_imports;
 struct user_struct;
 
 /**
@@ -28,6 +29,7 @@ struct user_struct;
  *	process has CAP_IPC_LOCK
  * @pin_limit: number of pages that the user may have pinned
  * @maps: mappings of pto_vdev_map(), by address in pages
+ * @imports: memory of others, a reference; NULL: the device cannot reach it
  * @doorbell: the driver signals it for the device; a reference
  * @interrupt: the device signals it for the driver; a reference
  * @wait: entry in the wait queue of @interrupt, from pto_vdev_listen() to pto_vdev_ignore()
@@ -46,6 +48,7 @@ struct pto_vdev {
 	struct user_struct *user;
 	long pin_limit;
 	struct xarray maps;
+	struct pto_imports *imports;
 	struct eventfd_ctx *doorbell;
 	struct eventfd_ctx *interrupt;
 	wait_queue_entry_t wait;

@@ -61,9 +61,10 @@ extern struct workqueue_struct *pto_wq;
  *	number before the descriptor can be used; if that fails, nothing is left. The file has a
  *	reference of its own to the memory. NULL: the transport has no such files, and the device
  *	no PTO_FEATURE_DMABUF. May sleep
- * @import: the memory of a file of @export, with a reference. ERR_PTR(-EBADF) if it is no open
- *	file, -EINVAL if none that shares memory, -EOPNOTSUPP if the device cannot reach that
- *	memory. There is one if there is @export. May sleep
+ * @import: the memory of a file of @export, with a reference, or that of another file as
+ *	pto_memory_foreign(). ERR_PTR(-EBADF) if it is no open file, -EINVAL if none that shares
+ *	memory, -EOPNOTSUPP if the device cannot reach that memory, -ENOMEM. There is one if there
+ *	is @export. May sleep
  * @release: free @priv; called when the last reference to the device is dropped
  *
  * After pto_device_gone() has returned, only @unmap and @release are called, and by calls that had
@@ -176,6 +177,9 @@ wait_queue_head_t *pto_ctx_waitqueue(struct pto_ctx *ctx);
  */
 struct pto_bo *pto_ctx_mmap(struct pto_ctx *ctx, u64 offset, u64 length, u64 *window_offset);
 
+/** pto_bo_memory() - what the buffer is an attachment of; stays as long as the buffer */
+struct pto_memory *pto_bo_memory(const struct pto_bo *bo);
+
 /** pto_bo_mapped() - count one more mapping of the buffer (fork, split) */
 void pto_bo_mapped(struct pto_bo *bo);
 
@@ -188,6 +192,37 @@ void pto_bo_unmapped(struct pto_bo *bo);
  * pto_memory_get() takes a reference. pto_memory_put() drops one, and may sleep. The others are
  * what they say; offsets are those in the device's window.
  */
+
+/**
+ * struct pto_foreign_ops - memory that is not the device's, as the home has it
+ * @access: address for a copy of *@length bytes at @offset, which are within the memory; may make
+ *	*@length smaller. It stays valid as long as the memory. ERR_PTR(-EOPNOTSUPP) if the driver
+ *	cannot copy it
+ * @release: nobody has it any more. May sleep, and may be called long after the device is gone
+ */
+struct pto_foreign_ops {
+	void *(*access)(void *priv, u64 offset, size_t *length);
+	void (*release)(void *priv);
+};
+
+/**
+ * pto_memory_foreign() - make an object of memory that is not the device's
+ * @pdev: the device
+ * @length: bytes, whole pages
+ * @ops: what the home can do with it
+ * @priv: argument of @ops
+ *
+ * It has addresses in the window like other memory, but the device maps something else there
+ * (PTO_DEV_MAP_IMPORT).
+ *
+ * Return: the object, with a reference; ERR_PTR(-ENOMEM), and @ops are not called.
+ */
+struct pto_memory *pto_memory_foreign(struct pto_device *pdev, u64 length,
+				      const struct pto_foreign_ops *ops, void *priv);
+
+/** pto_memory_priv() - @priv of pto_memory_foreign(), if it was called with @ops; else NULL */
+void *pto_memory_priv(const struct pto_memory *memory, const struct pto_foreign_ops *ops);
+
 struct pto_memory *pto_memory_get(struct pto_memory *memory);
 void pto_memory_put(struct pto_memory *memory);
 struct pto_device *pto_memory_device(const struct pto_memory *memory);

@@ -623,11 +623,35 @@ static int rig_share(void *priv, struct pto_memory *memory,
 	return err;
 }
 
+static void *rig_foreign_access(void *priv, u64 offset, size_t *length)
+{
+	struct rig *rig = priv;
+
+	if (rig->foreign_opaque)
+		return ERR_PTR(-EOPNOTSUPP);
+	*length = min_t(size_t, *length, RIG_FOREIGN - offset);
+	return rig->foreign + offset;
+}
+
+static void rig_foreign_release(void *priv)
+{
+	struct rig *rig = priv;
+
+	rig->foreign_gone++;
+}
+
+static const struct pto_foreign_ops rig_foreign_ops = {
+	.access = rig_foreign_access,
+	.release = rig_foreign_release,
+};
+
 static struct pto_memory *rig_shared(void *priv, int fd)
 {
 	struct rig *rig = priv;
 	int i = fd - RIG_FIRST_FD;
 
+	if (fd == RIG_FOREIGN_FD)
+		return pto_memory_foreign(rig->pdev, RIG_FOREIGN, &rig_foreign_ops, rig);
 	if (i < 0 || i >= RIG_FILES || !rig->inside->files[i])
 		return ERR_PTR(-EBADF);
 	return pto_memory_get(rig->inside->files[i]);

@@ -35,6 +35,8 @@ struct task_struct;
 #define RIG_RULES	16
 #define RIG_FILES	8
 #define RIG_FIRST_FD	100
+#define RIG_FOREIGN_FD	200	/* of memory that is not the device's */
+#define RIG_FOREIGN	(3 * 4096)
 #define RIG_START_NS	1000000000000ULL	/* when virtual time begins */
 #define RIG_SECOND	1000000000ULL
 
@@ -103,7 +105,10 @@ struct rig_rule {
  * @no_pulse: the heartbeat stands still
  * @stubborn: an ABORT changes nothing
  * @shares: the transport has files that share memory, set before rig_start(). Their descriptors
- *	are numbers from RIG_FIRST_FD on
+ *	are numbers from RIG_FIRST_FD on, and RIG_FOREIGN_FD
+ * @foreign: the memory of that
+ * @foreign_gone: how often an import of it was given back
+ * @foreign_opaque: the driver cannot copy it
  * @clear_fails: clearing memory fails
  * @cleared: bytes that were cleared
  * @accessed: bytes that the driver read or wrote itself
@@ -133,6 +138,9 @@ struct rig {
 	bool no_pulse;
 	bool stubborn;
 	bool shares;
+	char foreign[RIG_FOREIGN];
+	unsigned int foreign_gone;
+	bool foreign_opaque;
 	bool clear_fails;
 	uint64_t cleared;
 	uint64_t accessed;

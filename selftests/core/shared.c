@@ -396,4 +396,150 @@ TEST_F(shared, no_room)
 	EXPECT_EQ(0, rig_import(self->other, self->fd, &in));
 }
 
+/* --- memory that is not the device's ------------------------------------------------------ */
+
+static int copy(struct pto_ctx *ctx, uint32_t to, uint32_t from, void *user)
+{
+	struct pto_ioc_bo_copy arg = {
+		.size = sizeof(arg),
+		.direction = !to ? PTO_COPY_FROM_DEVICE : !from ? PTO_COPY_TO_DEVICE :
+								  PTO_COPY_DEVICE,
+		.dst_id = to,
+		.src_id = from,
+		.user_ptr = (uintptr_t)user,
+		.length = BYTES,
+	};
+
+	return rig_ioctl(ctx, PTO_BO_COPY, &arg);
+}
+
+static uint32_t last_map(struct rig *rig, uint64_t addr)
+{
+	struct pto_dev_cmd_map cmd;
+
+	memcpy(&cmd, &rig_last(rig, PTO_DEV_MAP)->cmd, sizeof(cmd));
+	return cmd.addr == addr && cmd.length == BYTES ? cmd.prot : 0;
+}
+
+/* It has addresses like other memory, of which the device is told that they are an import's. */
+TEST_F(shared, foreign)
+{
+	const uint32_t own = PTO_DEV_PROT_READ | PTO_DEV_PROT_WRITE;
+	struct pto_ioc_ctx_reset reset = { .size = sizeof(reset) };
+	struct pto_ioc_bo_import in, again;
+
+	EXPECT_EQ(own, last_map(self->rig, self->bo.device_addr));
+	ASSERT_EQ(0, rig_import(self->ctx, RIG_FOREIGN_FD, &in));
+	EXPECT_EQ(BYTES, in.length);
+	EXPECT_EQ(own | PTO_DEV_MAP_IMPORT, last_map(self->rig, in.device_addr));
+	EXPECT_TRUE(uses(self->ctx, &self->usage, 2 * BYTES));
+	ASSERT_EQ(0, rig_import(self->ctx, RIG_FOREIGN_FD, &again));
+	EXPECT_NE(in.device_addr, again.device_addr);
+	EXPECT_EQ(0, rig_bo_destroy(self->ctx, again.id));
+	rig_settle();
+	EXPECT_EQ(1, self->rig->foreign_gone);
+	EXPECT_EQ(0, rig_bo_destroy(self->ctx, self->bo.id));
+	EXPECT_EQ(0, rig_ioctl(self->ctx, PTO_CTX_RESET, &reset));
+	EXPECT_EQ(own | PTO_DEV_MAP_IMPORT, last_map(self->rig, in.device_addr));
+	EXPECT_EQ(0, rig_bo_destroy(self->ctx, in.id));
+	EXPECT_TRUE(uses(self->ctx, &self->usage, BYTES));
+	EXPECT_EQ(2, self->rig->foreign_gone);
+}
+
+TEST_F(shared, foreign_is_copied)
+{
+	static char bytes[BYTES], back[BYTES];
+	struct pto_ioc_bo_import in;
+	size_t i;
+
+	for (i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (char)(i * 31);
+	ASSERT_EQ(0, rig_import(self->ctx, RIG_FOREIGN_FD, &in));
+	EXPECT_EQ(0, copy(self->ctx, in.id, 0, bytes));
+	EXPECT_EQ(0, memcmp(self->rig->foreign, bytes, BYTES));
+	EXPECT_EQ(0, copy(self->ctx, self->bo.id, in.id, NULL));
+	EXPECT_EQ(0, copy(self->ctx, 0, self->bo.id, back));
+	EXPECT_EQ(0, memcmp(back, bytes, BYTES));
+	memset(self->rig->foreign, 7, BYTES);
+	EXPECT_EQ(0, copy(self->ctx, 0, in.id, back));
+	EXPECT_EQ(0, memcmp(back, self->rig->foreign, BYTES));
+	self->rig->foreign_opaque = true;
+	EXPECT_EQ(-EOPNOTSUPP, copy(self->ctx, 0, in.id, back));
+	EXPECT_EQ(-EOPNOTSUPP, copy(self->ctx, in.id, 0, back));
+	EXPECT_EQ(-EOPNOTSUPP, copy(self->ctx, self->bo.id, in.id, NULL));
+	EXPECT_EQ(-EOPNOTSUPP, copy(self->ctx, in.id, self->bo.id, NULL));
+}
+
+/* A file of it keeps it like any other memory. */
+TEST_F(shared, foreign_goes_out)
+{
+	struct pto_ioc_bo_import in, again;
+	int fd;
+
+	ASSERT_EQ(0, rig_import(self->ctx, RIG_FOREIGN_FD, &in));
+	ASSERT_EQ(0, rig_export(self->ctx, in.id, &fd));
+	ASSERT_EQ(0, rig_import(self->other, fd, &again));
+	EXPECT_EQ(in.device_addr, again.device_addr);
+	ASSERT_EQ(0, rig_bo_destroy(self->ctx, in.id));
+	ASSERT_EQ(0, rig_bo_destroy(self->other, again.id));
+	rig_settle();
+	EXPECT_EQ(0, self->rig->foreign_gone);
+	rig_unshare(self->rig, fd);
+	EXPECT_EQ(1, self->rig->foreign_gone);
+}
+
+/* Its addresses are set aside with a hardware context that may still use them, and it is not. */
+TEST_F(shared, foreign_leaks)
+{
+	const struct rig_rule rule = { .opcode = PTO_DEV_CTX_DESTROY, .status = PTO_DEV_INVALID };
+	struct pto_ioc_bo_import in;
+
+	ASSERT_EQ(0, rig_import(self->other, RIG_FOREIGN_FD, &in));
+	rig_rule(self->rig, &rule);
+	rig_close(self->other);
+	rig_no_rules(self->rig);
+	EXPECT_TRUE(uses(self->ctx, &self->usage, 2 * BYTES));
+	EXPECT_EQ(1, self->rig->foreign_gone);
+	ASSERT_EQ(0, rig_open(self->rig, &self->other));
+}
+
+TEST_F(shared, foreign_without_memory)
+{
+	struct pto_ioc_bo_import in;
+	unsigned int imports = 0;
+	long nth = 0;
+	int err;
+
+	do {
+		rig_fail_nth(++nth);
+		err = rig_import(self->other, RIG_FOREIGN_FD, &in);
+		if (rig_fail_pending())
+			nth = -1;
+		rig_fail_nth(0);
+		ASSERT_TRUE(!err || err == -ENOMEM);
+		if (!err)
+			ASSERT_EQ(0, rig_bo_destroy(self->other, in.id));
+		EXPECT_NOTHING_IMPORTED(self);
+		EXPECT_TRUE(uses(self->ctx, &self->usage, BYTES));
+	} while (nth > 0);
+	/* All that was made was given back. */
+	imports = self->rig->foreign_gone;
+	ASSERT_EQ(0, rig_import(self->other, RIG_FOREIGN_FD, &in));
+	EXPECT_EQ(imports, self->rig->foreign_gone);
+}
+
+/* Addresses that are being given back can be had by who waits for them. */
+TEST_F(shared, foreign_waits_for_addresses)
+{
+	struct pto_ioc_bo_create rest;
+	struct pto_ioc_bo_import in;
+	struct pto_device_usage now;
+
+	ASSERT_EQ(0, rig_usage(self->ctx, &now));
+	ASSERT_EQ(0, rig_bo(self->ctx, now.memory_size - now.memory_used, &rest));
+	EXPECT_EQ(-ENOMEM, rig_import(self->ctx, RIG_FOREIGN_FD, &in));
+	ASSERT_EQ(0, rig_bo_destroy(self->ctx, rest.id));
+	EXPECT_EQ(0, rig_import(self->ctx, RIG_FOREIGN_FD, &in));
+}
+
 TEST_HARNESS_MAIN

@@ -113,16 +113,30 @@ PT_TEST_F(buffers, refused)
 	EXPECT_EQ(NULL, none);
 }
 
-/* Memory of vgem itself: the device cannot reach it yet. */
+/* Memory of vgem itself: its handle is not needed afterwards. */
 PT_TEST_F(buffers, of_vgem)
 {
-	struct pto_buffer *none = NULL;
+	struct pto_buffer *theirs;
 	struct peer_dumb dumb;
+	uint32_t again;
+	void *map;
 
 	ASSERT_EQ(0, peer_dumb_new(self->fd, BYTES, &dumb));
-	EXPECT_EQ(-EOPNOTSUPP, pto_drm_buffer_import(self->ctx, self->fd, dumb.handle, &none));
-	EXPECT_EQ(NULL, none);
+	ASSERT_EQ(0, peer_dumb_map(&dumb, &map));
+	ASSERT_EQ(0, pto_drm_buffer_import(self->ctx, self->fd, dumb.handle, &theirs));
+	EXPECT_EQ(BYTES, pto_buffer_size(theirs));
+	ASSERT_NE(NULL, pto_buffer_map(theirs));
+	peer_fill(map, BYTES, 3);
+	EXPECT_EQ(0, peer_wrong(pto_buffer_map(theirs), BYTES, 3));
+	peer_fill(pto_buffer_map(theirs), BYTES, 4);
+	EXPECT_EQ(0, peer_wrong(map, BYTES, 4));
+	/* It goes back as what it was. */
+	ASSERT_EQ(0, pto_drm_buffer_export(theirs, self->fd, &again));
+	EXPECT_EQ(dumb.handle, again);
 	peer_dumb_free(&dumb);
+	munmap(map, BYTES);
+	EXPECT_EQ(0, peer_wrong(pto_buffer_map(theirs), BYTES, 4));
+	pto_buffer_free(theirs);
 }
 
 /* --- fences ------------------------------------------------------------------------------- */

@@ -414,23 +414,6 @@ PT_TEST_F(share, untouched)
 	close(importer);
 }
 
-/* Memory that the device cannot reach yet is refused, and that costs nothing. */
-PT_TEST_F(share, foreign)
-{
-	struct pto_ioc_bo_import in;
-	struct peer_dumb dumb;
-	int drm, dmabuf;
-
-	NEED_VGEM(drm);
-	ASSERT_EQ(0, peer_dumb_new(drm, BYTES, &dumb));
-	dmabuf = peer_dumb_export(&dumb);
-	ASSERT_GE(dmabuf, 0);
-	EXPECT_EQ(-EOPNOTSUPP, import(self->fd, dmabuf, &in));
-	close(dmabuf);
-	peer_dumb_free(&dumb);
-	close(drm);
-}
-
 static int send_fd(int sock, int fd)
 {
 	char control[CMSG_SPACE(sizeof(int))] = "", byte = 0;

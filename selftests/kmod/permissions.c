@@ -109,7 +109,17 @@ static int create(struct fake *fake)
 
 static int unknown_call(struct fake *fake)
 {
-	return pt_ioctl(fake->control, PTO_CONTROL_CREATE + 1, NULL);
+	return pt_ioctl(fake->control, PTO_CONTROL_IMPORTS + 1, NULL);
+}
+
+static int imports(struct fake *fake)
+{
+	int fd = pt_ioctl(fake->control, PTO_CONTROL_IMPORTS, NULL);
+
+	if (fd < 0)
+		return fd;
+	close(fd);
+	return 0;
 }
 
 TEST_F(permissions, control_node)
@@ -130,6 +140,8 @@ TEST_F(permissions, control_file)
 	if (ret == -UNABLE)
 		SKIP(return, "this kernel has no user namespaces");
 	EXPECT_EQ(-EPERM, ret);
+	EXPECT_EQ(-EPERM, as(variant->whom, NULL, imports, &self->fake));
+	EXPECT_EQ(0, imports(&self->fake));
 	EXPECT_EQ(-ENOTTY, as(variant->whom, NULL, unknown_call, &self->fake));
 	EXPECT_EQ(0, fake_create(&self->fake));
 }

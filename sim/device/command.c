@@ -103,13 +103,16 @@ static bool map_check(struct context *ctx, const struct pto_dev_cmd_map *cmd, ui
 static void do_map(struct context *ctx, const struct pto_dev_cmd *generic, struct outcome *out)
 {
 	const struct pto_dev_cmd_map *cmd = (const void *)generic;
-	struct map_range range = { cmd->addr, cmd->length, cmd->prot };
+	uint32_t may = PTO_DEV_PROT_READ | PTO_DEV_PROT_WRITE;
+	uint32_t import = ctx->dev->config.imports_fd ? PTO_DEV_MAP_IMPORT : 0;
+	uint32_t access = cmd->prot & ~import;
+	struct map_range range = { cmd->addr, cmd->length, access };
 	uint64_t offset;
 	int ret;
 
 	if (!map_check(ctx, cmd, &offset, out))
 		return;
-	if (!cmd->prot || cmd->prot & ~(PTO_DEV_PROT_READ | PTO_DEV_PROT_WRITE)) {
+	if (!access || access & ~may) {
 		outcome_fail(out, PTO_DEV_INVALID, "map: unknown protection 0x%x", cmd->prot);
 		return;
 	}

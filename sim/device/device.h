@@ -37,6 +37,8 @@ struct ptodev;
  * @fail_hang: the Nth run, and all commands behind it, never begin; 0: none. Without @isolate
  * @fail_lost: the Nth run is executed, but it and all commands behind it do not complete;
  *	0: none. Without @isolate
+ * @imports_fd: file through which imported memory is mapped; 0: none. Inherited by processes of
+ *	the device, owned by the caller. With @isolate
  * @name: readable name
  * @interrupt: called from any thread or context process of the device when a completion is
  *	written and the driver has asked for an interrupt
@@ -53,6 +55,7 @@ struct ptodev_config {
 	uint64_t default_timeout_ns;
 	uint64_t fail_hang;
 	uint64_t fail_lost;
+	int imports_fd;
 	const char *name;
 	void (*interrupt)(void *arg);
 	void *interrupt_arg;

@@ -143,14 +143,14 @@ int window_show(struct ptodev *dev, uint64_t offset, uint64_t size, uint32_t pro
 {
 	int flags = (prot & PTO_DEV_PROT_READ ? PROT_READ : 0) |
 		    (prot & PTO_DEV_PROT_WRITE ? PROT_WRITE : 0);
+	int fd = prot & PTO_DEV_MAP_IMPORT ? dev->config.imports_fd : dev->memory_fd;
 	void *addr;
 
 	if (!dev->config.isolate) {
 		memcheck_allocated(dev->window + offset, size);
 		return 0;
 	}
-	addr = mmap(dev->window + offset, size, flags, MAP_SHARED | MAP_FIXED, dev->memory_fd,
-		    (off_t)offset);
+	addr = mmap(dev->window + offset, size, flags, MAP_SHARED | MAP_FIXED, fd, (off_t)offset);
 	if (addr == MAP_FAILED)
 		return -errno;
 	(void)madvise(addr, size, MADV_DONTDUMP);

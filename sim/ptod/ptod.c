@@ -29,6 +29,7 @@
  * @interrupt: eventfd that the device signals
  * @signals: signalfd
  * @control: the driver's control file; the device exists while it is open
+ * @imports: file through which the device maps memory that applications import; 0: none
  * @index: N of /dev/ptoN
  */
 struct daemon {
@@ -38,6 +39,7 @@ struct daemon {
 	int interrupt;
 	int signals;
 	int control;
+	int imports;
 	unsigned int index;
 };
 
@@ -108,10 +110,32 @@ static int daemon_descriptors(struct daemon *d)
 	return 0;
 }
 
+/*
+ * The processes of the device need this file, so it is made before they are; and it is not the
+ * control file, which no other process may have. An older module has no such file.
+ */
+static int daemon_imports(struct daemon *d)
+{
+	int control = open(d->options.control, O_RDWR | O_CLOEXEC);
+	int fd;
+
+	if (control < 0)
+		return complain(d->options.control, errno, control_advice(errno));
+	fd = ioctl(control, PTO_CONTROL_IMPORTS);
+	if (fd < 0 && errno != ENOTTY) {
+		close(control);
+		return complain(d->options.control, errno, "");
+	}
+	close(control);
+	d->imports = fd < 0 ? 0 : fd;
+	return 0;
+}
+
 static int daemon_device(struct daemon *d)
 {
 	int ret;
 
+	d->options.device.imports_fd = d->imports;
 	d->options.device.interrupt = daemon_interrupt;
 	d->options.device.interrupt_arg = d;
 	ret = ptodev_create(&d->options.device, &d->dev);
@@ -134,6 +158,7 @@ static int daemon_attach(struct daemon *d)
 		.memory_fd = ptodev_memory_fd(d->dev),
 		.doorbell_fd = d->doorbell,
 		.interrupt_fd = d->interrupt,
+		.imports_fd = d->imports,
 	};
 
 	d->control = open(d->options.control, O_RDWR | O_CLOEXEC);
@@ -191,6 +216,8 @@ int main(int argc, char **argv)
 	if (access(d.options.control, R_OK | W_OK))
 		return complain(d.options.control, errno, control_advice(errno));
 	status = daemon_descriptors(&d);
+	if (!status)
+		status = daemon_imports(&d);
 	if (!status)
 		status = daemon_device(&d);
 	if (!status)

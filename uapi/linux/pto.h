@@ -454,9 +454,14 @@ struct pto_ioc_bo_export {
  * the same memory at the same address. If this context has the memory already, the new id is
  * another one of the same buffer: it has to be destroyed, too, and address and offset are the same.
  *
- * ENOTTY without PTO_FEATURE_DMABUF. EOPNOTSUPP if the device cannot reach the memory: so far,
- * that of other devices and drivers. EBUSY if this context has destroyed its last id of the same
- * memory, and mappings or runs still use it. ENOSPC and ENOMEM as for PTO_BO_CREATE.
+ * A dma-buf of another device or driver takes addresses of this device, as many as a buffer of its
+ * size. A mapping of it must begin at @mmap_offset, is not counted by PTO_BO_INFO, and follows the
+ * rules of the other driver besides. PTO_BO_COPY is EOPNOTSUPP if that driver gives the kernel no
+ * mapping of the memory. Exported again it is the same dma-buf.
+ *
+ * ENOTTY without PTO_FEATURE_DMABUF. EOPNOTSUPP if the device cannot reach the memory. EINVAL if
+ * its size is not whole pages. EBUSY if this context has destroyed its last id of the same memory
+ * of the device, and mappings or runs still use it. ENOSPC and ENOMEM as for PTO_BO_CREATE.
  */
 struct pto_ioc_bo_import {
 	__u32 size;

@@ -50,8 +50,8 @@
 
 #define PTO_DEV_MAGIC		0x314f5450	/* "PTO1", little endian */
 #define PTO_DEV_ABI_MAJOR	1
-/* Minor versions: 1: PTO_DEV_REPORT_VALID; 2: ring sizes; 3: costs, labels */
-#define PTO_DEV_ABI_MINOR	3
+/* Minor versions: 1: PTO_DEV_REPORT_VALID; 2: ring sizes; 3: costs, labels; 4: imports */
+#define PTO_DEV_ABI_MINOR	4
 #define PTO_DEV_ABI_VERSION	((PTO_DEV_ABI_MAJOR << 16) | PTO_DEV_ABI_MINOR)
 
 #define PTO_DEV_PAGE_SIZE	4096
@@ -260,6 +260,7 @@ struct pto_dev_cmd_queue {
 
 #define PTO_DEV_PROT_READ	1
 #define PTO_DEV_PROT_WRITE	2
+#define PTO_DEV_MAP_IMPORT	4	/* the memory is an import's and not the window's */
 
 /**
  * struct pto_dev_cmd_map - MAP, UNMAP: grant a context access to memory, or revoke it
@@ -270,9 +271,14 @@ struct pto_dev_cmd_queue {
  * @handle: 0
  * @addr: device address, page aligned
  * @length: bytes, whole pages
- * @prot: PTO_DEV_PROT_* bits
+ * @prot: PTO_DEV_PROT_* bits, and PTO_DEV_MAP_IMPORT
  * @pad: 0
  * @arg: 0
+ *
+ * The addresses of an import lie in the window like others, but what is there is memory that an
+ * application has imported (a dma-buf), and not the window's. A virtual device maps it from the
+ * file of PTO_CONTROL_IMPORTS, at the offset that it has in the window. The driver does not use
+ * the bit with a device that has not passed this file.
  */
 struct pto_dev_cmd_map {
 	__u16 opcode;
@@ -616,6 +622,16 @@ struct pto_dev_report {
 #define PTO_CONTROL_CREATE	_IO(PTO_IOC_TYPE, 0x80)
 
 /**
+ * PTO_CONTROL_IMPORTS: make a file through which a device reaches memory that applications import.
+ *
+ * It has no argument, and returns a descriptor, which is close-on-exec. The file is for one device:
+ * see struct pto_control_create. It does not keep the device, so processes of the device may
+ * inherit it. Offsets for mmap() are those of the window; ENXIO if no import is there. A mapping
+ * must be MAP_SHARED, begin where the import does, and not end behind it. It keeps the memory.
+ */
+#define PTO_CONTROL_IMPORTS	_IO(PTO_IOC_TYPE, 0x81)
+
+/**
  * struct pto_control_create - argument of PTO_CONTROL_CREATE
  * @size: sizeof(struct pto_control_create)
  * @flags: must be 0; else EOPNOTSUPP
@@ -625,6 +641,9 @@ struct pto_dev_report {
  * @doorbell_fd: eventfd that the driver signals for the device
  * @interrupt_fd: eventfd that the device signals for the driver; not @doorbell_fd
  * @index: out: N of the new /dev/ptoN
+ * @imports_fd: file of PTO_CONTROL_IMPORTS that no device has had; 0: none, and the device cannot
+ *	reach imported memory
+ * @pad: must be 0
  *
  * The device exists until this open file of /dev/pto-control is released. A file and a
  * memfd can have one device each (EBUSY for a second one). EPERM: the calling thread does not
@@ -640,6 +659,8 @@ struct pto_control_create {
 	__s32 doorbell_fd;
 	__s32 interrupt_fd;
 	__u32 index;
+	__s32 imports_fd;
+	__u32 pad;
 };
 
 PTO_ABI_SIZE(pto_dev_ident, 152);
@@ -670,6 +691,6 @@ PTO_ABI_SIZE(pto_dev_graph_task, 80);
 PTO_ABI_OFFSET(pto_dev_graph_task, predicate_value, 72);
 PTO_ABI_SIZE(pto_dev_cqe, PTO_DEV_CQE_SIZE);
 PTO_ABI_SIZE(pto_dev_report, PTO_DEV_REPORT_SIZE);
-PTO_ABI_SIZE(pto_control_create, 24);
+PTO_ABI_SIZE(pto_control_create, 32);
 
 #endif /* _UAPI_LINUX_PTO_DEVICE_H */

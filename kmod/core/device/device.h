@@ -9,7 +9,7 @@
  *   pto_channel.claim		configuration of one hardware context; a bit lock
  *   pto_reclaim.mutex		freeing deferred objects of the context
  *   dma_resv			the kernel's, held by importers of dma-bufs around the callbacks of
- *				dmabuf.c
+ *				dmabuf.c; imports.c takes that of what it imports
  *   pto_export.lock		attachments of a dma-buf
  *   pto_device.mutex		numbers of contexts and queues
  *   pto_device.wake_mutex	list of clients; waking

@@ -9,6 +9,7 @@
 #include <linux/xarray.h>
 
 #include "base/call.h"
+#include "channel/reclaim.h"
 #include "context/ctx.h"
 #include "device/device.h"
 #include "ioctl/ioctl.h"
@@ -62,11 +63,21 @@ static int pto_import_show(struct pto_call *call, struct pto_bo *bo, u32 id)
 	return err;
 }
 
+/* The memory of a file. Waits for what is being freed if there are no addresses for it. */
+static struct pto_memory *pto_import_memory(struct pto_channel *ch, int fd)
+{
+	int before = pto_reclaim_mark(ch);
+	struct pto_memory *memory = ch->pdev->ops->import(ch->pdev->priv, fd);
+
+	if (IS_ERR(memory) && PTR_ERR(memory) == -ENOMEM && pto_reclaim_settle(ch, before))
+		memory = ch->pdev->ops->import(ch->pdev->priv, fd);
+	return memory;
+}
+
 /** pto_ioctl_bo_import() - PTO_BO_IMPORT */
 int pto_ioctl_bo_import(struct pto_call *call)
 {
 	struct pto_ioc_bo_import *arg = call->arg;
-	struct pto_device *pdev = call->ctx->ch.pdev;
 	struct pto_bo_table *bos = &call->ctx->bos;
 	struct pto_memory *memory;
 	struct pto_bo *bo;
@@ -78,7 +89,7 @@ int pto_ioctl_bo_import(struct pto_call *call)
 	err = pto_bo_reserve_id(bos, &id);
 	if (err)
 		return err;
-	memory = pdev->ops->import(pdev->priv, arg->fd);
+	memory = pto_import_memory(&call->ctx->ch, arg->fd);
 	bo = IS_ERR(memory) ? ERR_CAST(memory) : pto_bo_import(bos, memory);
 	err = IS_ERR(bo) ? PTR_ERR(bo) : pto_import_show(call, bo, id);
 	if (err)

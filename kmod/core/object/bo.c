@@ -52,11 +52,13 @@ void pto_bo_free(struct pto_bo *bo)
 
 static void pto_bo_command(struct pto_bo *bo, u16 opcode, union pto_command *cmd)
 {
+	u32 prot = PTO_DEV_PROT_READ | PTO_DEV_PROT_WRITE | bo->memory->ops->map;
+
 	cmd->map = (struct pto_dev_cmd_map){
 		.opcode = opcode,
 		.addr = bo->addr,
 		.length = bo->length,
-		.prot = opcode == PTO_DEV_MAP ? PTO_DEV_PROT_READ | PTO_DEV_PROT_WRITE : 0,
+		.prot = opcode == PTO_DEV_MAP ? prot : 0,
 	};
 }
 
@@ -403,6 +405,11 @@ struct pto_bo *pto_bo_mmap(struct pto_bo_table *table, u64 offset, u64 length, u
 		return ERR_PTR(-EINVAL);
 	*window_offset = pto_memory_offset(bo->memory) + within;
 	return bo;
+}
+
+struct pto_memory *pto_bo_memory(const struct pto_bo *bo)
+{
+	return bo->memory;
 }
 
 void pto_bo_mapped(struct pto_bo *bo)

@@ -21,6 +21,25 @@ struct pto_window_memory {
 	struct pto_mem mem;
 };
 
+/**
+ * pto_memory_init() - what all kinds of memory begin with
+ * @memory: zero; has one reference afterwards
+ * @ops: its kind
+ * @pdev: the device
+ * @mem: the piece of the window that has its addresses
+ */
+void pto_memory_init(struct pto_memory *memory, const struct pto_memory_ops *ops,
+		     struct pto_device *pdev, const struct pto_mem *mem)
+{
+	kref_init(&memory->ref);
+	memory->ops = ops;
+	memory->pdev = pto_device_get(pdev);
+	memory->addr = pto_mem_addr(pdev, mem);
+	memory->length = mem->length;
+	spin_lock_init(&memory->lock);
+	INIT_LIST_HEAD(&memory->attached);
+}
+
 static struct pto_window_memory *to_window(struct pto_memory *memory)
 {
 	return container_of(memory, struct pto_window_memory, memory);
@@ -54,18 +73,6 @@ static const struct pto_memory_ops pto_window_ops = {
 	.access_end = pto_window_access_end,
 	.release = pto_window_release,
 };
-
-static void pto_memory_init(struct pto_memory *memory, const struct pto_memory_ops *ops,
-			    struct pto_device *pdev, const struct pto_mem *mem)
-{
-	kref_init(&memory->ref);
-	memory->ops = ops;
-	memory->pdev = pto_device_get(pdev);
-	memory->addr = pto_mem_addr(pdev, mem);
-	memory->length = mem->length;
-	spin_lock_init(&memory->lock);
-	INIT_LIST_HEAD(&memory->attached);
-}
 
 /**
  * pto_memory_create() - allocate memory in the device's window

@@ -13,9 +13,11 @@
 #include "pto_core.h"
 
 struct pto_channel;
+struct pto_mem;
 
 /**
  * struct pto_memory_ops - what a kind of memory can do
+ * @map: bits of PTO_DEV_MAP besides the protection
  * @access: short mapping for a copy: returns a pointer to @offset, and sets *@length to the number
  *	of bytes that may be used there, as pto_transport_ops.access does. Called in a section of
  *	the memory's device
@@ -25,6 +27,7 @@ struct pto_channel;
  * A kind says what its memory is made of; who uses memory does not know of which kind it is.
  */
 struct pto_memory_ops {
+	u32 map;
 	void *(*access)(struct pto_memory *memory, u64 offset, size_t *length);
 	void (*access_end)(struct pto_memory *memory, void *addr);
 	void (*release)(struct pto_memory *memory);
@@ -60,6 +63,10 @@ struct pto_memory {
 
 struct pto_memory *pto_memory_create(struct pto_channel *ch, u64 length);
 void pto_memory_put_leaking(struct pto_memory *memory);
+
+/* For kinds of memory */
+void pto_memory_init(struct pto_memory *memory, const struct pto_memory_ops *ops,
+		     struct pto_device *pdev, const struct pto_mem *mem);
 
 /* copy.c */
 int pto_memory_copy_user(struct pto_memory *memory, u64 offset, u64 user_addr, u64 length,
