@@ -5,8 +5,12 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/dma-buf.h>
+#include <poll.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -205,6 +209,140 @@ PT_TEST_F(share, sizes)
 	EXPECT_EQ(0, pt_ioctl(self->fd, PTO_BO_IMPORT, &in));
 	EXPECT_EQ(0, pt_bo_destroy(self->fd, in.arg.id));
 	close(out.arg.fd);
+}
+
+/* --- the descriptor ---------------------------------------------------------------------- */
+
+static int send_fd(int sock, int fd)
+{
+	char control[CMSG_SPACE(sizeof(int))] = "", byte = 0;
+	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control,
+		.msg_controllen = sizeof(control),
+	};
+	struct cmsghdr *head = CMSG_FIRSTHDR(&msg);
+
+	head->cmsg_level = SOL_SOCKET;
+	head->cmsg_type = SCM_RIGHTS;
+	head->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(head), &fd, sizeof(int));
+	return sendmsg(sock, &msg, 0) == 1 ? 0 : -errno;
+}
+
+static int receive_fd(int sock)
+{
+	char control[CMSG_SPACE(sizeof(int))] = "", byte;
+	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control,
+		.msg_controllen = sizeof(control),
+	};
+	int fd = -1;
+
+	if (recvmsg(sock, &msg, 0) != 1 || !CMSG_FIRSTHDR(&msg))
+		return -EIO;
+	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(int));
+	return fd;
+}
+
+/* Whatever way it goes, it is the same dma-buf, until the last copy is closed. */
+PT_TEST_F(share, descriptors)
+{
+	struct pto_ioc_bo_import in;
+	int pair[2], copy;
+
+	copy = dup(self->dmabuf);
+	ASSERT_GE(copy, 0);
+	close(self->dmabuf);
+	ASSERT_EQ(0, import(self->fd, copy, &in));
+	EXPECT_EQ(self->buf.addr, in.device_addr);
+	EXPECT_EQ(0, pt_bo_destroy(self->fd, in.id));
+	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair));
+	ASSERT_EQ(0, send_fd(pair[0], copy));
+	close(copy);
+	self->dmabuf = receive_fd(pair[1]);
+	ASSERT_GE(self->dmabuf, 0);
+	ASSERT_EQ(0, import(self->fd, self->dmabuf, &in));
+	EXPECT_EQ(self->buf.addr, in.device_addr);
+	EXPECT_EQ(0, pt_bo_destroy(self->fd, in.id));
+	close(pair[0]);
+	close(pair[1]);
+}
+
+/* Its end tells its size, and there is nothing else to seek. */
+PT_TEST_F(share, sized)
+{
+	EXPECT_EQ(BYTES, lseek(self->dmabuf, 0, SEEK_END));
+	EXPECT_EQ(0, lseek(self->dmabuf, 0, SEEK_SET));
+	EXPECT_EQ(-1, lseek(self->dmabuf, 1, SEEK_SET));
+	EXPECT_EQ(EINVAL, errno);
+	EXPECT_EQ(-1, lseek(self->dmabuf, 0, SEEK_CUR));
+	EXPECT_EQ(EINVAL, errno);
+}
+
+PT_TEST_F(share, synced)
+{
+	const uint64_t bad[] = {
+		0, DMA_BUF_SYNC_END, DMA_BUF_SYNC_RW | 8, DMA_BUF_SYNC_RW | 1ull << 63,
+	};
+	struct dma_buf_sync sync;
+	size_t i;
+
+	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		sync.flags = bad[i];
+		EXPECT_EQ(-1, ioctl(self->dmabuf, DMA_BUF_IOCTL_SYNC, &sync));
+		EXPECT_EQ(EINVAL, errno);
+	}
+	EXPECT_EQ(-1, ioctl(self->dmabuf, DMA_BUF_IOCTL_SYNC, NULL));
+	EXPECT_EQ(EFAULT, errno);
+	EXPECT_EQ(-1, ioctl(self->dmabuf, _IO(DMA_BUF_BASE, 99)));
+	EXPECT_EQ(ENOTTY, errno);
+	EXPECT_EQ(-ENOTTY, pt_ioctl(self->dmabuf, PTO_QUERY, &sync));
+	for (i = DMA_BUF_SYNC_READ; i <= DMA_BUF_SYNC_RW; i++) {
+		sync.flags = i;
+		EXPECT_EQ(0, ioctl(self->dmabuf, DMA_BUF_IOCTL_SYNC, &sync));
+		sync.flags = i | DMA_BUF_SYNC_END;
+		EXPECT_EQ(0, ioctl(self->dmabuf, DMA_BUF_IOCTL_SYNC, &sync));
+	}
+}
+
+/* Nobody has to wait for it. */
+PT_TEST_F(share, polled)
+{
+	struct pollfd poll_ = { .fd = self->dmabuf, .events = POLLIN | POLLOUT };
+
+	EXPECT_EQ(1, poll(&poll_, 1, 0));
+	EXPECT_EQ(POLLIN | POLLOUT, poll_.revents);
+}
+
+/* There is no descriptor left for it, or for what it needs. */
+PT_TEST_F(share, no_descriptor)
+{
+	struct rlimit old, limit;
+	int next = dup(self->fd);
+	uint64_t before, now;
+	int fd;
+
+	ASSERT_GE(next, 0);
+	close(next);
+	ASSERT_EQ(0, used(self->fd, &before));
+	ASSERT_EQ(0, getrlimit(RLIMIT_NOFILE, &old));
+	limit = old;
+	limit.rlim_cur = next;
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &limit));
+	fd = export(self->fd, self->buf.id);
+	ASSERT_EQ(0, setrlimit(RLIMIT_NOFILE, &old));
+	EXPECT_EQ(-EMFILE, fd);
+	ASSERT_EQ(0, used(self->fd, &now));
+	EXPECT_EQ(before, now);
+	fd = export(self->fd, self->buf.id);
+	EXPECT_EQ(next, fd);
+	close(fd);
 }
 
 /* An answer that cannot be written leaves nothing: no descriptor, no id, no memory. */
@@ -414,43 +552,6 @@ PT_TEST_F(share, untouched)
 	close(importer);
 }
 
-static int send_fd(int sock, int fd)
-{
-	char control[CMSG_SPACE(sizeof(int))] = "", byte = 0;
-	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
-	struct msghdr msg = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = control,
-		.msg_controllen = sizeof(control),
-	};
-	struct cmsghdr *head = CMSG_FIRSTHDR(&msg);
-
-	head->cmsg_level = SOL_SOCKET;
-	head->cmsg_type = SCM_RIGHTS;
-	head->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(head), &fd, sizeof(int));
-	return sendmsg(sock, &msg, 0) == 1 ? 0 : -errno;
-}
-
-static int receive_fd(int sock)
-{
-	char control[CMSG_SPACE(sizeof(int))] = "", byte;
-	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
-	struct msghdr msg = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = control,
-		.msg_controllen = sizeof(control),
-	};
-	int fd = -1;
-
-	if (recvmsg(sock, &msg, 0) != 1 || !CMSG_FIRSTHDR(&msg))
-		return -EIO;
-	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(int));
-	return fd;
-}
-
 /* The other process: imports what it receives, checks it, and answers in it. Return: exit status */
 static int other_process(const char *path, int sock)
 {
@@ -478,6 +579,8 @@ PT_TEST_F(share, other_process)
 	int pair[2], status;
 	pid_t child;
 
+	if (pt_simulator())
+		SKIP(return, "a simulated device belongs to one process");
 	peer_fill(self->buf.map, BYTES, 9);
 	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair));
 	child = fork();
@@ -538,12 +641,18 @@ PT_TEST_F(share, not_imported)
 {
 	uint64_t step = COUNT * sizeof(float);
 	struct pto_tensor tensors[3];
+	struct pto_device_info info;
 	int other = pt_open_path(self->path);
 	struct pt_buf args;
 	struct pt_vec vec;
 	int i, cid;
 
 	ASSERT_GE(other, 0);
+	ASSERT_EQ(0, pt_info(other, &info));
+	if (!(info.features & PTO_FEATURE_ISOLATED)) {
+		close(other);
+		SKIP(return, "contexts of this device are not isolated");
+	}
 	ASSERT_EQ(0, pt_vec_new(self->fd, COUNT, &vec));
 	for (i = 0; i < 3; i++)
 		tensors[i] = pt_tensor(vec.data.addr + i * step, PTO_DTYPE_FLOAT32,

@@ -35,6 +35,8 @@
  * @images: their images
  * @create: a buffer
  * @map: its mapping
+ * @dmabuf: its dma-buf
+ * @imported: another id of it
  * @stream: a stream
  * @run: id of a run
  */
@@ -47,6 +49,8 @@ struct job {
 	uint32_t images[2];
 	struct pto_ioc_bo_create create;
 	void *map;
+	int dmabuf;
+	uint32_t imported;
 	uint32_t stream;
 	uint64_t run;
 };
@@ -86,6 +90,34 @@ static int do_map(struct job *job)
 static void undo_map(struct job *job)
 {
 	munmap(job->map, 100000);
+}
+
+static int do_export(struct job *job)
+{
+	struct pto_ioc_bo_export export = { .size = sizeof(export), .id = job->create.id };
+	int err = pt_ioctl(job->fd, PTO_BO_EXPORT, &export);
+
+	job->dmabuf = export.fd;
+	return err;
+}
+
+static void undo_export(struct job *job)
+{
+	close(job->dmabuf);
+}
+
+static int do_import(struct job *job)
+{
+	struct pto_ioc_bo_import import = { .size = sizeof(import), .fd = job->dmabuf };
+	int err = pt_ioctl(job->fd, PTO_BO_IMPORT, &import);
+
+	job->imported = import.id;
+	return err;
+}
+
+static void undo_import(struct job *job)
+{
+	pt_bo_destroy(job->fd, job->imported);
 }
 
 static int do_copy(struct job *job)
@@ -245,6 +277,8 @@ static const struct step steps[] = {
 	{ "BO_CREATE", do_bo_create, undo_bo_create, false },
 	{ "mmap", do_map, undo_map, false },
 	{ "BO_COPY", do_copy, NULL, false },
+	{ "BO_EXPORT", do_export, undo_export, false },
+	{ "BO_IMPORT", do_import, undo_import, false },
 	{ "IMAGE_CREATE of an orchestration", do_orch_image, undo_orch_image, false },
 	{ "IMAGE_CREATE of a kernel", do_kernel_image, undo_kernel_image, false },
 	{ "PREPARE", do_prepare, undo_prepare, true },

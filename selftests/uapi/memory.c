@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include "table.h"
 
@@ -241,6 +242,51 @@ static void copy_data(struct env *env)
 	row_true(!memcmp((char *)env->bo.map + 4000, want, 256), "BO_COPY shows in the mapping");
 }
 
+/* --- PTO_BO_EXPORT, PTO_BO_IMPORT ------------------------------------------------ */
+
+static void import_row(struct env *env, int want, int fd, const char *name)
+{
+	struct pto_ioc_bo_import arg = { .size = sizeof(arg), .fd = fd };
+
+	row_call(env, want, PTO_BO_IMPORT, &arg, "BO_IMPORT of %s", name);
+}
+
+static void share_values(struct env *env)
+{
+	struct pto_ioc_bo_export arg = { .size = sizeof(arg) };
+	int pair[2];
+
+	row_call(env, -ENOENT, PTO_BO_EXPORT, &arg, "BO_EXPORT of id 0");
+	arg.id = NO_SUCH_ID;
+	row_call(env, -ENOENT, PTO_BO_EXPORT, &arg, "BO_EXPORT of an id that does not exist");
+	import_row(env, -EBADF, -1, "no descriptor");
+	import_row(env, -EINVAL, env->fd, "a context");
+	row(0, pipe(pair) ? -errno : 0, "a pipe");
+	import_row(env, -EINVAL, pair[0], "a pipe");
+	close(pair[0]);
+	import_row(env, -EBADF, pair[0], "a descriptor that was closed");
+	close(pair[1]);
+}
+
+/* What was shared is the same memory, with another id. */
+static void share_data(struct env *env)
+{
+	struct pto_ioc_bo_import arg = { .size = sizeof(arg), .fd = env->dmabuf };
+	char *map;
+
+	row_call(env, 0, PTO_BO_IMPORT, &arg, "BO_IMPORT of a buffer's dma-buf");
+	row_true(arg.id != env->bo.id, "BO_IMPORT gives another id");
+	row_true(arg.device_addr == env->bo.addr && arg.length == env->bo.bytes,
+		 "BO_IMPORT gives the same memory");
+	map = mmap(NULL, env->bo.bytes, PROT_READ, MAP_SHARED, env->dmabuf, 0);
+	row_true(map != MAP_FAILED && !memcmp(map, env->bo.map, env->bo.bytes),
+		 "the dma-buf shows the buffer");
+	munmap(map, env->bo.bytes);
+	row_true(lseek(env->dmabuf, 0, SEEK_END) == (off_t)env->bo.bytes,
+		 "the dma-buf is as large as the buffer");
+	row(0, pt_bo_destroy(env->fd, arg.id), "BO_DESTROY of the imported id");
+}
+
 void rows_of_memory(struct env *env)
 {
 	query_rows(env);
@@ -248,4 +294,6 @@ void rows_of_memory(struct env *env)
 	copy_values(env);
 	copy_pointers(env);
 	copy_data(env);
+	share_values(env);
+	share_data(env);
 }

@@ -53,6 +53,15 @@ void gate_open(const struct env *env, uint64_t last)
 	must(pt_finish(env->fd, last), "run through the gate");
 }
 
+/* A dma-buf of @env->bo */
+static void dmabuf_new(struct env *env)
+{
+	struct pto_ioc_bo_export export = { .size = sizeof(export), .id = env->bo.id };
+
+	must(pt_ioctl(env->fd, PTO_BO_EXPORT, &export), "dma-buf");
+	env->dmabuf = export.fd;
+}
+
 void env_new(struct env *env)
 {
 	static const struct pt_callable empty = { .orch = "orch_empty" };
@@ -67,6 +76,7 @@ void env_new(struct env *env)
 		ksft_exit_skip("no /dev/pto* can be opened: %s\n", strerror(-env->fd));
 	must(pt_info(env->fd, &env->info), "PTO_QUERY_DEVICE");
 	must(pt_buf_new(env->fd, 2 * env->info.page_size, &env->bo), "buffer");
+	dmabuf_new(env);
 	env->cid = pt_prepare(env->fd, -1, &empty, &prepare);
 	must(env->cid, "prepare orch_empty");
 	env->generation = prepare.generation;
@@ -83,6 +93,7 @@ void env_free(struct env *env)
 {
 	pt_buf_free(env->fd, &env->gate_args);
 	pt_buf_free(env->fd, &env->gate_data);
+	close(env->dmabuf);
 	pt_buf_free(env->fd, &env->bo);
 	close(env->fd);
 }
@@ -92,7 +103,7 @@ static void rows_of_errors(void)
 {
 	static const int errors[] = {
 		ENOTTY, EINVAL, E2BIG, EOPNOTSUPP, ENOENT, EOVERFLOW, EFAULT, ENOSPC, ENOMEM,
-		EAGAIN, ENOEXEC, EIO, EEXIST, EBUSY, EFBIG, ETIMEDOUT, EINTR, ESTALE,
+		EAGAIN, ENOEXEC, EIO, EEXIST, EBUSY, EBADF, EFBIG, ETIMEDOUT, EINTR, ESTALE,
 	};
 	size_t i;
 

@@ -30,6 +30,7 @@ struct env {
 	int fd;
 	struct pto_device_info info;
 	struct pt_buf bo;
+	int dmabuf;
 	uint32_t image;
 	uint32_t kernel;
 	int cid;

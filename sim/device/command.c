@@ -104,7 +104,8 @@ static void do_map(struct context *ctx, const struct pto_dev_cmd *generic, struc
 {
 	const struct pto_dev_cmd_map *cmd = (const void *)generic;
 	uint32_t may = PTO_DEV_PROT_READ | PTO_DEV_PROT_WRITE;
-	uint32_t import = ctx->dev->config.imports_fd ? PTO_DEV_MAP_IMPORT : 0;
+	bool imports = !ctx->dev->config.isolate || ctx->dev->config.imports_fd;
+	uint32_t import = imports ? PTO_DEV_MAP_IMPORT : 0;
 	uint32_t access = cmd->prot & ~import;
 	struct map_range range = { cmd->addr, cmd->length, access };
 	uint64_t offset;

@@ -38,7 +38,8 @@ struct ptodev;
  * @fail_lost: the Nth run is executed, but it and all commands behind it do not complete;
  *	0: none. Without @isolate
  * @imports_fd: file through which imported memory is mapped; 0: none. Inherited by processes of
- *	the device, owned by the caller. With @isolate
+ *	the device, owned by the caller. With @isolate; without it, the caller has mapped what is
+ *	imported in the window before the device hears of it
  * @name: readable name
  * @interrupt: called from any thread or context process of the device when a completion is
  *	written and the driver has asked for an interrupt

@@ -78,6 +78,7 @@ static void check(void)
 	sim_fork_check();
 	sim_fd_each(0, SIM_FD_CHUNK * SIM_FD_CHUNKS - 1, close_ours, NULL);
 	sim_map_end();
+	sim_share_end();
 	sim_file_reap();
 	if (check_rest() && config->check == 2)
 		abort();

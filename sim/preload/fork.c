@@ -54,6 +54,7 @@ static void start_over(bool in_handler)
 	sim_file_fork_child();
 	sim_spawn_fork_child();
 	sim_map_fork_child();
+	sim_share_fork_child();
 	sim_device_fork_child();
 	sim_helper_fork_child();
 	sim_trace_fork_child();

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: MIT
 /*
  * The helper thread. There is one per process, started with the first context. It watches the
- * peer of each context for the hang-up that follows the last close, whichever way the
- * descriptors were closed. It also updates the readiness of files for device threads, which must
- * not do that themselves. It blocks all signals.
+ * peer of each context, and the pipe of each dma-buf, for the hang-up that follows the last close,
+ * whichever way the descriptors were closed. It also updates the readiness of files for device
+ * threads, which must not do that themselves. It blocks all signals.
  */
 #include <errno.h>
 #include <poll.h>
@@ -62,6 +62,7 @@ static void helper_without_epoll(void)
 			return;
 		sim_ready_scan();
 		sim_file_reap();
+		sim_share_hung_up(NULL);
 	}
 }
 
@@ -80,6 +81,7 @@ static void *helper_main(void *arg)
 		for (i = 0; i < n; i++) {
 			if (events[i].data.ptr) {
 				sim_file_hung_up(events[i].data.ptr);
+				sim_share_hung_up(events[i].data.ptr);
 				continue;
 			}
 			drain();
@@ -147,10 +149,10 @@ static int start(void)
 	return ret;
 }
 
-int sim_helper_watch(struct sim_file *file, int peer)
+int sim_helper_watch(void *which, int peer)
 {
 	/* Edge-triggered: a hang-up is reported once, even if ioctls in flight delay the end. */
-	struct epoll_event event = { .events = EPOLLET, .data.ptr = file };
+	struct epoll_event event = { .events = EPOLLET, .data.ptr = which };
 	int ret = 0;
 
 	pthread_mutex_lock(&helper.lock);

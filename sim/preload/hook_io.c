@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 /*
- * Interposed: ioctl(), and read() and write(), which the driver does not support.
+ * Interposed: ioctl(), read() and write(), which the driver does not support, and lseek(), which
+ * tells the size of a dma-buf.
  */
 #include "hook.h"
 
 #include <errno.h>
 #include <stdarg.h>
 
+#include <linux/dma-buf.h>
 #include <linux/pto.h>
 
 /* A PTO ioctl on a descriptor without a verified entry in the table. */
@@ -50,9 +52,23 @@ static bool is_generic(unsigned long request)
 	return request == FIOCLEX || request == FIONCLEX || request == FIONBIO;
 }
 
+/* After the kernel has refused it: an ioctl of dma-bufs. The memory is coherent. */
+static int ioctl_share(int fd, unsigned int request, const void *arg)
+{
+	struct dma_buf_sync sync;
+
+	if (request != DMA_BUF_IOCTL_SYNC || !sim_share_is(fd))
+		return -ENOTTY;
+	if (sim_copy_in(&sync, arg, sizeof(sync)))
+		return -EFAULT;
+	return sync.flags & ~DMA_BUF_SYNC_VALID_FLAGS_MASK || !(sync.flags & DMA_BUF_SYNC_RW) ?
+		-EINVAL : 0;
+}
+
 int sim_ioctl(const struct sim_real *next, int fd, unsigned long request, void *arg)
 {
 	struct sim_file *file;
+	int ret, saved = errno;
 
 	/* With musl the request is an int, so the upper half is undefined. */
 	if (_IOC_TYPE((unsigned int)request) == PTO_IOC_TYPE)
@@ -70,7 +86,12 @@ int sim_ioctl(const struct sim_real *next, int fd, unsigned long request, void *
 			break;
 		}
 	}
-	return next->ioctl(fd, request, arg);
+	ret = next->ioctl(fd, request, arg);
+	if (__builtin_expect(ret >= 0 || errno != ENOTTY, 1) ||
+	    _IOC_TYPE((unsigned int)request) != DMA_BUF_BASE)
+		return ret;
+	errno = saved;
+	return (int)sim_return(ioctl_share(fd, (unsigned int)request, arg));
 }
 
 SIM_EXPORT int ioctl(int fd, unsigned long request, ...)
@@ -82,6 +103,29 @@ SIM_EXPORT int ioctl(int fd, unsigned long request, ...)
 	arg = va_arg(args, void *);
 	va_end(args);
 	return sim_ioctl(sim_real(), fd, request, arg);
+}
+
+/* The kernel refuses it for pipes. */
+static off_t seek_share(off_t ret, int fd, off_t offset, int whence, int saved)
+{
+	if (__builtin_expect(ret >= 0 || errno != ESPIPE || !sim_fd_used(), 1))
+		return ret;
+	errno = saved;
+	return sim_return(sim_share_seek(fd, offset, whence));
+}
+
+SIM_EXPORT off_t lseek(int fd, off_t offset, int whence)
+{
+	int saved = errno;
+
+	return seek_share(SIM_NEXT(lseek)(fd, offset, whence), fd, offset, whence, saved);
+}
+
+SIM_EXPORT off64_t lseek64(int fd, off64_t offset, int whence)
+{
+	int saved = errno;
+
+	return seek_share(SIM_NEXT(lseek64)(fd, offset, whence), fd, offset, whence, saved);
 }
 
 ssize_t sim_read(const struct sim_real *next, int fd, void *buf, size_t length)

@@ -2,8 +2,8 @@
 /*
  * Interposed: mmap(), munmap(), mremap(), remap_file_pages(), shmat(), mprotect(),
  * pkey_mprotect(), madvise(), msync(), mlock(), mlock2(), mlockall(). mmap() asks the kernel first,
- * which refuses to map any socket (ENODEV). Only then is the descriptor identified, so other calls
- * of mmap() pay nothing.
+ * which refuses to map any socket or pipe (ENODEV). Only then is the descriptor identified, so
+ * other calls of mmap() pay nothing.
  */
 #include "hook.h"
 
@@ -40,7 +40,9 @@ static void *map_refused(void *addr, size_t length, int prot, int flags, int fd,
 		ret = -ENODEV;
 		break;
 	default:
-		ret = -saved;
+		ret = sim_map_share(fd, addr, length, prot, flags, offset);
+		if (ret == -ENODEV)
+			ret = -saved;
 	}
 	return (void *)sim_return(ret);
 }

@@ -13,14 +13,14 @@
 #include <sys/shm.h>
 
 #include "raw.h"
+#include "share.h"
+#include "transport.h"
 
 /* --- mmap ---------------------------------------------------------------------------- */
 
 /* The checks of the kernel before it calls the driver's mmap(), and those of that function. */
-static int check_create(const struct sim_file *file, size_t length, int prot, int flags,
-			off_t offset)
+static int check_create(int accmode, size_t length, int prot, int flags, off_t offset)
 {
-	int accmode = sim_file_accmode(file);
 	int type = flags & MAP_TYPE;
 
 	if (!length)
@@ -51,15 +51,10 @@ struct request {
 	int flags;
 };
 
-static long create(struct sim_file *file, const struct request *what, int memory_fd,
-		   uint64_t window_offset, struct pto_bo *bo)
+/* Takes over what @new refers to, if it succeeds. */
+static long create(const struct map *new, const struct request *what, int memory_fd,
+		   uint64_t window_offset)
 {
-	struct map new = {
-		.prot = what->prot,
-		.readonly = sim_file_accmode(file) == O_RDONLY,
-		.file = file,
-		.bo = bo,
-	};
 	uintptr_t length = page_align(what->length);
 	struct map_change change;
 	long ret = map_begin(&change);
@@ -72,10 +67,79 @@ static long create(struct sim_file *file, const struct request *what, int memory
 		/* As the driver's areas, which are not in core files. */
 		sim_raw(SYS_madvise, ret, length, MADV_DONTDUMP);
 		map_cut(&change, (uintptr_t)ret, (uintptr_t)ret + length);
-		sim_file_hold(file);
-		map_insert(&change, (uintptr_t)ret, (uintptr_t)ret + length, &new);
+		map_insert(&change, (uintptr_t)ret, (uintptr_t)ret + length, new);
 	}
 	return map_end(&change, ret);
+}
+
+/* A mapping of a dma-buf, or of an import in a context's file, which is no other. */
+static long create_shared(const struct sim_share *share, const struct request *what,
+			  uint64_t offset, bool readonly)
+{
+	struct map new = {
+		.prot = what->prot,
+		.readonly = readonly,
+		.memory = share->memory,
+	};
+	uint64_t length = pto_memory_length(share->memory);
+	int memory_fd;
+	long ret;
+
+	if (offset > length || page_align(what->length) > length - offset)
+		return -EINVAL;
+	memory_fd = sim_transport_memory_fd(share->transport, !readonly);
+	if (memory_fd < 0)
+		return memory_fd;
+	pto_memory_get(new.memory);
+	ret = create(&new, what, memory_fd, pto_memory_offset(new.memory) + offset);
+	if (ret < 0)
+		pto_memory_put(new.memory);
+	return ret;
+}
+
+long sim_map_share(int fd, void *addr, size_t length, int prot, int flags, off_t offset)
+{
+	struct request what = { addr, length, prot, flags };
+	struct sim_share *share = sim_share_get(fd);
+	long ret;
+
+	if (IS_ERR(share))
+		return -ENODEV;
+	ret = check_create(O_RDWR, length, prot, flags, offset);
+	if (!ret)
+		ret = create_shared(share, &what, (uint64_t)offset, false);
+	sim_share_put(share);
+	return ret;
+}
+
+/* A mapping of a buffer, for which the caller has a mapping reference. */
+static long create_buffer(struct sim_file *file, const struct request *what, int memory_fd,
+			  uint64_t window_offset, struct pto_bo *bo)
+{
+	struct pto_memory *memory = pto_bo_memory(bo);
+	const struct sim_share *share = sim_import_share(memory);
+	struct map new = {
+		.prot = what->prot,
+		.readonly = sim_file_accmode(file) == O_RDONLY,
+		.file = file,
+		.bo = bo,
+	};
+	long ret;
+
+	if (share) {
+		/* As with the module: from the start of the import, and not counted. */
+		ret = window_offset != pto_memory_offset(memory) ? -EINVAL :
+		      create_shared(share, what, 0, new.readonly);
+		pto_bo_unmapped(bo);
+		return ret;
+	}
+	sim_file_hold(file);
+	ret = create(&new, what, memory_fd, window_offset);
+	if (ret < 0) {
+		sim_file_put(file);
+		pto_bo_unmapped(bo);
+	}
+	return ret;
 }
 
 long sim_map_create(struct sim_file *file, void *addr, size_t length, int prot, int flags,
@@ -85,16 +149,14 @@ long sim_map_create(struct sim_file *file, void *addr, size_t length, int prot, 
 	uint64_t window_offset;
 	struct pto_bo *bo;
 	int memory_fd;
-	long ret = check_create(file, length, prot, flags, offset);
+	long ret = check_create(sim_file_accmode(file), length, prot, flags, offset);
 
 	if (ret)
 		return ret;
 	memory_fd = sim_file_mmap(file, (uint64_t)offset, page_align(length), &bo, &window_offset);
 	if (memory_fd < 0)
 		return memory_fd;
-	ret = create(file, &what, memory_fd, window_offset, bo);
-	if (ret < 0)
-		pto_bo_unmapped(bo);
+	ret = create_buffer(file, &what, memory_fd, window_offset, bo);
 	if (sim_trace_on())
 		sim_trace("pto%u mmap offset %#llx length %zu = %s%#lx", sim_file_index(file),
 			  (unsigned long long)offset, length, ret < 0 ? "-" : "",
@@ -240,12 +302,14 @@ struct remap {
 
 /*
  * The range that [start, end) begins in, or NULL if [start, end) is not all of one context with
- * one protection, as the kernel demands. Called with the list locked.
+ * one protection, as the kernel demands. Nor is that of a dma-buf. Called with the list locked.
  */
 static const struct map *one_kind(uintptr_t start, uintptr_t end)
 {
 	const struct map *first = map_first(start, start + 1, NULL, 0), *map = first;
 
+	if (first && !first->file)
+		return NULL;
 	while (map && map->end < end) {
 		map = map_first(map->end, map->end + 1, NULL, 0);
 		if (map && (map->file != first->file || map->prot != first->prot))
@@ -318,7 +382,8 @@ long sim_map_remap(void *addr, size_t length, int prot, size_t index, int flags)
 		return ret;
 	ret = sim_file_mmap(file, index * PAGE, what.end - start, &bo, &window_offset);
 	if (ret >= 0) {
-		ret = remap(&what, file, bo, window_offset);
+		ret = sim_import_share(pto_bo_memory(bo)) ? -EINVAL :
+		      remap(&what, file, bo, window_offset);
 		if (ret)
 			pto_bo_unmapped(bo);
 	}

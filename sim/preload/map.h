@@ -16,16 +16,17 @@
 #define PAGE ((uintptr_t)PTO_DEV_PAGE_SIZE)
 
 /**
- * struct map - a range that maps a buffer object
+ * struct map - a range that maps a buffer object, or a dma-buf
  * @next: the next one, in no order
  * @start: first byte
  * @end: behind its last byte
  * @prot: PROT_*, except for changes that bypassed the C library
  * @readonly: the context was opened O_RDONLY
  * @dontfork: a child does not inherit it
- * @inherited: it comes from the parent process: the same rules apply to it, but @file and @bo
- *	are the parent's and must not be used
- * @file: the context, with a reference
+ * @inherited: it comes from the parent process: the same rules apply to it, but what it refers to
+ *	is the parent's and must not be used
+ * @memory: the memory of a dma-buf, with a reference; NULL: it maps a buffer
+ * @file: the context, with a reference; NULL: it maps a dma-buf
  * @bo: the buffer, with a mapping reference
  */
 struct map {
@@ -36,6 +37,7 @@ struct map {
 	bool readonly;
 	bool dontfork;
 	bool inherited;
+	struct pto_memory *memory;
 	struct sim_file *file;
 	struct pto_bo *bo;
 };

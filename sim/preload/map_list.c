@@ -78,8 +78,12 @@ static void put_all(struct map *map)
 			keep(map);
 			continue;
 		}
-		pto_bo_unmapped(map->bo);
-		sim_file_put(map->file);
+		if (map->memory) {
+			pto_memory_put(map->memory);
+		} else {
+			pto_bo_unmapped(map->bo);
+			sim_file_put(map->file);
+		}
 		free(map);
 	}
 }
@@ -138,6 +142,10 @@ void map_get(const struct map *map)
 {
 	if (map->inherited)
 		return;
+	if (map->memory) {
+		pto_memory_get(map->memory);
+		return;
+	}
 	sim_file_hold(map->file);
 	pto_bo_mapped(map->bo);
 }

@@ -31,7 +31,7 @@
  * A PTO ioctl on a stale entry reaches the old context if a duplicate keeps that open; else it
  * fails with ENOTTY, as for any other file.
  *
- * Locks, outermost first: device, file, mapping. None is held while the driver core waits
+ * Locks, outermost first: device, file, mapping, dma-bufs. None is held while the driver core waits
  * for a run. Lookups take no lock. So the interposed functions that POSIX declares
  * async-signal-safe remain so for every descriptor that is not a context.
  *
@@ -350,6 +350,9 @@ static inline bool sim_map_overlaps(const void *addr, size_t length)
 long sim_map_create(struct sim_file *file, void *addr, size_t length, int prot, int flags,
 		    off_t offset);
 
+/** sim_map_share() - mmap() of @fd, if it is a dma-buf; else -ENODEV */
+long sim_map_share(int fd, void *addr, size_t length, int prot, int flags, off_t offset);
+
 /** sim_map_over() - mmap() with MAP_FIXED over a range that may map buffer objects */
 long sim_map_over(void *addr, size_t length, int prot, int flags, int fd, off_t offset);
 
@@ -417,10 +420,27 @@ unsigned int sim_device_check(void);
 /** sim_device_fork_child() - drop all devices: their threads belong to the parent */
 void sim_device_fork_child(void);
 
+/* --- share.c: dma-bufs ------------------------------------------------------------- */
+
+/** sim_share_is() - is @fd a descriptor of a dma-buf of this process? */
+bool sim_share_is(int fd);
+
+/** sim_share_seek() - lseek() of a descriptor that may be one. Return: -ESPIPE if it is not */
+long sim_share_seek(int fd, off_t offset, int whence);
+
+/** sim_share_hung_up() - end @which, or with NULL any, if its last descriptor is closed */
+void sim_share_hung_up(const void *which);
+
+/** sim_share_end() - at the end of the process: drop those that are open. Return: their number */
+unsigned int sim_share_end(void);
+
+/** sim_share_fork_child() - drop all: they belong to the parent */
+void sim_share_fork_child(void);
+
 /* --- helper.c: the thread that detects the last close ------------------------------ */
 
-/** sim_helper_watch() - watch @peer for the close of the other end. Return: 0 or -errno */
-int sim_helper_watch(struct sim_file *file, int peer);
+/** sim_helper_watch() - watch @peer, of a file or dma-buf, for a hang-up. Return: 0 or -errno */
+int sim_helper_watch(void *which, int peer);
 
 /** sim_helper_unwatch() - stop watching @peer, before it is closed */
 void sim_helper_unwatch(int peer);

@@ -22,6 +22,7 @@
 
 #include "preload.h"
 #include "raw.h"
+#include "share.h"
 
 /**
  * struct memory_files - the descriptors of the window, for mappings by the application
@@ -43,6 +44,7 @@ struct memory_files {
  * @dev: the device side
  * @pdev: the driver side; interrupts are dropped while it is NULL, that is before the device
  *	is complete and after sim_transport_quiet()
+ * @core: the driver side, constant. No reference: it has one to this
  * @window: address of the device's memory
  * @size: bytes of it
  * @memory: the window as files
@@ -55,6 +57,7 @@ struct memory_files {
 struct sim_transport {
 	struct ptodev *dev;
 	struct pto_device *pdev;
+	struct pto_device *core;
 	char *window;
 	uint64_t size;
 	struct memory_files memory;
@@ -128,6 +131,16 @@ static int memory_check(const struct memory_files *memory, int fd)
 int sim_transport_memory_fd(const struct sim_transport *t, bool writable)
 {
 	return memory_check(&t->memory, writable ? t->memory.writable : t->memory.readonly);
+}
+
+struct pto_device *sim_transport_core(const struct sim_transport *t)
+{
+	return t->core;
+}
+
+char *sim_transport_window(const struct sim_transport *t)
+{
+	return t->window;
 }
 
 uint64_t sim_transport_size(const struct sim_transport *t)
@@ -235,6 +248,17 @@ static void transport_release(void *priv)
 	free(t);
 }
 
+static int transport_export(void *priv, struct pto_memory *memory,
+			    int (*tell)(struct pto_call *call, int fd), struct pto_call *call)
+{
+	return sim_import_export(priv, memory, tell, call);
+}
+
+static struct pto_memory *transport_import(void *priv, int fd)
+{
+	return sim_import(priv, fd);
+}
+
 static const struct pto_transport_ops transport_ops = {
 	.name = "sim",
 	.blank = true,
@@ -244,6 +268,8 @@ static const struct pto_transport_ops transport_ops = {
 	.access_end = transport_access_end,
 	.clear = transport_clear,
 	.kick = transport_kick,
+	.export = transport_export,
+	.import = transport_import,
 	.release = transport_release,
 };
 
@@ -297,6 +323,7 @@ int sim_transport_create(struct ptodev_config *config, unsigned int index,
 		return ret;
 	}
 	*out = t;
+	t->core = *pdev;
 	__atomic_store_n(&t->pdev, *pdev, __ATOMIC_RELEASE);
 	return 0;
 }

@@ -22,6 +22,12 @@ struct sim_transport;
 int sim_transport_create(struct ptodev_config *config, unsigned int index,
 			 struct pto_device **pdev, struct sim_transport **out);
 
+/** sim_transport_core() - the core's device; for calls that the core makes for it */
+struct pto_device *sim_transport_core(const struct sim_transport *t);
+
+/** sim_transport_window() - address of the device's window */
+char *sim_transport_window(const struct sim_transport *t);
+
 /** sim_transport_size() - bytes of the device's window */
 uint64_t sim_transport_size(const struct sim_transport *t);
 
