@@ -3,10 +3,11 @@
  * Areas of a context's file: what mmap() offsets mean.
  *
  * An offset names an area of an object, and says nothing of where the object is. The index of an
- * area is the *distance* of its first page from the last page of all, so the first entry at or after
- * a page's distance is the last area that begins at or before that page. Areas do not overlap. A new
- * one comes behind the one before it, and where one was, another one comes only after all the room
- * behind it was used, so that an offset that nobody should use any more seldom means something.
+ * area is the *distance* of its first page from the last page of all, so the first entry at or
+ * after a page's distance is the last area that begins at or before that page. Areas do not
+ * overlap. A new one comes behind the one before it, and where one was, another one comes only
+ * after all the room behind it was used, so that an offset that nobody should use any more seldom
+ * means something.
  */
 #include <linux/errno.h>
 #include <linux/kernel.h>

@@ -162,8 +162,8 @@ void pto_bo_close(struct pto_bo_table *table)
 
 /*
  * Where the buffers of a context begin in its file: elsewhere for each, so that the offset of a
- * buffer seldom means something in another context's file. There are pages enough for 4096 contexts,
- * and no device has more.
+ * buffer seldom means something in another context's file. There are pages enough for 4096
+ * contexts, and no device has more.
  */
 static u64 pto_bo_first_page(struct pto_bo_table *table)
 {
