@@ -56,6 +56,7 @@ struct failure {
  * struct rig_inside - what tests do not see
  * @lock: protects the device: doorbells come from several threads. Recursive, since what a rule
  *	calls may use the rig
+ * @ops: rig_ops, or those of them that this rig has
  * @virtual: on virtual time
  * @rules: rules
  * @rule_count: their number
@@ -80,6 +81,7 @@ struct failure {
  */
 struct rig_inside {
 	pthread_mutex_t lock;
+	struct pto_transport_ops ops;
 	bool virtual;
 	struct rule rules[RIG_RULES];
 	unsigned int rule_count;
@@ -675,18 +677,6 @@ static const struct pto_transport_ops rig_ops = {
 	.clear = rig_clear,
 	.clock = rig_clock,
 	.kick = rig_kick,
-	.release = rig_release_transport,
-};
-
-static const struct pto_transport_ops rig_sharing_ops = {
-	.name = "rig",
-	.map = rig_map,
-	.unmap = rig_unmap,
-	.access = rig_access,
-	.access_end = rig_access_end,
-	.clear = rig_clear,
-	.clock = rig_clock,
-	.kick = rig_kick,
 	.export = rig_share,
 	.import = rig_shared,
 	.release = rig_release_transport,
@@ -880,9 +870,12 @@ int rig_start(struct rig *rig)
 	struct pto_device *pdev;
 
 	pto_wq = &sim_workqueue;
-	pdev = pto_device_create(rig->shares ? &rig_sharing_ops : &rig_ops, rig, 0,
-				 rig->window_size);
-
+	rig->inside->ops = rig_ops;
+	if (!rig->shares) {
+		rig->inside->ops.export = NULL;
+		rig->inside->ops.import = NULL;
+	}
+	pdev = pto_device_create(&rig->inside->ops, rig, 0, rig->window_size);
 	if (IS_ERR(pdev))
 		return (int)PTR_ERR(pdev);
 	rig->pdev = pdev;

@@ -17,13 +17,6 @@
 
 #define BYTES	(3 * PEER_PAGE)
 
-#define NEED(fd, what) do { \
-	if ((fd) == -ENOENT) \
-		SKIP(return, "this kernel has no %s", what); \
-	ASSERT_GE(fd, 0) \
-		TH_LOG("%s: %s", what, strerror(-(fd))); \
-} while (0)
-
 /* --- buffers ------------------------------------------------------------------------------ */
 
 FIXTURE(buffers)
@@ -40,7 +33,7 @@ FIXTURE_SETUP(buffers)
 	int found;
 
 	self->fd = peer_drm_open("vgem");
-	NEED(self->fd, "vgem");
+	PEER_NEED(self->fd, "vgem");
 	PT_FIND(found, 0, path);
 	ASSERT_EQ(0, pto_open(path, &self->ctx));
 	ASSERT_EQ(0, pto_query_device(self->ctx, &info));
@@ -153,13 +146,13 @@ FIXTURE_SETUP(fences)
 	int err;
 
 	self->fd = peer_syncobj_open();
-	NEED(self->fd, "DRM driver with syncobjs");
+	PEER_NEED(self->fd, "DRM driver with syncobjs");
 	err = peer_pending_new(&self->pending);
 	if (err) {
 		close(self->fd);
 		self->fd = -1;
 	}
-	NEED(err, "fences of sw_sync or vgem");
+	PEER_NEED(err, "fences of sw_sync or vgem");
 	ASSERT_EQ(0, drmSyncobjCreate(self->fd, 0, &self->syncobj));
 }
 

@@ -16,6 +16,14 @@
 
 #define PEER_PAGE 4096UL
 
+/** PEER_NEED() - skip the test if the peer is not there; any other error is a failure */
+#define PEER_NEED(fd, what) do { \
+	if ((fd) == -ENOENT) \
+		SKIP(return, "this kernel has no %s", what); \
+	ASSERT_GE(fd, 0) \
+		TH_LOG("%s: %s", what, strerror(-(fd))); \
+} while (0)
+
 /* --- DRM drivers ------------------------------------------------------------------------ */
 
 /** peer_drm_open() - open the primary node of the DRM driver with this name. Return: fd */

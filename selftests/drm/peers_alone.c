@@ -18,14 +18,6 @@
 
 #define BYTES	(5 * PEER_PAGE)
 
-/* A peer that is not there is a reason to skip; any other error is a failure. */
-#define NEED(fd, what) do { \
-	if ((fd) == -ENOENT) \
-		SKIP(return, "this kernel has no %s", what); \
-	ASSERT_GE(fd, 0) \
-		TH_LOG("%s: %s", what, strerror(-(fd))); \
-} while (0)
-
 /* --- memory --------------------------------------------------------------------------------- */
 
 FIXTURE(vgem)
@@ -38,7 +30,7 @@ FIXTURE(vgem)
 FIXTURE_SETUP(vgem)
 {
 	self->fd = peer_drm_open("vgem");
-	NEED(self->fd, "vgem");
+	PEER_NEED(self->fd, "vgem");
 	ASSERT_EQ(0, peer_dumb_new(self->fd, BYTES, &self->dumb));
 	ASSERT_EQ(BYTES, self->dumb.bytes);
 	ASSERT_EQ(0, peer_dumb_map(&self->dumb, &self->map));
@@ -96,7 +88,7 @@ PT_TEST_F(vgem, to_importer)
 	int importer = peer_importer_open();
 	int dmabuf;
 
-	NEED(importer, "importer of ours");
+	PEER_NEED(importer, "importer of ours");
 	dmabuf = peer_dumb_export(&self->dumb);
 	ASSERT_GE(dmabuf, 0);
 	EXPECT_EQ(0, peer_importer_check(importer, dmabuf, self->map, BYTES, true));
@@ -134,7 +126,7 @@ static void import(struct __test_metadata *_metadata, int dmabuf, void *map)
 	int fd = peer_drm_open("vgem");
 	int again;
 
-	NEED(fd, "vgem");
+	PEER_NEED(fd, "vgem");
 	ASSERT_EQ(0, peer_dumb_import(fd, dmabuf, BYTES, &dumb));
 	EXPECT_EQ(-EINVAL, peer_dumb_map(&dumb, &other));
 	again = peer_dumb_export(&dumb);
@@ -157,7 +149,7 @@ TEST(udmabuf)
 	void *memory, *map;
 	int dmabuf = peer_udmabuf_new(BYTES, &memory);
 
-	NEED(dmabuf, "udmabuf");
+	PEER_NEED(dmabuf, "udmabuf");
 	EXPECT_EQ(BYTES, peer_dmabuf_size(dmabuf));
 	ASSERT_EQ(0, peer_dmabuf_map(dmabuf, BYTES, &map));
 	peer_fill(memory, BYTES, 6);
@@ -174,7 +166,7 @@ TEST(udmabuf_to_vgem)
 	void *memory;
 	int dmabuf = peer_udmabuf_new(BYTES, &memory);
 
-	NEED(dmabuf, "udmabuf");
+	PEER_NEED(dmabuf, "udmabuf");
 	import(_metadata, dmabuf, memory);
 	munmap(memory, BYTES);
 	close(dmabuf);
@@ -186,9 +178,9 @@ TEST(udmabuf_to_importer)
 	void *memory;
 	int dmabuf;
 
-	NEED(importer, "importer of ours");
+	PEER_NEED(importer, "importer of ours");
 	dmabuf = peer_udmabuf_new(BYTES, &memory);
-	NEED(dmabuf, "udmabuf");
+	PEER_NEED(dmabuf, "udmabuf");
 	EXPECT_EQ(0, peer_importer_check(importer, dmabuf, memory, BYTES, false));
 	munmap(memory, BYTES);
 	close(dmabuf);
@@ -201,9 +193,9 @@ TEST(heap_to_importer)
 	int dmabuf;
 	void *map;
 
-	NEED(importer, "importer of ours");
+	PEER_NEED(importer, "importer of ours");
 	dmabuf = peer_heap_new(BYTES);
-	NEED(dmabuf, "dma-heap");
+	PEER_NEED(dmabuf, "dma-heap");
 	ASSERT_EQ(0, peer_dmabuf_map(dmabuf, BYTES, &map));
 	EXPECT_EQ(0, peer_importer_check(importer, dmabuf, map, BYTES, true));
 	munmap(map, BYTES);
@@ -216,7 +208,7 @@ TEST(heap_to_vgem)
 	int dmabuf = peer_heap_new(BYTES);
 	void *map;
 
-	NEED(dmabuf, "dma-heap");
+	PEER_NEED(dmabuf, "dma-heap");
 	ASSERT_EQ(0, peer_dmabuf_map(dmabuf, BYTES, &map));
 	import(_metadata, dmabuf, map);
 	munmap(map, BYTES);
@@ -230,7 +222,7 @@ TEST(sw_sync)
 	int timeline = peer_timeline_new();
 	int one, two, both;
 
-	NEED(timeline, "sw_sync");
+	PEER_NEED(timeline, "sw_sync");
 	one = peer_timeline_fence(timeline, 1);
 	two = peer_timeline_fence(timeline, 2);
 	ASSERT_GE(one, 0);
@@ -257,7 +249,7 @@ TEST(sw_sync_error)
 	int timeline = peer_timeline_new();
 	int fence;
 
-	NEED(timeline, "sw_sync");
+	PEER_NEED(timeline, "sw_sync");
 	fence = peer_timeline_fence(timeline, 1);
 	ASSERT_GE(fence, 0);
 	close(timeline);
@@ -295,7 +287,7 @@ FIXTURE(syncobj)
 FIXTURE_SETUP(syncobj)
 {
 	self->fd = peer_syncobj_open();
-	NEED(self->fd, "DRM driver with syncobjs");
+	PEER_NEED(self->fd, "DRM driver with syncobjs");
 	ASSERT_EQ(0, drmSyncobjCreate(self->fd, 0, &self->handle));
 }
 
@@ -314,7 +306,7 @@ PT_TEST_F(syncobj, sync_file)
 	int err = peer_pending_new(&pending);
 	int out;
 
-	NEED(err, "fences of sw_sync or vgem");
+	PEER_NEED(err, "fences of sw_sync or vgem");
 	EXPECT_EQ(0, drmSyncobjImportSyncFile(self->fd, self->handle, pending.fence));
 	EXPECT_EQ(0, drmSyncobjExportSyncFile(self->fd, self->handle, &out));
 	EXPECT_NE(0, drmSyncobjWait(self->fd, &self->handle, 1, 0, 0, NULL));

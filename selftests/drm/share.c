@@ -213,43 +213,6 @@ PT_TEST_F(share, sizes)
 
 /* --- the descriptor ---------------------------------------------------------------------- */
 
-static int send_fd(int sock, int fd)
-{
-	char control[CMSG_SPACE(sizeof(int))] = "", byte = 0;
-	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
-	struct msghdr msg = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = control,
-		.msg_controllen = sizeof(control),
-	};
-	struct cmsghdr *head = CMSG_FIRSTHDR(&msg);
-
-	head->cmsg_level = SOL_SOCKET;
-	head->cmsg_type = SCM_RIGHTS;
-	head->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(head), &fd, sizeof(int));
-	return sendmsg(sock, &msg, 0) == 1 ? 0 : -errno;
-}
-
-static int receive_fd(int sock)
-{
-	char control[CMSG_SPACE(sizeof(int))] = "", byte;
-	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
-	struct msghdr msg = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = control,
-		.msg_controllen = sizeof(control),
-	};
-	int fd = -1;
-
-	if (recvmsg(sock, &msg, 0) != 1 || !CMSG_FIRSTHDR(&msg))
-		return -EIO;
-	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(int));
-	return fd;
-}
-
 /* Whatever way it goes, it is the same dma-buf, until the last copy is closed. */
 PT_TEST_F(share, descriptors)
 {
@@ -263,9 +226,9 @@ PT_TEST_F(share, descriptors)
 	EXPECT_EQ(self->buf.addr, in.device_addr);
 	EXPECT_EQ(0, pt_bo_destroy(self->fd, in.id));
 	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair));
-	ASSERT_EQ(0, send_fd(pair[0], copy));
+	ASSERT_EQ(0, pt_fd_send(pair[0], copy));
 	close(copy);
-	self->dmabuf = receive_fd(pair[1]);
+	self->dmabuf = pt_fd_receive(pair[1]);
 	ASSERT_GE(self->dmabuf, 0);
 	ASSERT_EQ(0, import(self->fd, self->dmabuf, &in));
 	EXPECT_EQ(self->buf.addr, in.device_addr);
@@ -457,9 +420,7 @@ TEST(outlives_device)
 
 #define NEED_VGEM(drm) do { \
 	(drm) = peer_drm_open("vgem"); \
-	if ((drm) == -ENOENT) \
-		SKIP(return, "this kernel has no vgem"); \
-	ASSERT_GE(drm, 0); \
+	PEER_NEED(drm, "vgem"); \
 } while (0)
 
 /* vgem has mapped the pages for its device. What a process gets of its handle is the dma-buf. */
@@ -513,9 +474,7 @@ PT_TEST_F(share, vgem_keeps)
 
 #define NEED_IMPORTER(importer) do { \
 	(importer) = peer_importer_open(); \
-	if ((importer) == -ENOENT) \
-		SKIP(return, "this kernel has no importer of ours"); \
-	ASSERT_GE(importer, 0); \
+	PEER_NEED(importer, "importer of ours"); \
 } while (0)
 
 /* Another device finds the buffer's memory at its DMA addresses, the kernel where it maps it. */
@@ -557,7 +516,7 @@ static int other_process(const char *path, int sock)
 {
 	struct pto_ioc_bo_import in;
 	int fd = pt_open_path(path);
-	int dmabuf = receive_fd(sock);
+	int dmabuf = pt_fd_receive(sock);
 	void *at;
 
 	if (fd < 0 || dmabuf < 0)
@@ -587,7 +546,7 @@ PT_TEST_F(share, other_process)
 	if (!child)
 		_exit(other_process(self->path, pair[1]));
 	ASSERT_GT(child, 0);
-	EXPECT_EQ(0, send_fd(pair[0], self->dmabuf));
+	EXPECT_EQ(0, pt_fd_send(pair[0], self->dmabuf));
 	EXPECT_EQ(child, waitpid(child, &status, 0));
 	EXPECT_EQ(0, status);
 	EXPECT_EQ(0, peer_wrong(self->buf.map, BYTES, 10));

@@ -57,6 +57,14 @@ int pt_deny_call_everywhere(long number, int err);
 /** pt_drop_capability() - one capability (CAP_*) less, for this thread. Return: 0 or -errno */
 int pt_drop_capability(int cap);
 
+/* --- descriptors (descriptor.c) ----------------------------------------------- */
+
+/** pt_fd_send() - send a descriptor over a socket, with one byte. Return: 0 or -errno */
+int pt_fd_send(int sock, int fd);
+
+/** pt_fd_receive() - receive what pt_fd_send() sent, close-on-exec. Return: it, or -EIO */
+int pt_fd_receive(int sock);
+
 /* --- devices (device.c) ------------------------------------------------------ */
 
 /** pt_ioctl() - ioctl() with the kernel's convention. Return: 0 or -errno */

@@ -230,50 +230,13 @@ PT_TEST_F(sharing, dying_child_leaves_runs_alone)
 	pt_gate_free(self->fd, &gate);
 }
 
-static int send_fd(int sock, int fd)
-{
-	char byte = 0, control[CMSG_SPACE(sizeof(int))] = { 0 };
-	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
-	struct msghdr msg = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = control,
-		.msg_controllen = sizeof(control),
-	};
-	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
-
-	cmsg->cmsg_level = SOL_SOCKET;
-	cmsg->cmsg_type = SCM_RIGHTS;
-	cmsg->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(cmsg), &fd, sizeof(int));
-	return sendmsg(sock, &msg, 0) == 1 ? 0 : -errno;
-}
-
-static int receive_fd(int sock)
-{
-	char byte, control[CMSG_SPACE(sizeof(int))];
-	struct iovec iov = { .iov_base = &byte, .iov_len = 1 };
-	struct msghdr msg = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = control,
-		.msg_controllen = sizeof(control),
-	};
-	int fd;
-
-	if (recvmsg(sock, &msg, MSG_CMSG_CLOEXEC) != 1 || !CMSG_FIRSTHDR(&msg))
-		return -EIO;
-	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(int));
-	return fd;
-}
-
 PT_TEST_F(sharing, sent_to_oneself_it_is_the_same_context)
 {
 	int sockets[2], copy;
 
 	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets));
-	ASSERT_EQ(0, send_fd(sockets[0], self->fd));
-	copy = receive_fd(sockets[1]);
+	ASSERT_EQ(0, pt_fd_send(sockets[0], self->fd));
+	copy = pt_fd_receive(sockets[1]);
 	ASSERT_GE(copy, 0);
 	EXPECT_NE(self->fd, copy);
 	EXPECT_EQ(USES_IT, try_it(copy));
@@ -293,12 +256,12 @@ PT_TEST_F(sharing, sent_to_another_process)
 	child = fork();
 	ASSERT_GE(child, 0);
 	if (!child) {
-		copy = receive_fd(sockets[1]);
+		copy = pt_fd_receive(sockets[1]);
 		_exit(copy < 0 ? GOES_WRONG : try_it(copy));
 	}
 	PT_OPEN(other, self->arch);
 	ASSERT_EQ(0, pt_prepare(other, 0, &pt_add, NULL));
-	ASSERT_EQ(0, send_fd(sockets[0], other));
+	ASSERT_EQ(0, pt_fd_send(sockets[0], other));
 	close(other);
 	EXPECT_EQ(expected_elsewhere(), status_of(child));
 	close(sockets[0]);
