@@ -320,7 +320,7 @@ int pto_dmabuf_export(struct pto_memory *memory, const struct pto_pages *pages,
 	struct dma_buf *dmabuf = pto_import_dmabuf(memory);
 	int fd, err;
 
-	/* What came in goes out as it was. */
+	/* An import is exported as the dma-buf that it is. */
 	if (dmabuf)
 		get_dma_buf(dmabuf);
 	else

@@ -127,7 +127,10 @@ static bool hung_up(const struct sim_share *share)
 	return sim_raw(SYS_ppoll, &poll, 1, &now, NULL, 8) == 1 && poll.revents & POLLHUP;
 }
 
-/* One that nobody has any more and that was @which, or any: taken from the list, or NULL */
+/*
+ * Look for a dma-buf whose last descriptor is closed: @which, or with NULL any. Drop the reference
+ * of its descriptors. Return: the dma-buf if that was its last one, for share_free(); or NULL.
+ */
 static struct sim_share *share_ended(const void *which)
 {
 	struct sim_share *share, *next, *ended = NULL;

@@ -67,7 +67,7 @@ void sim_share_put(struct sim_share *share);
 /** sim_import() - see pto_transport_ops.import */
 struct pto_memory *sim_import(struct sim_transport *t, int fd);
 
-/** sim_import_export() - see pto_transport_ops.export: what came in goes out as it was */
+/** sim_import_export() - see pto_transport_ops.export; an import goes out as the dma-buf it is */
 int sim_import_export(struct sim_transport *t, struct pto_memory *memory,
 		      int (*tell)(struct pto_call *call, int fd), struct pto_call *call);
 
